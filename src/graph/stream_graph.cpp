@@ -1,0 +1,20 @@
+#include "millrace/graph/stream_graph.hpp"
+
+#include <utility>
+
+namespace millrace::graph {
+
+std::uint32_t stream_graph::add_node(stream_node node) {
+  node.id = static_cast<std::uint32_t>(nodes_.size());
+  if (node.name.empty()) node.name = node.kind;
+  nodes_.push_back(std::move(node));
+  return nodes_.back().id;
+}
+
+std::uint32_t stream_graph::add_edge(stream_edge edge) {
+  edge.id = static_cast<std::uint32_t>(edges_.size());
+  edges_.push_back(edge);
+  return edge.id;
+}
+
+}  // namespace millrace::graph
