@@ -1,0 +1,52 @@
+# Compiler, linker and build switches that every target of the project shares.
+
+option(MILLRACE_TESTS "Build the tests" ON)
+option(MILLRACE_BENCH "Build the benchmarks" OFF)
+option(MILLRACE_PCH "Precompile the standard, Boost and CAF headers" ON)
+option(MILLRACE_WERROR "Treat warnings as errors" OFF)
+set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers, e.g. address;undefined or thread")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
+endif()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# One code model for libraries and executables alike, or they could not share precompiled headers
+# (CMake would compile the executables with -fPIE).
+add_compile_options(-fPIC)
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow)
+if(MILLRACE_WERROR)
+  add_compile_options(-Werror)
+endif()
+
+set(MILLRACE_SANITIZE_FLAGS "")
+if(MILLRACE_SANITIZE)
+  list(JOIN MILLRACE_SANITIZE "," sanitizers)
+  set(MILLRACE_SANITIZE_FLAGS -fsanitize=${sanitizers} -fno-omit-frame-pointer)
+  if("undefined" IN_LIST MILLRACE_SANITIZE)
+    list(APPEND MILLRACE_SANITIZE_FLAGS -fno-sanitize-recover=undefined)
+  endif()
+  add_compile_options(${MILLRACE_SANITIZE_FLAGS})
+  add_link_options(${MILLRACE_SANITIZE_FLAGS})
+endif()
+
+find_program(MILLRACE_CCACHE ccache DOC "Compiler cache, used if found")
+if(MILLRACE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # What ccache needs to cache compilations that use a precompiled header (its manual, section
+  # "Precompiled headers").
+  set(sloppiness pch_defines,time_macros,include_file_mtime,include_file_ctime)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=${sloppiness};${MILLRACE_CCACHE}")
+  if(MILLRACE_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-fpch-preprocess)
+  endif()
+endif()
+
+find_program(MILLRACE_MOLD mold DOC "Fast linker, used if found")
+if(MILLRACE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,90 @@
+# test/<layer>/*.cpp -> test_<layer>, linked with that layer and those below it, so that a defect in
+# an upper layer does not stop the tests of a lower one. One ctest test per doctest case.
+
+find_package(doctest REQUIRED)
+include(doctest)
+
+set(test_dir "${PROJECT_SOURCE_DIR}/test")
+
+add_library(millrace_test_main OBJECT "${test_dir}/support/main.cpp")
+target_link_libraries(millrace_test_main PRIVATE doctest::doctest)
+
+# Fixtures are an archive: a test takes only the ones it uses, and so only the layers those need.
+# Fixtures that include CAF live in test/support/caf.
+function(millrace_add_fixtures target kind folder)
+  file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/test")
+    target_link_libraries(${target} PRIVATE doctest::doctest)
+    millrace_use(${target} ${kind})
+  endif()
+endfunction()
+
+millrace_add_fixtures(millrace_fixtures std "${test_dir}/support")
+millrace_add_fixtures(millrace_fixtures_caf caf "${test_dir}/support/caf")
+
+# millrace_add_tests(<folder> <kind>): the executable test_<folder>, without any layer.
+function(millrace_add_tests folder kind)
+  file(GLOB sources CONFIGURE_DEPENDS "${test_dir}/${folder}/*.cpp")
+  if(NOT sources)
+    return()
+  endif()
+  set(target test_${folder})
+  add_executable(${target} ${sources} $<TARGET_OBJECTS:millrace_test_main>)
+  target_include_directories(${target} PRIVATE "${test_dir}")
+  if(kind STREQUAL "caf" AND TARGET millrace_fixtures_caf)
+    target_link_libraries(${target} PRIVATE millrace_fixtures_caf)
+  endif()
+  if(TARGET millrace_fixtures)
+    target_link_libraries(${target} PRIVATE millrace_fixtures)
+  endif()
+  target_link_libraries(${target} PRIVATE doctest::doctest)
+  millrace_use(${target} ${kind})
+  doctest_discover_tests(${target} TEST_PREFIX "${folder}: "
+    PROPERTIES TIMEOUT 60 LABELS ${folder})
+endfunction()
+
+get_property(layers GLOBAL PROPERTY MILLRACE_LAYERS)
+list(REMOVE_ITEM layers actors)
+foreach(layer IN LISTS layers)
+  get_property(kind GLOBAL PROPERTY MILLRACE_KIND_${layer})
+  get_property(closure GLOBAL PROPERTY MILLRACE_CLOSURE_${layer})
+  millrace_add_tests(${layer} ${kind})
+  if(TARGET test_${layer})
+    millrace_add_objects(test_${layer} ${closure})
+  endif()
+endforeach()
+
+# These load job libraries, which are linked with libmillrace.so: a second copy of the engine in the
+# executable would be another engine.
+foreach(folder IN ITEMS actors sim)
+  millrace_add_tests(${folder} caf)
+  if(TARGET test_${folder})
+    target_link_libraries(test_${folder} PRIVATE millrace_engine)
+  endif()
+endforeach()
+
+# Scripts that start real processes. They need the machine for themselves: they measure time, memory
+# and reactions to lost processes.
+function(millrace_add_script_test name script)
+  add_test(NAME "${name}" COMMAND "${script}" WORKING_DIRECTORY "${PROJECT_BINARY_DIR}")
+  set_tests_properties("${name}" PROPERTIES
+    ENVIRONMENT "MILLRACE_BUILD_DIR=${PROJECT_BINARY_DIR};MILLRACE_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+    LABELS system
+    TIMEOUT 120
+    RUN_SERIAL TRUE)
+endfunction()
+
+file(GLOB scripts CONFIGURE_DEPENDS "${test_dir}/system/test_*.sh" "${test_dir}/system/test_*.py")
+foreach(script IN LISTS scripts)
+  cmake_path(GET script STEM stem)
+  string(REGEX REPLACE "^test_" "" stem "${stem}")
+  millrace_add_script_test("system: ${stem}" "${script}")
+endforeach()
+
+if(TARGET millrace_job_main AND TARGET caf-node AND TARGET millrace_cli)
+  millrace_add_script_test("package: a project outside the tree builds a job"
+    "${test_dir}/package/run.sh")
+endif()
