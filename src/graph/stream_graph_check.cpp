@@ -1,0 +1,88 @@
+#include "millrace/graph/stream_graph_check.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace millrace::graph {
+
+namespace {
+
+std::string quoted(const std::string& text) {
+  return "'" + text + "'";
+}
+
+tl::unexpected<error> invalid(std::string message) {
+  return fail(errc::invalid_graph, std::move(message));
+}
+
+std::string type_text(const record_type& type) {
+  return type.description.empty() ? "an unnamed type" : type.description;
+}
+
+status check_edge(const stream_graph& graph, const stream_edge& edge) {
+  const auto size = graph.nodes().size();
+  if (edge.source >= size || edge.target >= size)
+    return invalid("edge " + std::to_string(edge.id) + " connects operators " +
+                   std::to_string(edge.source) + " and " + std::to_string(edge.target) +
+                   ", but there are only " + std::to_string(size));
+  const auto& source = graph.node(edge.source);
+  const auto& target = graph.node(edge.target);
+  if (target.is_source)
+    return invalid("source " + quoted(target.name) + " has an input, from operator " +
+                   quoted(source.name) + "; sources read from outside the job");
+  if (source.is_sink)
+    return invalid("sink " + quoted(source.name) + " feeds operator " + quoted(target.name) +
+                   "; sinks have no output");
+  if (edge.target_input >= target.inputs.size())
+    return invalid("operator " + quoted(source.name) + " feeds input " +
+                   std::to_string(edge.target_input) + " of operator " + quoted(target.name) +
+                   ", which has " + std::to_string(target.inputs.size()));
+  const auto& wanted = target.inputs[edge.target_input];
+  if (source.output.fingerprint != wanted.fingerprint)
+    return fail(errc::type_mismatch, "operator " + quoted(source.name) + " produces " +
+                                         type_text(source.output) + ", but operator " +
+                                         quoted(target.name) + " reads " + type_text(wanted) +
+                                         " on input " + std::to_string(edge.target_input));
+  return {};
+}
+
+status check_node(const stream_node& node, const std::vector<bool>& input_is_fed,
+                  runtime_mode mode) {
+  if (node.is_source && !node.inputs.empty())
+    return invalid("source " + quoted(node.name) + " declares an input; sources have none");
+  if (!node.is_source && node.inputs.empty())
+    return invalid("operator " + quoted(node.name) + " is no source and has no input");
+  auto unfed = std::find(input_is_fed.begin(), input_is_fed.end(), false);
+  if (unfed != input_is_fed.end())
+    return invalid("input " + std::to_string(unfed - input_is_fed.begin()) + " of operator " +
+                   quoted(node.name) + " is not connected to anything");
+  if (mode == runtime_mode::batch && node.is_source && !node.bounded)
+    return invalid("source " + quoted(node.name) +
+                   " is unbounded and cannot run in batch mode; use "
+                   "execution.runtime-mode = streaming, or a bounded source");
+  return {};
+}
+
+}  // namespace
+
+status check_stream_graph(const stream_graph& graph, runtime_mode mode) {
+  const auto& nodes = graph.nodes();
+  if (nodes.empty()) return invalid("job has no operators: start with a source");
+
+  std::vector<std::vector<bool>> fed;
+  for (const auto& node : nodes) fed.emplace_back(node.inputs.size(), false);
+  for (const auto& edge : graph.edges()) {
+    if (auto ok = check_edge(graph, edge); !ok) return ok;
+    fed[edge.target][edge.target_input] = true;
+  }
+  for (const auto& node : nodes)
+    if (auto ok = check_node(node, fed[node.id], mode); !ok) return ok;
+
+  if (std::none_of(nodes.begin(), nodes.end(), [](const auto& n) { return n.is_sink; }))
+    return invalid("job has no sink: nothing would come out of operator " +
+                   quoted(nodes.back().name) + "; end each stream with one, such as print()");
+  return {};
+}
+
+}  // namespace millrace::graph
