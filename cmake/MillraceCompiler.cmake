@@ -50,3 +50,6 @@ find_program(MILLRACE_MOLD mold DOC "Fast linker, used if found")
 if(MILLRACE_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
+
+# Programs start faster the fewer libraries they load.
+add_link_options(-Wl,--as-needed)
