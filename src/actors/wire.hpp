@@ -1,0 +1,70 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/type_id.hpp>
+#include <string>
+
+#include "millrace/actors/messages.hpp"
+
+// Makes CAF carry the messages of messages.hpp. The overloads are no templates and live in one .cpp
+// file, so that including this costs no compile time; they turn a message into one run of bytes by
+// the byte codec. They never throw (a throw in CAF's network thread would end the process): a
+// message that cannot be encoded or decoded is a caf::error.
+
+/// Every message that may leave a node, in alphabetical order.
+#define MILLRACE_WIRE_TYPES(X) \
+  X(ack)                       \
+  X(allocate_slot)             \
+  X(artifact_chunk)            \
+  X(artifact_offer)            \
+  X(artifact_request)          \
+  X(artifact_status)           \
+  X(cancel)                    \
+  X(cancel_job)                \
+  X(cancel_tasks)              \
+  X(channel_credit)            \
+  X(channel_element)           \
+  X(channel_opened)            \
+  X(deploy_tasks)              \
+  X(describe_job)              \
+  X(free_slot)                 \
+  X(heartbeat)                 \
+  X(heartbeat_answer)          \
+  X(job_details)               \
+  X(job_list)                  \
+  X(job_result)                \
+  X(job_status_changed)        \
+  X(job_submitted)             \
+  X(list_jobs)                 \
+  X(list_nodes)                \
+  X(node_list)                 \
+  X(offer_slot)                \
+  X(open_channel)              \
+  X(register_task_manager)     \
+  X(registration)              \
+  X(require_slots)             \
+  X(slot_freed)                \
+  X(slot_offer_answer)         \
+  X(slots_missing)             \
+  X(submit_job)                \
+  X(task_manager_lost)         \
+  X(task_reports)              \
+  X(task_state_changed)        \
+  X(watch_job)
+
+namespace millrace::wire {
+
+#define MILLRACE_DECLARE_WIRE_TYPE(name)              \
+  caf::error inspect(caf::serializer& out, name& x);  \
+  caf::error inspect(caf::deserializer& in, name& x); \
+  std::string to_string(const name& x);
+MILLRACE_WIRE_TYPES(MILLRACE_DECLARE_WIRE_TYPE)
+#undef MILLRACE_DECLARE_WIRE_TYPE
+
+}  // namespace millrace::wire
+
+CAF_BEGIN_TYPE_ID_BLOCK(millrace_wire, first_custom_type_id)
+#define MILLRACE_ADD_TYPE_ID(name) CAF_ADD_TYPE_ID(millrace_wire, (millrace::wire::name))
+MILLRACE_WIRE_TYPES(MILLRACE_ADD_TYPE_ID)
+#undef MILLRACE_ADD_TYPE_ID
+CAF_END_TYPE_ID_BLOCK(millrace_wire)

@@ -1,0 +1,26 @@
+#include "millrace/stream/accumulator.hpp"
+
+#include <algorithm>
+
+namespace millrace {
+
+void merge_into(accumulator_map& into, const accumulator_map& more) {
+  for (const auto& [name, theirs] : more) {
+    auto [entry, is_new] = into.try_emplace(name, theirs);
+    auto& ours = entry->second;
+    if (is_new || ours.how != theirs.how || ours.value.index() != theirs.value.index()) continue;
+    std::visit(
+        [&](auto& value) {
+          using value_type = std::remove_reference_t<decltype(value)>;
+          const auto other = std::get<value_type>(theirs.value);
+          switch (ours.how) {
+            case accumulator::merge::sum: value += other; break;
+            case accumulator::merge::min: value = std::min(value, other); break;
+            case accumulator::merge::max: value = std::max(value, other); break;
+          }
+        },
+        ours.value);
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <atomic>
+#include <boost/container/vector.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/codec.hpp"
+#include "millrace/core/fingerprint.hpp"
+#include "millrace/core/memory_size.hpp"
+
+namespace millrace {
+
+/// Rows on their way between operators, reference-counted: a local hand-off moves the pointer, only
+/// the network encodes. The engine below the operators never looks inside (design: batches are
+/// polymorphic, row-wise now and columnar later).
+///
+/// Ownership: a batch may be changed by whoever holds its only reference; with more references it
+/// is read-only (`is_unique`). The count is atomic, everything else belongs to the holder.
+class batch {
+ public:
+  batch() = default;
+  batch(const batch&) = delete;
+  batch& operator=(const batch&) = delete;
+  virtual ~batch() = default;
+
+  /// Number of rows.
+  virtual std::size_t size() const noexcept = 0;
+  /// Bytes that this batch keeps from others: what flow control charges for it.
+  virtual std::size_t memory_bytes() const noexcept = 0;
+  /// Identifies the record type; equal on every node (core/fingerprint.hpp).
+  virtual std::uint64_t fingerprint() const noexcept = 0;
+  /// Whether the rows are still bytes from the network (`encoded_batch`).
+  virtual bool is_encoded() const noexcept { return false; }
+  /// Appends the rows, without their number.
+  virtual void encode_rows(byte_writer& out) const = 0;
+
+  bool is_unique() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
+
+ private:
+  friend void intrusive_ptr_add_ref(const batch* b) noexcept {
+    b->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  friend void intrusive_ptr_release(const batch* b) noexcept {
+    if (b->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete b;
+  }
+
+  mutable std::atomic<std::uint32_t> references_{0};
+};
+
+using batch_ptr = boost::intrusive_ptr<batch>;
+
+/// `std::vector<bool>` packs bits and hands out proxies; every other vector is a plain array.
+template <class T>
+using row_vector =
+    std::conditional_t<std::is_same_v<T, bool>, boost::container::vector<bool>, std::vector<T>>;
+
+/// Rows of one user type, side by side.
+template <class T>
+class typed_batch final : public batch {
+ public:
+  row_vector<T> rows;
+
+  std::size_t size() const noexcept override { return rows.size(); }
+
+  std::size_t memory_bytes() const noexcept override {
+    std::size_t bytes = rows.size() * sizeof(T);
+    if constexpr (has_heap_v<T>) {
+      for (const T& row : rows) bytes += heap_bytes(row);
+    }
+    return bytes;
+  }
+
+  std::uint64_t fingerprint() const noexcept override { return fingerprint_of<T>(); }
+
+  void encode_rows(byte_writer& out) const override {
+    for (const T& row : rows) encode(out, row);
+  }
+};
+
+template <class T>
+using typed_batch_ptr = boost::intrusive_ptr<typed_batch<T>>;
+
+/// The rows of a batch that is known to hold records of type T: the task has checked it where the
+/// batch entered the chain, the graph builder where operators are chained.
+template <class T>
+row_vector<T>& rows_of(batch& b) noexcept {
+  return static_cast<typed_batch<T>&>(b).rows;
+}
+
+/// Rows as they came from another node. Decoded by the receiving task, which knows the type, and
+/// not by the network thread, which has other connections to serve.
+class encoded_batch final : public batch {
+ public:
+  encoded_batch(std::uint64_t fingerprint, std::size_t rows, std::vector<std::byte> bytes)
+      : bytes_(std::move(bytes)), rows_(rows), fingerprint_(fingerprint) {}
+
+  std::size_t size() const noexcept override { return rows_; }
+  std::size_t memory_bytes() const noexcept override { return bytes_.size(); }
+  std::uint64_t fingerprint() const noexcept override { return fingerprint_; }
+  bool is_encoded() const noexcept override { return true; }
+  void encode_rows(byte_writer& out) const override;
+
+  const std::vector<std::byte>& bytes() const noexcept { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+  std::size_t rows_;
+  std::uint64_t fingerprint_;
+};
+
+/// What a consumer may do with the rows it is shown.
+enum class rows_access : std::uint8_t {
+  shared,     ///< Somebody else looks at them too: read only.
+  exclusive,  ///< Nobody needs them afterwards: they may be moved from, or the vector taken whole.
+};
+
+}  // namespace millrace

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/stream/output.hpp"
+
+namespace millrace {
+
+/// Where a function puts the records it makes. Gathers them into a batch and hands full batches to
+/// what follows; the operator flushes the rest after each batch it was given, so that nothing lags.
+/// Belongs to one operator of one task.
+template <class T>
+class collector {
+ public:
+  void emit(const T& row) { emplace(row); }
+  void emit(T&& row) { emplace(std::move(row)); }
+
+  /// Makes the record in place.
+  template <class... Args>
+  void emplace(Args&&... args) {
+    if constexpr (std::is_aggregate_v<T> && sizeof...(Args) != 1)
+      rows().push_back(T{std::forward<Args>(args)...});
+    else
+      rows().emplace_back(std::forward<Args>(args)...);
+    if (rows().size() >= rows_max_) flush();
+  }
+
+  /// Hands on what was gathered. Called by operators; a user function has no need to.
+  void flush() {
+    if (rows().empty()) return;
+    target_->push(*batch_, rows_access::exclusive);
+    if (batch_->is_unique()) {
+      rows().clear();
+    } else {
+      batch_.reset(new typed_batch<T>);
+    }
+    rows().reserve(rows_max_);
+  }
+
+  /// Wires the collector; called once by the chain.
+  void bind(output& target, const batch_limits& limits) {
+    target_ = &target;
+    // Rows between chained operators are read again at once: keep them within the L1/L2 caches.
+    constexpr std::size_t cached_bytes = 64 * 1024;
+    rows_max_ = std::clamp<std::size_t>(cached_bytes / sizeof(T), 16, limits.rows);
+    rows().reserve(rows_max_);
+  }
+
+  /// For operators that fill many rows at once: append to `rows()` freely up to `room()`.
+  row_vector<T>& rows() noexcept { return batch_->rows; }
+  std::size_t room() const noexcept { return rows_max_ - batch_->rows.size(); }
+
+  /// The operator's output, for rows that pass through unchanged.
+  output& target() noexcept { return *target_; }
+
+ private:
+  typed_batch_ptr<T> batch_{new typed_batch<T>};
+  output* target_ = nullptr;
+  std::size_t rows_max_ = 1;
+};
+
+}  // namespace millrace

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "millrace/core/error.hpp"
+#include "millrace/stream/element.hpp"
+
+namespace millrace {
+
+/// The receiving side of all channels of a task: a queue per channel, served fairly, one element
+/// each in turn. Queues stay within the credit that was granted, because a batch's charge is
+/// returned only after `next` has handed it out and it was processed.
+class input_gate {
+ public:
+  /// `input_of_channel[c]` is the head operator's logical input that channel `c` feeds.
+  explicit input_gate(std::vector<std::uint32_t> input_of_channel);
+
+  std::uint32_t channel_count() const noexcept {
+    return static_cast<std::uint32_t>(channels_.size());
+  }
+  std::uint32_t input_of(std::uint32_t channel) const { return channels_.at(channel).input; }
+
+  /// Refuses elements that a correct sender cannot send: of a channel there is not, or after the
+  /// end of the channel's input.
+  status push(std::uint32_t channel, element e);
+
+  struct arrival {
+    std::uint32_t channel = 0;
+    element what;
+  };
+  /// The next element in turn, if any waits. An end of input is reported once it is taken.
+  std::optional<arrival> next();
+
+  bool is_empty() const noexcept { return ready_.empty(); }
+  /// Whether every channel of `input` has ended, as far as taken by `next`.
+  bool has_ended(std::uint32_t input) const noexcept { return open_channels_of_[input] == 0; }
+  bool have_all_ended() const noexcept { return open_channels_ == 0; }
+  std::uint32_t input_count() const noexcept {
+    return static_cast<std::uint32_t>(open_channels_of_.size());
+  }
+  /// Charges of the batches that wait here.
+  std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
+
+ private:
+  struct channel {
+    std::uint32_t input = 0;
+    bool end_received = false;
+    std::deque<element> waiting;
+  };
+
+  std::vector<channel> channels_;
+  std::deque<std::uint32_t> ready_;  // channels with waiting elements, each once, in turn
+  std::vector<std::uint32_t> open_channels_of_;
+  std::uint32_t open_channels_ = 0;
+  std::uint64_t queued_bytes_ = 0;
+};
+
+}  // namespace millrace

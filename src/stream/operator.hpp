@@ -1,0 +1,104 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "millrace/core/file_system.hpp"
+#include "millrace/core/io.hpp"
+#include "millrace/stream/collector.hpp"
+#include "millrace/stream/record_type.hpp"
+#include "millrace/stream/runtime_context.hpp"
+
+namespace millrace {
+
+/// Everything the world gives to an operator, injected so that a simulation can give another world.
+/// Valid from open() to close(), used only from the operator's task.
+class operator_context {
+ public:
+  virtual ~operator_context() = default;
+
+  virtual runtime_context& runtime() noexcept = 0;
+  /// Runs blocking work elsewhere. `done` is called back in the task, between two batches, after
+  /// which the task steps again; it is never called once the operator is closed.
+  virtual io_executor& io() noexcept = 0;
+  virtual file_system& files() noexcept = 0;
+  virtual const clock& time() const noexcept = 0;
+  /// Steps the task at `when` (monotonic), even if nothing arrives. The earliest request counts.
+  virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
+};
+
+/// One operator of one subtask. Called only from its task, one call at a time; may throw, which
+/// fails the task with the operator's name. The life of an operator:
+///
+///     bind_output  open  ( process* end_input )*per input  finish  close
+///
+/// close() is called in any case, after a failure or a cancellation too.
+class stream_operator {
+ public:
+  virtual ~stream_operator() = default;
+
+  /// Where the rows go. Sinks have no output and ignore it.
+  virtual void bind_output(output&, const batch_limits&) {}
+  virtual void open(operator_context&) {}
+  /// A whole batch, of the type that the factory said for `input`. Everything that it causes must
+  /// have been pushed to the output on return, save what the operator holds as state.
+  virtual void process(std::size_t input, batch& rows, rows_access access) = 0;
+  /// Nothing follows on `input`.
+  virtual void end_input(std::size_t /*input*/) {}
+  /// All inputs have ended: emit what is held back, start the last writes.
+  virtual void finish() {}
+  /// True while the operator waits for I/O and should be given nothing more; the task asks again
+  /// after each completion. After finish() the task ends only when no operator is busy.
+  virtual bool is_busy() const noexcept { return false; }
+  /// Releases everything; outstanding I/O is dropped.
+  virtual void close() noexcept {}
+};
+
+/// What a source has to say after poll().
+enum class poll_status : std::uint8_t {
+  more,      ///< There was something, and there may be more at once.
+  idle,      ///< Nothing now; `wake_at` or an I/O completion will say when to look again.
+  finished,  ///< A bounded source has emitted everything.
+};
+
+/// How far a bounded source is, for progress displays.
+struct source_progress {
+  std::uint64_t done = 0;   ///< In any unit, the same as `total`.
+  std::uint64_t total = 0;  ///< 0 if unknown.
+};
+
+/// An operator without input, at the head of a chain.
+class source_operator : public stream_operator {
+ public:
+  /// Emits about a batch and returns; never blocks.
+  virtual poll_status poll() = 0;
+  virtual source_progress progress() const noexcept { return {}; }
+
+  void process(std::size_t, batch&, rows_access) final;
+};
+
+/// The description of an operator: const and shared by all its subtasks, which it makes.
+class operator_factory {
+ public:
+  virtual ~operator_factory() = default;
+
+  virtual std::unique_ptr<stream_operator> create() const = 0;
+  /// Type of input `input`; null if there is no such input (sources).
+  virtual const record_type* input_type(std::size_t input) const noexcept = 0;
+  /// Null for sinks.
+  virtual const record_type* output_type() const noexcept = 0;
+};
+
+/// Base of operators that emit records of type Out.
+template <class Out, class Base = stream_operator>
+class producing : public Base {
+ public:
+  void bind_output(output& target, const batch_limits& limits) final { out_.bind(target, limits); }
+
+ protected:
+  collector<Out> out_;
+};
+
+}  // namespace millrace

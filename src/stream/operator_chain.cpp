@@ -1,0 +1,196 @@
+#include "millrace/stream/operator_chain.hpp"
+
+#include <algorithm>
+
+#include "millrace/core/assert.hpp"
+#include "millrace/graph/channels.hpp"
+#include "millrace/stream/operator_failure.hpp"
+
+namespace millrace {
+
+/// One operator in its place: its context, its output, and the consumer that its predecessor feeds.
+class operator_chain::link final : public batch_consumer, public operator_context {
+ public:
+  link(std::unique_ptr<stream_operator> op, runtime_context::identity who, task_services& services)
+      : op_(std::move(op)), runtime_(std::move(who)), services_(services) {}
+
+  void consume(batch& rows, rows_access access) override { process(0, rows, access); }
+
+  void process(std::uint32_t input, batch& rows, rows_access access) {
+    rows_in_ += rows.size();
+    named([&] { op_->process(input, rows, access); });
+  }
+
+  /// Runs a call into the operator; what it throws gets the operator's name.
+  template <class Call>
+  decltype(auto) named(Call&& call) {
+    try {
+      return call();
+    } catch (...) {
+      rethrow_as_operator_failure(runtime_.operator_name());
+    }
+  }
+
+  stream_operator& op() noexcept { return *op_; }
+  const stream_operator& op() const noexcept { return *op_; }
+  output& out() noexcept { return out_; }
+  operator_counts counts() const noexcept { return {rows_in_, out_.rows_out()}; }
+
+  runtime_context& runtime() noexcept override { return runtime_; }
+  const runtime_context& runtime() const noexcept { return runtime_; }
+  io_executor& io() noexcept override { return services_.io(); }
+  file_system& files() noexcept override { return services_.files(); }
+  const clock& time() const noexcept override { return services_.time(); }
+  void wake_at(std::chrono::steady_clock::time_point when) override { services_.wake_at(when); }
+
+ private:
+  std::unique_ptr<stream_operator> op_;
+  runtime_context runtime_;
+  task_services& services_;
+  output out_;
+  std::uint64_t rows_in_ = 0;
+};
+
+operator_chain::operator_chain(const graph::job_graph& graph, const execution_attempt_id& who,
+                               const job_program& program, task_services& services,
+                               const task_options& options) {
+  const auto& vertex = graph.vertices.at(who.vertex);
+  make_operators(graph, vertex, who, program, services);
+  make_exchanges(graph, who, program, services, options);
+  for (auto& l : links_) l->op().bind_output(l->out(), options.batches);
+}
+
+operator_chain::~operator_chain() { close(); }
+
+void operator_chain::make_operators(const graph::job_graph& graph, const graph::job_vertex& vertex,
+                                    const execution_attempt_id& who, const job_program& program,
+                                    task_services& services) {
+  for (const auto& description : vertex.operators) {
+    const auto& factory = *program.operators.at(description.node);
+    auto op = factory.create();
+    if (links_.empty()) {
+      source_ = dynamic_cast<source_operator*>(op.get());
+      for (std::size_t i = 0; factory.input_type(i) != nullptr; ++i)
+        head_types_.push_back(factory.input_type(i));
+    }
+    runtime_context::identity identity{.job_name = graph.name,
+                                       .operator_name = description.name,
+                                       .operator_uid = description.uid,
+                                       .subtask_index = who.subtask,
+                                       .parallelism = vertex.parallelism,
+                                       .max_parallelism = vertex.max_parallelism,
+                                       .attempt = who.attempt,
+                                       .mode = graph.mode};
+    links_.push_back(std::make_unique<link>(std::move(op), std::move(identity), services));
+    for (const auto& input : description.inputs) {
+      if (input.from_operator) links_.at(*input.from_operator)->out().add(*links_.back());
+    }
+  }
+}
+
+void operator_chain::make_exchanges(const graph::job_graph& graph, const execution_attempt_id& who,
+                                    const job_program& program, task_services& services,
+                                    const task_options& options) {
+  std::uint32_t next_channel = 0;
+  for (const auto* edge : graph::out_edges(graph, who.vertex)) {
+    const auto consumers = graph::consumers_of(graph, *edge, who.subtask);
+    const auto& target = graph.vertices.at(edge->target_vertex);
+    exchange_of_channel_.insert(exchange_of_channel_.end(), consumers.count,
+                                static_cast<std::uint32_t>(exchanges_.size()));
+    first_channel_.push_back(next_channel);
+    exchanges_.push_back(std::make_unique<exchange>(services, next_channel, consumers.count,
+                                                    options.batches, options.record_bytes_max));
+    next_channel += consumers.count;
+    MILLRACE_ASSERT(consumers.count > 0, "an exchange leads somewhere from every sender");
+    const router_context where{who.subtask, target.parallelism, target.max_parallelism};
+    routers_.push_back(program.routers.at(edge->stream_edge)->create(*exchanges_.back(), where));
+    links_.at(edge->source_operator)->out().add(*routers_.back());
+  }
+}
+
+void operator_chain::open() {
+  open_ = true;
+  // Downstream first, so that whoever emits in open() is heard (as Flink does).
+  for (auto l = links_.rbegin(); l != links_.rend(); ++l)
+    (*l)->named([&] { (*l)->op().open(**l); });
+}
+
+void operator_chain::close() noexcept {
+  if (!std::exchange(open_, false)) return;
+  for (auto& l : links_) l->op().close();
+}
+
+poll_status operator_chain::poll() {
+  return links_.front()->named([&] { return source_->poll(); });
+}
+
+void operator_chain::process(std::uint32_t input, const batch_ptr& rows) {
+  auto& head = *links_.front();
+  const auto& type = *head_types_.at(input);
+  if (rows->is_encoded()) {
+    auto decoded = type.decode(static_cast<const encoded_batch&>(*rows));
+    if (!decoded) throw operator_failure(head.runtime().operator_name(), decoded.error());
+    head.process(input, **decoded, rows_access::exclusive);
+    return;
+  }
+  if (auto same = check_record_type(type, *rows); !same)
+    throw operator_failure(head.runtime().operator_name(), same.error());
+  head.process(input, *rows, rows->is_unique() ? rows_access::exclusive : rows_access::shared);
+}
+
+void operator_chain::end_input(std::uint32_t input) {
+  links_.front()->named([&] { links_.front()->op().end_input(input); });
+}
+
+bool operator_chain::finish_step() {
+  // Links are in topological order, so everything above the one in turn has been finished.
+  while (finished_ < links_.size()) {
+    if (finished_ > 0 && links_[finished_ - 1]->op().is_busy()) return false;
+    auto& l = *links_[finished_];
+    if (finished_ > 0) l.named([&] { l.op().end_input(0); });
+    l.named([&] { l.op().finish(); });
+    ++finished_;
+  }
+  return !is_busy();
+}
+
+void operator_chain::flush() {
+  for (auto& router : routers_) router->flush();
+}
+
+bool operator_chain::is_busy() const noexcept {
+  return std::any_of(links_.begin(), links_.end(), [](const auto& l) { return l->op().is_busy(); });
+}
+
+bool operator_chain::is_blocked() const noexcept {
+  return std::any_of(exchanges_.begin(), exchanges_.end(),
+                     [](const auto& e) { return e->is_blocked(); });
+}
+
+exchange& operator_chain::exchange_of_channel(std::uint32_t channel,
+                                              std::uint32_t& index_in_exchange) {
+  MILLRACE_ASSERT(channel < exchange_of_channel_.size(), "no such output channel");
+  const auto which = exchange_of_channel_[channel];
+  index_in_exchange = channel - first_channel_[which];
+  return *exchanges_[which];
+}
+
+std::uint32_t operator_chain::output_channel_count() const noexcept {
+  return static_cast<std::uint32_t>(exchange_of_channel_.size());
+}
+
+operator_counts operator_chain::counts(std::size_t index) const noexcept {
+  return links_[index]->counts();
+}
+
+const runtime_context& operator_chain::runtime(std::size_t index) const noexcept {
+  return std::as_const(*links_[index]).runtime();
+}
+
+accumulator_map operator_chain::accumulators() const {
+  accumulator_map all;
+  for (const auto& l : links_) merge_into(all, std::as_const(*l).runtime().accumulators());
+  return all;
+}
+
+}  // namespace millrace

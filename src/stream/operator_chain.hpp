@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/core/ids.hpp"
+#include "millrace/graph/job_graph.hpp"
+#include "millrace/stream/job_program.hpp"
+#include "millrace/stream/task_services.hpp"
+
+namespace millrace {
+
+/// What one operator has done so far.
+struct operator_counts {
+  std::uint64_t rows_in = 0;
+  std::uint64_t rows_out = 0;
+};
+
+/// The operators of one subtask of a job vertex, wired: a tree whose head is fed by the task and
+/// whose leaves are sinks and exchanges. Owned by one stream_task and used only from it. Whatever
+/// an operator throws leaves here as an `operator_failure` with its name.
+class operator_chain {
+ public:
+  /// Throws `failure` if the program does not fit the graph.
+  operator_chain(const graph::job_graph& graph, const execution_attempt_id& who,
+                 const job_program& program, task_services& services, const task_options& options);
+  ~operator_chain();
+  operator_chain(const operator_chain&) = delete;
+  operator_chain& operator=(const operator_chain&) = delete;
+
+  void open();
+  void close() noexcept;
+
+  /// Null if the head is no source.
+  source_operator* source() noexcept { return source_; }
+  poll_status poll();
+
+  /// A batch for the head's logical input, decoded if it came from another node.
+  void process(std::uint32_t input, const batch_ptr& rows);
+  void end_input(std::uint32_t input);
+  /// Ends the operators from the head down, each only when those above it hold nothing back any
+  /// more; false while one of them is busy, then call again.
+  bool finish_step();
+
+  /// Sends all partly filled batches.
+  void flush();
+  bool is_busy() const noexcept;
+  bool is_blocked() const noexcept;
+
+  /// Exchanges of this subtask in the order of their edges; output channels are numbered through.
+  std::vector<std::unique_ptr<exchange>>& exchanges() noexcept { return exchanges_; }
+  exchange& exchange_of_channel(std::uint32_t channel, std::uint32_t& index_in_exchange);
+  std::uint32_t output_channel_count() const noexcept;
+
+  std::size_t size() const noexcept { return links_.size(); }
+  operator_counts counts(std::size_t index) const noexcept;
+  const runtime_context& runtime(std::size_t index) const noexcept;
+  accumulator_map accumulators() const;
+
+ private:
+  class link;
+
+  void make_operators(const graph::job_graph& graph, const graph::job_vertex& vertex,
+                      const execution_attempt_id& who, const job_program& program,
+                      task_services& services);
+  void make_exchanges(const graph::job_graph& graph, const execution_attempt_id& who,
+                      const job_program& program, task_services& services,
+                      const task_options& options);
+
+  std::vector<std::unique_ptr<link>> links_;  // by operator index of the vertex, head first
+  std::vector<std::unique_ptr<exchange>> exchanges_;
+  std::vector<std::unique_ptr<batch_router>> routers_;
+  std::vector<std::uint32_t> exchange_of_channel_;
+  std::vector<std::uint32_t> first_channel_;  // by exchange
+  std::vector<const record_type*> head_types_;
+  source_operator* source_ = nullptr;
+  std::size_t finished_ = 0;  // operators whose finish() was called
+  bool open_ = false;
+};
+
+}  // namespace millrace

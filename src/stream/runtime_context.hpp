@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "millrace/core/metrics.hpp"
+#include "millrace/graph/runtime_mode.hpp"
+#include "millrace/stream/accumulator.hpp"
+
+namespace millrace {
+
+using graph::runtime_mode;
+
+/// Who an operator is and what it may report. One per operator and subtask, owned by its task and
+/// used only from there; metrics are read by the metrics reporter from the same actor.
+class runtime_context {
+ public:
+  struct identity {
+    std::string job_name;
+    std::string operator_name;
+    std::string operator_uid;
+    std::uint32_t subtask_index = 0;  ///< 0-based.
+    std::uint32_t parallelism = 1;
+    std::uint32_t max_parallelism = 128;
+    std::uint32_t attempt = 0;  ///< 0-based.
+    runtime_mode mode = runtime_mode::streaming;
+  };
+
+  explicit runtime_context(identity who) : who_(std::move(who)) {}
+
+  const std::string& job_name() const noexcept { return who_.job_name; }
+  const std::string& operator_name() const noexcept { return who_.operator_name; }
+  const std::string& operator_uid() const noexcept { return who_.operator_uid; }
+  std::uint32_t subtask_index() const noexcept { return who_.subtask_index; }
+  std::uint32_t parallelism() const noexcept { return who_.parallelism; }
+  std::uint32_t max_parallelism() const noexcept { return who_.max_parallelism; }
+  std::uint32_t attempt() const noexcept { return who_.attempt; }
+  runtime_mode mode() const noexcept { return who_.mode; }
+
+  /// A counter metric, shown by `millrace describe`. The reference stays valid until close().
+  counter& metric(const std::string& name) { return metrics_[name]; }
+
+  /// An accumulator that comes back with the job's result. The reference stays valid until close().
+  /// Throws `failure` if the name is taken by an accumulator of another kind.
+  std::int64_t& sum_accumulator(const std::string& name);
+  double& double_sum_accumulator(const std::string& name);
+  std::int64_t& min_accumulator(const std::string& name);
+  std::int64_t& max_accumulator(const std::string& name);
+
+  const std::map<std::string, counter>& metrics() const noexcept { return metrics_; }
+  const accumulator_map& accumulators() const noexcept { return accumulators_; }
+
+ private:
+  template <class V>
+  V& accumulator_of(const std::string& name, accumulator::merge how, V initial);
+
+  identity who_;
+  std::map<std::string, counter> metrics_;
+  accumulator_map accumulators_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,155 @@
+#include "millrace/stream/stream_task.hpp"
+
+#include "millrace/core/assert.hpp"
+#include "millrace/graph/channels.hpp"
+
+namespace millrace {
+
+namespace {
+
+std::vector<std::uint32_t> input_of_each_channel(const graph::job_graph& graph,
+                                                 const execution_attempt_id& who) {
+  std::vector<std::uint32_t> inputs;
+  for (const auto& channel : graph::input_channels(graph, who.vertex, who.subtask))
+    inputs.push_back(graph.edges[channel.edge].target_input);
+  return inputs;
+}
+
+}  // namespace
+
+stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_id& who,
+                         std::shared_ptr<const job_program> program, task_services& services,
+                         const task_options& options)
+    : who_(who),
+      program_(std::move(program)),
+      services_(services),
+      chain_(graph, who, *program_, services, options),
+      gate_(input_of_each_channel(graph, who)) {}
+
+void stream_task::open() {
+  since_when_ = services_.time().now();
+  chain_.open();
+}
+
+void stream_task::close() noexcept { chain_.close(); }
+
+void stream_task::on_element(std::uint32_t input_channel, element e) {
+  if (auto pushed = gate_.push(input_channel, std::move(e)); !pushed)
+    throw failure(pushed.error());
+}
+
+void stream_task::on_channel_open(std::uint32_t output_channel, std::uint64_t bytes) {
+  std::uint32_t index = 0;
+  chain_.exchange_of_channel(output_channel, index).open(index, bytes);
+}
+
+void stream_task::on_credit(std::uint32_t output_channel, std::uint64_t charge) {
+  std::uint32_t index = 0;
+  if (!chain_.exchange_of_channel(output_channel, index).give_back(index, charge))
+    throw failure(errc::protocol, "the receiver of output channel " +
+                                      std::to_string(output_channel) +
+                                      " returned more credit than it was sent");
+}
+
+task_progress stream_task::step() {
+  account(activity::busy);  // closes the span of waiting before this step
+  const auto progress = run();
+  const bool held_up = phase_ != phase::done && chain_.is_blocked();
+  account(progress == task_progress::ready ? activity::busy
+          : held_up                        ? activity::blocked
+                                           : activity::idle);
+  return progress;
+}
+
+task_progress stream_task::run() {
+  if (phase_ == phase::running) {
+    const auto progress = chain_.source() ? run_source() : run_inputs();
+    if (phase_ == phase::running) return progress;
+  }
+  return finish();
+}
+
+task_progress stream_task::run_source() {
+  for (int i = 0; i < batches_per_step; ++i) {
+    if (chain_.is_blocked()) return task_progress::waiting;
+    if (chain_.is_busy()) return wait_for_input();
+    switch (chain_.poll()) {
+      case poll_status::more: break;
+      case poll_status::idle: return wait_for_input();
+      case poll_status::finished: phase_ = phase::finishing; return task_progress::ready;
+    }
+  }
+  return task_progress::ready;
+}
+
+task_progress stream_task::run_inputs() {
+  for (int i = 0; i < batches_per_step; ++i) {
+    if (chain_.is_blocked()) return task_progress::waiting;
+    if (chain_.is_busy()) return wait_for_input();
+    auto next = gate_.next();
+    if (!next) return wait_for_input();
+    take(std::move(*next));
+    if (gate_.have_all_ended()) {
+      phase_ = phase::finishing;
+      return task_progress::ready;
+    }
+  }
+  return task_progress::ready;
+}
+
+void stream_task::take(input_gate::arrival next) {
+  const auto input = gate_.input_of(next.channel);
+  if (auto* data = std::get_if<record_batch>(&next.what)) {
+    chain_.process(input, data->rows);
+    data->rows.reset();  // freed before the sender may send the next one
+    services_.return_credit(next.channel, data->charge);
+  } else if (gate_.has_ended(input)) {
+    chain_.end_input(input);
+  }
+}
+
+/// Nothing more to do right now, so nothing is gained by keeping partly filled batches.
+task_progress stream_task::wait_for_input() {
+  chain_.flush();
+  return task_progress::waiting;
+}
+
+task_progress stream_task::finish() {
+  if (phase_ == phase::finishing) {
+    if (chain_.is_blocked()) return task_progress::waiting;
+    const bool finished = chain_.finish_step();
+    chain_.flush();
+    if (!finished) return task_progress::waiting;
+    for (auto& e : chain_.exchanges()) e->send_end_of_input();
+    phase_ = phase::draining;
+  }
+  if (phase_ == phase::draining && chain_.is_blocked()) return task_progress::waiting;
+  phase_ = phase::done;
+  return task_progress::finished;
+}
+
+void stream_task::account(activity what) {
+  const auto now = services_.time().now();
+  const auto span = static_cast<std::uint64_t>((now - since_when_).count());
+  switch (since_) {
+    case activity::busy: times_.busy_ns += span; break;
+    case activity::idle: times_.idle_ns += span; break;
+    case activity::blocked: times_.blocked_ns += span; break;
+  }
+  since_ = what;
+  since_when_ = now;
+}
+
+task_times stream_task::times() const noexcept {
+  auto times = times_;
+  const auto now = services_.time().now();
+  const auto span = static_cast<std::uint64_t>((now - since_when_).count());
+  switch (since_) {
+    case activity::busy: times.busy_ns += span; break;
+    case activity::idle: times.idle_ns += span; break;
+    case activity::blocked: times.blocked_ns += span; break;
+  }
+  return times;
+}
+
+}  // namespace millrace

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "millrace/core/file_system.hpp"
+#include "millrace/core/io.hpp"
+#include "millrace/stream/exchange.hpp"
+
+namespace millrace {
+
+/// What a task needs of the world and of its actor. Injected: the actor gives the real ones, a
+/// simulation and unit tests give others.
+class task_services : public element_port {
+ public:
+  /// Returns the charge of a processed batch to the sender of input channel `channel`.
+  virtual void return_credit(std::uint32_t channel, std::uint64_t charge) = 0;
+  virtual io_executor& io() noexcept = 0;
+  virtual file_system& files() noexcept = 0;
+  virtual const clock& time() const noexcept = 0;
+  /// Calls `stream_task::step` at `when` or soon after.
+  virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
+};
+
+/// Sizes that the configuration decides.
+struct task_options {
+  batch_limits batches;
+  std::uint64_t record_bytes_max = 8 * 1024 * 1024;
+};
+
+}  // namespace millrace
