@@ -6,6 +6,12 @@ include(doctest)
 
 set(test_dir "${PROJECT_SOURCE_DIR}/test")
 
+# Every test runs with these.
+set(test_environment "")
+if("thread" IN_LIST MILLRACE_SANITIZE)
+  set(test_environment "TSAN_OPTIONS=suppressions=${test_dir}/support/tsan.supp")
+endif()
+
 add_library(millrace_test_main OBJECT "${test_dir}/support/main.cpp")
 target_link_libraries(millrace_test_main PRIVATE doctest::doctest)
 
@@ -42,8 +48,12 @@ function(millrace_add_tests folder kind)
   endif()
   target_link_libraries(${target} PRIVATE doctest::doctest)
   millrace_use(${target} ${kind})
-  doctest_discover_tests(${target} TEST_PREFIX "${folder}: "
-    PROPERTIES TIMEOUT 60 LABELS ${folder})
+  # A name that doctest's filter cannot express would select no test, and pass.
+  set(properties TIMEOUT 60 LABELS ${folder} FAIL_REGULAR_EXPRESSION "test cases: 0 ")
+  if(test_environment)
+    list(APPEND properties ENVIRONMENT "${test_environment}")
+  endif()
+  doctest_discover_tests(${target} TEST_PREFIX "${folder}/" PROPERTIES ${properties})
 endfunction()
 
 get_property(layers GLOBAL PROPERTY MILLRACE_LAYERS)
@@ -69,9 +79,12 @@ endforeach()
 # Scripts that start real processes. They need the machine for themselves: they measure time, memory
 # and reactions to lost processes.
 function(millrace_add_script_test name script)
+  set(environment ${test_environment}
+    "MILLRACE_BUILD_DIR=${PROJECT_BINARY_DIR}"
+    "MILLRACE_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
   add_test(NAME "${name}" COMMAND "${script}" WORKING_DIRECTORY "${PROJECT_BINARY_DIR}")
   set_tests_properties("${name}" PROPERTIES
-    ENVIRONMENT "MILLRACE_BUILD_DIR=${PROJECT_BINARY_DIR};MILLRACE_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+    ENVIRONMENT "${environment}"
     LABELS system
     TIMEOUT 120
     RUN_SERIAL TRUE)
@@ -81,10 +94,10 @@ file(GLOB scripts CONFIGURE_DEPENDS "${test_dir}/system/test_*.sh" "${test_dir}/
 foreach(script IN LISTS scripts)
   cmake_path(GET script STEM stem)
   string(REGEX REPLACE "^test_" "" stem "${stem}")
-  millrace_add_script_test("system: ${stem}" "${script}")
+  millrace_add_script_test("system/${stem}" "${script}")
 endforeach()
 
 if(TARGET millrace_job_main AND TARGET caf-node AND TARGET millrace_cli)
-  millrace_add_script_test("package: a project outside the tree builds a job"
+  millrace_add_script_test("package/a project outside the tree builds a job"
     "${test_dir}/package/run.sh")
 endif()
