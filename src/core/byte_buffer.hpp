@@ -48,7 +48,8 @@ class byte_writer {
     if (n != 0) std::memcpy(grow(n), data, n);
   }
 
-  /// A length as LEB128: 1 byte below 128, at most 5. Throws `failure(invalid_data)` beyond 32 bits.
+  /// A length as LEB128: 1 byte below 128, at most 5. Throws `failure(invalid_data)` beyond 32
+  /// bits.
   void put_length(std::size_t length) {
     if (length > std::numeric_limits<std::uint32_t>::max()) [[unlikely]]
       throw failure(errc::invalid_data, "can't encode a container of " + std::to_string(length) +
@@ -74,7 +75,8 @@ class byte_writer {
     return std::exchange(buffer_, {});
   }
 
-  /// Counts nesting while it lives. Throws `failure(invalid_data)` for a value no reader would take.
+  /// Counts nesting while it lives. Throws `failure(invalid_data)` for a value no reader would
+  /// take.
   class nesting {
    public:
     explicit nesting(byte_writer& out) : out_(out) {
@@ -140,8 +142,8 @@ class byte_reader {
   /// bounded by their `memory_bytes` instead.
   bool get_count(std::size_t& count, std::size_t encoded_min, std::size_t memory_bytes) noexcept {
     if (!get_length(count)) return false;
-    const std::size_t most = encoded_min != 0 ? remaining() / encoded_min
-                                              : codec_weightless_bytes_max / memory_bytes;
+    const std::size_t most =
+        encoded_min != 0 ? remaining() / encoded_min : codec_weightless_bytes_max / memory_bytes;
     return count <= most || fail("a length says more elements than the data can hold");
   }
 

@@ -54,11 +54,10 @@ struct codec<std::variant<Alternatives...>> {
   static bool read_alternative(byte_reader& in, type& value, std::size_t index,
                                std::index_sequence<I...>) {
     bool good = false;
-    const bool known =
-        ((index == I && (good = codec<std::variant_alternative_t<I, type>>::read(
-                             in, value.template emplace<I>()),
-                         true)) ||
-         ...);
+    const bool known = ((index == I && (good = codec<std::variant_alternative_t<I, type>>::read(
+                                            in, value.template emplace<I>()),
+                                        true)) ||
+                        ...);
     return known ? good : in.fail("a variant names an alternative it does not have");
   }
 };

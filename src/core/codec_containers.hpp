@@ -153,8 +153,7 @@ struct codec<std::array<T, N>> {
 /// not. Equal unordered containers may encode to different bytes. Keys that occur twice where they
 /// must not are refused.
 template <class T>
-  requires(shape::sequence<T> || shape::set<T> || shape::map<T>)
-struct codec<T> {
+requires(shape::sequence<T> || shape::set<T> || shape::map<T>) struct codec<T> {
   // What is decoded: a map's value_type has a const key.
   static auto element_type() {
     if constexpr (shape::map<T>)

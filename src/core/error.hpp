@@ -12,26 +12,27 @@ namespace millrace {
 /// Why something failed, grouped by cause. Numbers travel between nodes: do not renumber.
 enum class errc : std::uint16_t {
   // -- the caller's input ------------------------------------------------------------------
-  invalid_argument = 100,   ///< An API call or a command line that makes no sense.
-  invalid_config = 101,     ///< A configuration file, key or value that cannot be used.
-  invalid_graph = 102,      ///< A job whose operators do not fit together.
-  invalid_library = 103,    ///< A job library without entry point, or of another ABI version.
-  unknown_job = 104,        ///< No job with that id.
-  type_mismatch = 105,      ///< Two ends of a stream disagree about the record type.
-  invalid_data = 106,       ///< Bytes, a file or a record that cannot be decoded.
+  invalid_argument = 100,  ///< An API call or a command line that makes no sense.
+  invalid_config = 101,    ///< A configuration file, key or value that cannot be used.
+  invalid_graph = 102,     ///< A job whose operators do not fit together.
+  invalid_library = 103,   ///< A job library without entry point, or of another ABI version.
+  unknown_job = 104,       ///< No job with that id.
+  type_mismatch = 105,     ///< Two ends of a stream disagree about the record type.
+  invalid_data = 106,      ///< Bytes, a file or a record that cannot be decoded.
 
   // -- the user's code ---------------------------------------------------------------------
-  user_function = 200,      ///< A user function threw.
-  build_function = 201,     ///< The job's build function threw.
+  user_function = 200,   ///< A user function threw.
+  build_function = 201,  ///< The job's build function threw.
 
   // -- the world outside -------------------------------------------------------------------
-  not_found = 300,          ///< A file, directory or address that does not exist.
-  permission_denied = 301,  ///< The operating system said no.
-  io = 302,                 ///< Any other failure of a file or device.
-  connection_refused = 303, ///< Nobody listens there.
-  address_in_use = 304,     ///< Somebody else listens there.
-  authentication = 305,     ///< The peer does not know the cluster secret.
-  unreachable = 306,        ///< A peer that should be there does not answer.
+  not_found = 300,           ///< A file, directory or address that does not exist.
+  permission_denied = 301,   ///< The operating system said no.
+  io = 302,                  ///< Any other failure of a file or device.
+  connection_refused = 303,  ///< Nobody listens there.
+  address_in_use = 304,      ///< Somebody else listens there.
+  authentication = 305,      ///< The peer does not know the cluster secret.
+  unreachable = 306,         ///< A peer that should be there does not answer.
+  already_connected = 307,   ///< A connection to that node is up, or its end not yet noticed.
 
   // -- the cluster -------------------------------------------------------------------------
   no_slots = 400,           ///< Not enough free slots within the time allowed.
@@ -43,7 +44,7 @@ enum class errc : std::uint16_t {
   protocol = 406,           ///< A peer said what it must not say.
 
   // -- us ----------------------------------------------------------------------------------
-  internal = 500,           ///< A defect in Millrace.
+  internal = 500,  ///< A defect in Millrace.
 };
 
 /// The code's name, as logs and JSON show it.

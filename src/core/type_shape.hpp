@@ -32,7 +32,7 @@ inline constexpr bool is_instance<Template<Args...>, Template> = true;
 /// 128-bit integers).
 template <class T>
 concept arithmetic = std::same_as<T, float> || std::same_as<T, double> ||
-                     (std::integral<T> && sizeof(T) <= 8 && !std::is_const_v<T>);
+    (std::integral<T> && sizeof(T) <= 8 && !std::is_const_v<T>);
 
 template <class T>
 concept enumeration = std::is_enum_v<T> && !std::is_const_v<T>;
@@ -124,7 +124,8 @@ template <product T, class Visit>
 constexpr bool all_fields(Visit&& visit) {
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return (visit.template operator()<I>() && ...);
-  }(std::make_index_sequence<fields<T>::count>{});
+  }
+  (std::make_index_sequence<fields<T>::count>{});
 }
 
 /// Calls `visit(field)` for each field of a value, in order of declaration.
@@ -133,7 +134,8 @@ constexpr void each_field(Value& value, Visit&& visit) {
   using T = std::remove_const_t<Value>;
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (visit(fields<T>::template get<I>(value)), ...);
-  }(std::make_index_sequence<fields<T>::count>{});
+  }
+  (std::make_index_sequence<fields<T>::count>{});
 }
 
 }  // namespace millrace::shape

@@ -1,0 +1,14 @@
+#include "millrace/core/fingerprint.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace millrace {
+
+std::uint64_t fingerprint_of_description(std::string_view description) {
+  std::string text = "millrace-codec/" + std::to_string(codec_version) + ":";
+  text += description;
+  return XXH3_64bits(text.data(), text.size());
+}
+
+}  // namespace millrace
