@@ -9,7 +9,7 @@
 #include <random>
 
 #include "millrace/core/ids.hpp"
-#include "test/core/codec_samples.hpp"
+#include "support/codec_samples.hpp"
 
 using namespace millrace;
 using namespace millrace::test;

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "test/core/codec_samples.hpp"
+#include "support/codec_samples.hpp"
 
 using namespace millrace;
 using namespace millrace::test;

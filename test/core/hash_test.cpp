@@ -6,7 +6,7 @@
 #include <limits>
 #include <random>
 
-#include "test/core/codec_samples.hpp"
+#include "support/codec_samples.hpp"
 
 using namespace millrace;
 using namespace millrace::test;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "test/core/codec_samples.hpp"
+#include "support/codec_samples.hpp"
 
 using namespace millrace;
 using namespace millrace::test;
