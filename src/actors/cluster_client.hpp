@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "millrace/actors/messages.hpp"
+#include "millrace/api/job_runner.hpp"
+#include "millrace/core/configuration.hpp"
+
+namespace millrace {
+
+/// A connection of a tool to a cluster: each call is one exchange of actor messages with the
+/// dispatcher. Thread-safe. Every call blocks for at most the request timeout and then fails with
+/// `timeout`; a lost connection fails with `master_lost`, both naming the master's address.
+class cluster_client {
+ public:
+  /// Errors: `connection_refused`, `authentication`, `timeout`, `unreachable`.
+  static result<std::unique_ptr<cluster_client>> connect(const configuration& config,
+                                                         const std::string& host,
+                                                         std::uint16_t port);
+  virtual ~cluster_client() = default;
+
+  /// Bytes sent so far, of how many.
+  using upload_progress = std::function<void(std::uint64_t, std::uint64_t)>;
+  /// Uploads the library, in chunks, unless the cluster has it; sets `graph.artifact`-checked hash
+  /// and submits. `library` may be empty for jobs of built-in operators.
+  virtual result<job_id> submit(graph::job_graph graph, const std::filesystem::path& library,
+                                const upload_progress& progress) = 0;
+
+  virtual result<wire::job_list> list_jobs() = 0;
+  virtual result<wire::job_details> describe(const job_id& job) = 0;
+  virtual status cancel(const job_id& job) = 0;
+  virtual result<wire::node_list> nodes() = 0;
+  /// A handle to a job of the cluster, for waiting and progress.
+  virtual result<std::unique_ptr<job_client>> job(const job_id& job) = 0;
+};
+
+}  // namespace millrace
