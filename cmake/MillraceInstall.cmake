@@ -26,12 +26,14 @@ if(EXISTS "${MILLRACE_JOB_ENTRY}")
   install(FILES "${MILLRACE_JOB_ENTRY}" DESTINATION "${data_dir}")
 endif()
 
-# The cluster scripts end in .sh; the others are for developers. lib.sh is theirs.
-file(GLOB cluster_scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/scripts/*.sh")
-list(FILTER cluster_scripts EXCLUDE REGEX "/lib\\.sh$")
-if(cluster_scripts)
-  install(PROGRAMS ${cluster_scripts} DESTINATION "${CMAKE_INSTALL_BINDIR}")
-endif()
+# The cluster scripts end in .sh, as do the parts that they source from beside themselves (not
+# executable, like Flink's bin/config.sh). The other scripts, and lib.sh, are for developers.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/scripts/"
+  DESTINATION "${CMAKE_INSTALL_BINDIR}"
+  USE_SOURCE_PERMISSIONS
+  FILES_MATCHING PATTERN "*.sh"
+  PATTERN lib.sh EXCLUDE
+  PATTERN completion EXCLUDE)
 if(EXISTS "${PROJECT_SOURCE_DIR}/config")
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/config/" DESTINATION "${data_dir}/config")
 endif()
