@@ -1,0 +1,236 @@
+#include "millrace/graph/slot_matcher.hpp"
+
+#include <algorithm>
+
+#include "millrace/core/assert.hpp"
+
+namespace millrace::graph {
+
+namespace {
+
+bool is_free(const slot_info& slot) {
+  return slot.state == slot_state::free;
+}
+
+}  // namespace
+
+// -- task managers ------------------------------------------------------------------------------
+
+void slot_matcher::add_task_manager(const resource_id& id, std::string address,
+                                    const std::vector<slot_info>& slots) {
+  task_manager added{id, std::move(address), {}};
+  for (const auto& info : slots) {
+    added.slots.push_back({info, true});
+    // What it already holds is not waited for any more.
+    if (demand* d = is_free(info) ? nullptr : find_demand(info.job))
+      std::erase(d->pending, info.allocation);
+  }
+  for (auto& known : task_managers_)
+    if (known.id == id) {
+      known = std::move(added);
+      return;
+    }
+  task_managers_.push_back(std::move(added));
+}
+
+lost_slots slot_matcher::remove_task_manager(const resource_id& id) {
+  lost_slots result;
+  auto gone = std::find_if(task_managers_.begin(), task_managers_.end(),
+                           [&](const task_manager& tm) { return tm.id == id; });
+  if (gone == task_managers_.end()) return result;
+  for (const auto& [info, confirmed] : gone->slots) {
+    if (is_free(info)) continue;
+    slot_grant had{info.job, info.allocation, id, gone->address, info.index};
+    if (!confirmed && requeue(info.job, info.allocation))
+      result.requeued.push_back(std::move(had));
+    else
+      result.lost.push_back(std::move(had));
+  }
+  task_managers_.erase(gone);
+  return result;
+}
+
+// -- jobs ---------------------------------------------------------------------------------------
+
+void slot_matcher::request(const job_id& job, const std::string& job_name,
+                           const std::vector<allocation_id>& allocations, std::int64_t now_ms,
+                           std::int64_t deadline_ms) {
+  demand* d = find_demand(job);
+  if (d && d->pending.empty()) {
+    // It was served and asks anew: at the end of the queue.
+    std::erase_if(queue_, [&](const demand& old) { return old.job == job; });
+    d = nullptr;
+  }
+  if (!d) {
+    queue_.push_back({job, job_name, {}, used_by(job), now_ms, deadline_ms});
+    d = &queue_.back();
+  }
+  d->deadline_ms = deadline_ms;
+  for (const auto& allocation : allocations) {
+    if (find_slot(allocation) ||
+        std::find(d->pending.begin(), d->pending.end(), allocation) != d->pending.end())
+      continue;
+    d->pending.push_back(allocation);
+    ++d->needed;
+  }
+}
+
+std::vector<slot_grant> slot_matcher::match() {
+  std::vector<slot_grant> grants;
+  auto free = free_count();
+  const auto registered = registered_count();
+  for (auto& demand : queue_) {
+    auto wanted = static_cast<std::uint32_t>(demand.pending.size());
+    if (wanted == 0) continue;
+    if (wanted > free) {
+      if (wanted + used_by(demand.job) <= registered) break;
+      continue;
+    }
+    for (const auto& allocation : demand.pending) grants.push_back(grant(demand.job, allocation));
+    demand.pending.clear();
+    free -= wanted;
+  }
+  MILLRACE_ASSERT(free == free_count(), "slots in use and free slots are not all slots");
+  return grants;
+}
+
+slot_grant slot_matcher::grant(const job_id& job, const allocation_id& allocation) {
+  task_manager* chosen = next_task_manager();
+  MILLRACE_ASSERT(chosen != nullptr, "granted more slots than are free");
+  auto free = std::find_if(chosen->slots.begin(), chosen->slots.end(),
+                           [](const slot& s) { return is_free(s.info); });
+  free->info = {free->info.index, slot_state::allocated, job, allocation};
+  free->confirmed = false;
+  return {job, allocation, chosen->id, chosen->address, free->info.index};
+}
+
+void slot_matcher::confirm(const allocation_id& allocation) {
+  if (slot* held = find_slot(allocation)) {
+    held->info.state = slot_state::active;
+    held->confirmed = true;
+  }
+}
+
+void slot_matcher::reject(const allocation_id& allocation) {
+  slot* held = find_slot(allocation);
+  if (!held || held->confirmed) return;
+  auto job = held->info.job;
+  held->info = {held->info.index, slot_state::free, {}, {}};
+  requeue(job, allocation);
+}
+
+void slot_matcher::release(const allocation_id& allocation) {
+  if (slot* held = find_slot(allocation)) {
+    held->info = {held->info.index, slot_state::free, {}, {}};
+    held->confirmed = false;
+  }
+}
+
+void slot_matcher::withdraw(const job_id& job) {
+  std::erase_if(queue_, [&](const demand& d) { return d.job == job; });
+}
+
+std::vector<slot_failure> slot_matcher::expire(std::int64_t now_ms) {
+  std::vector<slot_failure> failures;
+  auto is_late = [&](const demand& d) { return !d.pending.empty() && d.deadline_ms <= now_ms; };
+  for (const auto& demand : queue_)
+    if (is_late(demand))
+      failures.push_back({demand.job, {errc::no_slots, shortage_text(demand, now_ms)}});
+  std::erase_if(queue_, is_late);
+  return failures;
+}
+
+std::optional<std::int64_t> slot_matcher::next_deadline_ms() const {
+  std::optional<std::int64_t> next;
+  for (const auto& demand : queue_)
+    if (!demand.pending.empty() && (!next || demand.deadline_ms < *next)) next = demand.deadline_ms;
+  return next;
+}
+
+// -- counting -----------------------------------------------------------------------------------
+
+std::uint32_t slot_matcher::task_manager::free_count() const {
+  return static_cast<std::uint32_t>(
+      std::count_if(slots.begin(), slots.end(), [](const slot& s) { return is_free(s.info); }));
+}
+
+std::uint32_t slot_matcher::registered_count() const {
+  std::size_t count = 0;
+  for (const auto& tm : task_managers_) count += tm.slots.size();
+  return static_cast<std::uint32_t>(count);
+}
+
+std::uint32_t slot_matcher::free_count() const {
+  std::uint32_t count = 0;
+  for (const auto& tm : task_managers_) count += tm.free_count();
+  return count;
+}
+
+std::vector<task_manager_slots> slot_matcher::task_managers() const {
+  std::vector<task_manager_slots> all;
+  for (const auto& tm : task_managers_)
+    all.push_back(
+        {tm.id, tm.address, static_cast<std::uint32_t>(tm.slots.size()), tm.free_count()});
+  return all;
+}
+
+std::uint32_t slot_matcher::pending_count(const job_id& job) const {
+  for (const auto& demand : queue_)
+    if (demand.job == job) return static_cast<std::uint32_t>(demand.pending.size());
+  return 0;
+}
+
+std::uint32_t slot_matcher::used_by(const job_id& job) const {
+  std::uint32_t count = 0;
+  for (const auto& tm : task_managers_)
+    for (const auto& slot : tm.slots) count += !is_free(slot.info) && slot.info.job == job;
+  return count;
+}
+
+// -- finding ------------------------------------------------------------------------------------
+
+slot_matcher::demand* slot_matcher::find_demand(const job_id& job) {
+  for (auto& demand : queue_)
+    if (demand.job == job) return &demand;
+  return nullptr;
+}
+
+slot_matcher::slot* slot_matcher::find_slot(const allocation_id& allocation) {
+  for (auto& tm : task_managers_)
+    for (auto& slot : tm.slots)
+      if (!is_free(slot.info) && slot.info.allocation == allocation) return &slot;
+  return nullptr;
+}
+
+slot_matcher::task_manager* slot_matcher::next_task_manager() {
+  // Compares a.free / a.slots with b.free / b.slots without division; ties by registration.
+  auto emptier = [](const task_manager& a, const task_manager& b) {
+    return std::uint64_t{a.free_count()} * b.slots.size() >
+           std::uint64_t{b.free_count()} * a.slots.size();
+  };
+  task_manager* best = nullptr;
+  for (auto& tm : task_managers_) {
+    if (tm.free_count() == 0) continue;
+    if (!best || (placement_ == slot_placement::spread ? emptier(tm, *best) : emptier(*best, tm)))
+      best = &tm;
+  }
+  return best;
+}
+
+bool slot_matcher::requeue(const job_id& job, const allocation_id& allocation) {
+  demand* d = find_demand(job);
+  if (d) d->pending.push_back(allocation);
+  return d != nullptr;
+}
+
+std::string slot_matcher::shortage_text(const demand& demand, std::int64_t now_ms) const {
+  return "job '" + demand.job_name + "' needs " + std::to_string(demand.needed) + " slots, " +
+         std::to_string(free_count()) + " free of " + std::to_string(registered_count()) +
+         " registered (on " + std::to_string(task_managers_.size()) +
+         (task_managers_.size() == 1 ? " task manager" : " task managers") + ") after " +
+         std::to_string((now_ms - demand.since_ms) / 1000) +
+         " s; start more task managers, raise taskmanager.numberOfTaskSlots, cancel another job or "
+         "lower the parallelism";
+}
+
+}  // namespace millrace::graph

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/core/error.hpp"
+#include "millrace/core/ids.hpp"
+#include "millrace/graph/slot_table.hpp"
+
+namespace millrace::graph {
+
+/// Which task manager gets the next slot.
+enum class slot_placement : std::uint8_t {
+  fill,    ///< The fullest that has room: a job touches as few processes as possible.
+  spread,  ///< The emptiest (`cluster.evenly-spread-out-slots`).
+};
+
+/// A slot that a job is given: the task manager is to be told.
+struct slot_grant {
+  job_id job;
+  allocation_id allocation;
+  resource_id task_manager;
+  std::string address;
+  std::uint32_t slot = 0;  ///< Index at the task manager.
+
+  bool operator==(const slot_grant&) const = default;
+};
+
+/// A job that waited too long for its slots.
+struct slot_failure {
+  job_id job;
+  error why;  ///< `errc::no_slots`
+};
+
+/// What went away with a task manager.
+struct lost_slots {
+  std::vector<slot_grant> lost;      ///< Were confirmed: their jobs must be told.
+  std::vector<slot_grant> requeued;  ///< Were not: their jobs will get others.
+};
+
+struct task_manager_slots {
+  resource_id id;
+  std::string address;
+  std::uint32_t slots = 0;
+  std::uint32_t free = 0;
+
+  bool operator==(const task_manager_slots&) const = default;
+};
+
+/// The resource manager's view of all slots and of who waits for some (Flink's SlotManager). Owned
+/// by one resource manager; times are ms of its clock. Decides; others carry the decisions out.
+///
+/// Jobs are served first come, first served, and all or nothing: a job that gets only some of its
+/// slots could not run, and two such jobs would block each other. A job that must wait although the
+/// cluster is large enough for it keeps later ones waiting, so that it is not overtaken for ever;
+/// one that the whole cluster could not satisfy does not.
+///
+/// Invariant: slots in use + free slots = registered slots.
+class slot_matcher {
+ public:
+  explicit slot_matcher(slot_placement placement = slot_placement::fill) : placement_(placement) {}
+
+  /// A task manager and what its slots hold: all free, or, if it outlived the resource manager it
+  /// knew, some in use. Registering again replaces what was known about it.
+  void add_task_manager(const resource_id& id, std::string address,
+                        const std::vector<slot_info>& slots);
+
+  /// It is gone, and its slots with it. Grants that it had not confirmed go back to where their job
+  /// stands in the queue.
+  lost_slots remove_task_manager(const resource_id& id);
+
+  /// A job wants one slot per allocation, until `deadline_ms`. Asking again for the same allocation
+  /// changes nothing but the deadline.
+  void request(const job_id& job, const std::string& job_name,
+               const std::vector<allocation_id>& allocations, std::int64_t now_ms,
+               std::int64_t deadline_ms);
+
+  /// What can be granted now. Each slot granted is in use until released.
+  std::vector<slot_grant> match();
+
+  /// The task manager took the grant.
+  void confirm(const allocation_id& allocation);
+
+  /// The task manager refused the grant; it goes back to where its job stands in the queue. The
+  /// slot counts as free again.
+  void reject(const allocation_id& allocation);
+
+  /// The slot is free again. Ignored if the allocation holds none.
+  void release(const allocation_id& allocation);
+
+  /// The job wants no more slots. What it has is kept until released.
+  void withdraw(const job_id& job);
+
+  /// The jobs whose deadline has passed while they wait; they wait no longer. "job 'wc' needs 5
+  /// slots, 1 free of 4 registered (on 2 task managers) after 300 s; …"
+  std::vector<slot_failure> expire(std::int64_t now_ms);
+
+  /// The earliest time at which `expire` will find something.
+  std::optional<std::int64_t> next_deadline_ms() const;
+
+  std::uint32_t registered_count() const;
+  std::uint32_t free_count() const;
+
+  /// By registration.
+  std::vector<task_manager_slots> task_managers() const;
+
+  /// Slots that a job waits for.
+  std::uint32_t pending_count(const job_id& job) const;
+
+ private:
+  struct slot {
+    slot_info info;
+    bool confirmed = false;
+  };
+
+  struct task_manager {
+    resource_id id;
+    std::string address;
+    std::vector<slot> slots;
+
+    std::uint32_t free_count() const;
+  };
+
+  /// A job in the queue, with what it waits for and how much it was given since it asked.
+  struct demand {
+    job_id job;
+    std::string job_name;
+    std::vector<allocation_id> pending;
+    std::uint32_t needed = 0;  ///< All that it asked for.
+    std::int64_t since_ms = 0;
+    std::int64_t deadline_ms = 0;
+  };
+
+  demand* find_demand(const job_id& job);
+  slot* find_slot(const allocation_id& allocation);
+  task_manager* next_task_manager();
+  std::uint32_t used_by(const job_id& job) const;
+  bool requeue(const job_id& job, const allocation_id& allocation);
+  slot_grant grant(const job_id& job, const allocation_id& allocation);
+  std::string shortage_text(const demand& demand, std::int64_t now_ms) const;
+
+  slot_placement placement_;
+  std::vector<task_manager> task_managers_;
+  std::deque<demand> queue_;  ///< By arrival; a job stays until withdrawn or expired.
+};
+
+}  // namespace millrace::graph
