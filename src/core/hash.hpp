@@ -130,11 +130,11 @@ constexpr std::uint64_t key_hash(const K& key) {
     return key_hash(key.time_since_epoch().count());
   } else if constexpr (shape::std_array<K>) {
     std::uint64_t hash = hashing::product_seed;
-    for (const auto& element : key) hash = combine(hash, key_hash(element));
+    for (const auto& item : key) hash = combine(hash, key_hash(item));
     return hash;
   } else if constexpr (shape::sequence<K>) {
     std::uint64_t hash = hashing::sequence_seed;
-    for (const typename K::value_type& element : key) hash = combine(hash, key_hash(element));
+    for (const typename K::value_type& item : key) hash = combine(hash, key_hash(item));
     return combine(hash, key.size());
   } else if constexpr (shape::optional<K>) {
     return key ? combine(1, key_hash(*key)) : combine(0, 0);

@@ -2,8 +2,8 @@
 
 namespace millrace {
 
-std::chrono::nanoseconds system_clock_source::now() const noexcept {
-  return std::chrono::steady_clock::now().time_since_epoch();
+std::chrono::steady_clock::time_point system_clock_source::now() const noexcept {
+  return std::chrono::steady_clock::now();
 }
 
 std::int64_t system_clock_source::wall_ms() const noexcept {

@@ -12,8 +12,8 @@ class clock {
  public:
   virtual ~clock() = default;
 
-  /// Time since some origin that is fixed for the life of the process; never goes back.
-  virtual std::chrono::nanoseconds now() const noexcept = 0;
+  /// Never goes back; its origin is fixed for the life of the process.
+  virtual std::chrono::steady_clock::time_point now() const noexcept = 0;
   /// Milliseconds since 1970-01-01 UTC, as shown to people and used as processing time. May jump.
   virtual std::int64_t wall_ms() const noexcept = 0;
 };
@@ -21,7 +21,7 @@ class clock {
 /// The operating system's clocks.
 class system_clock_source final : public clock {
  public:
-  std::chrono::nanoseconds now() const noexcept override;
+  std::chrono::steady_clock::time_point now() const noexcept override;
   std::int64_t wall_ms() const noexcept override;
 };
 

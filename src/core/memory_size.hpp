@@ -56,7 +56,7 @@ constexpr std::size_t heap_bytes(const T& value) {
     std::size_t bytes = 0;
     if constexpr (requires { value.begin(); }) {
       if constexpr (has_heap_v<typename T::value_type>)
-        for (const auto& element : value) bytes += heap_bytes(element);
+        for (const auto& item : value) bytes += heap_bytes(item);
     }
     return bytes;
   };

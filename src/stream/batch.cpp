@@ -3,7 +3,7 @@
 namespace millrace {
 
 void encoded_batch::encode_rows(byte_writer& out) const {
-  out.append(std::span<const std::byte>(bytes_));
+  out.put_bytes(bytes_.data(), bytes_.size());
 }
 
 }  // namespace millrace

@@ -78,7 +78,11 @@ class typed_batch final : public batch {
   std::uint64_t fingerprint() const noexcept override { return fingerprint_of<T>(); }
 
   void encode_rows(byte_writer& out) const override {
-    for (const T& row : rows) encode(out, row);
+    if constexpr (is_bulk_copyable<T>) {
+      out.put_bytes(rows.data(), rows.size() * sizeof(T));
+    } else {
+      for (const T& row : rows) encode(out, row);
+    }
   }
 };
 

@@ -54,7 +54,7 @@ class exchange {
     element what;
     std::uint64_t bytes = 0;
   };
-  struct channel {
+  struct outlet {
     credit_window window;
     std::deque<queued> waiting;
   };
@@ -65,7 +65,7 @@ class exchange {
 
   element_port& port_;
   std::uint32_t first_channel_;
-  std::vector<channel> channels_;
+  std::vector<outlet> channels_;
   batch_limits limits_;
   std::uint64_t record_bytes_max_;
   std::size_t waiting_ = 0;

@@ -45,13 +45,13 @@ class input_gate {
   std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
 
  private:
-  struct channel {
+  struct inlet {
     std::uint32_t input = 0;
     bool end_received = false;
     std::deque<element> waiting;
   };
 
-  std::vector<channel> channels_;
+  std::vector<inlet> channels_;
   std::deque<std::uint32_t> ready_;  // channels with waiting elements, each once, in turn
   std::vector<std::uint32_t> open_channels_of_;
   std::uint32_t open_channels_ = 0;

@@ -25,14 +25,14 @@ class operator_context {
   virtual io_executor& io() noexcept = 0;
   virtual file_system& files() noexcept = 0;
   virtual const clock& time() const noexcept = 0;
-  /// Steps the task at `when` (monotonic), even if nothing arrives. The earliest request counts.
+  /// Steps the task when `time().now()` is `when`, even if nothing arrives. The earliest request counts.
   virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
 };
 
 /// One operator of one subtask. Called only from its task, one call at a time; may throw, which
 /// fails the task with the operator's name. The life of an operator:
 ///
-///     bind_output  open  ( process* end_input )*per input  finish  close
+///     bind_output  open  ( process* end_input )*per input  finish+  close
 ///
 /// close() is called in any case, after a failure or a cancellation too.
 class stream_operator {
@@ -47,8 +47,9 @@ class stream_operator {
   virtual void process(std::size_t input, batch& rows, rows_access access) = 0;
   /// Nothing follows on `input`.
   virtual void end_input(std::size_t /*input*/) {}
-  /// All inputs have ended: emit what is held back, start the last writes.
-  virtual void finish() {}
+  /// All inputs have ended: emit what is held back, start the last writes. False if there is more:
+  /// then it is called again when the output has room, so emit about a batch and return.
+  virtual bool finish() { return true; }
   /// True while the operator waits for I/O and should be given nothing more; the task asks again
   /// after each completion. After finish() the task ends only when no operator is busy.
   virtual bool is_busy() const noexcept { return false; }

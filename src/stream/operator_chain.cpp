@@ -1,6 +1,7 @@
 #include "millrace/stream/operator_chain.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "millrace/core/assert.hpp"
 #include "millrace/graph/channels.hpp"
@@ -14,13 +15,6 @@ class operator_chain::link final : public batch_consumer, public operator_contex
   link(std::unique_ptr<stream_operator> op, runtime_context::identity who, task_services& services)
       : op_(std::move(op)), runtime_(std::move(who)), services_(services) {}
 
-  void consume(batch& rows, rows_access access) override { process(0, rows, access); }
-
-  void process(std::uint32_t input, batch& rows, rows_access access) {
-    rows_in_ += rows.size();
-    named([&] { op_->process(input, rows, access); });
-  }
-
   /// Runs a call into the operator; what it throws gets the operator's name.
   template <class Call>
   decltype(auto) named(Call&& call) {
@@ -29,6 +23,13 @@ class operator_chain::link final : public batch_consumer, public operator_contex
     } catch (...) {
       rethrow_as_operator_failure(runtime_.operator_name());
     }
+  }
+
+  void consume(batch& rows, rows_access access) override { process(0, rows, access); }
+
+  void process(std::uint32_t input, batch& rows, rows_access access) {
+    rows_in_ += rows.size();
+    named([&] { op_->process(input, rows, access); });
   }
 
   stream_operator& op() noexcept { return *op_; }
@@ -142,16 +143,20 @@ void operator_chain::end_input(std::uint32_t input) {
   links_.front()->named([&] { links_.front()->op().end_input(input); });
 }
 
-bool operator_chain::finish_step() {
-  // Links are in topological order, so everything above the one in turn has been finished.
+finish_status operator_chain::finish_step() {
+  // Links are in topological order, so everything above the one in turn has been finished. What a
+  // finished operator emits may keep any other one busy.
   while (finished_ < links_.size()) {
-    if (finished_ > 0 && links_[finished_ - 1]->op().is_busy()) return false;
+    if (is_busy()) return finish_status::busy;
     auto& l = *links_[finished_];
-    if (finished_ > 0) l.named([&] { l.op().end_input(0); });
-    l.named([&] { l.op().finish(); });
+    const bool is_fed_by_chain = finished_ > 0;  // the head's inputs were ended one by one
+    if (is_fed_by_chain && !std::exchange(input_ended_, true))
+      l.named([&] { l.op().end_input(0); });
+    if (!l.named([&] { return l.op().finish(); })) return finish_status::more;
+    input_ended_ = false;
     ++finished_;
   }
-  return !is_busy();
+  return is_busy() ? finish_status::busy : finish_status::done;
 }
 
 void operator_chain::flush() {

@@ -17,6 +17,13 @@ struct operator_counts {
   std::uint64_t rows_out = 0;
 };
 
+/// What a step of ending a chain came to.
+enum class finish_status : std::uint8_t {
+  more,  ///< An operator has more to emit at once.
+  busy,  ///< An operator waits for I/O.
+  done,  ///< Everything was emitted and written.
+};
+
 /// The operators of one subtask of a job vertex, wired: a tree whose head is fed by the task and
 /// whose leaves are sinks and exchanges. Owned by one stream_task and used only from it. Whatever
 /// an operator throws leaves here as an `operator_failure` with its name.
@@ -40,8 +47,8 @@ class operator_chain {
   void process(std::uint32_t input, const batch_ptr& rows);
   void end_input(std::uint32_t input);
   /// Ends the operators from the head down, each only when those above it hold nothing back any
-  /// more; false while one of them is busy, then call again.
-  bool finish_step();
+  /// more. A bounded amount of work: call again until it says `done`.
+  finish_status finish_step();
 
   /// Sends all partly filled batches.
   void flush();
@@ -75,7 +82,8 @@ class operator_chain {
   std::vector<std::uint32_t> first_channel_;  // by exchange
   std::vector<const record_type*> head_types_;
   source_operator* source_ = nullptr;
-  std::size_t finished_ = 0;  // operators whose finish() was called
+  std::size_t finished_ = 0;     // operators whose finish() is through
+  bool input_ended_ = false;     // the operator in turn was told that its input has ended
   bool open_ = false;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <limits>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,18 +39,26 @@ class typed_record_type final : public record_type {
 
   result<batch_ptr> decode(const encoded_batch& bytes) const override {
     if (auto same = check_record_type(*this, bytes); !same) return tl::unexpected(same.error());
-    // A row takes a byte at least (an empty struct: none), so the count cannot make us allocate
-    // more than the bytes that were received stand for.
-    if (bytes.size() > bytes.bytes().size() && !std::is_empty_v<T>)
-      return tl::unexpected(undecodable_batch(*this, bytes));
+    // The count must not make us allocate more than the received bytes can stand for.
+    constexpr std::size_t row_bytes_min = min_encoded_size<T>();
+    const std::size_t rows_max = row_bytes_min != 0 ? bytes.bytes().size() / row_bytes_min
+                                                    : codec_weightless_bytes_max / sizeof(T);
+    if (bytes.size() > rows_max) return tl::unexpected(undecodable_batch(*this, bytes));
     typed_batch_ptr<T> rows(new typed_batch<T>);
-    rows->rows.reserve(bytes.size());
-    byte_reader in{std::span<const std::byte>(bytes.bytes())};
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      if (!millrace::decode(in, rows->rows.emplace_back()))
+    if constexpr (is_bulk_copyable<T>) {
+      if (bytes.bytes().size() != bytes.size() * sizeof(T))
         return tl::unexpected(undecodable_batch(*this, bytes));
+      rows->rows.resize(bytes.size());
+      std::memcpy(rows->rows.data(), bytes.bytes().data(), bytes.bytes().size());
+    } else {
+      rows->rows.reserve(bytes.size());
+      byte_reader in{std::span<const std::byte>(bytes.bytes())};
+      for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (!millrace::decode(in, rows->rows.emplace_back()))
+          return tl::unexpected(undecodable_batch(*this, bytes));
+      }
+      if (in.remaining() != 0) return tl::unexpected(undecodable_batch(*this, bytes));
     }
-    if (in.remaining() != 0) return tl::unexpected(undecodable_batch(*this, bytes));
     return batch_ptr(rows);
   }
 

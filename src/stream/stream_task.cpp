@@ -117,9 +117,10 @@ task_progress stream_task::wait_for_input() {
 task_progress stream_task::finish() {
   if (phase_ == phase::finishing) {
     if (chain_.is_blocked()) return task_progress::waiting;
-    const bool finished = chain_.finish_step();
+    const auto finished = chain_.finish_step();
+    if (finished == finish_status::more) return task_progress::ready;
     chain_.flush();
-    if (!finished) return task_progress::waiting;
+    if (finished == finish_status::busy) return task_progress::waiting;
     for (auto& e : chain_.exchanges()) e->send_end_of_input();
     phase_ = phase::draining;
   }
