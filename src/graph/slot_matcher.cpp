@@ -16,27 +16,27 @@ bool is_free(const slot_info& slot) {
 
 // -- task managers ------------------------------------------------------------------------------
 
-void slot_matcher::add_task_manager(const resource_id& id, std::string address,
-                                    const std::vector<slot_info>& slots) {
-  task_manager added{id, std::move(address), {}};
+lost_slots slot_matcher::add_task_manager(const resource_id& id, std::string address,
+                                          const std::vector<slot_info>& slots) {
+  auto before = remove_task_manager(id);
+  known_task_manager added{id, std::move(address), {}};
   for (const auto& info : slots) {
     added.slots.push_back({info, true});
-    // What it already holds is not waited for any more.
-    if (demand* d = is_free(info) ? nullptr : find_demand(info.job))
-      std::erase(d->pending, info.allocation);
+    if (is_free(info)) continue;
+    // What it holds is neither lost nor waited for.
+    auto is_held = [&](const slot_grant& g) { return g.allocation == info.allocation; };
+    std::erase_if(before.lost, is_held);
+    std::erase_if(before.requeued, is_held);
+    if (job_demand* d = find_demand(info.job)) std::erase(d->pending, info.allocation);
   }
-  for (auto& known : task_managers_)
-    if (known.id == id) {
-      known = std::move(added);
-      return;
-    }
   task_managers_.push_back(std::move(added));
+  return before;
 }
 
 lost_slots slot_matcher::remove_task_manager(const resource_id& id) {
   lost_slots result;
   auto gone = std::find_if(task_managers_.begin(), task_managers_.end(),
-                           [&](const task_manager& tm) { return tm.id == id; });
+                           [&](const known_task_manager& tm) { return tm.id == id; });
   if (gone == task_managers_.end()) return result;
   for (const auto& [info, confirmed] : gone->slots) {
     if (is_free(info)) continue;
@@ -55,10 +55,18 @@ lost_slots slot_matcher::remove_task_manager(const resource_id& id) {
 void slot_matcher::request(const job_id& job, const std::string& job_name,
                            const std::vector<allocation_id>& allocations, std::int64_t now_ms,
                            std::int64_t deadline_ms) {
-  demand* d = find_demand(job);
-  if (d && d->pending.empty()) {
+  job_demand* d = find_demand(job);
+  auto is_known = [&](const allocation_id& allocation) {
+    return is_granted(allocation) ||
+           (d && std::find(d->pending.begin(), d->pending.end(), allocation) != d->pending.end());
+  };
+  std::vector<allocation_id> added;
+  for (const auto& allocation : allocations)
+    if (!is_known(allocation)) added.push_back(allocation);
+
+  if (d && d->pending.empty() && !added.empty()) {
     // It was served and asks anew: at the end of the queue.
-    std::erase_if(queue_, [&](const demand& old) { return old.job == job; });
+    withdraw(job);
     d = nullptr;
   }
   if (!d) {
@@ -66,13 +74,8 @@ void slot_matcher::request(const job_id& job, const std::string& job_name,
     d = &queue_.back();
   }
   d->deadline_ms = deadline_ms;
-  for (const auto& allocation : allocations) {
-    if (find_slot(allocation) ||
-        std::find(d->pending.begin(), d->pending.end(), allocation) != d->pending.end())
-      continue;
-    d->pending.push_back(allocation);
-    ++d->needed;
-  }
+  d->needed += static_cast<std::uint32_t>(added.size());
+  d->pending.insert(d->pending.end(), added.begin(), added.end());
 }
 
 std::vector<slot_grant> slot_matcher::match() {
@@ -95,44 +98,42 @@ std::vector<slot_grant> slot_matcher::match() {
 }
 
 slot_grant slot_matcher::grant(const job_id& job, const allocation_id& allocation) {
-  task_manager* chosen = next_task_manager();
+  known_task_manager* chosen = next_task_manager();
   MILLRACE_ASSERT(chosen != nullptr, "granted more slots than are free");
   auto free = std::find_if(chosen->slots.begin(), chosen->slots.end(),
-                           [](const slot& s) { return is_free(s.info); });
+                           [](const known_slot& s) { return is_free(s.info); });
   free->info = {free->info.index, slot_state::allocated, job, allocation};
   free->confirmed = false;
   return {job, allocation, chosen->id, chosen->address, free->info.index};
 }
 
-void slot_matcher::confirm(const allocation_id& allocation) {
-  if (slot* held = find_slot(allocation)) {
+void slot_matcher::confirm(const resource_id& task_manager, const allocation_id& allocation) {
+  if (known_slot* held = find_slot(task_manager, allocation)) {
     held->info.state = slot_state::active;
     held->confirmed = true;
   }
 }
 
-void slot_matcher::reject(const allocation_id& allocation) {
-  slot* held = find_slot(allocation);
+void slot_matcher::reject(const resource_id& task_manager, const allocation_id& allocation) {
+  known_slot* held = find_slot(task_manager, allocation);
   if (!held || held->confirmed) return;
   auto job = held->info.job;
-  held->info = {held->info.index, slot_state::free, {}, {}};
+  release(task_manager, allocation);
   requeue(job, allocation);
 }
 
-void slot_matcher::release(const allocation_id& allocation) {
-  if (slot* held = find_slot(allocation)) {
-    held->info = {held->info.index, slot_state::free, {}, {}};
-    held->confirmed = false;
-  }
+void slot_matcher::release(const resource_id& task_manager, const allocation_id& allocation) {
+  if (known_slot* held = find_slot(task_manager, allocation))
+    *held = {{held->info.index, slot_state::free, {}, {}}, false};
 }
 
 void slot_matcher::withdraw(const job_id& job) {
-  std::erase_if(queue_, [&](const demand& d) { return d.job == job; });
+  std::erase_if(queue_, [&](const job_demand& d) { return d.job == job; });
 }
 
 std::vector<slot_failure> slot_matcher::expire(std::int64_t now_ms) {
   std::vector<slot_failure> failures;
-  auto is_late = [&](const demand& d) { return !d.pending.empty() && d.deadline_ms <= now_ms; };
+  auto is_late = [&](const job_demand& d) { return !d.pending.empty() && d.deadline_ms <= now_ms; };
   for (const auto& demand : queue_)
     if (is_late(demand))
       failures.push_back({demand.job, {errc::no_slots, shortage_text(demand, now_ms)}});
@@ -149,9 +150,9 @@ std::optional<std::int64_t> slot_matcher::next_deadline_ms() const {
 
 // -- counting -----------------------------------------------------------------------------------
 
-std::uint32_t slot_matcher::task_manager::free_count() const {
-  return static_cast<std::uint32_t>(
-      std::count_if(slots.begin(), slots.end(), [](const slot& s) { return is_free(s.info); }));
+std::uint32_t slot_matcher::known_task_manager::free_count() const {
+  return static_cast<std::uint32_t>(std::count_if(
+      slots.begin(), slots.end(), [](const known_slot& s) { return is_free(s.info); }));
 }
 
 std::uint32_t slot_matcher::registered_count() const {
@@ -189,26 +190,35 @@ std::uint32_t slot_matcher::used_by(const job_id& job) const {
 
 // -- finding ------------------------------------------------------------------------------------
 
-slot_matcher::demand* slot_matcher::find_demand(const job_id& job) {
+slot_matcher::job_demand* slot_matcher::find_demand(const job_id& job) {
   for (auto& demand : queue_)
     if (demand.job == job) return &demand;
   return nullptr;
 }
 
-slot_matcher::slot* slot_matcher::find_slot(const allocation_id& allocation) {
+slot_matcher::known_slot* slot_matcher::find_slot(const resource_id& task_manager,
+                                                  const allocation_id& allocation) {
   for (auto& tm : task_managers_)
-    for (auto& slot : tm.slots)
-      if (!is_free(slot.info) && slot.info.allocation == allocation) return &slot;
+    if (tm.id == task_manager)
+      for (auto& slot : tm.slots)
+        if (!is_free(slot.info) && slot.info.allocation == allocation) return &slot;
   return nullptr;
 }
 
-slot_matcher::task_manager* slot_matcher::next_task_manager() {
+bool slot_matcher::is_granted(const allocation_id& allocation) const {
+  for (const auto& tm : task_managers_)
+    for (const auto& slot : tm.slots)
+      if (!is_free(slot.info) && slot.info.allocation == allocation) return true;
+  return false;
+}
+
+slot_matcher::known_task_manager* slot_matcher::next_task_manager() {
   // Compares a.free / a.slots with b.free / b.slots without division; ties by registration.
-  auto emptier = [](const task_manager& a, const task_manager& b) {
+  auto emptier = [](const known_task_manager& a, const known_task_manager& b) {
     return std::uint64_t{a.free_count()} * b.slots.size() >
            std::uint64_t{b.free_count()} * a.slots.size();
   };
-  task_manager* best = nullptr;
+  known_task_manager* best = nullptr;
   for (auto& tm : task_managers_) {
     if (tm.free_count() == 0) continue;
     if (!best || (placement_ == slot_placement::spread ? emptier(tm, *best) : emptier(*best, tm)))
@@ -218,12 +228,12 @@ slot_matcher::task_manager* slot_matcher::next_task_manager() {
 }
 
 bool slot_matcher::requeue(const job_id& job, const allocation_id& allocation) {
-  demand* d = find_demand(job);
+  job_demand* d = find_demand(job);
   if (d) d->pending.push_back(allocation);
   return d != nullptr;
 }
 
-std::string slot_matcher::shortage_text(const demand& demand, std::int64_t now_ms) const {
+std::string slot_matcher::shortage_text(const job_demand& demand, std::int64_t now_ms) const {
   return "job '" + demand.job_name + "' needs " + std::to_string(demand.needed) + " slots, " +
          std::to_string(free_count()) + " free of " + std::to_string(registered_count()) +
          " registered (on " + std::to_string(task_managers_.size()) +

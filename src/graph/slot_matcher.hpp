@@ -64,9 +64,10 @@ class slot_matcher {
   explicit slot_matcher(slot_placement placement = slot_placement::fill) : placement_(placement) {}
 
   /// A task manager and what its slots hold: all free, or, if it outlived the resource manager it
-  /// knew, some in use. Registering again replaces what was known about it.
-  void add_task_manager(const resource_id& id, std::string address,
-                        const std::vector<slot_info>& slots);
+  /// knew, some in use. Registering again replaces what was known about it, as if it had been
+  /// removed before; what it does not hold any more is returned.
+  lost_slots add_task_manager(const resource_id& id, std::string address,
+                              const std::vector<slot_info>& slots);
 
   /// It is gone, and its slots with it. Grants that it had not confirmed go back to where their job
   /// stands in the queue.
@@ -81,15 +82,18 @@ class slot_matcher {
   /// What can be granted now. Each slot granted is in use until released.
   std::vector<slot_grant> match();
 
+  // A task manager's word counts only for its own slots: after it was removed, an allocation may
+  // have been granted again elsewhere. Each of these is ignored if it does not hold the allocation.
+
   /// The task manager took the grant.
-  void confirm(const allocation_id& allocation);
+  void confirm(const resource_id& task_manager, const allocation_id& allocation);
 
-  /// The task manager refused the grant; it goes back to where its job stands in the queue. The
-  /// slot counts as free again.
-  void reject(const allocation_id& allocation);
+  /// The task manager refused the grant, which goes back to where its job stands in the queue. The
+  /// slot counts as free again. Ignored once confirmed.
+  void reject(const resource_id& task_manager, const allocation_id& allocation);
 
-  /// The slot is free again. Ignored if the allocation holds none.
-  void release(const allocation_id& allocation);
+  /// The slot is free again.
+  void release(const resource_id& task_manager, const allocation_id& allocation);
 
   /// The job wants no more slots. What it has is kept until released.
   void withdraw(const job_id& job);
@@ -111,21 +115,21 @@ class slot_matcher {
   std::uint32_t pending_count(const job_id& job) const;
 
  private:
-  struct slot {
+  struct known_slot {
     slot_info info;
     bool confirmed = false;
   };
 
-  struct task_manager {
+  struct known_task_manager {
     resource_id id;
     std::string address;
-    std::vector<slot> slots;
+    std::vector<known_slot> slots;
 
     std::uint32_t free_count() const;
   };
 
-  /// A job in the queue, with what it waits for and how much it was given since it asked.
-  struct demand {
+  /// A job in the queue, and what it waits for.
+  struct job_demand {
     job_id job;
     std::string job_name;
     std::vector<allocation_id> pending;
@@ -134,17 +138,18 @@ class slot_matcher {
     std::int64_t deadline_ms = 0;
   };
 
-  demand* find_demand(const job_id& job);
-  slot* find_slot(const allocation_id& allocation);
-  task_manager* next_task_manager();
+  job_demand* find_demand(const job_id& job);
+  known_slot* find_slot(const resource_id& task_manager, const allocation_id& allocation);
+  bool is_granted(const allocation_id& allocation) const;
+  known_task_manager* next_task_manager();
   std::uint32_t used_by(const job_id& job) const;
   bool requeue(const job_id& job, const allocation_id& allocation);
   slot_grant grant(const job_id& job, const allocation_id& allocation);
-  std::string shortage_text(const demand& demand, std::int64_t now_ms) const;
+  std::string shortage_text(const job_demand& demand, std::int64_t now_ms) const;
 
   slot_placement placement_;
-  std::vector<task_manager> task_managers_;
-  std::deque<demand> queue_;  ///< By arrival; a job stays until withdrawn or expired.
+  std::vector<known_task_manager> task_managers_;
+  std::deque<job_demand> queue_;  ///< By arrival; a job stays until withdrawn or expired.
 };
 
 }  // namespace millrace::graph

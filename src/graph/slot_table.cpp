@@ -23,7 +23,7 @@ slot_table::slot_table(std::uint32_t slots) : slots_(slots) {
 result<slot_info> slot_table::allocate(job_id job, allocation_id allocation,
                                        std::int64_t deadline_ms,
                                        std::optional<std::uint32_t> index) {
-  if (const slot* held = find(allocation)) {
+  if (const table_slot* held = find(allocation)) {
     if (held->info.job != job)
       return fail(errc::protocol, "allocation " + to_string(allocation) + " belongs to job " +
                                       to_string(held->info.job) + ", not to " + to_string(job));
@@ -32,7 +32,7 @@ result<slot_info> slot_table::allocate(job_id job, allocation_id allocation,
   if (index && *index >= slots_.size())
     return fail(errc::protocol, "slot " + std::to_string(*index) + " does not exist, there are " +
                                     std::to_string(slots_.size()));
-  auto wanted = std::find_if(slots_.begin(), slots_.end(), [&](const slot& s) {
+  auto wanted = std::find_if(slots_.begin(), slots_.end(), [&](const table_slot& s) {
     return s.info.state == slot_state::free && (!index || s.info.index == *index);
   });
   if (wanted == slots_.end())
@@ -46,7 +46,7 @@ result<slot_info> slot_table::allocate(job_id job, allocation_id allocation,
 }
 
 status slot_table::activate(job_id job, allocation_id allocation) {
-  slot* held = find(allocation);
+  table_slot* held = find(allocation);
   if (!held || held->info.job != job)
     return fail(errc::stale, "allocation " + to_string(allocation) + " holds no slot for job " +
                                  to_string(job) + "; it was freed or timed out");
@@ -63,16 +63,16 @@ std::optional<std::uint32_t> slot_table::active_slot(job_id job, allocation_id a
 }
 
 std::optional<slot_info> slot_table::release(allocation_id allocation) {
-  if (slot* held = find(allocation)) return clear(*held);
+  if (table_slot* held = find(allocation)) return clear(*held);
   return std::nullopt;
 }
 
 std::vector<slot_info> slot_table::release_job(job_id job) {
-  return clear_where([&](const slot& s) { return s.info.job == job; });
+  return clear_where([&](const table_slot& s) { return s.info.job == job; });
 }
 
 std::vector<slot_info> slot_table::expire(std::int64_t now_ms) {
-  return clear_where([&](const slot& s) {
+  return clear_where([&](const table_slot& s) {
     return s.info.state == slot_state::allocated && s.deadline_ms <= now_ms;
   });
 }
@@ -100,18 +100,18 @@ std::vector<slot_info> slot_table::report() const {
 }
 
 std::uint32_t slot_table::free_count() const noexcept {
-  return static_cast<std::uint32_t>(std::count_if(slots_.begin(), slots_.end(), [](const slot& s) {
-    return s.info.state == slot_state::free;
-  }));
+  return static_cast<std::uint32_t>(
+      std::count_if(slots_.begin(), slots_.end(),
+                    [](const table_slot& s) { return s.info.state == slot_state::free; }));
 }
 
-slot_table::slot* slot_table::find(allocation_id allocation) {
+slot_table::table_slot* slot_table::find(allocation_id allocation) {
   for (auto& slot : slots_)
     if (slot.info.state != slot_state::free && slot.info.allocation == allocation) return &slot;
   return nullptr;
 }
 
-slot_info slot_table::clear(slot& slot) {
+slot_info slot_table::clear(table_slot& slot) {
   auto held = slot.info;
   slot.info = {held.index, slot_state::free, {}, {}};
   return held;

@@ -78,16 +78,16 @@ class slot_table {
   std::uint32_t free_count() const noexcept;
 
  private:
-  struct slot {
+  struct table_slot {
     slot_info info;
     std::int64_t deadline_ms = 0;  ///< Only if allocated.
   };
 
-  slot* find(allocation_id allocation);
-  slot_info clear(slot& slot);
+  table_slot* find(allocation_id allocation);
+  slot_info clear(table_slot& slot);
   std::vector<slot_info> clear_where(auto&& condition);
 
-  std::vector<slot> slots_;
+  std::vector<table_slot> slots_;
 };
 
 }  // namespace millrace::graph
