@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "millrace/core/error.hpp"
+
+namespace millrace {
+
+/// A number of bytes, written "64 kb".
+struct memory_size {
+  std::uint64_t bytes = 0;
+  auto operator<=>(const memory_size&) const = default;
+};
+
+/// How the text of a value is read.
+enum class value_form {
+  boolean,   ///< "true" or "false"
+  integer,   ///< "42"
+  duration,  ///< "500 ms", "10 s", "5 min", "1 h", "1 d"; a bare number is milliseconds
+  memory,    ///< "32 kb", "1 mb", "2 gb" (powers of 1024); a bare number is bytes
+  text,      ///< as it is
+  choice,    ///< one of a list of words
+};
+
+/// All about an option except its C++ type.
+struct option_info {
+  std::string_view key;
+  std::string_view group;         ///< Heading in the reference.
+  std::string_view default_text;  ///< As a user would write it; valid by its own rules.
+  std::string_view description;   ///< One or two sentences.
+  value_form form = value_form::text;
+  std::int64_t min = 0;  ///< For integers, durations (ms) and memory (bytes), inclusive.
+  std::int64_t max = std::numeric_limits<std::int64_t>::max();
+  std::span<const std::string_view> choices = {};
+};
+
+/// An option whose value is a `T`: bool, an integer type, std::chrono::milliseconds, memory_size or
+/// std::string (text and choices).
+template <class T>
+struct config_option : option_info {
+  using value_type = T;
+};
+
+/// The number behind a text by an option's form: 0 or 1, the integer, milliseconds, or bytes; 0 for
+/// acceptable texts and choices. The error is only what was expected: "an integer from 1 to 65535".
+tl::expected<std::int64_t, std::string> read_option_value(const option_info& option,
+                                                          std::string_view text);
+
+/// "expected <this>", also for the reference.
+std::string expected_form(const option_info& option);
+
+}  // namespace millrace

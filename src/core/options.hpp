@@ -1,0 +1,352 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "millrace/core/config_option.hpp"
+#include "millrace/core/configuration.hpp"
+
+/// The one table of all options of the engine: configuration files, `-D`, `--print-config` and the
+/// reference in the documentation are made from it. Keys are Flink's where the meaning is the same.
+namespace millrace::options {
+
+inline constexpr std::string_view node_roles[] = {"jobmanager", "taskmanager", "both"};
+inline constexpr std::string_view runtime_modes[] = {"streaming", "batch"};
+inline constexpr std::string_view log_levels[] = {"trace", "debug", "info", "warn", "error", "off"};
+
+// -- Node ----------------------------------------------------------------------------
+
+inline constexpr config_option<std::string> node_role{
+    {.key = "node.role",
+     .group = "Node",
+     .default_text = "both",
+     .description = "What a `caf-node` process is: the master of a cluster, a worker, or both "
+                    "in one process.",
+     .form = value_form::choice,
+     .choices = node_roles}};
+
+inline constexpr config_option<std::string> jobmanager_rpc_address{
+    {.key = "jobmanager.rpc.address",
+     .group = "Node",
+     .default_text = "localhost",
+     .description = "Host name or address of the job manager, as the other nodes and the shell "
+                    "tool reach it.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::uint16_t> jobmanager_rpc_port{
+    {.key = "jobmanager.rpc.port",
+     .group = "Node",
+     .default_text = "6123",
+     .description = "Port the job manager listens on; 0 lets the system choose one.",
+     .form = value_form::integer,
+     .min = 0,
+     .max = 65535}};
+
+inline constexpr config_option<std::string> jobmanager_bind_host{
+    {.key = "jobmanager.bind-host",
+     .group = "Node",
+     .default_text = "127.0.0.1",
+     .description = "Address the job manager listens on. Anything but loopback needs "
+                    "`security.cluster.secret-file`.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::string> taskmanager_host{
+    {.key = "taskmanager.host",
+     .group = "Node",
+     .default_text = "127.0.0.1",
+     .description = "Host name or address of this task manager, as other task managers reach "
+                    "it.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::string> taskmanager_bind_host{
+    {.key = "taskmanager.bind-host",
+     .group = "Node",
+     .default_text = "127.0.0.1",
+     .description = "Address the task manager listens on. Anything but loopback needs "
+                    "`security.cluster.secret-file`.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::uint16_t> taskmanager_rpc_port{
+    {.key = "taskmanager.rpc.port",
+     .group = "Node",
+     .default_text = "0",
+     .description = "Port the task manager listens on; 0 lets the system choose one.",
+     .form = value_form::integer,
+     .min = 0,
+     .max = 65535}};
+
+// -- Resources -----------------------------------------------------------------------
+
+inline constexpr config_option<std::uint32_t> task_slots{
+    {.key = "taskmanager.numberOfTaskSlots",
+     .group = "Resources",
+     .default_text = "0",
+     .description = "Slots of a task manager, each of which runs one subtask of every slot "
+                    "sharing group; 0 makes one for each core.",
+     .form = value_form::integer,
+     .min = 0,
+     .max = 65536}};
+
+inline constexpr config_option<std::uint32_t> worker_threads{
+    {.key = "taskmanager.worker.threads",
+     .group = "Resources",
+     .default_text = "0",
+     .description = "Threads that run actors and tasks; 0 makes one for each core.",
+     .form = value_form::integer,
+     .min = 0,
+     .max = 1024}};
+
+inline constexpr config_option<std::uint32_t> io_threads{
+    {.key = "taskmanager.io.threads",
+     .group = "Resources",
+     .default_text = "4",
+     .description = "Threads for work that may block: files, uploads, network clients.",
+     .form = value_form::integer,
+     .min = 1,
+     .max = 1024}};
+
+inline constexpr config_option<std::string> io_tmp_dirs{
+    {.key = "io.tmp.dirs",
+     .group = "Resources",
+     .default_text = "/tmp",
+     .description = "Directory for temporary files.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::string> blob_storage_directory{
+    {.key = "blob.storage.directory",
+     .group = "Resources",
+     .default_text = "",
+     .description = "Directory where job libraries are kept; empty for one below `io.tmp.dirs` "
+                    "that is removed at the end.",
+     .form = value_form::text}};
+
+// -- Jobs ----------------------------------------------------------------------------
+
+inline constexpr config_option<std::uint32_t> parallelism_default{
+    {.key = "parallelism.default",
+     .group = "Jobs",
+     .default_text = "1",
+     .description = "Parallelism of operators that are given none by the job or the command "
+                    "line.",
+     .form = value_form::integer,
+     .min = 1,
+     .max = 32768}};
+
+inline constexpr config_option<std::uint32_t> max_parallelism{
+    {.key = "pipeline.max-parallelism",
+     .group = "Jobs",
+     .default_text = "0",
+     .description = "Number of key groups, and so the highest parallelism a job can ever be "
+                    "rescaled to; 0 derives it from the parallelism (at least 128).",
+     .form = value_form::integer,
+     .min = 0,
+     .max = 32768}};
+
+inline constexpr config_option<bool> operator_chaining{
+    {.key = "pipeline.operator-chaining.enabled",
+     .group = "Jobs",
+     .default_text = "true",
+     .description = "Whether operators that follow each other without an exchange run fused in "
+                    "one task.",
+     .form = value_form::boolean}};
+
+inline constexpr config_option<std::string> runtime_mode{
+    {.key = "execution.runtime-mode",
+     .group = "Jobs",
+     .default_text = "streaming",
+     .description = "`streaming` emits every update; `batch`, for bounded input, emits the "
+                    "final result of each key once.",
+     .form = value_form::choice,
+     .choices = runtime_modes}};
+
+inline constexpr config_option<std::chrono::milliseconds> slot_request_timeout{
+    {.key = "slot.request.timeout",
+     .group = "Jobs",
+     .default_text = "5 min",
+     .description = "How long a job waits for the slots it needs before it fails.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::chrono::milliseconds> task_cancellation_timeout{
+    {.key = "task.cancellation.timeout",
+     .group = "Jobs",
+     .default_text = "3 min",
+     .description = "How long a cancelled task may take to end before its task manager stops "
+                    "itself.",
+     .form = value_form::duration,
+     .min = 1}};
+
+// -- Cluster -------------------------------------------------------------------------
+
+inline constexpr config_option<std::chrono::milliseconds> heartbeat_interval{
+    {.key = "heartbeat.interval",
+     .group = "Cluster",
+     .default_text = "1 s",
+     .description = "Time between two heartbeats of a task manager.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::chrono::milliseconds> heartbeat_timeout{
+    {.key = "heartbeat.timeout",
+     .group = "Cluster",
+     .default_text = "10 s",
+     .description = "Silence after which a node counts as lost; must be longer than "
+                    "`heartbeat.interval`. A broken connection is noticed at once.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::chrono::milliseconds> registration_initial_timeout{
+    {.key = "cluster.registration.initial-timeout",
+     .group = "Cluster",
+     .default_text = "100 ms",
+     .description = "Pause before the second attempt to reach a node; doubles with every "
+                    "further attempt.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::chrono::milliseconds> registration_max_timeout{
+    {.key = "cluster.registration.max-timeout",
+     .group = "Cluster",
+     .default_text = "5 s",
+     .description = "Longest pause between two attempts to reach a node.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::string> cluster_secret_file{
+    {.key = "security.cluster.secret-file",
+     .group = "Cluster",
+     .default_text = "",
+     .description = "File with the secret all nodes of the cluster share, mode 0600; empty for "
+                    "one that is generated for this machine and user.",
+     .form = value_form::text}};
+
+// -- Data exchange -------------------------------------------------------------------
+
+inline constexpr config_option<memory_size> channel_bytes{
+    {.key = "taskmanager.network.channel-bytes",
+     .group = "Data exchange",
+     .default_text = "512 kb",
+     .description = "Most bytes on their way in one channel between two subtasks: the credit "
+                    "its receiver grants.",
+     .form = value_form::memory,
+     .min = 4096,
+     .max = std::int64_t{1} << 30}};
+
+inline constexpr config_option<memory_size> batch_bytes{
+    {.key = "taskmanager.network.batch-bytes",
+     .group = "Data exchange",
+     .default_text = "64 kb",
+     .description = "Bytes at which a batch of records is handed on.",
+     .form = value_form::memory,
+     .min = 1024,
+     .max = std::int64_t{16} << 20}};
+
+inline constexpr config_option<std::uint32_t> batch_rows{
+    {.key = "taskmanager.network.batch-rows",
+     .group = "Data exchange",
+     .default_text = "4096",
+     .description = "Records at which a batch is handed on.",
+     .form = value_form::integer,
+     .min = 1,
+     .max = std::int64_t{1} << 20}};
+
+inline constexpr config_option<memory_size> record_bytes_max{
+    {.key = "taskmanager.network.record-bytes-max",
+     .group = "Data exchange",
+     .default_text = "8 mb",
+     .description = "Largest single record; a job that emits a larger one fails.",
+     .form = value_form::memory,
+     .min = 1024,
+     .max = std::int64_t{1} << 30}};
+
+// -- Logs and metrics ----------------------------------------------------------------
+
+inline constexpr config_option<std::string> log_level{
+    {.key = "log.level",
+     .group = "Logs and metrics",
+     .default_text = "info",
+     .description = "Least severe messages to log.",
+     .form = value_form::choice,
+     .choices = log_levels}};
+
+inline constexpr config_option<std::string> log_dir{
+    {.key = "log.dir",
+     .group = "Logs and metrics",
+     .default_text = "",
+     .description = "Directory for the log files of daemons; empty for standard error.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::string> log_file{
+    {.key = "log.file",
+     .group = "Logs and metrics",
+     .default_text = "",
+     .description = "Log file of this process; empty for a name in `log.dir` made of role, host "
+                    "and process id.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::string> env_pid_dir{
+    {.key = "env.pid.dir",
+     .group = "Logs and metrics",
+     .default_text = "/tmp",
+     .description = "Directory where the start and stop scripts keep the process ids of "
+                    "daemons.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::chrono::milliseconds> metrics_update_interval{
+    {.key = "metrics.update.interval",
+     .group = "Logs and metrics",
+     .default_text = "500 ms",
+     .description = "Time between two reports of a task's records, rates and back pressure.",
+     .form = value_form::duration,
+     .min = 10}};
+
+/// Every option, in order of the reference.
+inline constexpr const option_info* all[] = {&node_role,
+                                             &jobmanager_rpc_address,
+                                             &jobmanager_rpc_port,
+                                             &jobmanager_bind_host,
+                                             &taskmanager_host,
+                                             &taskmanager_bind_host,
+                                             &taskmanager_rpc_port,
+                                             &task_slots,
+                                             &worker_threads,
+                                             &io_threads,
+                                             &io_tmp_dirs,
+                                             &blob_storage_directory,
+                                             &parallelism_default,
+                                             &max_parallelism,
+                                             &operator_chaining,
+                                             &runtime_mode,
+                                             &slot_request_timeout,
+                                             &task_cancellation_timeout,
+                                             &heartbeat_interval,
+                                             &heartbeat_timeout,
+                                             &registration_initial_timeout,
+                                             &registration_max_timeout,
+                                             &cluster_secret_file,
+                                             &channel_bytes,
+                                             &batch_bytes,
+                                             &batch_rows,
+                                             &record_bytes_max,
+                                             &log_level,
+                                             &log_dir,
+                                             &log_file,
+                                             &env_pid_dir,
+                                             &metrics_update_interval};
+
+/// The option of that key, or nullptr.
+const option_info* find(std::string_view key) noexcept;
+
+/// The slots, or worker threads, that a configuration means: its number, or for 0 the number of
+/// cores.
+std::uint32_t task_slots_of(const configuration& config);
+std::uint32_t worker_threads_of(const configuration& config);
+
+/// What one value can't show: options that contradict each other. For programs to call once after
+/// all values are set.
+status check(const configuration& config);
+
+/// The reference for the documentation: one Markdown table for each group.
+std::string markdown();
+
+}  // namespace millrace::options
