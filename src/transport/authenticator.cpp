@@ -64,18 +64,27 @@ status authenticator::feed(std::string_view bytes) {
   if (bytes.size() != wanted_ || wanted_ == 0)
     return give_up(errc::internal, "the authentication was fed bytes it did not ask for");
   switch (state_) {
-    case state::hello_fixed: peer_hello_ = bytes; return read_fixed(bytes);
-    case state::hello_body: peer_hello_ += bytes; return read_body(bytes);
-    case state::hello_node: peer_hello_ += bytes; return read_node(bytes);
+    case state::hello_fixed:
+      peer_hello_ = bytes;
+      return read_fixed(bytes);
+    case state::hello_body:
+      peer_hello_ += bytes;
+      return read_body(bytes);
+    case state::hello_node:
+      peer_hello_ += bytes;
+      return read_node(bytes);
     case state::hello_address:
       peer_hello_ += bytes;
       peer_.listens_at = bytes;
       return hello_complete();
-    case state::proof: return read_proof(bytes);
-    case state::verdict: return read_verdict(bytes);
+    case state::proof:
+      return read_proof(bytes);
+    case state::verdict:
+      return read_verdict(bytes);
     case state::deciding:
     case state::complete:
-    case state::failed: break;
+    case state::failed:
+      break;
   }
   return give_up(errc::internal, "the authentication was fed bytes after its end");
 }
@@ -88,16 +97,16 @@ status authenticator::read_fixed(std::string_view bytes) {
   if (version != protocol_version) {
     // Tell it ours, so that it can say the same on its side.
     if (role_ == connection_role::acceptor) output_ += own_hello_;
-    return give_up(errc::protocol,
-                   "the other end speaks version " + std::to_string(version) +
-                       " of the node protocol, this node version " +
-                       std::to_string(protocol_version) +
-                       "; all nodes of a cluster must run the same release");
+    return give_up(errc::protocol, "the other end speaks version " + std::to_string(version) +
+                                       " of the node protocol, this node version " +
+                                       std::to_string(protocol_version) +
+                                       "; all nodes of a cluster must run the same release");
   }
   const auto expected_role =
       role_ == connection_role::dialer ? connection_role::acceptor : connection_role::dialer;
   if (static_cast<std::uint8_t>(bytes[10]) != static_cast<std::uint8_t>(expected_role))
-    return give_up(errc::protocol, "the other end plays the same part of the handshake as this node");
+    return give_up(errc::protocol,
+                   "the other end plays the same part of the handshake as this node");
   expect(state::hello_body, body_bytes);
   return {};
 }
@@ -138,7 +147,8 @@ status authenticator::read_proof(std::string_view bytes) {
   if (CRYPTO_memcmp(bytes.data(), expected.data(), mac_bytes) != 0) {
     output_ += static_cast<char>(admission::wrong_secret);
     output_.append(mac_bytes, '\0');
-    return give_up(errc::authentication, "a peer that does not know the cluster secret was refused");
+    return give_up(errc::authentication,
+                   "a peer that does not know the cluster secret was refused");
   }
   expect(state::deciding, 0);
   return {};
@@ -162,14 +172,19 @@ status authenticator::read_verdict(std::string_view bytes) {
   if (CRYPTO_memcmp(bytes.data() + 1, expected.data(), mac_bytes) != 0)
     return give_up(errc::authentication, "the other end does not know this node's cluster secret");
   switch (decision) {
-    case admission::welcome: expect(state::complete, 0); return {};
+    case admission::welcome:
+      expect(state::complete, 0);
+      return {};
     case admission::already_connected:
       return give_up(errc::already_connected, "the two nodes are connected already");
     case admission::same_node_id:
-      return give_up(errc::already_connected,
-                     "the other end is connected to another process with the same node id as this one");
-    case admission::shutting_down: return give_up(errc::unreachable, "the other end is shutting down");
-    case admission::wrong_secret: break;
+      return give_up(
+          errc::already_connected,
+          "the other end is connected to another process with the same node id as this one");
+    case admission::shutting_down:
+      return give_up(errc::unreachable, "the other end is shutting down");
+    case admission::wrong_secret:
+      break;
   }
   return give_up(errc::protocol, "the other end refused the connection for an unknown reason");
 }
@@ -185,7 +200,8 @@ authenticator::mac authenticator::prove(connection_role signer, admission decisi
   unsigned int size = mac_bytes;
   const auto key = secret_.bytes();
   if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data(), &size) == nullptr)
+           reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data(),
+           &size) == nullptr)
     throw failure(errc::internal, "OpenSSL cannot compute HMAC-SHA256");
   return out;
 }

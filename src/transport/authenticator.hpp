@@ -29,17 +29,19 @@ enum class admission : std::uint8_t {
 ///     hello_d                          ->
 ///                                      <-               hello_a
 ///     HMAC(secret, "dialer" h_d h_a)   ->
-///                                      <-  admission u8, HMAC(secret, "acceptor" admission h_d h_a)
+///                                      <-  admission u8, HMAC(secret, "acceptor" admission h_d
+///                                      h_a)
 ///
 ///   hello := "MILLRACE" | version u16 | role u8 | 0 u8 | nonce 32 | resource id 16 |
 ///            n u8, CAF node id n | m u8, listening address m                  (big-endian)
 ///
 /// HMAC is HMAC-SHA256; the MACs cover both hellos whole, so both sides' claims about who they are
-/// are proven, and neither side's message can be reflected or replayed. The first eleven bytes never
-/// change, so that nodes of different versions can tell each other. The acceptor stays silent until
-/// it has seen a hello, and a refusal for a wrong secret carries no MAC (it knows no better than to
-/// answer with zeros). The connection itself is not encrypted: this proves who is at the other end,
-/// it does not hide or protect what follows from somebody who controls the network between.
+/// are proven, and neither side's message can be reflected or replayed. The first eleven bytes
+/// never change, so that nodes of different versions can tell each other. The acceptor stays silent
+/// until it has seen a hello, and a refusal for a wrong secret carries no MAC (it knows no better
+/// than to answer with zeros). The connection itself is not encrypted: this proves who is at the
+/// other end, it does not hide or protect what follows from somebody who controls the network
+/// between.
 class authenticator {
  public:
   using nonce_bytes = std::array<unsigned char, 32>;
@@ -56,7 +58,8 @@ class authenticator {
   /// still be sent, it tells the peer why:
   /// - `errc::protocol`: not a Millrace node, or one of another protocol version;
   /// - `errc::authentication`: the peer does not know the secret, or says that we don't;
-  /// - `errc::already_connected`, `errc::invalid_argument` (a node dialed itself), `errc::cancelled`.
+  /// - `errc::already_connected`, `errc::invalid_argument` (a node dialed itself),
+  /// `errc::cancelled`.
   status feed(std::string_view bytes);
 
   /// Whether the acceptor has verified the dialer and must now admit() or refuse it.

@@ -41,10 +41,10 @@ struct basp_bridge::adoption {
   caf::node_id node;
   clock::time_point give_up;
   std::uint16_t port = 0;
-  caf::strong_actor_ptr published;             ///< Accepted sockets.
-  std::function<void()> on_accepted;           ///< Accepted sockets.
+  caf::strong_actor_ptr published;              ///< Accepted sockets.
+  std::function<void()> on_accepted;            ///< Accepted sockets.
   std::chrono::milliseconds connect_timeout{};  ///< Dialed sockets.
-  connected_callback on_connected;             ///< Dialed sockets.
+  connected_callback on_connected;              ///< Dialed sockets.
 
   void abandon(const std::shared_ptr<event_log>& log, error why) {
     socket.fd.reset();
@@ -69,9 +69,13 @@ basp_bridge::basp_bridge(caf::actor_system& system, std::shared_ptr<const type_a
   broker_ = caf::actor_cast<caf::strong_actor_ptr>(broker);
 }
 
-basp_bridge::~basp_bridge() { unwatch(); }
+basp_bridge::~basp_bridge() {
+  unwatch();
+}
 
-std::string basp_bridge::own_node_id(caf::actor_system& system) { return to_wire(system.node()); }
+std::string basp_bridge::own_node_id(caf::actor_system& system) {
+  return to_wire(system.node());
+}
 
 std::string basp_bridge::to_wire(const caf::node_id& node) {
   std::vector<char> bytes;
@@ -163,7 +167,8 @@ void basp_bridge::hand_over(adoption& what) {
             [place, done](const caf::error& e) {
               place->abort();
               if (e == caf::sec::request_timeout)
-                return done(fail(errc::timeout, "the node did not complete CAF's handshake in time"));
+                return done(
+                    fail(errc::timeout, "the node did not complete CAF's handshake in time"));
               done(fail(errc::unreachable, "the connection was lost during CAF's handshake"));
             });
   };
@@ -180,6 +185,8 @@ void basp_bridge::watch_broker() {
   });
 }
 
-void basp_bridge::unwatch() noexcept { watching_->store(false); }
+void basp_bridge::unwatch() noexcept {
+  watching_->store(false);
+}
 
 }  // namespace millrace::transport

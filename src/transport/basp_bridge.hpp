@@ -25,8 +25,7 @@ class basp_bridge : public std::enable_shared_from_this<basp_bridge> {
   using connected_callback = std::function<void(result<caf::strong_actor_ptr>)>;
 
   basp_bridge(caf::actor_system& system, std::shared_ptr<const type_allow_list> types,
-              frame_limits limits, std::shared_ptr<event_log> log,
-              std::weak_ptr<gatekeeper> gate);
+              frame_limits limits, std::shared_ptr<event_log> log, std::weak_ptr<gatekeeper> gate);
   ~basp_bridge();
 
   /// This node's id in CAF's wire form, which peer_identity carries.

@@ -4,7 +4,9 @@
 
 namespace millrace::transport {
 
-connection::~connection() { table_->release(*this); }
+connection::~connection() {
+  table_->release(*this);
+}
 
 void connection::attach(int fd) {
   std::lock_guard guard{mutex_};

@@ -15,11 +15,11 @@ namespace millrace::transport {
 
 /// Another node, as known after a connection to it is up.
 struct peer {
-  resource_id id;            ///< One life of one process.
-  std::string listens_at;    ///< "host:port" where others reach it; empty if it accepts nobody.
-  caf::node_id node;         ///< For connector::drop().
-  caf::strong_actor_ptr actor;  ///< What it publishes. Null on the accepting side: the dialer's first
-                                ///< message tells who it is.
+  resource_id id;               ///< One life of one process.
+  std::string listens_at;       ///< "host:port" where others reach it; empty if it accepts nobody.
+  caf::node_id node;            ///< For connector::drop().
+  caf::strong_actor_ptr actor;  ///< What it publishes. Null on the accepting side: the dialer's
+                                ///< first message tells who it is.
 };
 
 /// How a node meets others: the only thing the engine knows about networks. `node_endpoint` does it

@@ -32,7 +32,8 @@ T big_endian(const unsigned char* p) {
 
 std::string printable(std::string_view text) {
   std::string out;
-  for (unsigned char c : text.substr(0, 120)) out += c >= 0x20 && c < 0x7f ? static_cast<char>(c) : '?';
+  for (unsigned char c : text.substr(0, 120))
+    out += c >= 0x20 && c < 0x7f ? static_cast<char>(c) : '?';
   return out;
 }
 
@@ -102,7 +103,8 @@ status frame_guard::check_header() {
       break;
     case operation::down_message:
       payload_max = limits_.control_bytes_max;
-      if (data != 0 || source == 0 || dest != 0) checked = violation("sent a malformed down notice");
+      if (data != 0 || source == 0 || dest != 0)
+        checked = violation("sent a malformed down notice");
       break;
     case operation::heartbeat:
       if (payload != 0 || data != 0 || source != 0 || dest != 0)
@@ -111,8 +113,8 @@ status frame_guard::check_header() {
   }
   if (!checked) return checked;
   if (payload > payload_max)
-    return violation("sent a frame of " + std::to_string(payload) + " bytes, more than the limit of " +
-                     std::to_string(payload_max));
+    return violation("sent a frame of " + std::to_string(payload) +
+                     " bytes, more than the limit of " + std::to_string(payload_max));
   // CAF dereferences the payload of everything but a heartbeat without looking.
   if (payload == 0 && operation_ != operation::heartbeat)
     return violation("sent a frame without its payload");
@@ -130,7 +132,8 @@ status frame_guard::check_handshake_header() {
   if (++handshakes_ > (is_server ? 1 : 2)) return violation("repeated its handshake");
   const std::uint8_t flags = header_[3];
   const std::uint64_t version = big_endian<std::uint64_t>(&header_[8]);
-  const bool has_actors = std::any_of(header_.begin() + 16, header_.end(), [](auto c) { return c; });
+  const bool has_actors =
+      std::any_of(header_.begin() + 16, header_.end(), [](auto c) { return c; });
   const bool flags_ok = flags == 0 || (!is_server && flags == select_connection_flag);
   if (!flags_ok || has_actors || is_server != (version != 0))
     return violation("sent a malformed handshake");
@@ -140,7 +143,8 @@ status frame_guard::check_handshake_header() {
 status frame_guard::check_direct_header() {
   const std::uint8_t flags = header_[3];
   const std::uint64_t dest = big_endian<std::uint64_t>(&header_[24]);
-  if (dest == 0 || (flags & ~named_receiver_flag) != 0) return violation("sent a malformed message");
+  if (dest == 0 || (flags & ~named_receiver_flag) != 0)
+    return violation("sent a malformed message");
   if (flags == named_receiver_flag) {
     if (dest != spawn_server) return violation("sent a message to a system actor");
     to_spawn_server_ = true;
@@ -151,10 +155,14 @@ status frame_guard::check_direct_header() {
 status frame_guard::feed_payload(const char* bytes, std::size_t size) {
   payload_left_ -= static_cast<std::uint32_t>(size);
   if (!judging_) return {};
-  prefix_.append(bytes, std::min(size, prefix_bytes_max - std::min(prefix_bytes_max, prefix_.size())));
+  prefix_.append(bytes,
+                 std::min(size, prefix_bytes_max - std::min(prefix_bytes_max, prefix_.size())));
   switch (judge_prefix()) {
-    case answer::yes: judging_ = false; return {};
-    case answer::no: return violation(std::move(refused_));
+    case answer::yes:
+      judging_ = false;
+      return {};
+    case answer::no:
+      return violation(std::move(refused_));
     case answer::unknown_yet:
       if (payload_left_ > 0 && prefix_.size() < prefix_bytes_max) return {};
       return violation("sent a truncated frame");
@@ -165,11 +173,15 @@ status frame_guard::feed_payload(const char* bytes, std::size_t size) {
 frame_guard::answer frame_guard::judge_prefix() {
   switch (operation_) {
     case operation::server_handshake:
-    case operation::client_handshake: return judge_handshake();
+    case operation::client_handshake:
+      return judge_handshake();
     case operation::monitor_message:
-    case operation::down_message: return judge_control();
-    case operation::direct_message: return judge_direct();
-    default: break;
+    case operation::down_message:
+      return judge_control();
+    case operation::direct_message:
+      return judge_direct();
+    default:
+      break;
   }
   refused_ = "sent an unexpected payload";
   return answer::no;
@@ -187,8 +199,10 @@ frame_guard::answer frame_guard::judge_control() {
   const auto ids_bytes = peer_.peer_node_id.size() + peer_.own_node_id.size();
   if (prefix_.size() < ids_bytes) return answer::unknown_yet;
   if (!prefix_.starts_with(peer_.peer_node_id) ||
-      prefix_.compare(peer_.peer_node_id.size(), peer_.own_node_id.size(), peer_.own_node_id) != 0) {
-    refused_ = "sent a notice from or to a third node (was an actor handle of a third node passed on?)";
+      prefix_.compare(peer_.peer_node_id.size(), peer_.own_node_id.size(), peer_.own_node_id) !=
+          0) {
+    refused_ =
+        "sent a notice from or to a third node (was an actor handle of a third node passed on?)";
     return answer::no;
   }
   return operation_ == operation::down_message ? judge_error(ids_bytes) : answer::yes;

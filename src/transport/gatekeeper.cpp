@@ -37,8 +37,8 @@ struct dialing {
 
   void finish(result<authenticated_socket> outcome) {
     if (!outcome) {
-      outcome = fail(outcome.error().code,
-                     "cannot connect to " + where + ": " + outcome.error().message);
+      outcome =
+          fail(outcome.error().code, "cannot connect to " + where + ": " + outcome.error().message);
     }
     done(std::move(outcome));
   }
@@ -169,8 +169,10 @@ class gatekeeper::loop {
     const auto accepted_count = accepted_.size();
     const auto dials = dials_;
     for (auto& d : dials) {
-      if (d->shaking) polled_.push_back({d->shaking->fd(), d->shaking->events(), 0});
-      else polled_.push_back({d->connecting.get(), POLLOUT, 0});  // -1 is ignored: resolving
+      if (d->shaking)
+        polled_.push_back({d->shaking->fd(), d->shaking->events(), 0});
+      else
+        polled_.push_back({d->connecting.get(), POLLOUT, 0});  // -1 is ignored: resolving
     }
     if (::poll(polled_.data(), polled_.size(), wait_ms(now)) <= 0) return;
 
@@ -181,8 +183,10 @@ class gatekeeper::loop {
     auto polled = polled_.begin() + static_cast<std::ptrdiff_t>(first_accepted);
     auto it = accepted_.begin();
     for (std::size_t i = 0; i < accepted_count; ++i, ++polled) {
-      if (polled->revents == 0 || advance_accepted(*it)) ++it;
-      else it = accepted_.erase(it);
+      if (polled->revents == 0 || advance_accepted(*it))
+        ++it;
+      else
+        it = accepted_.erase(it);
     }
     for (const auto& dial : dials) {
       if (polled->fd >= 0 && polled->revents != 0) advance_dial(dial);
@@ -206,17 +210,19 @@ class gatekeeper::loop {
     const auto now = clock::now();
     std::erase_if(accepted_, [&](const accepted& a) {
       if (now < a.deadline) return false;
-      log_->write(severity::warning, "connection from " + a.from +
-                                         " closed: it did not authenticate within " +
-                                         std::to_string(options_.handshake_timeout.count()) + " ms");
+      log_->write(severity::warning,
+                  "connection from " + a.from + " closed: it did not authenticate within " +
+                      std::to_string(options_.handshake_timeout.count()) + " ms");
       return true;
     });
     const std::vector<std::shared_ptr<dialing>> dials(dials_.begin(), dials_.end());
     for (const auto& dial : dials) {
       if (now < dial->deadline) continue;
       const char* phase = "its name could not be resolved";
-      if (dial->shaking) phase = "it accepted the connection but did not complete the handshake";
-      else if (!dial->addresses.empty()) phase = "it did not answer";
+      if (dial->shaking)
+        phase = "it accepted the connection but did not complete the handshake";
+      else if (!dial->addresses.empty())
+        phase = "it did not answer";
       end_dial(dial, fail(errc::timeout, std::string{phase} + " in time"));
     }
     std::vector<std::function<void()>> due;
@@ -236,8 +242,8 @@ class gatekeeper::loop {
       if (!fd) {
         if (errno == EINTR || errno == ECONNABORTED) continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK) {
-          log_->write(severity::error, "cannot accept connections: " +
-                                           std::generic_category().message(errno));
+          log_->write(severity::error,
+                      "cannot accept connections: " + std::generic_category().message(errno));
           accept_again_ = now + accept_pause;
         }
         return;
@@ -338,7 +344,9 @@ gatekeeper::gatekeeper(gatekeeper_options options, std::shared_ptr<connection_ta
     : loop_(std::make_unique<loop>(std::move(options), std::move(table), std::move(log),
                                    std::move(on_accepted))) {}
 
-gatekeeper::~gatekeeper() { close(); }
+gatekeeper::~gatekeeper() {
+  close();
+}
 
 void gatekeeper::serve(unique_fd listener, std::string listens_at) {
   auto shared = std::make_shared<unique_fd>(std::move(listener));
@@ -364,6 +372,8 @@ bool gatekeeper::run_later(std::chrono::milliseconds delay, std::function<void()
   });
 }
 
-void gatekeeper::close() { loop_->close(); }
+void gatekeeper::close() {
+  loop_->close();
+}
 
 }  // namespace millrace::transport

@@ -40,7 +40,8 @@ class gatekeeper {
   void serve(unique_fd listener, std::string listens_at);
 
   /// Connects and authenticates within `timeout`, trying all addresses of `host` in turn. `done` is
-  /// called exactly once, on the gatekeeper's thread (or here, after close()); errors name host:port.
+  /// called exactly once, on the gatekeeper's thread (or here, after close()); errors name
+  /// host:port.
   void dial(std::string host, std::uint16_t port, std::chrono::milliseconds timeout,
             dial_callback done);
 

@@ -40,7 +40,9 @@ guarded_scribe::guarded_scribe(net::default_multiplexer& multiplexer, net::nativ
 }
 
 // Before `stream_` closes the descriptor.
-guarded_scribe::~guarded_scribe() { place_->detach(); }
+guarded_scribe::~guarded_scribe() {
+  place_->detach();
+}
 
 void guarded_scribe::configure_read(caf::io::receive_policy::config config) {
   stream_.configure_read(config);
@@ -49,18 +51,26 @@ void guarded_scribe::configure_read(caf::io::receive_policy::config config) {
   stream_.start(this);
 }
 
-void guarded_scribe::ack_writes(bool enable) { stream_.ack_writes(enable); }
+void guarded_scribe::ack_writes(bool enable) {
+  stream_.ack_writes(enable);
+}
 
-std::vector<char>& guarded_scribe::wr_buf() { return stream_.wr_buf(); }
+std::vector<char>& guarded_scribe::wr_buf() {
+  return stream_.wr_buf();
+}
 
-std::vector<char>& guarded_scribe::rd_buf() { return stream_.rd_buf(); }
+std::vector<char>& guarded_scribe::rd_buf() {
+  return stream_.rd_buf();
+}
 
 void guarded_scribe::graceful_shutdown() {
   stream_.graceful_shutdown();
   detach(&stream_.backend(), false);
 }
 
-void guarded_scribe::flush() { stream_.flush(this); }
+void guarded_scribe::flush() {
+  stream_.flush(this);
+}
 
 std::string guarded_scribe::addr() const {
   auto address = net::remote_addr_of_fd(stream_.fd());
@@ -72,8 +82,12 @@ std::uint16_t guarded_scribe::port() const {
   return number ? *number : std::uint16_t{0};
 }
 
-void guarded_scribe::add_to_loop() { stream_.activate(this); }
+void guarded_scribe::add_to_loop() {
+  stream_.activate(this);
+}
 
-void guarded_scribe::remove_from_loop() { stream_.passivate(); }
+void guarded_scribe::remove_from_loop() {
+  stream_.passivate();
+}
 
 }  // namespace millrace::transport

@@ -95,16 +95,21 @@ status handshake::reserve_place() {
   if (role_ == connection_role::acceptor) protocol_.admit(decision);
   place_ = std::move(taken);
   switch (decision) {
-    case admission::welcome: return {};
-    case admission::shutting_down: return fail(errc::cancelled, "this node is shutting down");
+    case admission::welcome:
+      return {};
+    case admission::shutting_down:
+      return fail(errc::cancelled, "this node is shutting down");
     case admission::same_node_id:
       return fail(errc::already_connected,
                   "another process with the same node id is connected to this node");
-    default: break;
+    default:
+      break;
   }
   return fail(errc::already_connected, "the two nodes are connected already");
 }
 
-authenticated_socket handshake::take() { return {std::move(fd_), std::move(place_), role_}; }
+authenticated_socket handshake::take() {
+  return {std::move(fd_), std::move(place_), role_};
+}
 
 }  // namespace millrace::transport

@@ -23,7 +23,8 @@ using clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds basp_timeout_min{500};
 
 peer describe(caf::actor_system& system, const peer_identity& identity) {
-  return {identity.id, identity.listens_at, basp_bridge::from_wire(system, identity.node_id), nullptr};
+  return {identity.id, identity.listens_at, basp_bridge::from_wire(system, identity.node_id),
+          nullptr};
 }
 
 }  // namespace
@@ -74,11 +75,14 @@ node_endpoint::node_endpoint(caf::actor_system& system, endpoint_options options
                          p.options.handshake_timeout,
                          p.options.unauthenticated_max},
       p.table, p.log, [&p](authenticated_socket socket) { p.accepted(std::move(socket)); });
-  p.bridge = std::make_shared<basp_bridge>(system, std::move(types), p.options.limits, p.log, p.gate);
+  p.bridge =
+      std::make_shared<basp_bridge>(system, std::move(types), p.options.limits, p.log, p.gate);
   p.bridge->watch_broker();
 }
 
-node_endpoint::~node_endpoint() { close(); }
+node_endpoint::~node_endpoint() {
+  close();
+}
 
 void node_endpoint::publish(const caf::actor& actor) {
   std::lock_guard guard{parts_->mutex};
@@ -90,8 +94,7 @@ result<std::uint16_t> node_endpoint::listen() {
   std::lock_guard guard{parts_->mutex};
   if (!parts_->published)
     return fail(errc::invalid_argument, "a node must publish an actor before it listens");
-  if (parts_->listening_port != 0)
-    return fail(errc::invalid_argument, "the node listens already");
+  if (parts_->listening_port != 0) return fail(errc::invalid_argument, "the node listens already");
   auto addresses = resolve(o.bind_host, o.port);
   if (!addresses) return tl::unexpected(addresses.error());
   if (addresses->empty())
@@ -146,7 +149,9 @@ void node_endpoint::close() {
   parts_->published = nullptr;
 }
 
-traffic node_endpoint::total_traffic() const { return parts_->table->total(); }
+traffic node_endpoint::total_traffic() const {
+  return parts_->table->total();
+}
 
 traffic node_endpoint::traffic_with(const caf::node_id& node) const {
   auto found = parts_->table->find(basp_bridge::to_wire(node));

@@ -26,24 +26,24 @@ struct endpoint_options {
   bool secret_is_configured = false;
 
   std::string bind_host = "127.0.0.1";
-  std::uint16_t port = 0;       ///< 0: any free one.
-  std::string advertised_host;  ///< What peers are told to dial; empty: `bind_host`.
+  std::uint16_t port = 0;         ///< 0: any free one.
+  std::string advertised_host{};  ///< What peers are told to dial; empty: `bind_host`.
 
   /// Message types that peers may send; nullopt: all that were added to the actor system.
-  std::optional<std::vector<std::string>> wire_types;
-  frame_limits limits;
+  std::optional<std::vector<std::string>> wire_types{};
+  frame_limits limits{};
   std::chrono::milliseconds handshake_timeout{2000};
   std::size_t unauthenticated_max = 64;  ///< Accepted connections that have proven nothing yet.
 
-  log_callback log;  ///< May be empty.
-  /// Called for every peer that dialed this node, after it is connected; `peer.actor` is null. On an
-  /// internal thread: must not block. May be empty.
-  std::function<void(const peer&)> on_accepted;
+  log_callback log{};  ///< May be empty.
+  /// Called for every peer that dialed this node, after it is connected; `peer.actor` is null. On
+  /// an internal thread: must not block. May be empty.
+  std::function<void(const peer&)> on_accepted{};
 };
 
 /// A node's guarded, authenticated connections to others, over TCP. Needs an actor system with the
-/// middleman (`apply_engine_settings`), must be closed or destroyed before it, and aborts the process
-/// if CAF's BASP broker dies before that. Established connections survive the endpoint.
+/// middleman (`apply_engine_settings`), must be closed or destroyed before it, and aborts the
+/// process if CAF's BASP broker dies before that. Established connections survive the endpoint.
 class node_endpoint final : public connector {
  public:
   /// Throws `failure` if the system has no middleman.

@@ -22,8 +22,8 @@ tl::unexpected<error> file_failure(const std::filesystem::path& file, const char
   errc code = errc::io;
   if (number == ENOENT || number == ENOTDIR) code = errc::not_found;
   if (number == EACCES || number == EPERM || number == EROFS) code = errc::permission_denied;
-  return fail(code, std::string{"cannot "} + action + " the cluster secret " + file.string() + ": " +
-                        std::generic_category().message(number));
+  return fail(code, std::string{"cannot "} + action + " the cluster secret " + file.string() +
+                        ": " + std::generic_category().message(number));
 }
 
 result<std::string> random_hex() {
@@ -64,16 +64,18 @@ result<cluster_secret> cluster_secret::from_text(std::string_view text) {
   text = first == text.npos ? std::string_view{} : text.substr(first);
   text = text.substr(0, text.find_last_not_of(space) + 1);
   if (text.size() < bytes_min)
-    return fail(errc::invalid_config,
-                "the cluster secret has " + std::to_string(text.size()) + " characters, at least " +
-                    std::to_string(bytes_min) + " are needed; `openssl rand -hex 32` makes a good one");
+    return fail(errc::invalid_config, "the cluster secret has " + std::to_string(text.size()) +
+                                          " characters, at least " + std::to_string(bytes_min) +
+                                          " are needed; `openssl rand -hex 32` makes a good one");
   if (text.size() > bytes_max)
     return fail(errc::invalid_config,
                 "the cluster secret is longer than " + std::to_string(bytes_max) + " characters");
   return cluster_secret{std::string{text}};
 }
 
-cluster_secret::~cluster_secret() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+cluster_secret::~cluster_secret() {
+  OPENSSL_cleanse(bytes_.data(), bytes_.size());
+}
 
 result<cluster_secret> load_secret(const std::filesystem::path& file) {
   // O_NONBLOCK: opening a FIFO must not hang before fstat() can refuse it.
@@ -85,9 +87,9 @@ result<cluster_secret> load_secret(const std::filesystem::path& file) {
     return fail(errc::permission_denied,
                 "the cluster secret " + file.string() + " is not a regular file");
   if ((info.st_mode & 077) != 0)
-    return fail(errc::permission_denied, "the cluster secret " + file.string() +
-                                             " is open to other users of this machine; run: chmod 600 " +
-                                             file.string());
+    return fail(errc::permission_denied,
+                "the cluster secret " + file.string() +
+                    " is open to other users of this machine; run: chmod 600 " + file.string());
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return fail(errc::permission_denied, "the cluster secret " + file.string() +
                                              " belongs to another user; run: chown $USER " +

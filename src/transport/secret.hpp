@@ -37,9 +37,9 @@ class cluster_secret {
 /// `chmod` that mends it. A missing file is `errc::not_found`.
 result<cluster_secret> load_secret(const std::filesystem::path& file);
 
-/// Loads the file, or creates it with 32 random bytes in hexadecimal, mode 0600. Creation is atomic:
-/// of several processes that start at once all get the same secret, and none sees half a file.
-/// The directory must exist.
+/// Loads the file, or creates it with 32 random bytes in hexadecimal, mode 0600. Creation is
+/// atomic: of several processes that start at once all get the same secret, and none sees half a
+/// file. The directory must exist.
 result<cluster_secret> ensure_secret(const std::filesystem::path& file);
 
 }  // namespace millrace::transport

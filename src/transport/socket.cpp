@@ -17,9 +17,12 @@ namespace {
 constexpr int listen_backlog = 128;
 constexpr unsigned int user_timeout_ms = 10'000;
 
-std::string describe(int number) { return std::generic_category().message(number); }
+std::string describe(int number) {
+  return std::generic_category().message(number);
+}
 
-result<std::vector<socket_address>> look_up(const std::string& host, std::uint16_t port, int flags) {
+result<std::vector<socket_address>> look_up(const std::string& host, std::uint16_t port,
+                                            int flags) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -28,8 +31,9 @@ result<std::vector<socket_address>> look_up(const std::string& host, std::uint16
   const int failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &raw);
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> found{raw, &::freeaddrinfo};
   if (failed != 0)
-    return fail(errc::not_found, "cannot resolve the host name \"" + host + "\": " +
-                                     (failed == EAI_SYSTEM ? describe(errno) : ::gai_strerror(failed)));
+    return fail(errc::not_found,
+                "cannot resolve the host name \"" + host +
+                    "\": " + (failed == EAI_SYSTEM ? describe(errno) : ::gai_strerror(failed)));
   std::vector<socket_address> out;
   for (const addrinfo* i = found.get(); i != nullptr; i = i->ai_next) {
     if (i->ai_addrlen > sizeof(sockaddr_storage)) continue;
@@ -46,7 +50,8 @@ const sockaddr* raw(const socket_address& address) {
 }
 
 unique_fd open_socket(const socket_address& address) {
-  return unique_fd{::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  return unique_fd{
+      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
 }
 
 }  // namespace
@@ -91,7 +96,8 @@ result<unique_fd> listen_on(const socket_address& address, std::string_view host
   if (!fd) return fail(errc::io, "cannot open a socket for " + where + ": " + describe(errno));
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd.get(), raw(address), address.bytes) != 0 || ::listen(fd.get(), listen_backlog) != 0) {
+  if (::bind(fd.get(), raw(address), address.bytes) != 0 ||
+      ::listen(fd.get(), listen_backlog) != 0) {
     const int number = errno;
     if (number == EADDRINUSE)
       return fail(errc::address_in_use, "cannot listen on " + where +

@@ -12,9 +12,10 @@ constexpr std::array basic_elements = {
     "bool", "@str", "@atom", "@unit", "@actor", "@node", "@timespan", "@strong_actor_ptr"};
 
 // Never valid, even if somebody lists them.
-constexpr std::array dangerous_elements = {
-    "float", "double",      "@ldouble",        "@message",     "@error",          "@exit",
-    "@down", "@group_down", "@open_stream_msg", "@upstream_msg", "@downstream_msg", "@config_value"};
+constexpr std::array dangerous_elements = {"float",         "double",          "@ldouble",
+                                           "@message",      "@error",          "@exit",
+                                           "@down",         "@group_down",     "@open_stream_msg",
+                                           "@upstream_msg", "@downstream_msg", "@config_value"};
 
 constexpr std::string_view prefix = "@<>";
 constexpr std::string_view link_request = "@<>+@atom+@strong_actor_ptr";
