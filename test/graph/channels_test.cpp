@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <map>
+#include <algorithm>
 
 #include "support/graphs.hpp"
 
@@ -11,17 +11,22 @@ using namespace millrace::test;
 
 TEST_CASE("every channel is seen from both of its ends, for all parallelisms") {
   for (auto how : {partitioning::rescale, partitioning::hash})
-    for (std::uint32_t sources = 1; sources <= 33; ++sources)
-      for (std::uint32_t targets = 1; targets <= 33; ++targets)
+    for (std::uint32_t sources = 1; sources <= 25; ++sources)
+      for (std::uint32_t targets = 1; targets <= 25; ++targets) {
+        std::uint32_t disagreements = 0;
         for (std::uint32_t s = 0; s < sources; ++s)
           for (std::uint32_t t = 0; t < targets; ++t)
-            REQUIRE(consumers_of(how, sources, targets, s).contains(t) ==
-                    producers_of(how, sources, targets, t).contains(s));
+            disagreements += consumers_of(how, sources, targets, s).contains(t) !=
+                             producers_of(how, sources, targets, t).contains(s);
+        CAPTURE(sources);
+        CAPTURE(targets);
+        REQUIRE(disagreements == 0);
+      }
 }
 
 TEST_CASE("rescale leaves no subtask without a partner, and groups differ by at most one") {
-  for (std::uint32_t sources = 1; sources <= 33; ++sources)
-    for (std::uint32_t targets = 1; targets <= 33; ++targets) {
+  for (std::uint32_t sources = 1; sources <= 25; ++sources)
+    for (std::uint32_t targets = 1; targets <= 25; ++targets) {
       for (std::uint32_t s = 0; s < sources; ++s) {
         auto count = consumers_of(partitioning::rescale, sources, targets, s).count;
         REQUIRE(count >= std::max(1u, targets / sources));
@@ -48,7 +53,7 @@ TEST_CASE("forward connects equal subtasks, everything else but rescale connects
 }
 
 TEST_CASE("both ends agree on channel numbers in random jobs") {
-  for (std::uint32_t seed = 0; seed < 200; ++seed) {
+  for (std::uint32_t seed = 0; seed < 100; ++seed) {
     CAPTURE(seed);
     auto job = job_of(random_graph(seed));
     std::size_t outputs = 0;
