@@ -265,7 +265,8 @@ inline constexpr config_option<std::string> log_level{
     {.key = "log.level",
      .group = "Logs and metrics",
      .default_text = "info",
-     .description = "Least severe messages to log.",
+     .description = "Least severe messages to log. Programs that run a job embedded log from "
+                    "`warn` on unless this is set.",
      .form = value_form::choice,
      .choices = log_levels}};
 
