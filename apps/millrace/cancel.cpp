@@ -1,0 +1,35 @@
+// millrace cancel
+
+#include <iostream>
+
+#include "command.hpp"
+#include "job_argument.hpp"
+
+namespace millrace::cli {
+
+namespace {
+
+result<exit_code> run(const cli_context& context, const parsed_line& line) {
+  auto text = job_argument(line);
+  if (!text) return tl::unexpected(text.error());
+  auto client = context.connect();
+  if (!client) return tl::unexpected(client.error());
+  auto job = find_job(**client, *text);
+  if (!job) return tl::unexpected(job.error());
+  if (auto done = (*client)->cancel(*job); !done) return tl::unexpected(done.error());
+  std::cout << "Job " << to_string(*job) << " is being cancelled.\n";
+  return exit_code::ok;
+}
+
+}  // namespace
+
+const command cancel_command{
+    .name = "cancel",
+    .arguments = "JOB",
+    .summary = "end a job",
+    .details = "JOB is the job's id, or a beginning of it that no other job's id has. Returns once "
+               "the job\nmanager has accepted; 'millrace list -a' shows when the job has ended.",
+    .run = run,
+};
+
+}  // namespace millrace::cli

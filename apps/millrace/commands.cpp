@@ -1,0 +1,13 @@
+#include <array>
+
+#include "command.hpp"
+
+namespace millrace::cli {
+
+std::span<const command> commands() {
+  static const std::array all{run_command,    list_command,  info_command,    describe_command,
+                              cancel_command, nodes_command, version_command, help_command};
+  return all;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,49 @@
+#include "exit_code.hpp"
+
+namespace millrace::cli {
+
+exit_code exit_code_of(errc code) noexcept {
+  switch (code) {
+    case errc::invalid_argument:
+    case errc::invalid_config:
+    case errc::invalid_graph:
+    case errc::invalid_library:
+    case errc::type_mismatch:
+    case errc::invalid_data:
+    case errc::build_function:
+    case errc::not_found:
+    case errc::permission_denied:
+      return exit_code::invalid_input;
+    case errc::unknown_job:
+      return exit_code::unknown_job;
+    default:
+      return exit_code_of_job(code);
+  }
+}
+
+exit_code exit_code_of_job(errc code) noexcept {
+  switch (code) {
+    case errc::connection_refused:
+    case errc::authentication:
+    case errc::unreachable:
+    case errc::master_lost:
+    case errc::timeout:
+      return exit_code::unreachable;
+    case errc::cancelled:
+      return exit_code::cancelled;
+    default:
+      return exit_code::job_failed;
+  }
+}
+
+std::string exit_codes_text() {
+  return "Exit codes:\n"
+         "  0  done; a run has finished, or is submitted if detached\n"
+         "  1  the job failed, or something else went wrong\n"
+         "  2  a command line, configuration, file or job library that cannot be used\n"
+         "  3  the cluster cannot be reached, or refuses this user\n"
+         "  4  no job has this id\n"
+         "  5  the job was cancelled\n";
+}
+
+}  // namespace millrace::cli

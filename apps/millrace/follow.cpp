@@ -1,0 +1,85 @@
+#include "follow.hpp"
+
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <variant>
+
+#include <unistd.h>
+
+#include "interrupt.hpp"
+#include "millrace/core/human_units.hpp"
+#include "progress.hpp"
+#include "text_table.hpp"
+
+namespace millrace::cli {
+
+namespace {
+
+constexpr auto look_interval = std::chrono::milliseconds(100);
+constexpr auto show_interval = std::chrono::milliseconds(500);
+
+bool has_terminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1; }
+
+void print_accumulators(std::ostream& out, const accumulator_map& accumulators) {
+  for (const auto& [name, accumulator] : accumulators) {
+    out << "  " << printable(name) << " = ";
+    std::visit([&](auto value) { out << value; }, accumulator.value);
+    out << '\n';
+  }
+}
+
+exit_code report(const job_id& job, const result<job_execution_result>& ended,
+                 const follow_rules& rules) {
+  if (!ended) {
+    const error& cause = ended.error();
+    const bool was_cancelled = cause.code == errc::cancelled;
+    std::cerr << "millrace: job " << to_string(job)
+              << (was_cancelled ? " was cancelled" : " failed: " + cause.message) << '\n';
+    return exit_code_of_job(cause.code);
+  }
+  // The output of an embedded job is that of its sinks alone.
+  std::ostream& out = rules.may_detach ? std::cout : std::cerr;
+  if (rules.may_detach) {
+    out << "Job " << to_string(job) << " has finished in " << format_elapsed(ended->duration)
+        << ".\n";
+  }
+  print_accumulators(out, ended->accumulators);
+  return exit_code::ok;
+}
+
+}  // namespace
+
+exit_code follow(job_client& job, const follow_rules& rules) {
+  interrupt_counter interrupts;
+  progress_display display(isatty(STDERR_FILENO) == 1);
+  bool cancelling = false;
+  auto show_next = std::chrono::steady_clock::now();
+  for (;;) {
+    if (const auto ended = job.wait_for(look_interval)) {
+      display.clear();
+      return report(job.id(), *ended, rules);
+    }
+    if (interrupts.take() > 0) {
+      display.clear();
+      // Whoever asks twice does not want to wait.
+      if (cancelling) return exit_code::cancelled;
+      if (rules.may_detach && has_terminal() &&
+          ask("Cancel the job? If not, it goes on without this tool. [y/N] ", interrupts) ==
+              answer::no) {
+        std::cerr << "Job " << to_string(job.id()) << " goes on; 'millrace cancel "
+                  << to_string(job.id()).substr(0, 8) << "' ends it.\n";
+        return exit_code::ok;
+      }
+      job.cancel();
+      cancelling = true;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (rules.shows_progress && now >= show_next) {
+      display.show(job.progress(), now);
+      show_next = now + show_interval;
+    }
+  }
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,58 @@
+#include "interrupt.hpp"
+
+#include <csignal>
+#include <iostream>
+
+#include <poll.h>
+#include <unistd.h>
+
+namespace millrace::cli {
+
+namespace {
+
+volatile std::sig_atomic_t interrupts_seen = 0;
+
+void count_interrupt(int) { interrupts_seen = interrupts_seen + 1; }
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  // Without SA_RESTART: a question that waits for its answer is to notice.
+  sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+interrupt_counter::interrupt_counter() {
+  handle(SIGINT, count_interrupt);
+  handle(SIGTERM, count_interrupt);
+}
+
+interrupt_counter::~interrupt_counter() {
+  handle(SIGINT, SIG_DFL);
+  handle(SIGTERM, SIG_DFL);
+}
+
+int interrupt_counter::take() noexcept {
+  const int seen = interrupts_seen;
+  interrupts_seen = interrupts_seen - seen;
+  return seen;
+}
+
+answer ask(const char* question, interrupt_counter& interrupts) {
+  std::cerr << question << std::flush;
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  // The signal may be delivered to another thread and then interrupts nothing here.
+  constexpr int look_again_ms = 100;
+  while (poll(&input, 1, look_again_ms) <= 0) {
+    if (interrupts.take() > 0) {
+      std::cerr << '\n';
+      return answer::no;
+    }
+  }
+  char line[64];
+  const ssize_t length = read(STDIN_FILENO, line, sizeof line);
+  return length > 0 && (line[0] == 'y' || line[0] == 'Y') ? answer::yes : answer::no;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,104 @@
+#include "json_output.hpp"
+
+#include <cstddef>
+#include <iostream>
+#include <string>
+
+#include "operator_totals.hpp"
+
+namespace millrace::cli {
+
+namespace {
+
+std::string text(std::string_view view) { return std::string(view); }
+
+json to_json(const std::optional<error>& cause) {
+  if (!cause) return nullptr;
+  return {{"code", text(to_string(cause->code))}, {"message", cause->message}};
+}
+
+double per_second(std::uint64_t per_ks) { return static_cast<double>(per_ks) / 1000; }
+double fraction(std::uint32_t permille) { return permille / 1000.0; }
+
+json to_json(const wire::operator_report& report) {
+  json metrics = json::object();
+  for (const auto& [name, value] : report.metrics) metrics[name] = value;
+  return {{"records_in", report.rows_in}, {"records_out", report.rows_out}, {"metrics", metrics}};
+}
+
+json to_json(const wire::subtask_details& subtask) {
+  json operators = json::array();
+  for (const auto& report : subtask.report.operators) operators.push_back(to_json(report));
+  return {{"subtask", subtask.subtask},
+          {"attempt", subtask.attempt},
+          {"state", text(to_string(subtask.state))},
+          {"task_manager", subtask.task_manager},
+          {"cause", to_json(subtask.cause)},
+          {"records_in_per_second", per_second(subtask.rows_in_per_ks)},
+          {"records_out_per_second", per_second(subtask.rows_out_per_ks)},
+          {"busy", fraction(subtask.busy_permille)},
+          {"back_pressure", fraction(subtask.blocked_permille)},
+          {"bytes_out", subtask.report.bytes_out},
+          {"operators", operators}};
+}
+
+json to_json(const graph::job_vertex& vertex, const wire::vertex_details& details) {
+  json operators = json::array();
+  const auto totals = operator_totals(vertex, details);
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    json entry{{"name", vertex.operators[i].name}, {"uid", vertex.operators[i].uid}};
+    entry.update(to_json(totals[i]));
+    operators.push_back(entry);
+  }
+  json subtasks = json::array();
+  for (const auto& subtask : details.subtasks) subtasks.push_back(to_json(subtask));
+  return {{"id", vertex.id},
+          {"uid", vertex.uid},
+          {"name", vertex.name},
+          {"parallelism", vertex.parallelism},
+          {"operators", operators},
+          {"subtasks", subtasks}};
+}
+
+}  // namespace
+
+json to_json(const wire::job_overview& job) {
+  return {{"id", to_string(job.job)},
+          {"name", job.name},
+          {"status", text(to_string(job.status))},
+          {"start_time_ms", job.start_wall_ms},
+          {"duration_ms", job.duration_ms},
+          {"tasks",
+           {{"total", job.tasks}, {"running", job.tasks_running}, {"finished", job.tasks_finished}}}};
+}
+
+json to_json(const wire::job_details& job) {
+  json document = to_json(job.overview);
+  document["cause"] = to_json(job.cause);
+  document["waiting_for"] = job.waiting_for;
+  document["progress"] = {{"done", job.progress_done}, {"total", job.progress_total}};
+  document["source_records"] = job.source_rows;
+  json vertices = json::array();
+  for (const wire::vertex_details& details : job.vertices) {
+    if (details.vertex < job.graph.vertices.size()) {
+      vertices.push_back(to_json(job.graph.vertices[details.vertex], details));
+    }
+  }
+  document["vertices"] = vertices;
+  return document;
+}
+
+json to_json(const wire::node_overview& node) {
+  return {{"id", to_string(node.resource)},
+          {"address", node.address},
+          {"slots", node.slots},
+          {"slots_free", node.slots_free},
+          {"pid", node.pid},
+          {"last_heartbeat_ms", node.last_heartbeat_ms}};
+}
+
+void print_json(const json& document) {
+  std::cout << document.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+}
+
+}  // namespace millrace::cli
