@@ -41,6 +41,7 @@ class operator_chain {
 
   /// Null if the head is no source.
   source_operator* source() noexcept { return source_; }
+  const source_operator* source() const noexcept { return source_; }
   poll_status poll();
 
   /// A batch for the head's logical input, decoded if it came from another node.
@@ -57,6 +58,7 @@ class operator_chain {
 
   /// Exchanges of this subtask in the order of their edges; output channels are numbered through.
   std::vector<std::unique_ptr<exchange>>& exchanges() noexcept { return exchanges_; }
+  const std::vector<std::unique_ptr<exchange>>& exchanges() const noexcept { return exchanges_; }
   exchange& exchange_of_channel(std::uint32_t channel, std::uint32_t& index_in_exchange);
   std::uint32_t output_channel_count() const noexcept;
 

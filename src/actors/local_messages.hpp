@@ -1,0 +1,56 @@
+#pragma once
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "millrace/actors/messages.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/ids.hpp"
+
+// Messages that never leave their process: they have no encoding, and the transport's allow list
+// lets none of them in.
+
+namespace millrace::local {
+
+/// I/O backend -> owner of the executor: submission `ticket` has run.
+struct io_done {
+  std::uint64_t ticket = 0;
+};
+
+/// An actor to itself: look at the clock.
+struct tick {};
+
+/// task manager -> task: open your operators and begin.
+struct start_task {};
+
+/// A task to itself: process what has come in.
+struct step {};
+
+/// A task to itself: the time of a wake_at has come.
+struct wake {
+  std::chrono::steady_clock::time_point when;
+};
+
+/// task manager -> task: something around you broke.
+struct fail_task {
+  error cause;
+};
+
+/// task manager -> task: how far are you? Answered by task_reported.
+struct report_task {};
+struct task_reported {
+  wire::task_report report;
+};
+
+}  // namespace millrace::local
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::io_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::start_task)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::step)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::wake)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::fail_task)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::report_task)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::task_reported)

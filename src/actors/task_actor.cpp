@@ -1,0 +1,306 @@
+#include "millrace/actors/task_actor.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "millrace/actors/io_executor_actor.hpp"
+#include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/task_actor_credit.hpp"
+#include "millrace/actors/task_actor_report.hpp"
+#include "millrace/actors/wire.hpp"
+#include "millrace/graph/channels.hpp"
+#include "millrace/stream/operator_failure.hpp"
+#include "millrace/stream/stream_task.hpp"
+
+namespace millrace {
+
+namespace {
+
+/// The state of a task actor, and the world as its stream_task sees it.
+class task_host : public task_services {
+ public:
+  static inline const char* name = "millrace.task";
+
+  explicit task_host(caf::event_based_actor* self) : self_(self) {}
+
+  void init(task_setup setup);
+
+  void start();
+  void step();
+  void on_element(wire::channel_element& e);
+  void on_credit(const wire::channel_credit& credit);
+  void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
+  void on_channel_opened(const wire::channel_opened& opened, const caf::strong_actor_ptr& producer);
+  void on_io_done(const local::io_done& done);
+  void on_wake(const local::wake& wake);
+  void check_inputs();
+  void cancel();
+  void fail(error cause, std::string failed_operator = {});
+  void report();
+
+  void send(std::uint32_t channel, element e) override;
+  void return_credit(std::uint32_t channel, std::uint64_t charge) override;
+  io_executor& io() noexcept override { return *io_; }
+  file_system& files() noexcept override { return *setup_.files; }
+  const clock& time() const noexcept override { return *setup_.time; }
+  void wake_at(std::chrono::steady_clock::time_point when) override;
+
+ private:
+  struct input {
+    caf::actor producer;  // null until it has opened the channel
+    std::uint32_t output_channel = 0;
+  };
+  struct output {
+    caf::actor consumer;  // null until it has asked for the channel
+    execution_attempt_id consumer_id;
+    std::uint32_t input_channel = 0;
+  };
+
+  /// Runs a call into the task; what it throws ends the task.
+  template <class Call>
+  void guarded(Call&& call) noexcept;
+  void make_outputs();
+  wire::task_state_changed changed_to(graph::execution_state state) const;
+  void schedule_step();
+  void send_credit(std::uint32_t channel, std::uint64_t charge);
+  bool is_active() const noexcept { return task_ != nullptr; }
+  void end(wire::task_state_changed how);
+
+  caf::event_based_actor* self_;
+  task_setup setup_;
+  std::unique_ptr<actor_io_executor> io_;
+  std::unique_ptr<stream_task> task_;  // from start to end
+  std::vector<input> inputs_;          // by input channel
+  std::vector<output> outputs_;        // by output channel
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
+  std::optional<credit_accumulator> credit_;
+  std::optional<std::chrono::steady_clock::time_point> wake_;
+  bool step_pending_ = false;
+  bool ended_ = false;
+};
+
+template <class Call>
+void task_host::guarded(Call&& call) noexcept {
+  try {
+    call();
+  } catch (const operator_failure& e) {
+    fail(e.what_failed(), e.operator_name());
+  } catch (const failure& e) {
+    fail(e.what_failed());
+  } catch (const std::exception& e) {
+    fail({errc::internal, e.what()});
+  }
+}
+
+void task_host::init(task_setup setup) {
+  setup_ = std::move(setup);
+  io_ = std::make_unique<actor_io_executor>(*self_, setup_.io);
+  inputs_.resize(setup_.inputs.size());
+  credit_.emplace(static_cast<std::uint32_t>(inputs_.size()), setup_.channel_bytes);
+  make_outputs();
+}
+
+void task_host::make_outputs() {
+  const auto channels =
+      graph::output_channels(*setup_.graph, setup_.id.vertex, setup_.id.subtask);
+  outputs_.resize(channels.size());
+  for (std::uint32_t c = 0; c < channels.size(); ++c) {
+    outputs_[c].input_channel = channels[c].target_channel;
+    output_of_[{channels[c].edge, channels[c].target_subtask}] = c;
+  }
+}
+
+void task_host::start() {
+  if (task_ || ended_) return;
+  self_->send(setup_.task_manager, changed_to(graph::execution_state::initializing));
+  guarded([&] {
+    task_ = std::make_unique<stream_task>(*setup_.graph, setup_.id, setup_.program, *this,
+                                          setup_.options);
+    task_->open();
+  });
+  if (ended_) return;
+  for (const auto& in : setup_.inputs)
+    self_->send(in.producer_task_manager,
+                wire::open_channel{in.producer, setup_.id, in.edge, setup_.channel_bytes},
+                caf::actor(self_));
+  if (!inputs_.empty()) self_->delayed_send(self_, setup_.open_timeout, local::tick{});
+  self_->send(setup_.task_manager, changed_to(graph::execution_state::running));
+  schedule_step();
+}
+
+wire::task_state_changed task_host::changed_to(graph::execution_state state) const {
+  wire::task_state_changed change;
+  change.task = setup_.id;
+  change.state = state;
+  change.report.task = setup_.id;
+  return change;
+}
+
+void task_host::schedule_step() {
+  if (step_pending_ || ended_) return;
+  step_pending_ = true;
+  self_->send(self_, local::step{});
+}
+
+void task_host::step() {
+  step_pending_ = false;
+  if (!is_active()) return;
+  guarded([&] {
+    const auto progress = task_->step();
+    credit_->settle([&](auto channel, auto charge) { send_credit(channel, charge); });
+    if (progress == task_progress::ready) schedule_step();
+    if (progress == task_progress::finished)
+      end(changed_to(graph::execution_state::finished));
+  });
+}
+
+void task_host::on_element(wire::channel_element& e) {
+  if (!is_active() || e.consumer != setup_.id) return;
+  guarded([&] { task_->on_element(e.input_channel, std::move(e.what)); });
+  schedule_step();
+}
+
+void task_host::on_credit(const wire::channel_credit& credit) {
+  if (!is_active() || credit.producer != setup_.id) return;
+  guarded([&] {
+    if (credit.output_channel >= outputs_.size())
+      throw failure(errc::protocol, "credit arrived for output channel " +
+                                        std::to_string(credit.output_channel) +
+                                        " of a task with " + std::to_string(outputs_.size()));
+    task_->on_credit(credit.output_channel, credit.charge);
+  });
+  schedule_step();
+}
+
+void task_host::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
+  if (!is_active() || request.producer != setup_.id) return;
+  const auto found = output_of_.find({request.edge, request.consumer.subtask});
+  if (found == output_of_.end()) return;
+  const auto channel = found->second;
+  auto& out = outputs_[channel];
+  if (out.consumer) return;  // asked twice
+  out.consumer = consumer;
+  out.consumer_id = request.consumer;
+  self_->send(consumer, wire::channel_opened{request.consumer, out.input_channel, channel});
+  guarded([&] { task_->on_channel_open(channel, request.credit_bytes); });
+  schedule_step();
+}
+
+void task_host::on_channel_opened(const wire::channel_opened& opened,
+                                  const caf::strong_actor_ptr& producer) {
+  if (!is_active() || opened.consumer != setup_.id) return;
+  if (opened.input_channel >= inputs_.size()) return;
+  inputs_[opened.input_channel] = {caf::actor_cast<caf::actor>(producer), opened.output_channel};
+}
+
+void task_host::on_io_done(const local::io_done& done) {
+  if (!is_active()) return;
+  guarded([&] { io_->complete(done); });
+  schedule_step();
+}
+
+void task_host::wake_at(std::chrono::steady_clock::time_point when) {
+  if (wake_ && *wake_ <= when) return;
+  wake_ = when;
+  const auto delay = std::max(when - setup_.time->now(), std::chrono::steady_clock::duration::zero());
+  self_->delayed_send(self_, delay, local::wake{when});
+}
+
+void task_host::on_wake(const local::wake& wake) {
+  // An earlier request has replaced the one that this message is about.
+  if (!wake_ || *wake_ != wake.when) return;
+  wake_.reset();
+  schedule_step();
+}
+
+void task_host::check_inputs() {
+  if (!is_active()) return;
+  for (std::size_t c = 0; c < inputs_.size(); ++c) {
+    if (inputs_[c].producer) continue;
+    const auto& in = setup_.inputs[c];
+    fail({errc::timeout, "the producer " + to_string(in.producer) + " on task manager " +
+                             in.producer_address + " did not open its channel within " +
+                             std::to_string(setup_.open_timeout.count()) + " ms"});
+    return;
+  }
+}
+
+void task_host::cancel() {
+  if (!ended_) end(changed_to(graph::execution_state::canceled));
+}
+
+void task_host::fail(error cause, std::string failed_operator) {
+  if (ended_) return;
+  auto how = changed_to(graph::execution_state::failed);
+  how.cause = std::move(cause);
+  how.failed_operator = std::move(failed_operator);
+  end(std::move(how));
+}
+
+void task_host::report() {
+  if (is_active()) self_->send(setup_.task_manager, local::task_reported{report_of(*task_)});
+}
+
+void task_host::end(wire::task_state_changed how) {
+  ended_ = true;
+  io_->drop_all();
+  if (task_) {
+    task_->close();
+    how.report = report_of(*task_);
+    how.accumulators = std::as_const(*task_).chain().accumulators();
+  }
+  self_->send(setup_.task_manager, std::move(how));
+  // The chain is destroyed with the state, never under the feet of a call into it.
+  self_->quit();
+}
+
+void task_host::send(std::uint32_t channel, element e) {
+  const auto& to = outputs_[channel];
+  self_->send(to.consumer, wire::channel_element{to.consumer_id, to.input_channel, std::move(e)});
+}
+
+void task_host::return_credit(std::uint32_t channel, std::uint64_t charge) {
+  if (const auto due = credit_->owe(channel, charge); due != 0) send_credit(channel, due);
+}
+
+void task_host::send_credit(std::uint32_t channel, std::uint64_t charge) {
+  const auto& from = inputs_[channel];
+  self_->send(from.producer,
+              wire::channel_credit{setup_.inputs[channel].producer, from.output_channel, charge});
+}
+
+caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup setup) {
+  auto& host = self->state;
+  host.init(std::move(setup));
+  return {
+      [&host](wire::channel_element& e) { host.on_element(e); },
+      [&host](const wire::channel_credit& credit) { host.on_credit(credit); },
+      [&host](local::step) { host.step(); },
+      [&host](const local::io_done& done) { host.on_io_done(done); },
+      [&host](const local::wake& wake) { host.on_wake(wake); },
+      [&host](const wire::open_channel& request, const caf::actor& consumer) {
+        host.on_open_channel(request, consumer);
+      },
+      [&host, self](const wire::channel_opened& opened) {
+        host.on_channel_opened(opened, self->current_sender());
+      },
+      [&host](local::start_task) { host.start(); },
+      [&host](local::tick) { host.check_inputs(); },
+      [&host](wire::cancel) { host.cancel(); },
+      [&host](const local::fail_task& why) { host.fail(why.cause); },
+      [&host](local::report_task) { host.report(); },
+  };
+}
+
+}  // namespace
+
+caf::actor spawn_task(caf::event_based_actor& parent, task_setup setup) {
+  return parent.spawn<caf::monitored>(task_behavior, std::move(setup));
+}
+
+}  // namespace millrace

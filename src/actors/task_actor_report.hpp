@@ -1,0 +1,11 @@
+#pragma once
+
+#include "millrace/actors/messages.hpp"
+#include "millrace/stream/stream_task.hpp"
+
+namespace millrace {
+
+/// What a task has done so far, as messages carry it.
+wire::task_report report_of(const stream_task& task);
+
+}  // namespace millrace
