@@ -11,6 +11,7 @@
 #include "millrace/core/ids.hpp"
 #include "millrace/graph/execution_state.hpp"
 #include "millrace/graph/job_graph.hpp"
+#include "millrace/graph/job_status.hpp"
 #include "millrace/stream/accumulator.hpp"
 #include "millrace/stream/element.hpp"
 
@@ -314,6 +315,15 @@ struct task_reports {
   resource_id resource;
   job_id job;
   std::vector<task_report> reports;
+};
+
+// -- task manager <-> task manager ----------------------------------------------------------------
+
+/// + handle of the sender. First message of the task manager that has connected, to the actor that
+/// the other node publishes; a master's node hands it to its own task manager, if it has one.
+struct peer_hello {
+  resource_id resource;      ///< Of the sender.
+  bool wants_answer = true;  ///< The dialer asks, the acceptor answers in kind.
 };
 
 // -- task <-> task --------------------------------------------------------------------------------

@@ -11,46 +11,52 @@
 // the byte codec. They never throw (a throw in CAF's network thread would end the process): a
 // message that cannot be encoded or decoded is a caf::error.
 
-/// Every message that may leave a node, in alphabetical order.
-#define MILLRACE_WIRE_TYPES(X) \
-  X(ack)                       \
-  X(allocate_slot)             \
-  X(artifact_chunk)            \
-  X(artifact_offer)            \
-  X(artifact_request)          \
-  X(artifact_status)           \
-  X(cancel)                    \
-  X(cancel_job)                \
-  X(cancel_tasks)              \
-  X(channel_credit)            \
-  X(channel_element)           \
-  X(channel_opened)            \
-  X(deploy_tasks)              \
-  X(describe_job)              \
-  X(free_slot)                 \
-  X(heartbeat)                 \
-  X(heartbeat_answer)          \
-  X(job_details)               \
-  X(job_list)                  \
-  X(job_result)                \
-  X(job_status_changed)        \
-  X(job_submitted)             \
-  X(list_jobs)                 \
-  X(list_nodes)                \
-  X(node_list)                 \
-  X(offer_slot)                \
-  X(open_channel)              \
-  X(register_task_manager)     \
-  X(registration)              \
-  X(require_slots)             \
-  X(slot_freed)                \
-  X(slot_offer_answer)         \
-  X(slots_missing)             \
-  X(submit_job)                \
-  X(task_manager_lost)         \
-  X(task_reports)              \
-  X(task_state_changed)        \
+/// Every message that may leave a node but channel_element, which is encoded by hand, in
+/// alphabetical order.
+#define MILLRACE_CODEC_WIRE_TYPES(X) \
+  X(ack)                             \
+  X(allocate_slot)                   \
+  X(artifact_chunk)                  \
+  X(artifact_offer)                  \
+  X(artifact_request)                \
+  X(artifact_status)                 \
+  X(cancel)                          \
+  X(cancel_job)                      \
+  X(cancel_tasks)                    \
+  X(channel_credit)                  \
+  X(channel_opened)                  \
+  X(deploy_tasks)                    \
+  X(describe_job)                    \
+  X(free_slot)                       \
+  X(heartbeat)                       \
+  X(heartbeat_answer)                \
+  X(job_details)                     \
+  X(job_list)                        \
+  X(job_result)                      \
+  X(job_status_changed)              \
+  X(job_submitted)                   \
+  X(list_jobs)                       \
+  X(list_nodes)                      \
+  X(node_list)                       \
+  X(offer_slot)                      \
+  X(open_channel)                    \
+  X(peer_hello)                      \
+  X(register_task_manager)           \
+  X(registration)                    \
+  X(require_slots)                   \
+  X(slot_freed)                      \
+  X(slot_offer_answer)               \
+  X(slots_missing)                   \
+  X(submit_job)                      \
+  X(task_manager_lost)               \
+  X(task_reports)                    \
+  X(task_state_changed)              \
   X(watch_job)
+
+/// All of them.
+#define MILLRACE_WIRE_TYPES(X) \
+  X(channel_element)           \
+  MILLRACE_CODEC_WIRE_TYPES(X)
 
 namespace millrace::wire {
 
@@ -60,6 +66,9 @@ namespace millrace::wire {
   std::string to_string(const name& x);
 MILLRACE_WIRE_TYPES(MILLRACE_DECLARE_WIRE_TYPE)
 #undef MILLRACE_DECLARE_WIRE_TYPE
+
+/// Makes the messages known to an actor system that is to be configured by `config`.
+void register_types(caf::actor_system_config& config);
 
 }  // namespace millrace::wire
 
