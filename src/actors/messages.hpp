@@ -180,7 +180,8 @@ struct slot_status {
 };
 
 /// + handle of the task manager. -> registration, or an error. Sent again with back-off until
-/// answered, and after the master was lost.
+/// answered, and after the master was lost. A slot that it holds for a job that has ended meanwhile
+/// is answered by free_slot, too.
 struct register_task_manager {
   resource_id resource;
   std::string host;  ///< Where other task managers reach it.
@@ -195,7 +196,8 @@ struct registration {
 };
 
 /// task manager -> resource manager, each interval; answered by heartbeat_answer, whose absence
-/// for the timeout means that the master is lost.
+/// for the timeout means that the master is lost. An answer of another epoch means that the master
+/// does not know the task manager (any more): it is to register again.
 struct heartbeat {
   resource_id resource;
   std::uint64_t master_epoch = 0;
@@ -208,7 +210,7 @@ struct heartbeat_answer {
 };
 
 /// resource manager -> task manager: step 5 of the submit flow. + handle of the job master, to
-/// which the slot is to be offered.
+/// which the slot is to be offered. -> ack, or an error if the slot is not free.
 struct allocate_slot {
   std::uint64_t master_epoch = 0;
   std::uint32_t slot = 0;
@@ -226,9 +228,11 @@ struct slot_freed {
 
 // -- job master <-> resource manager --------------------------------------------------------------
 
-/// + handle of the job master. The job needs this many slots in all; 0 withdraws the request.
+/// + handle of the job master. The job needs this many slots in all, whatever it has already; 0
+/// when it needs none any more.
 struct require_slots {
   job_id job;
+  std::string name;  ///< Of the job.
   std::uint32_t slots = 0;
 };
 
@@ -240,6 +244,7 @@ struct slots_missing {
   std::uint32_t free = 0;
   std::uint32_t registered = 0;
   bool timed_out = false;
+  std::string message;  ///< Why the job must fail, if timed out.
 };
 
 /// resource manager -> every job master.

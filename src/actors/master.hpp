@@ -1,0 +1,40 @@
+#pragma once
+
+#include <caf/actor.hpp>
+#include <caf/fwd.hpp>
+#include <caf/node_id.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "millrace/actors/io_pool.hpp"
+#include "millrace/core/configuration.hpp"
+#include "millrace/core/file_system.hpp"
+#include "millrace/core/io.hpp"
+
+namespace millrace {
+
+/// What the actors of a master are given to live on.
+struct master_options {
+  configuration config;
+  std::shared_ptr<io_backend> io;
+  std::shared_ptr<file_system> files;
+  std::shared_ptr<const clock> time;  ///< Must agree with the actor system's clock.
+  std::string blob_directory;         ///< For job libraries; made if missing.
+  std::uint64_t seed = 0;             ///< Random: ids of jobs and of the master's life come from it.
+  /// Ends the connection to a node that hangs (`transport::connector::drop`); may be empty.
+  std::function<void(const caf::node_id&)> drop_connection;
+};
+
+/// Spawns the actors of a cluster's master: the dispatcher, which is returned, and its resource
+/// manager; the dispatcher spawns a job master for each job. The dispatcher is what the node
+/// publishes: clients and task managers begin by talking to it, and it passes on what is the
+/// resource manager's.
+caf::actor spawn_master(caf::actor_system& system, master_options options);
+
+/// Asks the dispatcher to cancel all jobs and to quit, with its resource manager, once they have
+/// ended, or after a few seconds. Returns at once.
+void stop_master(const caf::actor& dispatcher);
+
+}  // namespace millrace
