@@ -8,6 +8,7 @@
 #include "millrace/actors/messages.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/ids.hpp"
+#include "millrace/transport/connector.hpp"
 
 // Messages that never leave their process: they have no encoding, and the transport's allow list
 // lets none of them in.
@@ -44,6 +45,23 @@ struct task_reported {
   wire::task_report report;
 };
 
+/// transport -> task manager: a dial has come to its end.
+struct dialed {
+  resource_id wanted;  ///< Null: the master.
+  result<transport::peer> outcome;
+};
+
+/// task manager to itself: the time to look again at what `what` names has come. A timer that was
+/// replaced by another one carries an old generation and is ignored.
+enum class timer_kind : std::uint8_t { master, peers, reports, housekeeping };
+struct timer {
+  timer_kind what = timer_kind::housekeeping;
+  std::uint64_t generation = 0;
+};
+
+/// owner -> task manager: cancel all tasks, then quit.
+struct shut_down {};
+
 }  // namespace millrace::local
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::io_done)
@@ -54,3 +72,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::wake)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::fail_task)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::report_task)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::task_reported)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::dialed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::shut_down)

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "millrace/core/error.hpp"
+#include "millrace/core/ids.hpp"
 #include "millrace/graph/job_graph.hpp"
 #include "millrace/stream/job_program.hpp"
 

@@ -20,7 +20,9 @@ class master_heartbeat {
   std::uint64_t next() noexcept { return ++sent_; }
   /// An answer to heartbeat `sequence`; one to a heartbeat never sent is ignored.
   void answered(std::uint64_t sequence, time_point now) noexcept;
-  bool is_lost(time_point now) const noexcept { return now - heard_ >= timeout_; }
+  /// To be asked once each interval. A process that was itself stopped for a while (suspended, or
+  /// starved) can't tell who was silent meanwhile, so its clock starts afresh.
+  bool is_lost(time_point now) noexcept;
 
   std::chrono::milliseconds interval() const noexcept { return interval_; }
   std::chrono::milliseconds timeout() const noexcept { return timeout_; }
@@ -29,6 +31,7 @@ class master_heartbeat {
   std::chrono::milliseconds interval_;
   std::chrono::milliseconds timeout_;
   time_point heard_;
+  time_point checked_;
   std::uint64_t sent_ = 0;
 };
 

@@ -1,0 +1,455 @@
+#include "millrace/actors/task_manager.hpp"
+
+#include <algorithm>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/io_executor_actor.hpp"
+#include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/task_manager_master.hpp"
+#include "millrace/actors/task_manager_peers.hpp"
+#include "millrace/actors/task_manager_programs.hpp"
+#include "millrace/actors/task_manager_tasks.hpp"
+#include "millrace/actors/wire.hpp"
+#include "millrace/core/logging.hpp"
+#include "millrace/core/options.hpp"
+#include "millrace/graph/slot_table.hpp"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::seconds offer_timeout{10};
+constexpr std::chrono::seconds dial_timeout{5};
+constexpr std::chrono::seconds housekeeping_interval{1};
+
+/// The state of a task manager: its slots and who has them, and the glue between its parts (the
+/// link to the master, programs, tasks, peers).
+class worker {
+ public:
+  static inline const char* name = "millrace.task_manager";
+
+  explicit worker(caf::event_based_actor* self) : self_(self) {}
+  void init(task_manager_options options);
+
+  // From the resource manager.
+  void on_allocate_slot(const wire::allocate_slot& request, const caf::actor& job_master);
+  void on_heartbeat_answer(const wire::heartbeat_answer& a) { master_->on_heartbeat_answer(a); }
+  // From job masters.
+  caf::result<wire::ack> on_deploy_tasks(wire::deploy_tasks& request);
+  void on_cancel_tasks(const wire::cancel_tasks& request);
+  void on_free_slot(const wire::free_slot& request);
+  // From tasks, here and elsewhere.
+  void on_state_changed(wire::task_state_changed& change);
+  void on_report(local::task_reported& report) { tasks_->on_report(std::move(report.report)); }
+  void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
+  // From other task managers.
+  void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
+  // From the surroundings.
+  void on_dialed(const local::dialed& end);
+  void on_io_done(const local::io_done& done) { io_->complete(done); }
+  void on_timer(const local::timer& timer);
+  void on_down(const caf::down_msg& down);
+  void shut_down();
+
+ private:
+  std::int64_t now_ms() const;
+  std::vector<wire::slot_status> slot_report() const;
+  void on_master_lost(const std::string& reason);
+  void offer(const wire::allocate_slot& request, const caf::actor& job_master);
+  void on_offer_answered(const wire::allocate_slot& request, bool accepted);
+  /// Frees the slot once its tasks are gone.
+  void close_allocation(const allocation_id& allocation);
+  void free_if_idle(const allocation_id& allocation);
+  void forget_if_over(const job_id& id);
+  void tell_job_master(wire::task_state_changed change);
+  void act_on_peers();
+  void dial(const wire::peer_location& peer);
+  caf::actor peer_actor(const resource_id& peer) const;
+  void send_reports();
+  void keep_house();
+  void set_timer(local::timer_kind what, std::chrono::steady_clock::duration delay);
+  void quit_if_done();
+
+  caf::event_based_actor* self_;
+  task_manager_options options_;
+  std::unique_ptr<actor_io_executor> io_;
+  std::optional<graph::slot_table> slots_;
+  std::optional<master_link> master_;
+  std::optional<program_store> programs_;
+  std::optional<task_roster> tasks_;
+  std::optional<peer_table> peers_;
+  std::map<resource_id, caf::actor> peer_actors_;
+  std::map<job_id, caf::actor> job_masters_;
+  std::set<allocation_id> closing_;  // to be freed when their tasks are gone
+  std::map<local::timer_kind, std::uint64_t> timers_;  // generation of the latest one
+  bool reporting_ = false;
+  bool stopping_ = false;
+};
+
+void worker::init(task_manager_options options) {
+  options_ = std::move(options);
+  io_ = std::make_unique<actor_io_executor>(*self_, options_.io);
+  slots_.emplace(options_.slots);
+  peer_table::options peering;
+  peering.self = options_.resource;
+  peering.hosts_master = options_.master != nullptr;
+  peers_.emplace(peering);
+  programs_.emplace(*self_, options_, *io_, [this] { return master_->gate(); });
+  tasks_.emplace(*self_, options_, *programs_,
+                 task_roster::hooks{
+                     [this](wire::task_state_changed c) { tell_job_master(std::move(c)); },
+                     [this](const job_id& id, const allocation_id& allocation) {
+                       free_if_idle(allocation);
+                       forget_if_over(id);
+                       quit_if_done();
+                     },
+                     [this](const wire::peer_location& p) { peers_->want(p, options_.time->now()); },
+                     [this](const resource_id& p) { return peer_actor(p); }});
+  master_.emplace(*self_, options_,
+                  master_link::hooks{
+                      [this] { return slot_report(); },
+                      [this] { peers_->set_master(master_->resource()); },
+                      [this](const std::string& reason) { on_master_lost(reason); }});
+  master_->start();
+  set_timer(local::timer_kind::housekeeping, housekeeping_interval);
+}
+
+std::int64_t worker::now_ms() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             options_.time->now().time_since_epoch())
+      .count();
+}
+
+std::vector<wire::slot_status> worker::slot_report() const {
+  std::vector<wire::slot_status> all;
+  for (const auto& s : slots_->report()) all.push_back({s.index, s.allocation, s.job});
+  return all;
+}
+
+// -- slots ----------------------------------------------------------------------------------------
+
+void worker::on_allocate_slot(const wire::allocate_slot& request, const caf::actor& job_master) {
+  if (stopping_ || !master_->is_registered() || request.master_epoch != master_->epoch()) return;
+  const auto offer_ms = std::chrono::duration_cast<std::chrono::milliseconds>(offer_timeout);
+  auto promised = slots_->allocate(request.job, request.allocation,
+                                   now_ms() + 2 * offer_ms.count(), request.slot);
+  if (!promised) {
+    // The resource manager's view is out of date; the next heartbeat tells it how things are.
+    log_event(log_level::warn, "cannot allocate a slot",
+              {{"job", to_string(request.job)}, {"reason", promised.error().message}});
+    return;
+  }
+  if (job_masters_.try_emplace(request.job, job_master).second) self_->monitor(job_master);
+  log_event(log_level::info, "offering a slot",
+            {{"job", to_string(request.job)}, {"slot", std::to_string(request.slot)}});
+  offer(request, job_master);
+}
+
+void worker::offer(const wire::allocate_slot& request, const caf::actor& job_master) {
+  wire::offer_slot offer;
+  offer.job = request.job;
+  offer.allocation = request.allocation;
+  offer.resource = options_.resource;
+  offer.host = options_.host;
+  offer.port = options_.port;
+  self_->request(job_master, offer_timeout, std::move(offer), caf::actor(self_))
+      .then([this, request](const wire::slot_offer_answer& a) {
+              on_offer_answered(request, a.accepted);
+            },
+            [this, request](const caf::error&) { on_offer_answered(request, false); });
+}
+
+void worker::on_offer_answered(const wire::allocate_slot& request, bool accepted) {
+  if (accepted && slots_->activate(request.job, request.allocation)) return;
+  close_allocation(request.allocation);
+}
+
+void worker::close_allocation(const allocation_id& allocation) {
+  closing_.insert(allocation);
+  tasks_->cancel_allocation(allocation);
+  free_if_idle(allocation);
+}
+
+void worker::free_if_idle(const allocation_id& allocation) {
+  if (!closing_.contains(allocation) || tasks_->has_tasks_in(allocation)) return;
+  closing_.erase(allocation);
+  const auto slot = slots_->release(allocation);
+  if (!slot) return;
+  log_event(log_level::info, "freed a slot",
+            {{"job", to_string(slot->job)}, {"slot", std::to_string(slot->index)}});
+  if (master_->is_registered())
+    self_->send(master_->resource_manager(),
+                wire::slot_freed{options_.resource, master_->epoch(), slot->index, allocation});
+  forget_if_over(slot->job);
+}
+
+/// A job without slots and tasks is over, as far as this node is concerned.
+void worker::forget_if_over(const job_id& id) {
+  if (tasks_->has_tasks_of(id)) return;
+  for (const auto& s : slots_->report())
+    if (s.state != graph::slot_state::free && s.job == id) return;
+  programs_->release(id);
+  if (const auto found = job_masters_.find(id); found != job_masters_.end()) {
+    self_->demonitor(found->second);
+    job_masters_.erase(found);
+  }
+}
+
+void worker::on_free_slot(const wire::free_slot& request) {
+  for (const auto& s : slots_->report()) {
+    if (s.state != graph::slot_state::free && s.allocation == request.allocation &&
+        s.job == request.job)
+      return close_allocation(request.allocation);
+  }
+}
+
+void worker::on_master_lost(const std::string&) {
+  // Whoever takes over, or finds itself alone, gives the work out anew.
+  for (const auto& s : slots_->report())
+    if (s.state != graph::slot_state::free) close_allocation(s.allocation);
+}
+
+// -- tasks ----------------------------------------------------------------------------------------
+
+caf::result<wire::ack> worker::on_deploy_tasks(wire::deploy_tasks& request) {
+  const auto refuse = [&](const error& why) {
+    log_event(log_level::warn, "refused to deploy tasks",
+              {{"job", to_string(request.job)}, {"reason", why.message}});
+    return to_caf(why);
+  };
+  for (const auto& t : request.tasks)
+    if (closing_.contains(t.allocation) || !slots_->active_slot(request.job, t.allocation))
+      return refuse({errc::stale, "task " + to_string(t.task) +
+                                      " was sent to a slot that is not the job's (any more)"});
+  const auto job = request.job;
+  const auto count = request.tasks.size();
+  if (auto taken = tasks_->deploy(std::move(request)); !taken) return refuse(taken.error());
+  log_event(log_level::info, "deploying tasks",
+            {{"job", to_string(job)}, {"tasks", std::to_string(count)}});
+  act_on_peers();
+  if (!reporting_) {
+    reporting_ = true;
+    set_timer(local::timer_kind::reports, options_.config.get(options::metrics_update_interval));
+  }
+  return wire::ack{};
+}
+
+void worker::on_cancel_tasks(const wire::cancel_tasks& request) {
+  for (const auto& task : request.tasks) tasks_->cancel(task);
+}
+
+void worker::on_state_changed(wire::task_state_changed& change) {
+  tasks_->on_state_changed(std::move(change));
+}
+
+void worker::tell_job_master(wire::task_state_changed change) {
+  const auto found = job_masters_.find(change.task.job);
+  if (found != job_masters_.end()) self_->send(found->second, std::move(change));
+}
+
+void worker::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
+  tasks_->on_open_channel(request, consumer);
+}
+
+/// What tasks answered since the last time goes to their job masters; then they are asked again.
+void worker::send_reports() {
+  for (auto& [id, reports] : tasks_->take_reports()) {
+    const auto found = job_masters_.find(id);
+    if (found != job_masters_.end())
+      self_->send(found->second, wire::task_reports{options_.resource, id, std::move(reports)});
+  }
+  reporting_ = !tasks_->is_empty();
+  if (!reporting_) return;
+  tasks_->collect_reports();
+  set_timer(local::timer_kind::reports, options_.config.get(options::metrics_update_interval));
+}
+
+// -- peers ----------------------------------------------------------------------------------------
+
+caf::actor worker::peer_actor(const resource_id& peer) const {
+  if (peer == options_.resource) return caf::actor(self_);
+  const auto found = peer_actors_.find(peer);
+  return found == peer_actors_.end() ? caf::actor() : found->second;
+}
+
+void worker::act_on_peers() {
+  for (const auto& todo : peers_->act(options_.time->now())) {
+    switch (todo.kind) {
+      case peer_table::action_kind::dial: dial(todo.peer); break;
+      case peer_table::action_kind::greet_master:
+        self_->send(master_->gate(), wire::peer_hello{options_.resource, true}, caf::actor(self_));
+        break;
+      case peer_table::action_kind::give_up:
+        tasks_->peer_lost(todo.peer.resource, todo.cause);
+        break;
+    }
+  }
+  if (const auto next = peers_->next_action()) {
+    const auto delay = std::max(*next - options_.time->now(),
+                                std::chrono::steady_clock::duration(std::chrono::milliseconds(1)));
+    set_timer(local::timer_kind::peers, delay);
+  }
+}
+
+void worker::dial(const wire::peer_location& peer) {
+  if (options_.connector == nullptr) {
+    peers_->dialed(peer.resource, error{errc::protocol, "this process has no network"},
+                   options_.time->now());
+    return;
+  }
+  options_.connector->dial(
+      peer.host, peer.port, dial_timeout,
+      [self = self_->address(), wanted = peer.resource](result<transport::peer> outcome) {
+        if (auto alive = caf::actor_cast<caf::actor>(self))
+          caf::anon_send(alive, local::dialed{wanted, std::move(outcome)});
+      });
+}
+
+void worker::on_dialed(const local::dialed& end) {
+  if (!end.wanted) return master_->on_dialed(end);
+  std::optional<error> failed;
+  if (!end.outcome) {
+    failed = end.outcome.error();
+  } else if (end.outcome->id != end.wanted) {
+    failed = error{errc::unreachable, "another task manager listens there now"};
+  } else if (!end.outcome->actor) {
+    failed = error{errc::protocol, "it has nothing to offer"};
+  }
+  if (!peers_->dialed(end.wanted, failed, options_.time->now())) return;
+  if (!failed)
+    self_->send(caf::actor_cast<caf::actor>(end.outcome->actor),
+                wire::peer_hello{options_.resource, true}, caf::actor(self_));
+  act_on_peers();
+}
+
+void worker::on_hello(const wire::peer_hello& hello, const caf::actor& peer) {
+  if (hello.wants_answer)
+    self_->send(peer, wire::peer_hello{options_.resource, false}, caf::actor(self_));
+  auto& known = peer_actors_[hello.resource];
+  if (known == peer) return;
+  if (known) self_->demonitor(known);
+  known = peer;
+  self_->monitor(peer);
+  peers_->greeted(hello.resource);
+  log_event(log_level::info, "connected to a task manager",
+            {{"resource", to_string(hello.resource)}});
+  tasks_->start_what_can();
+}
+
+// -- surroundings ---------------------------------------------------------------------------------
+
+void worker::on_down(const caf::down_msg& down) {
+  if (tasks_->on_down(down.source, caf::to_string(down.reason))) return;
+  if (master_->on_down(down.source)) return;
+  for (const auto& [id, master] : job_masters_) {
+    if (master.address() != down.source) continue;
+    const auto lost = id;
+    log_event(log_level::warn, "lost a job master", {{"job", to_string(lost)}});
+    for (const auto& s : slots_->report())
+      if (s.state != graph::slot_state::free && s.job == lost) close_allocation(s.allocation);
+    tasks_->cancel_job(lost);
+    return;
+  }
+  for (const auto& [id, actor] : peer_actors_) {
+    if (actor.address() != down.source) continue;
+    const auto lost = id;
+    peer_actors_.erase(lost);
+    auto where = peers_->lost(lost);
+    const error why{errc::task_manager_lost,
+                    "lost connection to task manager " +
+                        (where && where->port != 0 ? address_of(*where) : to_string(lost))};
+    log_event(log_level::warn, "lost a task manager", {{"reason", why.message}});
+    return tasks_->peer_lost(lost, why);
+  }
+}
+
+void worker::on_timer(const local::timer& timer) {
+  if (timer.what == local::timer_kind::master) return master_->on_timer(timer.generation);
+  if (timers_[timer.what] != timer.generation) return;
+  switch (timer.what) {
+    case local::timer_kind::peers: return act_on_peers();
+    case local::timer_kind::reports: return send_reports();
+    case local::timer_kind::housekeeping: return keep_house();
+    case local::timer_kind::master: return;
+  }
+}
+
+void worker::keep_house() {
+  for (const auto& stuck : tasks_->housekeeping()) {
+    log_event(log_level::error, "a task is stuck", {{"reason", stuck.message}});
+    if (options_.on_fatal) options_.on_fatal(stuck);
+  }
+  for (const auto& s : slots_->expire(now_ms())) {
+    if (master_->is_registered())
+      self_->send(master_->resource_manager(),
+                  wire::slot_freed{options_.resource, master_->epoch(), s.index, s.allocation});
+    forget_if_over(s.job);
+  }
+  set_timer(local::timer_kind::housekeeping, housekeeping_interval);
+}
+
+void worker::set_timer(local::timer_kind what, std::chrono::steady_clock::duration delay) {
+  self_->delayed_send(self_, delay, local::timer{what, ++timers_[what]});
+}
+
+void worker::shut_down() {
+  stopping_ = true;
+  tasks_->cancel_all();
+  quit_if_done();
+}
+
+void worker::quit_if_done() {
+  if (!stopping_ || !tasks_->is_empty()) return;
+  master_->stop();
+  self_->quit();
+}
+
+caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
+                                    task_manager_options options) {
+  auto& state = self->state;
+  self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
+  // What a peer sends that is not for us must not end this actor.
+  self->set_default_handler(caf::drop);
+  state.init(std::move(options));
+  return {
+      [&state](const wire::heartbeat_answer& answer) { state.on_heartbeat_answer(answer); },
+      [&state](const wire::allocate_slot& request, const caf::actor& job_master) {
+        state.on_allocate_slot(request, job_master);
+      },
+      [&state](wire::deploy_tasks& request) { return state.on_deploy_tasks(request); },
+      [&state](const wire::cancel_tasks& request) { state.on_cancel_tasks(request); },
+      [&state](const wire::free_slot& request) { state.on_free_slot(request); },
+      [&state](wire::task_state_changed& change) { state.on_state_changed(change); },
+      [&state](local::task_reported& report) { state.on_report(report); },
+      [&state](const wire::open_channel& request, const caf::actor& consumer) {
+        state.on_open_channel(request, consumer);
+      },
+      [&state](const wire::peer_hello& hello, const caf::actor& peer) {
+        state.on_hello(hello, peer);
+      },
+      [&state](const local::dialed& end) { state.on_dialed(end); },
+      [&state](const local::io_done& done) { state.on_io_done(done); },
+      [&state](const local::timer& timer) { state.on_timer(timer); },
+      [&state](local::shut_down) { state.shut_down(); },
+  };
+}
+
+}  // namespace
+
+caf::actor spawn_task_manager(caf::actor_system& system, task_manager_options options) {
+  return system.spawn(task_manager_behavior, std::move(options));
+}
+
+void stop_task_manager(const caf::actor& task_manager) {
+  caf::anon_send(task_manager, local::shut_down{});
+}
+
+}  // namespace millrace

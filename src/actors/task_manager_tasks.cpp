@@ -1,0 +1,304 @@
+#include "millrace/actors/task_manager_tasks.hpp"
+
+#include <algorithm>
+#include <caf/event_based_actor.hpp>
+
+#include "millrace/actors/task_actor.hpp"
+#include "millrace/actors/task_manager_peers.hpp"
+#include "millrace/actors/wire.hpp"
+#include "millrace/core/logging.hpp"
+#include "millrace/core/options.hpp"
+#include "millrace/graph/channels.hpp"
+#include "millrace/graph/job_graph_check.hpp"
+
+namespace millrace {
+
+namespace {
+
+/// How long a consumer's request waits for its producer, and a consumer for an answer: deployment
+/// of a large job, with a library to fetch, on a slow node.
+constexpr std::chrono::milliseconds open_timeout{60'000};
+
+}  // namespace
+
+/// What the tasks of one deploy_tasks message share.
+struct task_roster::deployment {
+  job_id job;
+  std::shared_ptr<const graph::job_graph> graph;
+  std::vector<wire::peer_location> peers;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, wire::task_placement> placement_of;
+  program_store::program program;  // null until it is here
+};
+
+struct task_roster::task {
+  std::shared_ptr<deployment> of;
+  allocation_id allocation;
+  std::set<resource_id> producers;  // task managers that must be there before it can start
+  std::set<resource_id> consumers;
+  caf::actor actor;  // null until started
+  std::optional<std::chrono::steady_clock::time_point> cancelled_at;
+};
+
+task_roster::task_roster(caf::event_based_actor& self, const task_manager_options& options,
+                         program_store& programs, hooks h)
+    : self_(self),
+      options_(options),
+      programs_(programs),
+      hooks_(std::move(h)),
+      waiting_channels_(open_timeout) {}
+
+task_roster::~task_roster() = default;
+
+status task_roster::deploy(wire::deploy_tasks request) {
+  if (auto good = graph::check_job_graph(request.graph); !good) return good;
+  auto d = std::make_shared<deployment>();
+  d->job = request.job;
+  d->peers = std::move(request.peers);
+  const auto& vertices = request.graph.vertices;
+  for (const auto& p : request.placements) {
+    if (p.peer >= d->peers.size())
+      return fail(errc::protocol, "the placement of a subtask names no task manager");
+    d->placement_of[{p.vertex, p.subtask}] = p;
+  }
+  for (const auto& v : vertices)
+    for (std::uint32_t s = 0; s < v.parallelism; ++s)
+      if (!d->placement_of.contains({v.id, s}))
+        return fail(errc::protocol, "subtask " + std::to_string(s) + " of '" + v.name +
+                                        "' is placed nowhere");
+  for (const auto& t : request.tasks) {
+    if (t.task.job != request.job || t.task.vertex >= vertices.size() ||
+        t.task.subtask >= vertices[t.task.vertex].parallelism)
+      return fail(errc::protocol, "there is no task " + to_string(t.task) + " in the job");
+    if (tasks_.contains(t.task))
+      return fail(errc::stale, "task " + to_string(t.task) + " is here already");
+  }
+  d->graph = std::make_shared<const graph::job_graph>(std::move(request.graph));
+  for (const auto& t : request.tasks) {
+    auto& entry = tasks_[t.task];
+    entry.of = d;
+    entry.allocation = t.allocation;
+    find_peers(*d, t.task, entry);
+  }
+  programs_.ensure(d->job, d->graph, [this, d](const auto& program) { program_is_here(d, program); });
+  return {};
+}
+
+void task_roster::find_peers(const deployment& d, const execution_attempt_id& id, task& t) {
+  const auto peer_of = [&](std::uint32_t vertex, std::uint32_t subtask) {
+    return d.peers[d.placement_of.at({vertex, subtask}).peer];
+  };
+  const auto need = [&](const wire::peer_location& where, std::set<resource_id>& role) {
+    if (where.resource == options_.resource) return;
+    if (role.insert(where.resource).second) hooks_.want_peer(where);
+  };
+  for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask))
+    need(peer_of(in.source_vertex, in.source_subtask), t.producers);
+  for (const auto& out : graph::output_channels(*d.graph, id.vertex, id.subtask))
+    need(peer_of(out.target_vertex, out.target_subtask), t.consumers);
+}
+
+void task_roster::program_is_here(const std::shared_ptr<deployment>& d,
+                                  const result<program_store::program>& program) {
+  if (program) {
+    d->program = *program;
+    return start_what_can();
+  }
+  std::vector<execution_attempt_id> failed;
+  for (const auto& [id, t] : tasks_)
+    if (t.of == d) failed.push_back(id);
+  for (const auto& id : failed) end_unstarted(id, graph::execution_state::failed, program.error());
+}
+
+void task_roster::start_what_can() {
+  for (auto& [id, t] : tasks_) {
+    if (t.actor || !t.of->program) continue;
+    const bool all_there = std::all_of(t.producers.begin(), t.producers.end(),
+                                       [&](const auto& peer) { return hooks_.peer(peer) != nullptr; });
+    if (all_there) start(id, t);
+  }
+}
+
+void task_roster::start(const execution_attempt_id& id, task& t) {
+  const auto& d = *t.of;
+  task_setup setup;
+  setup.id = id;
+  setup.graph = d.graph;
+  setup.program = d.program;
+  setup.options.batches.rows = options_.config.get(options::batch_rows);
+  setup.options.batches.bytes =
+      static_cast<std::uint32_t>(options_.config.get(options::batch_bytes).bytes);
+  setup.options.record_bytes_max = options_.config.get(options::record_bytes_max).bytes;
+  for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
+    const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});
+    const auto& where = d.peers[at.peer];
+    setup.inputs.push_back({{id.job, at.vertex, at.subtask, at.attempt},
+                            in.edge,
+                            hooks_.peer(where.resource),
+                            address_of(where)});
+  }
+  setup.channel_bytes = channel_bytes(setup.inputs.size());
+  setup.open_timeout = open_timeout;
+  setup.task_manager = caf::actor(&self_);
+  setup.io = options_.io;
+  setup.files = options_.files;
+  setup.time = options_.time;
+
+  t.actor = spawn_task(self_, std::move(setup));
+  by_address_[t.actor.address()] = id;
+  self_.send(t.actor, local::start_task{});
+  for (auto& request : waiting_channels_.take(id))
+    self_.send(t.actor, std::move(request.what), std::move(request.consumer));
+}
+
+/// A task with many channels gets less on each, so that what waits for it stays bounded, yet enough
+/// for one batch to be processed while the next one is under way.
+std::uint64_t task_roster::channel_bytes(std::size_t channels) const {
+  const auto configured = options_.config.get(options::channel_bytes).bytes;
+  if (options_.config.has(options::channel_bytes) || channels == 0) return configured;
+  constexpr std::uint64_t task_bytes = 8 * 1024 * 1024;
+  const auto least = 2 * options_.config.get(options::batch_bytes).bytes;
+  return std::clamp<std::uint64_t>(task_bytes / channels, least, std::max(least, configured));
+}
+
+void task_roster::on_state_changed(wire::task_state_changed change) {
+  const auto found = tasks_.find(change.task);
+  if (found == tasks_.end()) return;
+  if (graph::is_terminal(change.state)) {
+    const auto id = change.task;
+    return end(id, std::move(change));
+  }
+  hooks_.on_change(std::move(change));
+}
+
+void task_roster::end(const execution_attempt_id& id, wire::task_state_changed change) {
+  auto gone = tasks_.extract(id);
+  auto& t = gone.mapped();
+  const auto& vertex = t.of->graph->vertices[id.vertex];
+  const auto level =
+      change.state == graph::execution_state::failed ? log_level::warn : log_level::info;
+  log_task_event(level, "task " + std::string(graph::to_string(change.state)), id, vertex.name,
+                 vertex.parallelism,
+                 {{"reason", change.cause ? change.cause->message : std::string()}});
+  if (t.actor) {
+    by_address_.erase(t.actor.address());
+    self_.demonitor(t.actor);
+  }
+  hooks_.on_change(std::move(change));
+  hooks_.on_end(id.job, t.allocation);
+}
+
+void task_roster::end_unstarted(const execution_attempt_id& id, graph::execution_state state,
+                                error cause) {
+  wire::task_state_changed change;
+  change.task = id;
+  change.state = state;
+  if (state == graph::execution_state::failed) change.cause = std::move(cause);
+  change.report.task = id;
+  end(id, std::move(change));
+}
+
+void task_roster::peer_lost(const resource_id& peer, const error& why) {
+  std::vector<execution_attempt_id> unstarted;
+  for (auto& [id, t] : tasks_) {
+    if (!t.producers.contains(peer) && !t.consumers.contains(peer)) continue;
+    if (t.actor)
+      self_.send(t.actor, local::fail_task{why});
+    else
+      unstarted.push_back(id);
+  }
+  for (const auto& id : unstarted) end_unstarted(id, graph::execution_state::failed, why);
+}
+
+void task_roster::cancel(const execution_attempt_id& id) {
+  if (const auto found = tasks_.find(id); found != tasks_.end()) cancel(id, found->second);
+}
+
+void task_roster::cancel(const execution_attempt_id& id, task& t) {
+  if (!t.actor) return end_unstarted(id, graph::execution_state::canceled, {});
+  if (t.cancelled_at) return;
+  t.cancelled_at = now();
+  self_.send(t.actor, wire::cancel{});
+}
+
+template <class Condition>
+void task_roster::cancel_where(Condition&& condition) {
+  std::vector<execution_attempt_id> chosen;
+  for (const auto& [id, t] : tasks_)
+    if (condition(id, t)) chosen.push_back(id);
+  for (const auto& id : chosen) cancel(id);
+}
+
+void task_roster::cancel_job(const job_id& job) {
+  waiting_channels_.drop(job);
+  cancel_where([&](const auto& id, const task&) { return id.job == job; });
+}
+
+void task_roster::cancel_allocation(const allocation_id& allocation) {
+  cancel_where([&](const auto&, const task& t) { return t.allocation == allocation; });
+}
+
+void task_roster::cancel_all() {
+  cancel_where([](const auto&, const task&) { return true; });
+}
+
+bool task_roster::on_down(const caf::actor_addr& who, const std::string& reason) {
+  const auto found = by_address_.find(who);
+  if (found == by_address_.end()) return false;
+  // Without its last report: it did not end by itself.
+  end_unstarted(found->second, graph::execution_state::failed,
+                {errc::internal, "the task's actor ended unexpectedly: " + reason});
+  return true;
+}
+
+void task_roster::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
+  const auto found = tasks_.find(request.producer);
+  if (found != tasks_.end() && found->second.actor)
+    self_.send(found->second.actor, request, consumer);
+  else
+    waiting_channels_.hold(request.producer, {request, consumer}, now());
+}
+
+void task_roster::collect_reports() {
+  for (const auto& [id, t] : tasks_)
+    if (t.actor) self_.send(t.actor, local::report_task{});
+}
+
+void task_roster::on_report(wire::task_report report) {
+  if (tasks_.contains(report.task)) reports_[report.task.job].push_back(std::move(report));
+}
+
+std::map<job_id, std::vector<wire::task_report>> task_roster::take_reports() {
+  return std::exchange(reports_, {});
+}
+
+std::vector<error> task_roster::housekeeping() {
+  const auto at = now();
+  for (const auto& [producer, request] : waiting_channels_.expire(at))
+    log_event(log_level::warn, "nobody came for a channel",
+              {{"producer", to_string(producer)}, {"consumer", to_string(request.what.consumer)}});
+  std::vector<error> stuck;
+  const auto limit = options_.config.get(options::task_cancellation_timeout);
+  for (auto& [id, t] : tasks_) {
+    if (!t.cancelled_at || at - *t.cancelled_at < limit) continue;
+    t.cancelled_at = at;
+    stuck.push_back({errc::timeout, "task " + to_string(id) + " of '" +
+                                        t.of->graph->vertices[id.vertex].name +
+                                        "' did not end within " + std::to_string(limit.count()) +
+                                        " ms after it was cancelled: does a user function block?"});
+  }
+  return stuck;
+}
+
+bool task_roster::has_tasks_of(const job_id& job) const {
+  const auto first = tasks_.lower_bound({job, 0, 0, 0});
+  return first != tasks_.end() && first->first.job == job;
+}
+
+bool task_roster::has_tasks_in(const allocation_id& allocation) const {
+  return std::any_of(tasks_.begin(), tasks_.end(),
+                     [&](const auto& entry) { return entry.second.allocation == allocation; });
+}
+
+std::chrono::steady_clock::time_point task_roster::now() const { return options_.time->now(); }
+
+}  // namespace millrace
