@@ -18,6 +18,7 @@ namespace millrace::cli {
 namespace {
 
 constexpr const char* config_name = "millrace.conf";
+constexpr const char* command_line_origin = "-D";
 
 std::optional<std::string> environment(const char* name) {
   const char* value = std::getenv(name);
@@ -59,7 +60,7 @@ result<configuration> read_config(const po::variables_map& options) {
   }
   if (options.count("define") > 0) {
     for (const auto& assignment : options["define"].as<std::vector<std::string>>()) {
-      if (auto set = config.set_assignment(assignment, "-D"); !set) {
+      if (auto set = config.set_assignment(assignment, command_line_origin); !set) {
         return tl::unexpected(set.error());
       }
     }
@@ -122,6 +123,14 @@ result<cli_context> cli_context::from(const parsed_line& line) {
     context.names_cluster_ = true;
   }
   return context;
+}
+
+std::vector<std::pair<std::string, std::string>> cli_context::job_settings() const {
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const auto& [key, setting] : config_.settings()) {
+    if (setting.origin == command_line_origin) settings.emplace_back(key, setting.value);
+  }
+  return settings;
 }
 
 result<std::unique_ptr<cluster_client>> cli_context::connect() const {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "command_line.hpp"
 #include "millrace/actors/cluster_client.hpp"
@@ -35,6 +37,9 @@ class cli_context {
   /// Whether somebody said which cluster: -m, $MILLRACE_MASTER, or jobmanager.rpc.address.
   bool names_cluster() const noexcept { return names_cluster_; }
   const master_address& master() const noexcept { return master_; }
+
+  /// What -D said: the settings that travel with a job.
+  std::vector<std::pair<std::string, std::string>> job_settings() const;
 
   /// Errors: as of cluster_client::connect.
   result<std::unique_ptr<cluster_client>> connect() const;

@@ -7,7 +7,6 @@
 
 #include <unistd.h>
 
-#include "interrupt.hpp"
 #include "millrace/core/human_units.hpp"
 #include "progress.hpp"
 #include "text_table.hpp"
@@ -50,8 +49,7 @@ exit_code report(const job_id& job, const result<job_execution_result>& ended,
 
 }  // namespace
 
-exit_code follow(job_client& job, const follow_rules& rules) {
-  interrupt_counter interrupts;
+exit_code follow(job_client& job, const follow_rules& rules, interrupt_counter& interrupts) {
   progress_display display(isatty(STDERR_FILENO) == 1);
   bool cancelling = false;
   auto show_next = std::chrono::steady_clock::now();

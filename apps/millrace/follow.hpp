@@ -1,6 +1,7 @@
 #pragma once
 
 #include "exit_code.hpp"
+#include "interrupt.hpp"
 #include "millrace/api/job_runner.hpp"
 
 namespace millrace::cli {
@@ -13,6 +14,6 @@ struct follow_rules {
 
 /// Waits for the end of a job, shows its progress and result, and lets Ctrl-C cancel it or leave it
 /// alone. Without a terminal SIGINT cancels.
-exit_code follow(job_client& job, const follow_rules& rules);
+exit_code follow(job_client& job, const follow_rules& rules, interrupt_counter& interrupts);
 
 }  // namespace millrace::cli

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli_context.hpp"
+#include "job_request.hpp"
+#include "millrace/api/job_library.hpp"
+#include "millrace/api/plan.hpp"
+#include "millrace/core/error.hpp"
+
+namespace millrace::cli {
+
+/// A job's library and what its `build` function made of the arguments.
+struct planned_job {
+  std::string library_file;
+  /// The plan's functions live in it.
+  std::shared_ptr<const job_library> library;
+  job_plan plan;
+};
+
+/// Loads the library and plans the job. Errors: as of load_job_library and make_plan.
+result<planned_job> plan_job(const job_request& request, const cli_context& context);
+
+}  // namespace millrace::cli

@@ -1,0 +1,3 @@
+// A shared library that is no job.
+
+extern "C" int no_job() { return 42; }

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""The shell tool: listings, JSON, exit codes, completion."""
+
+import json
+import os
+import signal
+import subprocess
+
+import cluster
+from cluster import BUILD, Cluster, MILLRACE, SOURCE, SystemTest, test_job, wait_until
+
+OK, FAILED, INVALID, UNREACHABLE, UNKNOWN_JOB, CANCELLED = range(6)
+
+
+class WithoutCluster(SystemTest):
+    """What needs no cluster."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(master=False)
+        cls.cluster.config.pop("jobmanager.rpc.address")
+        cls.cluster.write_config()
+        cls.addClassCleanup(cls.cluster.close)
+
+    def test_help_and_version(self):
+        self.assert_says(self.cluster.millrace("help").stdout, "Usage: millrace", "run", "cancel",
+                         "Exit codes")
+        self.assert_says(self.cluster.millrace("run", "--help").stdout, "Usage: millrace run",
+                         "--detached", "--parallelism", "Exit codes")
+        self.assert_says(self.cluster.millrace("--version").stdout, "millrace ")
+        self.assert_says(self.cluster.millrace(expect=INVALID).stderr, "Usage: millrace")
+
+    def test_what_was_meant_is_suggested(self):
+        self.assert_says(self.cluster.millrace("lst", expect=INVALID).stderr,
+                         "unknown command 'lst'", "did you mean 'list'?")
+        self.assert_says(self.cluster.millrace("list", "--jsn", expect=INVALID).stderr,
+                         "unknown option '--jsn'", "did you mean '--json'?")
+        self.assert_says(
+            self.cluster.millrace("run", "-D", "paralelism.default=2", test_job("generator"),
+                                  expect=INVALID).stderr, "paralelism.default",
+            "parallelism.default")
+
+    def test_info_shows_the_plan(self):
+        text = self.cluster.millrace("info", "-p", 3, test_job("generator")).stdout
+        self.assert_says(text, "numbers", "double")
+        plan = json.loads(self.cluster.millrace("info", test_job("generator"), "--json").stdout)
+        self.assertEqual(plan["name"], "generator")
+        before = json.loads(self.cluster.millrace("info", "--json", "-p", 3,
+                                                  test_job("generator")).stdout)
+        self.assertIn(3, [vertex["parallelism"] for vertex in before["vertices"]])
+
+    def test_a_job_runs_embedded(self):
+        done = self.cluster.millrace("run", "-p", 2, test_job("generator"), "--count", 100,
+                                     "--rate", 100000)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr, "")
+
+    def test_an_embedded_job_that_fails(self):
+        done = self.cluster.millrace("run", test_job("thrower"), "--at", 10, expect=FAILED)
+        self.assert_says(done.stderr, "fragile map", "record 10 is bad")
+
+    def test_an_embedded_job_is_cancelled_by_a_signal(self):
+        run = self.cluster.start("run", MILLRACE, "run", test_job("generator"))
+        wait_until(lambda: len(os.listdir(f"/proc/{run.pid}/task")) > 3, 5, "the job runs")
+        run.signal(signal.SIGINT)
+        self.assertEqual(run.wait(), CANCELLED)
+        self.assert_says(run.err(), "was cancelled")
+
+    def test_what_follows_the_library_is_for_the_job(self):
+        done = self.cluster.millrace("run", test_job("generator"), "--cuont", 100, expect=INVALID)
+        self.assert_says(done.stderr, "cuont", "count")
+
+    def test_detaching_needs_a_cluster(self):
+        done = self.cluster.millrace("run", "-d", test_job("generator"), expect=INVALID)
+        self.assert_says(done.stderr, "-d needs a cluster")
+
+    def test_a_master_address_must_be_one(self):
+        done = self.cluster.millrace("list", "-m", "host:port", expect=INVALID)
+        self.assert_says(done.stderr, "'host:port' is not the address of a job manager")
+
+    def test_nobody_listens(self):
+        port = cluster.free_port()
+        done = self.cluster.millrace("nodes", "-m", f"127.0.0.1:{port}", expect=UNREACHABLE)
+        self.assert_says(done.stderr, f"127.0.0.1:{port}")
+
+    def test_completion(self):
+        script = SOURCE / "scripts" / "completion" / "millrace"
+
+        def complete(*words):
+            """What Tab offers for the last word."""
+            quoted = " ".join(f"'{word}'" for word in words)
+            text = (f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD=$((${{#COMP_WORDS[@]}}-1));"
+                    " _millrace; printf '%s\\n' \"${COMPREPLY[@]}\"")
+            done = subprocess.run(["bash", "-c", text], check=True, capture_output=True, text=True,
+                                  env=dict(self.cluster.environment(), PATH=f"{BUILD}:/usr/bin:/bin"),
+                                  timeout=60)
+            return done.stdout.split()
+
+        self.assertEqual(complete("millrace", "can"), ["cancel"])
+        self.assertIn("describe", complete("millrace", ""))
+        self.assertEqual(complete("millrace", "run", "--det"), ["--detached"])
+        self.assertEqual(complete("millrace", "run", "-D", "parallelism.d"),
+                         ["parallelism.default="])
+
+
+class WithCluster(SystemTest):
+    """One cluster for all: jobs are told apart by their ids."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(task_managers=2, slots=2,
+                              config={"metrics.update.interval": "100 ms"})
+        cls.addClassCleanup(cls.cluster.close)
+
+    def start_generator(self, *arguments):
+        job = self.cluster.run_detached("-p", 2, test_job("generator"), *arguments)
+        self.addCleanup(self.cluster.millrace, "cancel", job, expect=None)
+        self.cluster.await_status(job, "RUNNING")
+        return job
+
+    def test_the_life_of_a_detached_job(self):
+        job = self.start_generator("--name", "a long life")
+        live = self.cluster.json("list")["jobs"]
+        self.assertIn(job, [entry["id"] for entry in live])
+        text = self.cluster.millrace("list").stdout
+        self.assert_says(text, "ID", "STATUS", job, "RUNNING", "a long life")
+        wait_until(lambda: self.cluster.json("describe", job)["source_records"] > 0, 10,
+                   "the job makes records")
+        self.cluster.millrace("cancel", job[:12])
+        self.cluster.await_status(job, "CANCELED")
+        self.assertNotIn(job, [entry["id"] for entry in self.cluster.json("list")["jobs"]])
+        self.assertIn(job, [entry["id"] for entry in self.cluster.json("list", "-a")["jobs"]])
+
+    def test_describe(self):
+        job = self.start_generator("--rate", 2000)
+
+        def details():
+            found = self.cluster.json("describe", job)
+            subtasks = [subtask for vertex in found["vertices"] for subtask in vertex["subtasks"]]
+            running = all(subtask["state"] == "RUNNING" for subtask in subtasks)
+            rates = sum(subtask["records_out_per_second"] for subtask in subtasks)
+            return found if running and rates > 1000 else None
+
+        found = wait_until(details, 10, "all subtasks run and report rates")
+        self.assertEqual(found["status"], "RUNNING")
+        operators = {operator["name"]: operator for vertex in found["vertices"]
+                     for operator in vertex["operators"]}
+        self.assertGreater(operators["numbers"]["records_out"], 0)
+        self.assertGreater(operators["double"]["records_in"], 0)
+        self.assertGreater(operators["nowhere"]["records_in"], 0)
+        places = {subtask["task_manager"] for vertex in found["vertices"]
+                  for subtask in vertex["subtasks"]}
+        self.assertTrue(all(places), places)
+        self.assert_says(self.cluster.millrace("describe", job).stdout, "generator", job, "RUNNING",
+                         "numbers", "RECORDS OUT", "BACK PRESSURE")
+
+    def test_nodes(self):
+        nodes = self.cluster.json("nodes")["nodes"]
+        self.assertEqual([node["slots"] for node in nodes], [2, 2])
+        self.assertEqual({node["pid"] for node in nodes},
+                         {node.pid for node in self.cluster.task_managers})
+        self.assert_says(self.cluster.millrace("nodes").stdout, "TASK MANAGER", "SLOTS", "FREE",
+                         "127.0.0.1:")
+
+    def test_an_attached_run_reports_its_end(self):
+        done = self.cluster.run("-p", 2, test_job("generator"), "--count", 500, "--rate", 5000)
+        self.assert_says(done.stdout, "is submitted", "has finished in")
+
+    def test_an_attached_run_is_cancelled_by_a_signal(self):
+        run = self.cluster.start("run", MILLRACE, "run", "-m", self.cluster.address,
+                                 test_job("generator"))
+        wait_until(lambda: "RUNNING" in run.err(), 10, "the run shows progress")
+        run.signal(signal.SIGINT)
+        self.assertEqual(run.wait(), CANCELLED)
+        self.assert_says(run.err(), "was cancelled")
+
+    def test_unknown_jobs(self):
+        nobody = "0123456789abcdef0123456789abcdef"
+        for command in ["cancel", "describe"]:
+            done = self.cluster.millrace(command, nobody, expect=UNKNOWN_JOB)
+            self.assert_says(done.stderr, nobody)
+            done = self.cluster.millrace(command, "zz", expect=UNKNOWN_JOB)
+            self.assert_says(done.stderr, "there is no job 'zz'")
+            self.cluster.millrace(command, expect=INVALID)
+
+
+if __name__ == "__main__":
+    cluster.main()
