@@ -76,6 +76,11 @@ foreach(folder IN ITEMS actors sim)
   endif()
 endforeach()
 
+# What the system tests run.
+if(TARGET millrace_job_main)
+  add_subdirectory("${test_dir}/jobs" "${PROJECT_BINARY_DIR}/test/jobs")
+endif()
+
 # Scripts that start real processes. They need the machine for themselves: they measure time, memory
 # and reactions to lost processes.
 function(millrace_add_script_test name script)
