@@ -1,11 +1,7 @@
 #include "job_request.hpp"
 
-#include <filesystem>
-#include <system_error>
-
 #include "millrace/graph/job_graph.hpp"
 
-namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
 namespace millrace::cli {
@@ -37,17 +33,6 @@ result<job_request> read_job_request(const parsed_line& line) {
     }
     request.parallelism = static_cast<std::uint32_t>(given);
   }
-  std::error_code problem;
-  const fs::path library = fs::absolute(request.library, problem);
-  if (!fs::exists(library, problem)) {
-    return fail(errc::not_found, "there is no job library '" + request.library + "'");
-  }
-  if (!fs::is_regular_file(library, problem)) {
-    return fail(errc::invalid_library, "'" + request.library + "' is not a job library but " +
-                                           (fs::is_directory(library) ? "a directory"
-                                                                      : "a special file"));
-  }
-  request.library = library.string();
   return request;
 }
 

@@ -20,7 +20,7 @@ struct job_request {
 /// -p.
 void add_parallelism_option(boost::program_options::options_description& options);
 
-/// Errors: `invalid_argument`; `not_found` if the library is not there.
+/// Errors: `invalid_argument`. Does not look at the library.
 result<job_request> read_job_request(const parsed_line& line);
 
 }  // namespace millrace::cli

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "cli_context.hpp"
 #include "job_request.hpp"
-#include "millrace/api/job_library.hpp"
-#include "millrace/api/plan.hpp"
+#include "millrace/api/job_plan.hpp"
 #include "millrace/core/error.hpp"
 
 namespace millrace::cli {
@@ -14,8 +12,6 @@ namespace millrace::cli {
 /// A job's library and what its `build` function made of the arguments.
 struct planned_job {
   std::string library_file;
-  /// The plan's functions live in it.
-  std::shared_ptr<const job_library> library;
   job_plan plan;
 };
 

@@ -140,7 +140,7 @@ class Libraries(SystemTest):
         self.refused("/no/such/job.so", "/no/such/job.so")
 
     def test_a_directory(self):
-        self.refused(self.cluster.folder, str(self.cluster.folder), "a directory")
+        self.refused(self.cluster.folder, str(self.cluster.folder), "s a directory")
 
     def test_a_file_that_is_no_library(self):
         text = self.cluster.folder / "text.so"
@@ -148,10 +148,10 @@ class Libraries(SystemTest):
         self.refused(text, str(text))
 
     def test_a_library_without_an_entry_point(self):
-        self.refused(test_job("no_entry"), "no_entry.so", "entry point")
+        self.refused(test_job("no_entry"), "no_entry.so", "no Millrace entry point", "millrace_add_job")
 
     def test_a_library_of_another_version(self):
-        self.refused(test_job("other_version"), "other_version.so", "version")
+        self.refused(test_job("other_version"), "other_version.so", "built for Millrace 99.0.0", "rebuild the job")
 
 
 class Jobs(SystemTest):
