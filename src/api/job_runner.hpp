@@ -8,8 +8,8 @@
 
 #include "millrace/core/configuration.hpp"
 #include "millrace/core/ids.hpp"
-#include "millrace/graph/execution_state.hpp"
 #include "millrace/graph/job_graph.hpp"
+#include "millrace/graph/job_status.hpp"
 #include "millrace/stream/accumulator.hpp"
 #include "millrace/stream/job_program.hpp"
 

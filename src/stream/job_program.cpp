@@ -8,10 +8,11 @@ namespace millrace {
 namespace {
 
 error differs(const graph::chained_operator& submitted, const std::string& how) {
-  return {errc::invalid_graph,
-          "operator '" + submitted.name + "' " + how +
-              " on this node: build() must describe the same job wherever it runs, so it may depend "
-              "on its arguments only"};
+  return {
+      errc::invalid_graph,
+      "operator '" + submitted.name + "' " + how +
+          " on this node: build() must describe the same job wherever it runs, so it may depend "
+          "on its arguments only"};
 }
 
 }  // namespace
@@ -33,10 +34,9 @@ status check_same_program(const job_program& program, const graph::job_graph& su
       return tl::unexpected(differs(source, "lacks an output"));
     const auto* type = program.operators[source.node]->output_type();
     if (type == nullptr || type->fingerprint() != edge.fingerprint)
-      return tl::unexpected(
-          differs(source, "emits other records (" +
-                              std::string(type ? type->description() : "none") + ", not " +
-                              edge.type + ")"));
+      return tl::unexpected(differs(source, "emits other records (" +
+                                                std::string(type ? type->description() : "none") +
+                                                ", not " + edge.type + ")"));
   }
   return {};
 }

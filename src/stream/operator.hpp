@@ -21,11 +21,13 @@ class operator_context {
 
   virtual runtime_context& runtime() noexcept = 0;
   /// Runs blocking work elsewhere. `done` is called back in the task, between two batches, after
-  /// which the task steps again; it is never called once the operator is closed.
+  /// which the task steps again; it is never called once the operator is closed. Unlike elsewhere,
+  /// `done` may throw: that fails the task with the operator's name.
   virtual io_executor& io() noexcept = 0;
   virtual file_system& files() noexcept = 0;
   virtual const clock& time() const noexcept = 0;
-  /// Steps the task when `time().now()` is `when`, even if nothing arrives. The earliest request counts.
+  /// Steps the task when `time().now()` is `when`, even if nothing arrives. The earliest request
+  /// counts.
   virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "millrace/stream/operator_chain.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "millrace/core/assert.hpp"
@@ -10,7 +11,9 @@
 namespace millrace {
 
 /// One operator in its place: its context, its output, and the consumer that its predecessor feeds.
-class operator_chain::link final : public batch_consumer, public operator_context {
+class operator_chain::link final : public batch_consumer,
+                                   public operator_context,
+                                   private io_executor {
  public:
   link(std::unique_ptr<stream_operator> op, runtime_context::identity who, task_services& services)
       : op_(std::move(op)), runtime_(std::move(who)), services_(services) {}
@@ -39,17 +42,42 @@ class operator_chain::link final : public batch_consumer, public operator_contex
 
   runtime_context& runtime() noexcept override { return runtime_; }
   const runtime_context& runtime() const noexcept { return runtime_; }
-  io_executor& io() noexcept override { return services_.io(); }
+  io_executor& io() noexcept override { return *this; }
   file_system& files() noexcept override { return services_.files(); }
   const clock& time() const noexcept override { return services_.time(); }
   void wake_at(std::chrono::steady_clock::time_point when) override { services_.wake_at(when); }
 
+  /// After this no completion reaches the operator.
+  void close() noexcept {
+    is_open_.reset();
+    op_->close();
+  }
+
+  void rethrow_io_failure() {
+    if (io_failure_) std::rethrow_exception(std::exchange(io_failure_, nullptr));
+  }
+
  private:
+  /// Completions come from outside a step, where nobody expects an exception.
+  void submit(std::function<void()> work, std::function<void()> done) override {
+    services_.io().submit(std::move(work),
+                          [this, done = std::move(done), open = std::weak_ptr<bool>(is_open_)] {
+                            if (open.expired()) return;
+                            try {
+                              named(done);
+                            } catch (...) {
+                              if (!io_failure_) io_failure_ = std::current_exception();
+                            }
+                          });
+  }
+
   std::unique_ptr<stream_operator> op_;
   runtime_context runtime_;
   task_services& services_;
   output out_;
   std::uint64_t rows_in_ = 0;
+  std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
+  std::exception_ptr io_failure_;
 };
 
 operator_chain::operator_chain(const graph::job_graph& graph, const execution_attempt_id& who,
@@ -61,7 +89,9 @@ operator_chain::operator_chain(const graph::job_graph& graph, const execution_at
   for (auto& l : links_) l->op().bind_output(l->out(), options.batches);
 }
 
-operator_chain::~operator_chain() { close(); }
+operator_chain::~operator_chain() {
+  close();
+}
 
 void operator_chain::make_operators(const graph::job_graph& graph, const graph::job_vertex& vertex,
                                     const execution_attempt_id& who, const job_program& program,
@@ -118,7 +148,7 @@ void operator_chain::open() {
 
 void operator_chain::close() noexcept {
   if (!std::exchange(open_, false)) return;
-  for (auto& l : links_) l->op().close();
+  for (auto& l : links_) l->close();
 }
 
 poll_status operator_chain::poll() {
@@ -165,6 +195,10 @@ void operator_chain::flush() {
 
 bool operator_chain::is_busy() const noexcept {
   return std::any_of(links_.begin(), links_.end(), [](const auto& l) { return l->op().is_busy(); });
+}
+
+void operator_chain::rethrow_io_failure() {
+  for (auto& l : links_) l->rethrow_io_failure();
 }
 
 bool operator_chain::is_blocked() const noexcept {

@@ -55,6 +55,8 @@ class operator_chain {
   void flush();
   bool is_busy() const noexcept;
   bool is_blocked() const noexcept;
+  /// Throws what a completion of I/O has thrown since the last call.
+  void rethrow_io_failure();
 
   /// Exchanges of this subtask in the order of their edges; output channels are numbered through.
   std::vector<std::unique_ptr<exchange>>& exchanges() noexcept { return exchanges_; }
@@ -84,8 +86,8 @@ class operator_chain {
   std::vector<std::uint32_t> first_channel_;  // by exchange
   std::vector<const record_type*> head_types_;
   source_operator* source_ = nullptr;
-  std::size_t finished_ = 0;     // operators whose finish() is through
-  bool input_ended_ = false;     // the operator in turn was told that its input has ended
+  std::size_t finished_ = 0;  // operators whose finish() is through
+  bool input_ended_ = false;  // the operator in turn was told that its input has ended
   bool open_ = false;
 };
 

@@ -9,7 +9,7 @@ namespace millrace {
 
 /// How large batches become before they are handed on.
 struct batch_limits {
-  std::uint32_t rows = 4096;         ///< At most so many rows,
+  std::uint32_t rows = 4096;        ///< At most so many rows,
   std::uint32_t bytes = 64 * 1024;  ///< and handed on at the first row that reaches these bytes.
 };
 

@@ -6,7 +6,9 @@ namespace millrace {
 
 namespace {
 
-std::string hex(std::uint64_t word) { return format_hex_id(0, word).substr(16); }
+std::string hex(std::uint64_t word) {
+  return format_hex_id(0, word).substr(16);
+}
 
 }  // namespace
 

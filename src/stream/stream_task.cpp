@@ -31,11 +31,12 @@ void stream_task::open() {
   chain_.open();
 }
 
-void stream_task::close() noexcept { chain_.close(); }
+void stream_task::close() noexcept {
+  chain_.close();
+}
 
 void stream_task::on_element(std::uint32_t input_channel, element e) {
-  if (auto pushed = gate_.push(input_channel, std::move(e)); !pushed)
-    throw failure(pushed.error());
+  if (auto pushed = gate_.push(input_channel, std::move(e)); !pushed) throw failure(pushed.error());
 }
 
 void stream_task::on_channel_open(std::uint32_t output_channel, std::uint64_t bytes) {
@@ -53,6 +54,7 @@ void stream_task::on_credit(std::uint32_t output_channel, std::uint64_t charge) 
 
 task_progress stream_task::step() {
   account(activity::busy);  // closes the span of waiting before this step
+  chain_.rethrow_io_failure();
   const auto progress = run();
   const bool held_up = phase_ != phase::done && chain_.is_blocked();
   account(progress == task_progress::ready ? activity::busy
@@ -74,9 +76,13 @@ task_progress stream_task::run_source() {
     if (chain_.is_blocked()) return task_progress::waiting;
     if (chain_.is_busy()) return wait_for_input();
     switch (chain_.poll()) {
-      case poll_status::more: break;
-      case poll_status::idle: return wait_for_input();
-      case poll_status::finished: phase_ = phase::finishing; return task_progress::ready;
+      case poll_status::more:
+        break;
+      case poll_status::idle:
+        return wait_for_input();
+      case poll_status::finished:
+        phase_ = phase::finishing;
+        return task_progress::ready;
     }
   }
   return task_progress::ready;
@@ -133,9 +139,15 @@ void stream_task::account(activity what) {
   const auto now = services_.time().now();
   const auto span = static_cast<std::uint64_t>((now - since_when_).count());
   switch (since_) {
-    case activity::busy: times_.busy_ns += span; break;
-    case activity::idle: times_.idle_ns += span; break;
-    case activity::blocked: times_.blocked_ns += span; break;
+    case activity::busy:
+      times_.busy_ns += span;
+      break;
+    case activity::idle:
+      times_.idle_ns += span;
+      break;
+    case activity::blocked:
+      times_.blocked_ns += span;
+      break;
   }
   since_ = what;
   since_when_ = now;
@@ -146,9 +158,15 @@ task_times stream_task::times() const noexcept {
   const auto now = services_.time().now();
   const auto span = static_cast<std::uint64_t>((now - since_when_).count());
   switch (since_) {
-    case activity::busy: times.busy_ns += span; break;
-    case activity::idle: times.idle_ns += span; break;
-    case activity::blocked: times.blocked_ns += span; break;
+    case activity::busy:
+      times.busy_ns += span;
+      break;
+    case activity::idle:
+      times.idle_ns += span;
+      break;
+    case activity::blocked:
+      times.blocked_ns += span;
+      break;
   }
   return times;
 }

@@ -31,7 +31,8 @@ struct task_times {
 /// The step never takes input while output waits for credit or an operator waits for I/O; that is
 /// all there is to back pressure.
 ///
-/// Errors: any call may throw `operator_failure` or `failure`; the task is then to be closed.
+/// Errors: any call may throw `operator_failure` or `failure`; the task is then to be closed. What
+/// a completion of I/O throws comes out of the next step, which must follow the completion.
 class stream_task {
  public:
   stream_task(const graph::job_graph& graph, const execution_attempt_id& who,

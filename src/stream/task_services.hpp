@@ -18,7 +18,7 @@ class task_services : public element_port {
   virtual io_executor& io() noexcept = 0;
   virtual file_system& files() noexcept = 0;
   virtual const clock& time() const noexcept = 0;
-  /// Calls `stream_task::step` at `when` or soon after.
+  /// Calls `stream_task::step` once `time().now()` has reached `when`.
   virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
 };
 

@@ -1,0 +1,251 @@
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "millrace/api/data_sink.hpp"
+#include "millrace/api/key_selector.hpp"
+#include "millrace/connectors/csv_format.hpp"
+#include "millrace/connectors/file_sink.hpp"
+#include "millrace/connectors/print_sink.hpp"
+#include "millrace/operators/collecting_sink.hpp"
+#include "millrace/operators/filter.hpp"
+#include "millrace/operators/flat_map.hpp"
+#include "millrace/operators/function_sink.hpp"
+#include "millrace/operators/map.hpp"
+
+namespace millrace {
+
+template <class T>
+class single_output;
+template <class T, class KeyOf>
+class keyed_stream;
+
+/// A stream of records of type `T`, and all that can be done with it. A light handle: copies mean
+/// the same stream, and consuming it twice sends every record both ways.
+template <class T>
+class data_stream {
+ public:
+  using value_type = T;
+
+  /// `fn(const T&)` makes one record of each record.
+  template <class Fn>
+  auto map(Fn fn) const {
+    static_assert(map_function<Fn, T>,
+                  "millrace: map needs a function that takes `const T&` and returns a value");
+    if constexpr (map_function<Fn, T>) {
+      using out = std::decay_t<std::invoke_result_t<Fn&, const T&>>;
+      return transform<out>("map", make_map<T, out>(std::move(fn)));
+    } else {
+      return transform<T>("map", nullptr);
+    }
+  }
+
+  /// `fn(const T&, collector<U>&)` puts any number of records of type `U` into the collector. `U`
+  /// is read off the function; a generic one needs it: `flat_map<U>(fn)`.
+  template <class U = void, class Fn>
+  auto flat_map(Fn fn) const {
+    using out = std::conditional_t<std::is_void_v<U>, collected_type<Fn, 1>, U>;
+    static_assert(!std::is_void_v<out>,
+                  "millrace: flat_map needs a function that takes `const T&` and `collector<U>&`; "
+                  "if it is generic, say what comes out: flat_map<U>(fn)");
+    if constexpr (std::is_void_v<out>) {
+      return transform<T>("flat_map", nullptr);
+    } else {
+      static_assert(
+          flat_map_function<Fn, T, out>,
+          "millrace: flat_map needs a function that takes `const T&` and `collector<U>&`");
+      if constexpr (flat_map_function<Fn, T, out>)
+        return transform<out>("flat_map", make_flat_map<T, out>(std::move(fn)));
+      else
+        return transform<out>("flat_map", nullptr);
+    }
+  }
+
+  /// The records for which `fn(const T&)` is true.
+  template <class Fn>
+  single_output<T> filter(Fn fn) const {
+    static_assert(filter_function<Fn, T>,
+                  "millrace: filter needs a function that takes `const T&` and returns a bool");
+    if constexpr (filter_function<Fn, T>)
+      return transform<T>("filter", make_filter<T>(std::move(fn)));
+    else
+      return transform<T>("filter", nullptr);
+  }
+
+  /// Records of one key go to one subtask. A key selector is a function, a pointer to member or
+  /// `field<I>`; several make a composite key.
+  template <class... KeyOf>
+  auto key_by(KeyOf... key_of) const;
+
+  /// This stream and others of the same type as one.
+  template <class... Others>
+  data_stream union_with(const Others&... others) const {
+    static_assert(sizeof...(Others) > 0 && (std::derived_from<Others, data_stream> && ...),
+                  "millrace: union_with needs streams of the same record type");
+    auto parts = parts_;
+    if constexpr ((std::derived_from<Others, data_stream> && ...))
+      (parts.insert(parts.end(), parts_of(others).begin(), parts_of(others).end()), ...);
+    return data_stream(builder_, std::move(parts));
+  }
+
+  /// Round robin over all subtasks of what follows.
+  data_stream rebalance() const { return partitioned(graph::partitioning::rebalance); }
+  /// Round robin over the subtasks that are local to the sender.
+  data_stream rescale() const { return partitioned(graph::partitioning::rescale); }
+  /// At random.
+  data_stream shuffle() const { return partitioned(graph::partitioning::shuffle); }
+  /// Every record to every subtask.
+  data_stream broadcast() const { return partitioned(graph::partitioning::broadcast); }
+  /// Everything to the first subtask.
+  data_stream global() const { return partitioned(graph::partitioning::global); }
+  /// Subtask i to subtask i; what follows must have the same parallelism.
+  data_stream forward() const { return partitioned(graph::partitioning::forward); }
+
+  /// Where `choose(key, subtasks)` says, from 0.
+  template <class Choose, class KeyOf>
+  data_stream partition_custom(Choose choose, KeyOf key_of) const {
+    constexpr bool fits = [] {
+      if constexpr (key_selector<KeyOf, T>)
+        return std::is_invocable_r_v<std::int64_t, Choose&,
+                                     std::invoke_result_t<const KeyOf&, const T&>, std::uint32_t>;
+      else
+        return false;
+    }();
+    static_assert(fits,
+                  "millrace: partition_custom needs a function that takes the key and the number "
+                  "of subtasks and returns the number of one, and a function that finds the key");
+    if constexpr (fits) {
+      auto select = [choose, key_of](const T& row, std::uint32_t channels) mutable {
+        return std::invoke(choose, std::invoke(std::as_const(key_of), row), channels);
+      };
+      return partitioned(graph::partitioning::custom,
+                         std::make_shared<custom_router_factory<T, decltype(select)>>(select));
+    } else {
+      return *this;
+    }
+  }
+
+  /// One line on standard output per record, with "<prefix:subtask> " before it when parallel.
+  data_sink print(std::string prefix = {}) const {
+    static_assert(printable<T>,
+                  "millrace: print needs records with an operator<<, or plain aggregates, tuples "
+                  "and containers of such");
+    if constexpr (printable<T>)
+      return sink("print", make_print_sink<T>(std::move(prefix)));
+    else
+      return sink("print", nullptr);
+  }
+
+  /// One line per record, as `print` writes it: a file with parallelism 1, else a directory with a
+  /// file for each subtask.
+  data_sink write_as_text(std::string path, file_sink_options options = {}) const {
+    static_assert(printable<T>,
+                  "millrace: write_as_text needs records with an operator<<, or plain aggregates, "
+                  "tuples and containers of such");
+    if constexpr (printable<T>)
+      return sink("write_as_text", make_text_file_sink<T>(std::move(path), std::move(options)));
+    else
+      return sink("write_as_text", nullptr);
+  }
+
+  /// One line of comma-separated values per record (RFC 4180), into files as `write_as_text`.
+  data_sink write_as_csv(std::string path, csv_options options = {}) const {
+    static_assert(csv_writable<T>,
+                  "millrace: write_as_csv needs records whose fields can be printed");
+    if constexpr (csv_writable<T>)
+      return sink("write_as_csv", make_csv_file_sink<T>(std::move(path), std::move(options)));
+    else
+      return sink("write_as_csv", nullptr);
+  }
+
+  /// Swallows the records.
+  data_sink discard() const { return sink("discard", make_discarding_sink<T>()); }
+
+  /// Calls `fn(const T&)` for each record.
+  template <class Fn>
+  data_sink add_sink(Fn fn) const {
+    static_assert(sink_function<Fn, T>,
+                  "millrace: add_sink needs a function that takes `const T&`");
+    if constexpr (sink_function<Fn, T>)
+      return sink("sink", make_function_sink<T>(std::move(fn)));
+    else
+      return sink("sink", nullptr);
+  }
+
+  /// Runs the job here and returns the records of this stream, at most `limit`: once there are so
+  /// many, the job is cancelled. Their order is that of the stream only with parallelism 1. Throws
+  /// `failure` if the job fails.
+  std::vector<T> execute_and_collect(
+      std::size_t limit = std::numeric_limits<std::size_t>::max()) const {
+    auto rows = std::make_shared<collected_rows<T>>(limit);
+    sink("collect", make_collecting_sink<T>(rows));
+    const auto client = builder_->submit({});
+    detail::wait_until(*client, [&] { return rows->is_full(); });
+    return rows->take();
+  }
+
+ protected:
+  data_stream(std::shared_ptr<detail::job_builder> builder, std::vector<detail::stream_part> parts)
+      : builder_(std::move(builder)), parts_(std::move(parts)) {}
+
+  /// Without a partitioning of its own, the graph builder chooses between forward and rebalance;
+  /// with a single consumer the round robin router is the forward router.
+  static detail::stream_part unpartitioned(std::uint32_t node) {
+    return {node, graph::partitioning::forward, false,
+            std::make_shared<plain_router_factory<T>>(graph::partitioning::rebalance)};
+  }
+
+  data_stream partitioned(graph::partitioning how,
+                          std::shared_ptr<const router_factory> router = nullptr) const {
+    if (!router) router = std::make_shared<plain_router_factory<T>>(how);
+    auto parts = parts_;
+    for (auto& part : parts) part = {part.node, how, true, router};
+    return data_stream(builder_, std::move(parts));
+  }
+
+  template <class Out>
+  single_output<Out> transform(std::string kind,
+                               std::shared_ptr<const operator_factory> factory) const {
+    return single_output<Out>(builder_, add(std::move(kind), std::move(factory), false));
+  }
+
+  data_sink sink(std::string kind, std::shared_ptr<const operator_factory> factory) const {
+    return data_sink(builder_, add(std::move(kind), std::move(factory), true));
+  }
+
+  std::shared_ptr<detail::job_builder> builder_;
+  std::vector<detail::stream_part> parts_;
+
+ private:
+  template <class>
+  friend class data_stream;
+
+  static const std::vector<detail::stream_part>& parts_of(const data_stream& stream) {
+    return stream.parts_;
+  }
+
+  std::uint32_t add(std::string kind, std::shared_ptr<const operator_factory> factory,
+                    bool is_sink) const {
+    graph::stream_node node;
+    node.kind = std::move(kind);
+    node.is_sink = is_sink;
+    const auto id = builder_->add_operator(std::move(node), std::move(factory));
+    for (const auto& part : parts_) builder_->connect(part, id);
+    return id;
+  }
+};
+
+/// The stream that an operator emits, with the operator's settings.
+template <class T>
+class single_output : public data_stream<T>, public operator_settings<single_output<T>> {
+ public:
+  single_output(std::shared_ptr<detail::job_builder> builder, std::uint32_t node)
+      : data_stream<T>(builder, {data_stream<T>::unpartitioned(node)}),
+        operator_settings<single_output<T>>(builder, node) {}
+};
+
+}  // namespace millrace
+
+#include "millrace/api/keyed_stream.hpp"

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/api/job_plan.hpp"
+#include "millrace/api/job_runner.hpp"
+#include "millrace/core/configuration.hpp"
+#include "millrace/graph/job_graph_builder.hpp"
+#include "millrace/stream/operator.hpp"
+#include "millrace/stream/router.hpp"
+
+namespace millrace::detail {
+
+/// One operator whose records a stream consists of, and how they travel to the next one.
+struct stream_part {
+  std::uint32_t node = 0;
+  graph::partitioning partitioning = graph::partitioning::forward;
+  bool is_explicit = false;
+  std::shared_ptr<const router_factory> router;
+};
+
+/// What an environment and its streams share: the operators described so far, and the job-wide
+/// settings. Not thread-safe.
+class job_builder {
+ public:
+  job_builder(configuration config, std::shared_ptr<job_runner> runner, bool only_plans)
+      : config_(std::move(config)), runner_(std::move(runner)), only_plans_(only_plans) {}
+
+  /// Returns the node's id. The node's record types are the factory's.
+  std::uint32_t add_operator(graph::stream_node node,
+                             std::shared_ptr<const operator_factory> factory);
+  void connect(const stream_part& from, std::uint32_t to);
+  graph::stream_node& node(std::uint32_t id) { return graph_.node(id); }
+
+  configuration& config() noexcept { return config_; }
+  void set_job_name(std::string name) { job_name_ = std::move(name); }
+  void set_parallelism(std::uint32_t parallelism) { parallelism_ = parallelism; }
+  void set_max_parallelism(std::uint32_t max) { max_parallelism_ = max; }
+  void set_runtime_mode(graph::runtime_mode mode) { mode_ = mode; }
+  void disable_operator_chaining() { chaining_ = false; }
+  /// A setting that travels with the job. Throws `failure` if it is not valid.
+  void set(std::string key, std::string value);
+
+  /// The plan of all operators that were added since the last one that was submitted, and of what
+  /// feeds them. `defaults` decides where neither the job nor the configuration does.
+  result<job_plan> plan(graph::job_defaults defaults) const;
+
+  /// Plans and submits. Throws `failure`.
+  std::unique_ptr<job_client> submit(std::string job_name);
+
+ private:
+  job_program program_since_last_run() const;
+  void apply_settings(graph::job_defaults& defaults) const;
+
+  graph::stream_graph graph_;
+  std::vector<std::shared_ptr<const operator_factory>> operators_;
+  std::vector<std::shared_ptr<const router_factory>> routers_;
+  std::uint32_t first_unplanned_ = 0;  // nodes before this one have run
+
+  configuration config_;
+  std::vector<std::pair<std::string, std::string>> job_configuration_;
+  std::string job_name_;
+  std::optional<std::uint32_t> parallelism_;
+  std::optional<std::uint32_t> max_parallelism_;
+  std::optional<graph::runtime_mode> mode_;
+  bool chaining_ = true;
+
+  std::shared_ptr<job_runner> runner_;
+  bool only_plans_;
+};
+
+/// Waits for the end. Throws the `failure` of a job that did not finish.
+job_execution_result wait_for_result(job_client& client);
+
+/// The same, but cancels the job and returns once `is_enough()`.
+void wait_until(job_client& client, const std::function<bool()>& is_enough);
+
+}  // namespace millrace::detail

@@ -1,0 +1,6 @@
+#pragma once
+
+/// All that a job needs.
+#include "millrace/api/arguments.hpp"
+#include "millrace/api/data_stream.hpp"
+#include "millrace/api/stream_environment.hpp"

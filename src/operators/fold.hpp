@@ -1,0 +1,87 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/operators/field.hpp"
+#include "millrace/operators/user_function.hpp"
+
+// What keyed aggregations do with a key's value and one more record: `fold(value, row)`, where the
+// first record of a key is its first value. `row` is an rvalue if it may be moved from.
+
+namespace millrace {
+
+template <class Fn, class T>
+concept reduce_function = std::invocable<Fn&, const T&, const T&> &&
+    std::convertible_to<std::invoke_result_t<Fn&, const T&, const T&>, T>;
+
+/// value = fn(value, row)
+template <class T, class Fn>
+struct reduce_fold {
+  Fn fn;
+
+  void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
+    fn.open(context);
+  }
+  void close() requires closeable<Fn> { fn.close(); }
+
+  template <class Row>
+  void operator()(T& value, Row&& row) {
+    // A function that takes its first argument by value gets it without a copy.
+    if constexpr (std::invocable<Fn&, T, const T&>)
+      value = std::invoke(fn, std::move(value), std::as_const(row));
+    else
+      value = std::invoke(fn, std::as_const(value), std::as_const(row));
+  }
+};
+
+/// Adds up one field; the others stay those of the key's first record. Integers wrap around, as in
+/// Flink.
+template <class Field>
+struct sum_fold {
+  Field field;
+
+  template <class T>
+  void operator()(T& value, const T& row) const {
+    auto& sum = std::invoke(field, value);
+    const auto& more = std::invoke(field, row);
+    using number = std::remove_cvref_t<decltype(sum)>;
+    if constexpr (std::integral<number>) {
+      using bits = std::make_unsigned_t<number>;
+      sum =
+          static_cast<number>(static_cast<bits>(static_cast<bits>(sum) + static_cast<bits>(more)));
+    } else {
+      sum += more;
+    }
+  }
+};
+
+/// The least (or greatest) value of one field; the others stay those of the key's first record.
+template <class Field, bool Greatest>
+struct extreme_fold {
+  Field field;
+
+  template <class T>
+  void operator()(T& value, const T& row) const {
+    auto& best = std::invoke(field, value);
+    const auto& other = std::invoke(field, row);
+    if (Greatest ? best < other : other < best) best = other;
+  }
+};
+
+/// The whole record with the least (or greatest) value of one field; the first of several.
+template <class Field, bool Greatest>
+struct extreme_by_fold {
+  Field field;
+
+  template <class T, class Row>
+  void operator()(T& value, Row&& row) const {
+    const auto& best = std::invoke(field, std::as_const(value));
+    const auto& other = std::invoke(field, std::as_const(row));
+    if (Greatest ? best < other : other < best) value = std::forward<Row>(row);
+  }
+};
+
+}  // namespace millrace

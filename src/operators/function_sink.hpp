@@ -1,0 +1,55 @@
+#pragma once
+
+#include "millrace/operators/typed_factory.hpp"
+#include "millrace/operators/user_function.hpp"
+
+namespace millrace {
+
+template <class Fn, class T>
+concept sink_function = std::invocable<Fn&, const T&>;
+
+/// Calls a function for each record, and nothing comes out.
+template <class T, class Fn>
+class function_sink final : public stream_operator {
+ public:
+  explicit function_sink(Fn fn) : fn_(std::move(fn)) {}
+
+  void open(operator_context& context) override { fn_.open(context); }
+
+  void process(std::size_t, batch& rows, rows_access access) override {
+    auto& fn = *fn_;
+    auto& in = rows_of<T>(rows);
+    if (access == rows_access::exclusive) {
+      for (T& row : in) static_cast<void>(invoke_moved(fn, row));
+    } else {
+      for (const T& row : in) static_cast<void>(std::invoke(fn, row));
+    }
+  }
+
+  bool finish() override {
+    fn_.finish();
+    return true;
+  }
+  void close() noexcept override { fn_.close(); }
+
+ private:
+  user_function<Fn> fn_;
+};
+
+template <class T, class Fn>
+std::shared_ptr<const operator_factory> make_function_sink(Fn fn) {
+  return make_factory<T, void>([fn] { return std::make_unique<function_sink<T, Fn>>(fn); });
+}
+
+/// Swallows everything, for measuring what comes before it.
+class discarding_sink final : public stream_operator {
+ public:
+  void process(std::size_t, batch&, rows_access) override {}
+};
+
+template <class T>
+std::shared_ptr<const operator_factory> make_discarding_sink() {
+  return make_factory<T, void>([] { return std::make_unique<discarding_sink>(); });
+}
+
+}  // namespace millrace

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "millrace/operators/flat_map.hpp"
+
+namespace millrace {
+
+template <class Fn, class T>
+concept source_function = std::invocable < Fn&,
+        collector<T>
+& > &&std::same_as<std::invoke_result_t<Fn&, collector<T>&>, poll_status>;
+
+/// A source that is a function: each call puts a few records (about a batch) into the collector and
+/// says how to go on. It must not block; one that waits takes `open(operator_context&)` for I/O and
+/// timers, and returns `poll_status::idle` meanwhile.
+template <class T, class Fn>
+class function_source final : public producing<T, source_operator> {
+ public:
+  explicit function_source(Fn fn) : fn_(std::move(fn)) {}
+
+  void open(operator_context& context) override { fn_.open(context); }
+
+  poll_status poll() override {
+    const poll_status how = std::invoke(*fn_, this->out_);
+    this->out_.flush();
+    return how;
+  }
+
+  source_progress progress() const noexcept override {
+    if constexpr (requires(const Fn& fn) {
+                    { fn.progress() } -> std::same_as<source_progress>;
+                  })
+      return (*fn_).progress();
+    else
+      return {};
+  }
+  bool finish() override {
+    fn_.finish();
+    return true;
+  }
+  void close() noexcept override { fn_.close(); }
+
+ private:
+  user_function<Fn> fn_;
+};
+
+template <class T, class Fn>
+std::shared_ptr<const operator_factory> make_function_source(Fn fn) {
+  return make_factory<void, T>([fn] { return std::make_unique<function_source<T, Fn>>(fn); });
+}
+
+}  // namespace millrace

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "millrace/core/hash.hpp"
+#include "millrace/operators/fold.hpp"
+#include "millrace/operators/keyed_table.hpp"
+#include "millrace/operators/typed_factory.hpp"
+
+namespace millrace {
+
+/// A key as it is kept: what the selector returns, without reference.
+template <class T, class KeyOf>
+using key_type = std::decay_t<std::invoke_result_t<const KeyOf&, const T&>>;
+
+/// reduce, sum, min, max, min_by and max_by of a keyed stream. In streaming mode every record is
+/// answered by its key's new value; in batch mode each key's last value is emitted once, at the
+/// end.
+template <class T, class KeyOf, class Fold>
+class keyed_fold_operator final : public producing<T> {
+ public:
+  keyed_fold_operator(KeyOf key_of, Fold fold)
+      : key_of_(std::move(key_of)), fold_(std::move(fold)) {}
+
+  void open(operator_context& context) override {
+    const auto& self = context.runtime();
+    emits_updates_ = self.mode() == runtime_mode::streaming;
+    table_.emplace(
+        key_group_range_of(self.subtask_index(), self.max_parallelism(), self.parallelism()),
+        self.max_parallelism());
+    fold_.open(context);
+  }
+
+  void process(std::size_t, batch& rows, rows_access access) override {
+    auto& in = rows_of<T>(rows);
+    for (std::size_t begin = 0; begin < in.size(); begin += block_rows) {
+      const auto count = std::min(block_rows, in.size() - begin);
+      hash_block(&in[begin], count);
+      if (emits_updates_)
+        fold_block<true>(&in[begin], count, access);
+      else
+        fold_block<false>(&in[begin], count, access);
+    }
+    this->out_.flush();
+  }
+
+  bool finish() override {
+    if (!emits_updates_ && !emit_results()) return false;
+    fold_.finish();
+    return true;
+  }
+  void close() noexcept override { fold_.close(); }
+
+ private:
+  using key = key_type<T, KeyOf>;
+  /// Whether the key is found inside the record; else the selector makes it, and it is kept for
+  /// the second pass over the block.
+  static constexpr bool key_is_in_row =
+      std::is_lvalue_reference_v<std::invoke_result_t<const KeyOf&, const T&>>;
+  /// Rows whose hashes are computed and whose table entries are fetched ahead of their use.
+  static constexpr std::size_t block_rows = 64;
+
+  decltype(auto) key_at(const T& row) const { return std::invoke(key_of_, row); }
+
+  void hash_block(const T* rows, std::size_t count) {
+    if constexpr (!key_is_in_row) keys_.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      if constexpr (key_is_in_row)
+        hashes_[i] = key_hash<key>(key_at(rows[i]));
+      else
+        hashes_[i] = key_hash<key>(keys_.emplace_back(key_at(rows[i])));
+    }
+    if (!table_->is_large()) return;
+    for (std::size_t i = 0; i < count; ++i) table_->prefetch_index(hashes_[i]);
+    for (std::size_t i = 0; i < count; ++i) table_->prefetch_entry(hashes_[i]);
+  }
+
+  template <bool EmitsUpdates>
+  void fold_block(T* rows, std::size_t count, rows_access access) {
+    if (access == rows_access::exclusive) {
+      for (std::size_t i = 0; i < count; ++i) fold_row<EmitsUpdates>(std::move(rows[i]), i);
+    } else {
+      for (std::size_t i = 0; i < count; ++i) fold_row<EmitsUpdates>(std::as_const(rows[i]), i);
+    }
+  }
+
+  template <bool EmitsUpdates, class Row>
+  void fold_row(Row&& row, std::size_t i) {
+    auto [value, is_new] = table_->find_or_make(hashes_[i], block_key(row, i),
+                                                [&]() -> T { return std::forward<Row>(row); });
+    if (!is_new) (*fold_)(value, std::forward<Row>(row));
+    if constexpr (EmitsUpdates) this->out_.emit(std::as_const(value));
+  }
+
+  const key& block_key(const T& row, std::size_t i) const {
+    if constexpr (key_is_in_row)
+      return key_at(row);
+    else
+      return keys_[i];
+  }
+
+  /// About a batch of results; true when there are no more.
+  bool emit_results() {
+    for (auto room = this->out_.room(); next_group_ < table_->group_count(); ++next_group_) {
+      auto& entries = table_->entries_of(next_group_);
+      for (; next_entry_ < entries.size(); ++next_entry_) {
+        if (room-- == 0) {
+          this->out_.flush();
+          return false;
+        }
+        this->out_.emit(std::move(entries[next_entry_].value));
+      }
+      next_entry_ = 0;
+    }
+    this->out_.flush();
+    return true;
+  }
+
+  KeyOf key_of_;
+  user_function<Fold> fold_;
+  std::optional<keyed_table<key, T>> table_;  // checkpointed, once there are checkpoints
+  bool emits_updates_ = true;
+
+  std::array<std::uint64_t, block_rows> hashes_{};
+  row_vector<key> keys_;  // of the block, unless they are in the rows
+  std::uint32_t next_group_ = 0;
+  std::size_t next_entry_ = 0;
+};
+
+template <class T, class KeyOf, class Fold>
+std::shared_ptr<const operator_factory> make_keyed_fold(KeyOf key_of, Fold fold) {
+  return make_factory<T, T>([key_of, fold] {
+    return std::make_unique<keyed_fold_operator<T, KeyOf, Fold>>(key_of, fold);
+  });
+}
+
+}  // namespace millrace

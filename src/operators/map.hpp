@@ -1,0 +1,51 @@
+#pragma once
+
+#include "millrace/operators/typed_factory.hpp"
+#include "millrace/operators/user_function.hpp"
+
+namespace millrace {
+
+template <class Fn, class T>
+concept map_function =
+    std::invocable<Fn&, const T&> && !std::is_void_v<std::invoke_result_t<Fn&, const T&>>;
+
+/// One record out for each record in.
+template <class In, class Out, class Fn>
+class map_operator final : public producing<Out> {
+ public:
+  explicit map_operator(Fn fn) : fn_(std::move(fn)) {}
+
+  void open(operator_context& context) override { fn_.open(context); }
+
+  void process(std::size_t, batch& rows, rows_access access) override {
+    auto& fn = *fn_;
+    auto& in = rows_of<In>(rows);
+    if (access == rows_access::shared) {
+      for (const In& row : in) this->out_.emplace(std::invoke(fn, row));
+      this->out_.flush();
+    } else if constexpr (std::is_same_v<In, Out> && std::is_move_assignable_v<In>) {
+      // Same type and nobody else looks: in place, and the batch itself moves on.
+      for (In& row : in) row = invoke_moved(fn, row);
+      this->out_.target().push(rows, access);
+    } else {
+      for (In& row : in) this->out_.emplace(invoke_moved(fn, row));
+      this->out_.flush();
+    }
+  }
+
+  bool finish() override {
+    fn_.finish();
+    return true;
+  }
+  void close() noexcept override { fn_.close(); }
+
+ private:
+  user_function<Fn> fn_;
+};
+
+template <class In, class Out, class Fn>
+std::shared_ptr<const operator_factory> make_map(Fn fn) {
+  return make_factory<In, Out>([fn] { return std::make_unique<map_operator<In, Out, Fn>>(fn); });
+}
+
+}  // namespace millrace

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/stream/operator.hpp"
+
+namespace millrace {
+
+/// Base for functions that want to know where they run (Flink's RichFunction). Optional: any
+/// function object with an `open(runtime_context&)` or a `close()` of its own has them called too.
+class rich_function {
+ public:
+  virtual ~rich_function() = default;
+  /// Before the first record, once per subtask.
+  virtual void open(runtime_context&) {}
+  /// After the last record, or after a failure or a cancellation. What it throws after the last
+  /// record fails the job.
+  virtual void close() {}
+};
+
+/// Has an `open` that takes a `Context&`.
+template <class Fn, class Context>
+concept opened_with = requires(Fn& fn, Context& context) {
+  fn.open(context);
+};
+
+template <class Fn>
+concept closeable = requires(Fn& fn) {
+  fn.close();
+};
+
+/// A subtask's own copy of a user's function, and its open and close.
+template <class Fn>
+class user_function {
+ public:
+  explicit user_function(Fn fn) : fn_(std::move(fn)) {}
+
+  void open(operator_context& context) {
+    is_open_ = true;
+    if constexpr (opened_with<Fn, runtime_context>)
+      fn_.open(context.runtime());
+    else if constexpr (opened_with<Fn, operator_context>)
+      fn_.open(context);
+  }
+
+  /// After the last record: what close() throws is the job's failure.
+  void finish() {
+    if (!std::exchange(is_open_, false)) return;
+    if constexpr (closeable<Fn>) fn_.close();
+  }
+
+  /// In any other case: the job has failed or was cancelled already, and the cause stays the cause.
+  void close() noexcept {
+    try {
+      finish();
+    } catch (...) {
+    }
+  }
+
+  Fn& operator*() noexcept { return fn_; }
+  const Fn& operator*() const noexcept { return fn_; }
+
+ private:
+  Fn fn_;
+  bool is_open_ = false;
+};
+
+/// A record as a function may take it: moved from where nobody needs it afterwards.
+template <class Fn, class T>
+concept takes_moved =
+    std::invocable<Fn&, T> && std::same_as<std::decay_t<std::invoke_result_t<Fn&, T>>,
+                                           std::decay_t<std::invoke_result_t<Fn&, const T&>>>;
+
+/// Calls `fn(row)`; the row may be moved from, which a function that takes it by value enjoys.
+template <class Fn, class T>
+decltype(auto) invoke_moved(Fn& fn, T& row) {
+  if constexpr (takes_moved<Fn, T>)
+    return std::invoke(fn, std::move(row));
+  else
+    return std::invoke(fn, std::as_const(row));
+}
+
+}  // namespace millrace
