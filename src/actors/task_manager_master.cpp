@@ -129,8 +129,9 @@ bool master_link::on_down(const caf::actor_addr& who) {
 
 void master_link::lose(const std::string& reason) {
   const bool was_registered = state_ == state::registered;
+  // In one process master and worker end together.
   if (was_registered)
-    log_event(log_level::warn, "lost the master", {{"master", address()}, {"reason", reason}});
+    log_event(options_.master ? log_level::info : log_level::warn, "lost the master", {{"master", address()}, {"reason", reason}});
   state_ = state::absent;
   heartbeat_.reset();
   resource_manager_ = nullptr;

@@ -1,0 +1,133 @@
+#include <unistd.h>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <random>
+#include <utility>
+
+#include "millrace/actors/embedded_job_client.hpp"
+#include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/master.hpp"
+#include "millrace/actors/program_embedded.hpp"
+#include "millrace/actors/task_manager.hpp"
+#include "millrace/actors/wire.hpp"
+#include "millrace/api/job_runner.hpp"
+#include "millrace/core/options.hpp"
+#include "millrace/transport/actor_system_options.hpp"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::seconds submit_timeout{30};
+
+/// The actor system's configuration, complete before the system is made.
+struct embedded_config : caf::actor_system_config {
+  explicit embedded_config(const configuration& config) {
+    transport::apply_engine_settings(*this, options::worker_threads_of(config), false);
+    wire::register_types(*this);
+  }
+};
+
+/// A cluster of one process: the actors of a master and of one task manager, without a network.
+class embedded_cluster {
+ public:
+  embedded_cluster(const configuration& config, std::uint32_t slots)
+      : config_(config),
+        system_(config_),
+        io_(std::make_shared<io_pool>(
+            io_pool::options{.threads_max = config.get(options::io_threads)})),
+        programs_(std::make_shared<embedded_program_provider>()) {
+    const auto files = std::make_shared<local_file_system>();
+    const auto time = std::make_shared<system_clock_source>();
+    std::random_device entropy;
+    const auto random = [&] { return (std::uint64_t{entropy()} << 32) | entropy(); };
+    const auto directory = config.get(options::io_tmp_dirs) + "/millrace-embedded-" +
+                           std::to_string(::getpid());  // made only if something is stored
+
+    master_options master;
+    master.config = config;
+    master.io = io_;
+    master.files = files;
+    master.time = time;
+    master.blob_directory = directory;
+    master.seed = random();
+    dispatcher_ = spawn_master(system_, std::move(master));
+
+    task_manager_options worker;
+    worker.resource = make_id<resource_id>(random);
+    worker.host = "embedded";
+    worker.pid = static_cast<std::uint64_t>(::getpid());
+    worker.slots = slots;
+    worker.master = dispatcher_;
+    worker.programs = programs_;
+    worker.io = io_;
+    worker.files = files;
+    worker.time = time;
+    worker.blob_directory = directory;
+    worker.config = config;
+    task_manager_ = spawn_task_manager(system_, std::move(worker));
+  }
+
+  /// Jobs are cancelled first, so that their tasks close what they have open.
+  ~embedded_cluster() {
+    caf::scoped_actor self(system_);
+    stop_master(dispatcher_);
+    self->wait_for(dispatcher_);
+    stop_task_manager(task_manager_);
+    self->wait_for(task_manager_);
+  }
+
+  embedded_cluster(const embedded_cluster&) = delete;
+  embedded_cluster& operator=(const embedded_cluster&) = delete;
+
+  caf::actor_system& system() noexcept { return system_; }
+  const caf::actor& dispatcher() const noexcept { return dispatcher_; }
+  const std::shared_ptr<embedded_program_provider>& programs() const noexcept { return programs_; }
+
+ private:
+  embedded_config config_;
+  caf::actor_system system_;
+  std::shared_ptr<io_pool> io_;  // ends before the system that its completions go to
+  std::shared_ptr<embedded_program_provider> programs_;
+  caf::actor dispatcher_;
+  caf::actor task_manager_;
+};
+
+class embedded_runner final : public job_runner {
+ public:
+  embedded_runner(const configuration& config, std::uint32_t slots)
+      : cluster_(std::make_shared<embedded_cluster>(config, slots)) {}
+
+  result<std::unique_ptr<job_client>> submit(graph::job_graph graph,
+                                             std::shared_ptr<const job_program> program) override {
+    const auto programs = cluster_->programs();
+    const auto mark = programs->add(graph, std::move(program));
+    result<job_id> submitted = fail(errc::internal, "no answer");
+    caf::scoped_actor self(cluster_->system());
+    self->request(cluster_->dispatcher(), submit_timeout, wire::submit_job{std::move(graph)})
+        .receive([&](const wire::job_submitted& answer) { submitted = answer.job; },
+                 [&](const caf::error& e) { submitted = tl::unexpected(from_caf(e)); });
+    if (!submitted) {
+      programs->forget(mark);
+      return tl::unexpected(submitted.error());
+    }
+    return make_job_client(cluster_->system(), cluster_->dispatcher(), *submitted, cluster_,
+                           [programs, mark] { programs->forget(mark); });
+  }
+
+ private:
+  std::shared_ptr<embedded_cluster> cluster_;
+};
+
+}  // namespace
+
+result<std::shared_ptr<job_runner>> make_embedded_runner(const configuration& config,
+                                                         std::uint32_t slots) {
+  if (auto good = options::check(config); !good) return tl::unexpected(good.error());
+  if (config.has(options::task_slots)) slots = options::task_slots_of(config);
+  return std::make_shared<embedded_runner>(config, std::max(slots, 1u));
+}
+
+}  // namespace millrace
