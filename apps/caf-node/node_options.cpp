@@ -16,18 +16,18 @@ namespace {
 
 po::options_description command_line_options() {
   po::options_description options("Options", 100);
-  options.add_options()                                                                           //
-      ("config", po::value<std::string>()->value_name("FILE"), "read this configuration file")    //
+  options.add_options()                                                                         //
+      ("config", po::value<std::string>()->value_name("FILE"), "read this configuration file")  //
       ("role", po::value<std::string>()->value_name("ROLE"),
-       "jobmanager, taskmanager or both; sets node.role")                                         //
+       "jobmanager, taskmanager or both; sets node.role")  //
       ("define,D", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
-       "set a configuration key, over the file; may be repeated")                                 //
+       "set a configuration key, over the file; may be repeated")  //
       ("log-file", po::value<std::string>()->value_name("FILE"),
-       "append the log to this file instead of standard error; sets log.file")                    //
+       "append the log to this file instead of standard error; sets log.file")  //
       ("pid-file", po::value<std::string>()->value_name("FILE"),
-       "write the process id to this file, and remove it at the end")                             //
-      ("print-config", "show every configuration key with its value and origin, and exit")        //
-      ("help,h", "show this text, and exit")                                                      //
+       "write the process id to this file, and remove it at the end")                       //
+      ("print-config", "show every configuration key with its value and origin, and exit")  //
+      ("help,h", "show this text, and exit")                                                //
       ("version", "show the version, and exit");
   return options;
 }
@@ -56,7 +56,8 @@ result<po::variables_map> parse(int argc, const char* const* argv,
     return values;
   } catch (const po::unknown_option& unknown) {
     const std::string name = unknown.get_option_name();
-    return fail(errc::invalid_argument, "unknown option '" + name + "'" + suggestion(name, options));
+    return fail(errc::invalid_argument,
+                "unknown option '" + name + "'" + suggestion(name, options));
   } catch (const po::too_many_positional_options_error&) {
     return fail(errc::invalid_argument, "only options are expected (see --help)");
   } catch (const po::error& problem) {
@@ -102,7 +103,8 @@ tl::expected<node_options, std::vector<error>> read_node_options(int argc,
       note(read.config.set_assignment(assignment, "-D"));
     }
   }
-  if (line->count("role") > 0) note(read.config.set(options::node_role.key, text_of("role"), "--role"));
+  if (line->count("role") > 0)
+    note(read.config.set(options::node_role.key, text_of("role"), "--role"));
   if (line->count("log-file") > 0) {
     note(read.config.set(options::log_file.key, text_of("log-file"), "--log-file"));
   }

@@ -17,8 +17,8 @@ struct node_options {
   std::string pid_file;  ///< Empty for none.
 };
 
-/// Reads the command line and the configuration file it names. All that is wrong, each with its place
-/// and the nearest key or option.
+/// Reads the command line and the configuration file it names. All that is wrong, each with its
+/// place and the nearest key or option.
 tl::expected<node_options, std::vector<error>> read_node_options(int argc, const char* const* argv);
 
 /// What --help prints: the options, and every configuration key with its default.

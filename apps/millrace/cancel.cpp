@@ -27,8 +27,9 @@ const command cancel_command{
     .name = "cancel",
     .arguments = "JOB",
     .summary = "end a job",
-    .details = "JOB is the job's id, or a beginning of it that no other job's id has. Returns once "
-               "the job\nmanager has accepted; 'millrace list -a' shows when the job has ended.",
+    .details =
+        "JOB is the job's id, or a beginning of it that no other job's id has. Returns once "
+        "the job\nmanager has accepted; 'millrace list -a' shows when the job has ended.",
     .run = run,
 };
 

@@ -74,7 +74,7 @@ result<configuration> read_config(const po::variables_map& options) {
 }  // namespace
 
 void add_common_options(po::options_description& options) {
-  options.add_options()                                                                        //
+  options.add_options()                                                                          //
       ("jobmanager,m", po::value<std::string>()->value_name("HOST:PORT"), "the cluster to use")  //
       ("config", po::value<std::string>()->value_name("FILE"), "read this configuration file")   //
       ("define,D", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),

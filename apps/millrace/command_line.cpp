@@ -65,9 +65,8 @@ result<parsed_line> parse_line(const std::vector<std::string>& arguments,
     po::options_description all;
     all.add(options).add_options()(positional_key, po::value<std::vector<std::string>>());
     const auto positions = po::positional_options_description().add(positional_key, -1);
-    po::store(
-        po::command_line_parser(ours).options(all).positional(positions).style(exact).run(),
-        line.options);
+    po::store(po::command_line_parser(ours).options(all).positional(positions).style(exact).run(),
+              line.options);
     po::notify(line.options);
     if (line.options.count(positional_key) > 0) {
       line.positional = line.options[positional_key].as<std::vector<std::string>>();

@@ -15,7 +15,7 @@ struct parsed_line {
 };
 
 enum class positional_rule {
-  anywhere,          ///< Options may follow positional arguments; "--" ends the options.
+  anywhere,     ///< Options may follow positional arguments; "--" ends the options.
   end_options,  ///< The first positional argument ends the options: the rest is the job's.
 };
 

@@ -61,8 +61,8 @@ std::string states_text(const wire::vertex_details& details) {
 }
 
 void print_vertex(const graph::job_vertex& vertex, const wire::vertex_details& details) {
-  std::cout << "\nv" << vertex.id << "  " << printable(vertex.name) << "  ("
-            << states_text(details) << ")\n";
+  std::cout << "\nv" << vertex.id << "  " << printable(vertex.name) << "  (" << states_text(details)
+            << ")\n";
 
   text_table operators({{"OPERATOR"}, {"RECORDS IN", right}, {"RECORDS OUT", right}}, 4);
   const auto totals = operator_totals(vertex, details);
@@ -123,10 +123,11 @@ const command describe_command{
     .name = "describe",
     .arguments = "JOB",
     .summary = "show what the operators and subtasks of a job do",
-    .details = "JOB is the job's id, or a beginning of it that no other job's id has. Records are "
-               "counted\nsince the start, rates are of the last reporting interval; BUSY and BACK "
-               "PRESSURE are parts of\nthe subtask's time: at work, and waiting for the subtasks "
-               "that follow.",
+    .details =
+        "JOB is the job's id, or a beginning of it that no other job's id has. Records are "
+        "counted\nsince the start, rates are of the last reporting interval; BUSY and BACK "
+        "PRESSURE are parts of\nthe subtask's time: at work, and waiting for the subtasks "
+        "that follow.",
     .add_options = add_options,
     .run = run,
 };

@@ -18,7 +18,9 @@ namespace {
 constexpr auto look_interval = std::chrono::milliseconds(100);
 constexpr auto show_interval = std::chrono::milliseconds(500);
 
-bool has_terminal() { return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1; }
+bool has_terminal() {
+  return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+}
 
 void print_accumulators(std::ostream& out, const accumulator_map& accumulators) {
   for (const auto& [name, accumulator] : accumulators) {

@@ -18,7 +18,8 @@ std::string overview_text() {
   for (const command& each : commands()) {
     text << "  " << each.name << std::string(10 - each.name.size(), ' ') << each.summary << '\n';
   }
-  text << "\n'millrace help COMMAND' says more about one, 'millrace help keys' lists the keys that -D\n"
+  text << "\n'millrace help COMMAND' says more about one, 'millrace help keys' lists the keys that "
+          "-D\n"
           "and the configuration file may set.\n\n"
           "The cluster is that of -m host:port, else of $MILLRACE_MASTER, else of\n"
           "jobmanager.rpc.address in the configuration: the file of --config, or millrace.conf of\n"
@@ -29,8 +30,8 @@ std::string overview_text() {
 
 std::string help_text(const command& about) {
   std::ostringstream text;
-  text << "Usage: millrace " << about.name << " [option...]"
-       << (about.arguments.empty() ? "" : " ") << about.arguments << "\n\n";
+  text << "Usage: millrace " << about.name << " [option...]" << (about.arguments.empty() ? "" : " ")
+       << about.arguments << "\n\n";
   std::string summary(about.summary);
   summary[0] = static_cast<char>(summary[0] - 'a' + 'A');
   text << summary << ".\n";

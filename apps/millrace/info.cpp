@@ -40,8 +40,9 @@ const command info_command{
     .name = "info",
     .arguments = "job.so [--json] [job argument...]",
     .summary = "show the plan of a job without running it",
-    .details = "Options of millrace stand before job.so, but for --json right behind it; what follows "
-               "is for the\njob. Needs no cluster.",
+    .details =
+        "Options of millrace stand before job.so, but for --json right behind it; what follows "
+        "is for the\njob. Needs no cluster.",
     .rule = positional_rule::end_options,
     .add_options = add_options,
     .run = run,

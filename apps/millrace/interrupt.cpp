@@ -12,7 +12,9 @@ namespace {
 
 volatile std::sig_atomic_t interrupts_seen = 0;
 
-void count_interrupt(int) { interrupts_seen = interrupts_seen + 1; }
+void count_interrupt(int) {
+  interrupts_seen = interrupts_seen + 1;
+}
 
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action {};

@@ -10,15 +10,21 @@ namespace millrace::cli {
 
 namespace {
 
-std::string text(std::string_view view) { return std::string(view); }
+std::string text(std::string_view view) {
+  return std::string(view);
+}
 
 json to_json(const std::optional<error>& cause) {
   if (!cause) return nullptr;
   return {{"code", text(to_string(cause->code))}, {"message", cause->message}};
 }
 
-double per_second(std::uint64_t per_ks) { return static_cast<double>(per_ks) / 1000; }
-double fraction(std::uint32_t permille) { return permille / 1000.0; }
+double per_second(std::uint64_t per_ks) {
+  return static_cast<double>(per_ks) / 1000;
+}
+double fraction(std::uint32_t permille) {
+  return permille / 1000.0;
+}
 
 json to_json(const wire::operator_report& report) {
   json metrics = json::object();
@@ -52,24 +58,22 @@ json to_json(const graph::job_vertex& vertex, const wire::vertex_details& detail
   }
   json subtasks = json::array();
   for (const auto& subtask : details.subtasks) subtasks.push_back(to_json(subtask));
-  return {{"id", vertex.id},
-          {"uid", vertex.uid},
-          {"name", vertex.name},
-          {"parallelism", vertex.parallelism},
-          {"operators", operators},
-          {"subtasks", subtasks}};
+  return {{"id", vertex.id},        {"uid", vertex.uid},
+          {"name", vertex.name},    {"parallelism", vertex.parallelism},
+          {"operators", operators}, {"subtasks", subtasks}};
 }
 
 }  // namespace
 
 json to_json(const wire::job_overview& job) {
-  return {{"id", to_string(job.job)},
-          {"name", job.name},
-          {"status", text(to_string(job.status))},
-          {"start_time_ms", job.start_wall_ms},
-          {"duration_ms", job.duration_ms},
-          {"tasks",
-           {{"total", job.tasks}, {"running", job.tasks_running}, {"finished", job.tasks_finished}}}};
+  return {
+      {"id", to_string(job.job)},
+      {"name", job.name},
+      {"status", text(to_string(job.status))},
+      {"start_time_ms", job.start_wall_ms},
+      {"duration_ms", job.duration_ms},
+      {"tasks",
+       {{"total", job.tasks}, {"running", job.tasks_running}, {"finished", job.tasks_finished}}}};
 }
 
 json to_json(const wire::job_details& job) {

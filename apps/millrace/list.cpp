@@ -15,10 +15,10 @@ namespace millrace::cli {
 namespace {
 
 void add_options(boost::program_options::options_description& options) {
-  options.add_options()                                               //
-      ("running,r", "those that run")                                 //
-      ("scheduled,s", "those that wait for slots")                    //
-      ("all,a", "those that have ended, too")                         //
+  options.add_options()                             //
+      ("running,r", "those that run")               //
+      ("scheduled,s", "those that wait for slots")  //
+      ("all,a", "those that have ended, too")       //
       ("json", "for programs");
 }
 
@@ -42,11 +42,11 @@ void print_table(const std::vector<wire::job_overview>& jobs) {
   using enum text_table::align;
   text_table table({{"ID"}, {"STATUS"}, {"STARTED"}, {"DURATION", right}, {"TASKS"}, {"NAME"}});
   for (const wire::job_overview& job : jobs) {
-    table.add({to_string(job.job), std::string(to_string(job.status)),
-               time_text(job.start_wall_ms), format_elapsed(std::chrono::milliseconds(job.duration_ms)),
-               std::to_string(job.tasks_running + job.tasks_finished) + "/" +
-                   std::to_string(job.tasks),
-               job.name});
+    table.add(
+        {to_string(job.job), std::string(to_string(job.status)), time_text(job.start_wall_ms),
+         format_elapsed(std::chrono::milliseconds(job.duration_ms)),
+         std::to_string(job.tasks_running + job.tasks_finished) + "/" + std::to_string(job.tasks),
+         job.name});
   }
   std::cout << table.text();
 }
@@ -62,9 +62,8 @@ result<exit_code> run(const cli_context& context, const parsed_line& line) {
   if (!list) return tl::unexpected(list.error());
   auto& jobs = list->jobs;
   std::erase_if(jobs, [&](const auto& job) { return !is_chosen(job, line.options); });
-  std::stable_sort(jobs.begin(), jobs.end(), [](const auto& a, const auto& b) {
-    return a.start_wall_ms < b.start_wall_ms;
-  });
+  std::stable_sort(jobs.begin(), jobs.end(),
+                   [](const auto& a, const auto& b) { return a.start_wall_ms < b.start_wall_ms; });
   if (line.options.count("json") > 0) {
     json entries = json::array();
     for (const auto& job : jobs) entries.push_back(to_json(job));

@@ -23,7 +23,8 @@ void print_table(const std::vector<wire::node_overview>& nodes) {
       {{"TASK MANAGER"}, {"SLOTS", right}, {"FREE", right}, {"PID", right}, {"HEARTBEAT"}, {"ID"}});
   for (const wire::node_overview& node : nodes) {
     table.add({node.address, std::to_string(node.slots), std::to_string(node.slots_free),
-               std::to_string(node.pid), format_elapsed(std::chrono::milliseconds(node.last_heartbeat_ms)) + " ago",
+               std::to_string(node.pid),
+               format_elapsed(std::chrono::milliseconds(node.last_heartbeat_ms)) + " ago",
                to_string(node.resource)});
   }
   std::cout << table.text();

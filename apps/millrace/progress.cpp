@@ -28,8 +28,8 @@ std::string progress_text(const job_progress& progress, double per_second) {
   text += "  " + format_count(static_cast<double>(progress.source_rows)) + " records  " +
           format_rate(per_second);
   if (progress.progress_total > 0) {
-    const double part = static_cast<double>(progress.progress_done) /
-                        static_cast<double>(progress.progress_total);
+    const double part =
+        static_cast<double>(progress.progress_done) / static_cast<double>(progress.progress_total);
     text += "  " + std::to_string(static_cast<int>(std::min(part, 1.0) * 100)) + " %";
   }
   return text;

@@ -14,7 +14,9 @@ std::string count_text(std::uint64_t count) {
   return text;
 }
 
-std::string percent_text(std::uint32_t permille) { return std::to_string((permille + 5) / 10) + " %"; }
+std::string percent_text(std::uint32_t permille) {
+  return std::to_string((permille + 5) / 10) + " %";
+}
 
 std::string time_text(std::uint64_t wall_ms) {
   if (wall_ms == 0) return "-";

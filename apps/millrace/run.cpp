@@ -34,10 +34,9 @@ result<exit_code> run_embedded(const cli_context& context, planned_job job) {
 
 result<job_id> submit(cluster_client& client, const planned_job& job) {
   progress_display display(isatty(STDERR_FILENO) == 1);
-  return client.submit(job.plan.graph, job.library_file,
-                       [&](std::uint64_t sent, std::uint64_t size) {
-                         display.show_upload(sent, size);
-                       });
+  return client.submit(
+      job.plan.graph, job.library_file,
+      [&](std::uint64_t sent, std::uint64_t size) { display.show_upload(sent, size); });
 }
 
 result<exit_code> run_on_cluster(const cli_context& context, const planned_job& job,
@@ -60,9 +59,10 @@ result<exit_code> run_on_cluster(const cli_context& context, const planned_job& 
 result<exit_code> run(const cli_context& context, const parsed_line& line) {
   const bool detached = line.options.count("detached") > 0;
   if (detached && !context.names_cluster()) {
-    return fail(errc::invalid_argument,
-                "-d needs a cluster, which -m host:port names: a job that runs in this process ends "
-                "with it");
+    return fail(
+        errc::invalid_argument,
+        "-d needs a cluster, which -m host:port names: a job that runs in this process ends "
+        "with it");
   }
   auto request = read_job_request(line);
   if (!request) return tl::unexpected(request.error());
@@ -80,7 +80,8 @@ const command run_command{
     .summary = "run a job on a cluster, or in this process if no cluster is named",
     .details =
         "Options of millrace stand before job.so; what follows it is for the job. An attached run\n"
-        "shows the job's progress and waits for its end. Ctrl-C on a terminal asks whether to cancel\n"
+        "shows the job's progress and waits for its end. Ctrl-C on a terminal asks whether to "
+        "cancel\n"
         "the job or leave it to the cluster; without a terminal SIGINT cancels it.",
     .rule = positional_rule::end_options,
     .add_options = add_options,

@@ -1,3 +1,5 @@
 // A shared library that is no job.
 
-extern "C" int no_job() { return 42; }
+extern "C" int no_job() {
+  return 42;
+}

@@ -1,5 +1,5 @@
-// Sources that make records as fast as they can, and a sink that takes --rate of them per second and
-// subtask. The exchange between them crosses from every node to every other.
+// Sources that make records as fast as they can, and a sink that takes --rate of them per second
+// and subtask. The exchange between them crosses from every node to every other.
 
 #include <chrono>
 #include <cstdint>
