@@ -6,7 +6,6 @@
 #include "millrace/actors/cluster_node.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
-#include "millrace/core/version.hpp"
 #include "node_options.hpp"
 #include "pid_file.hpp"
 #include "stop_signals.hpp"
@@ -69,7 +68,7 @@ int main(int argc, char** argv) {
       std::cout << node_help();
       return 0;
     case action::show_version:
-      std::cout << "caf-node " MILLRACE_VERSION_TEXT "\n";
+      std::cout << "caf-node " MILLRACE_VERSION "\n";
       return 0;
     case action::print_config:
       std::cout << read->config.to_text();

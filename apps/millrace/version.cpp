@@ -3,14 +3,13 @@
 #include <iostream>
 
 #include "command.hpp"
-#include "millrace/core/version.hpp"
 
 namespace millrace::cli {
 
 namespace {
 
 result<exit_code> run(const cli_context&, const parsed_line&) {
-  std::cout << "millrace " MILLRACE_VERSION_TEXT "\n";
+  std::cout << "millrace " MILLRACE_VERSION "\n";
   return exit_code::ok;
 }
 
