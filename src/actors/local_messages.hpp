@@ -59,7 +59,21 @@ struct timer {
   std::uint64_t generation = 0;
 };
 
-/// owner -> task manager: cancel all tasks, then quit.
+/// A job master to itself: all slots are there.
+struct deploy {};
+
+/// A job master to itself: tasks that were cancelled had long enough to end.
+struct cancellation_overdue {};
+
+/// A dispatcher to itself: the job's master has gone down, and all it had sent is handled.
+struct job_master_gone {
+  job_id job;
+};
+
+/// owner -> dispatcher. + handle: the task manager in this process, for its peers.
+struct local_task_manager {};
+
+/// owner -> task manager: cancel all tasks, then quit. owner -> dispatcher: the same with jobs.
 struct shut_down {};
 
 }  // namespace millrace::local
@@ -74,4 +88,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::report_task)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::task_reported)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::dialed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::deploy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::cancellation_overdue)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::job_master_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::local_task_manager)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::shut_down)

@@ -33,6 +33,10 @@ struct master_options {
 /// resource manager's.
 caf::actor spawn_master(caf::actor_system& system, master_options options);
 
+/// Tells the dispatcher which task manager lives in its process: others who greet the node mean
+/// that one.
+void attach_task_manager(const caf::actor& dispatcher, const caf::actor& task_manager);
+
 /// Asks the dispatcher to cancel all jobs and to quit, with its resource manager, once they have
 /// ended, or after a few seconds. Returns at once.
 void stop_master(const caf::actor& dispatcher);

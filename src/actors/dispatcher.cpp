@@ -1,0 +1,343 @@
+#include "millrace/actors/dispatcher.hpp"
+
+#include <algorithm>
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <map>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "millrace/actors/artifact_store.hpp"
+#include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/io_executor_actor.hpp"
+#include "millrace/actors/job_history.hpp"
+#include "millrace/actors/job_master.hpp"
+#include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/wire.hpp"
+#include "millrace/core/logging.hpp"
+#include "millrace/graph/job_graph_check.hpp"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::seconds list_timeout{2};
+/// For jobs to end when the master is stopped.
+constexpr std::chrono::seconds shut_down_timeout{5};
+
+class dispatcher {
+ public:
+  static inline const char* name = "millrace.dispatcher";
+
+  explicit dispatcher(caf::event_based_actor* self) : self_(self) {}
+  void init(dispatcher_options options);
+
+  // From clients and task managers.
+  caf::result<wire::artifact_status> on_offer(const wire::artifact_offer& offer);
+  caf::result<wire::artifact_status> on_chunk(wire::artifact_chunk& chunk);
+  caf::result<wire::artifact_chunk> on_request(const wire::artifact_request& request);
+  caf::result<wire::job_submitted> on_submit(wire::submit_job& request);
+  caf::result<wire::job_list> on_list();
+  caf::result<wire::job_details> on_describe(const wire::describe_job& request);
+  caf::result<wire::ack> on_watch(const wire::watch_job& request);
+  caf::result<wire::ack> on_cancel(const wire::cancel_job& request);
+  void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
+  // From job masters.
+  void on_status(const wire::job_status_changed& change);
+  void on_ended(wire::job_result& result, wire::job_details& details);
+  // From the surroundings.
+  void on_io_done(const local::io_done& done) { io_->complete(done); }
+  void on_down(const caf::down_msg& down);
+  void on_job_master_gone(const job_id& job);
+  void set_task_manager(const caf::actor& tm) { task_manager_ = tm; }
+  void shut_down();
+  void quit_now();
+
+  const caf::actor& resource_manager() const { return options_.resource_manager; }
+
+ private:
+  struct running_job {
+    caf::actor master;
+    wire::job_overview overview;  ///< As far as it is known here.
+    std::vector<caf::actor> watchers;
+  };
+
+  job_id start(graph::job_graph graph);
+  void quit_if_done();
+
+  caf::event_based_actor* self_;
+  dispatcher_options options_;
+  std::mt19937_64 random_;
+  std::unique_ptr<actor_io_executor> io_;
+  std::optional<artifact_store> artifacts_;
+  std::map<job_id, running_job> jobs_;
+  std::map<job_id, caf::actor> masters_;  ///< That live: also of jobs that have just ended.
+  std::optional<job_history> history_;
+  caf::actor task_manager_;
+  bool stopping_ = false;
+};
+
+error unknown_job(const job_id& job) {
+  return {errc::unknown_job, "no job with id " + to_string(job) +
+                                 "; `millrace list -a` shows all, of those that have ended the "
+                                 "latest"};
+}
+
+void dispatcher::init(dispatcher_options options) {
+  options_ = std::move(options);
+  random_.seed(options_.seed);
+  io_ = std::make_unique<actor_io_executor>(*self_, options_.io);
+  artifacts_.emplace(options_.blob_directory, options_.files, *io_);
+  history_.emplace(options_.ended_jobs_max);
+}
+
+// -- artifacts ------------------------------------------------------------------------------------
+
+caf::result<wire::artifact_status> dispatcher::on_offer(const wire::artifact_offer& offer) {
+  auto promise = self_->make_response_promise();
+  artifacts_->offer(offer, [promise](const result<wire::artifact_status>& s) mutable {
+    s ? promise.deliver(*s) : promise.deliver(to_caf(s.error()));
+  });
+  return promise;
+}
+
+caf::result<wire::artifact_status> dispatcher::on_chunk(wire::artifact_chunk& chunk) {
+  auto promise = self_->make_response_promise();
+  artifacts_->append(std::move(chunk), [promise](const result<wire::artifact_status>& s) mutable {
+    s ? promise.deliver(*s) : promise.deliver(to_caf(s.error()));
+  });
+  return promise;
+}
+
+caf::result<wire::artifact_chunk> dispatcher::on_request(const wire::artifact_request& request) {
+  auto promise = self_->make_response_promise();
+  artifacts_->read(request, [promise](result<wire::artifact_chunk>& c) mutable {
+    c ? promise.deliver(std::move(*c)) : promise.deliver(to_caf(c.error()));
+  });
+  return promise;
+}
+
+// -- jobs -----------------------------------------------------------------------------------------
+
+caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request) {
+  const auto refuse = [&](const error& why) {
+    log_event(log_level::warn, "refused a job",
+              {{"name", request.graph.name}, {"reason", why.message}});
+    return to_caf(why);
+  };
+  auto& graph = request.graph;
+  if (stopping_) return refuse({errc::cancelled, "the job manager is shutting down"});
+  if (graph.format_version != graph::job_graph_format_version)
+    return refuse({errc::invalid_graph,
+                   "job '" + graph.name + "' has a graph of format version " +
+                       std::to_string(graph.format_version) + ", but this cluster understands " +
+                       std::to_string(graph::job_graph_format_version) +
+                       ": use the same release of Millrace for both"});
+  if (auto valid = graph::check_job_graph(graph); !valid) return refuse(valid.error());
+  if (graph.artifact.empty()) return wire::job_submitted{start(std::move(graph))};
+
+  auto promise = self_->make_response_promise();
+  const auto sha256 = graph.artifact;
+  artifacts_->find(sha256, [this, promise, sha256, graph = std::move(graph)](
+                               const result<wire::artifact_status>& s) mutable {
+    if (!s) return promise.deliver(to_caf(s.error()));
+    if (!s->complete)
+      return promise.deliver(to_caf({errc::not_found, "the library of job '" + graph.name +
+                                                          "' (SHA-256 " + sha256 +
+                                                          ") has not been uploaded"}));
+    promise.deliver(wire::job_submitted{start(std::move(graph))});
+  });
+  return promise;
+}
+
+job_id dispatcher::start(graph::job_graph graph) {
+  const auto id = make_id<job_id>(random_);
+  running_job& job = jobs_[id];
+  job.overview.job = id;
+  job.overview.name = graph.name;
+  job.overview.start_wall_ms = static_cast<std::uint64_t>(options_.time->wall_ms());
+  for (const auto& vertex : graph.vertices) job.overview.tasks += vertex.parallelism;
+  log_event(log_level::info, "job submitted", {{"job", to_string(id)}, {"name", graph.name}});
+  job.master = spawn_job_master(
+      self_->system(), {id, std::move(graph), caf::actor(self_), options_.resource_manager,
+                        options_.time, options_.cancellation_timeout});
+  masters_[id] = job.master;
+  self_->monitor(job.master);
+  return id;
+}
+
+caf::result<wire::job_list> dispatcher::on_list() {
+  struct collection {
+    caf::response_promise promise;
+    wire::job_list list;
+    std::size_t awaited = 0;
+
+    void add(wire::job_overview overview) {
+      list.jobs.push_back(std::move(overview));
+      if (--awaited == 0) deliver();
+    }
+    void deliver() {
+      std::stable_sort(list.jobs.begin(), list.jobs.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.start_wall_ms, a.job) < std::pair(b.start_wall_ms, b.job);
+      });
+      promise.deliver(std::move(list));
+    }
+  };
+  auto all = std::make_shared<collection>();
+  all->promise = self_->make_response_promise();
+  const auto promise = all->promise;
+  for (const auto& ended : history_->entries()) all->list.jobs.push_back(ended.details.overview);
+  all->awaited = jobs_.size();
+  if (jobs_.empty()) all->deliver();
+  for (const auto& [id, job] : jobs_)
+    self_->request(job.master, list_timeout, wire::list_jobs{})
+        .then([all](wire::job_list& its) { all->add(std::move(its.jobs.at(0))); },
+              // It is just ending.
+              [all, overview = job.overview](const caf::error&) { all->add(overview); });
+  return promise;
+}
+
+caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job& request) {
+  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
+    self_->delegate(job->second.master, request);
+    return caf::delegated<wire::job_details>();
+  }
+  if (const auto* ended = history_->find(request.job)) return ended->details;
+  return to_caf(unknown_job(request.job));
+}
+
+caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
+  const auto watcher = caf::actor_cast<caf::actor>(self_->current_sender());
+  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
+    if (watcher) job->second.watchers.push_back(watcher);
+    return wire::ack{};
+  }
+  const auto* ended = history_->find(request.job);
+  if (ended == nullptr) return to_caf(unknown_job(request.job));
+  auto promise = self_->make_response_promise();
+  promise.deliver(wire::ack{});
+  if (watcher) self_->send(watcher, ended->result);
+  return promise;
+}
+
+caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
+  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
+    self_->send(job->second.master, wire::cancel{});
+    return wire::ack{};
+  }
+  const auto* ended = history_->find(request.job);
+  if (ended == nullptr) return to_caf(unknown_job(request.job));
+  return to_caf({errc::invalid_argument,
+                 "job " + to_string(request.job) + " cannot be cancelled: it is " +
+                     std::string(graph::to_string(ended->result.status))});
+}
+
+void dispatcher::on_status(const wire::job_status_changed& change) {
+  if (const auto job = jobs_.find(change.job); job != jobs_.end())
+    job->second.overview.status = change.status;
+}
+
+void dispatcher::on_ended(wire::job_result& result, wire::job_details& details) {
+  auto job = jobs_.extract(result.job);
+  if (job.empty()) return;
+  for (const auto& watcher : job.mapped().watchers) self_->send(watcher, result);
+  history_->add({std::move(result), std::move(details)});
+  quit_if_done();
+}
+
+// -- surroundings ---------------------------------------------------------------------------------
+
+void dispatcher::on_hello(const wire::peer_hello& hello, const caf::actor& peer) {
+  if (task_manager_) self_->send(task_manager_, hello, peer);
+}
+
+void dispatcher::on_down(const caf::down_msg& down) {
+  for (const auto& [id, master] : masters_)
+    if (master.address() == down.source)
+      // Down messages overtake others: what the job master has sent before is still to come.
+      return self_->send(self_, local::job_master_gone{id});
+}
+
+void dispatcher::on_job_master_gone(const job_id& id) {
+  masters_.erase(id);
+  if (const auto job = jobs_.find(id); job != jobs_.end()) {
+    // It ended by an exception, a defect of ours. Its slots were given back by its going down.
+    wire::job_result result;
+    result.job = id;
+    result.name = job->second.overview.name;
+    result.status = graph::job_status::failed;
+    result.cause = error{errc::internal, "the master of job '" + result.name + "' broke down"};
+    log_event(log_level::error, "a job master broke down", {{"job", to_string(id)}});
+    wire::job_details details;
+    details.overview = job->second.overview;
+    details.overview.status = result.status;
+    details.cause = result.cause;
+    on_ended(result, details);
+  }
+  quit_if_done();
+}
+
+void dispatcher::shut_down() {
+  if (std::exchange(stopping_, true)) return;
+  for (const auto& [id, job] : jobs_) self_->send(job.master, wire::cancel{});
+  self_->delayed_send(self_, shut_down_timeout, local::tick{});
+  quit_if_done();
+}
+
+void dispatcher::quit_if_done() {
+  if (stopping_ && jobs_.empty() && masters_.empty()) quit_now();
+}
+
+void dispatcher::quit_now() {
+  for (const auto& [id, master] : masters_)
+    self_->send_exit(master, caf::exit_reason::user_shutdown);
+  self_->send_exit(options_.resource_manager, caf::exit_reason::user_shutdown);
+  io_->drop_all();
+  self_->quit();
+}
+
+caf::behavior dispatcher_behavior(caf::stateful_actor<dispatcher>* self,
+                                  dispatcher_options options) {
+  auto& state = self->state;
+  self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
+  self->set_default_handler(caf::drop);
+  state.init(std::move(options));
+  return {
+      [&state](const wire::artifact_offer& offer) { return state.on_offer(offer); },
+      [&state](wire::artifact_chunk& chunk) { return state.on_chunk(chunk); },
+      [&state](const wire::artifact_request& request) { return state.on_request(request); },
+      [&state](wire::submit_job& request) { return state.on_submit(request); },
+      [&state](const wire::list_jobs&) { return state.on_list(); },
+      [&state](const wire::describe_job& request) { return state.on_describe(request); },
+      [&state](const wire::watch_job& request) { return state.on_watch(request); },
+      [&state](const wire::cancel_job& request) { return state.on_cancel(request); },
+      [self, &state](const wire::list_nodes& request) {
+        return self->delegate(state.resource_manager(), request);
+      },
+      [self, &state](const wire::register_task_manager& request, const caf::actor& handle) {
+        return self->delegate(state.resource_manager(), request, handle);
+      },
+      [&state](const wire::peer_hello& hello, const caf::actor& peer) {
+        state.on_hello(hello, peer);
+      },
+      [&state](const wire::job_status_changed& change) { state.on_status(change); },
+      [&state](wire::job_result& result, wire::job_details& details) {
+        state.on_ended(result, details);
+      },
+      [&state](const local::io_done& done) { state.on_io_done(done); },
+      [&state](const local::job_master_gone& gone) { state.on_job_master_gone(gone.job); },
+      [&state](local::local_task_manager, const caf::actor& tm) { state.set_task_manager(tm); },
+      [&state](local::shut_down) { state.shut_down(); },
+      [&state](local::tick) { state.quit_now(); },
+  };
+}
+
+}  // namespace
+
+caf::actor spawn_dispatcher(caf::actor_system& system, dispatcher_options options) {
+  return system.spawn(dispatcher_behavior, std::move(options));
+}
+
+}  // namespace millrace

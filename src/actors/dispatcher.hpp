@@ -1,0 +1,43 @@
+#pragma once
+
+#include <caf/actor.hpp>
+#include <caf/fwd.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "millrace/actors/io_pool.hpp"
+#include "millrace/core/file_system.hpp"
+#include "millrace/core/io.hpp"
+
+namespace millrace {
+
+struct dispatcher_options {
+  caf::actor resource_manager;  ///< Ends with the dispatcher.
+  std::shared_ptr<io_backend> io;
+  std::shared_ptr<file_system> files;
+  std::shared_ptr<const clock> time;  ///< For the wall clock only.
+  std::string blob_directory;
+  std::uint64_t seed = 0;  ///< Ids of jobs come from it.
+  std::size_t ended_jobs_max = 100;
+  std::chrono::milliseconds cancellation_timeout{180'000};
+};
+
+/// Spawns the actor that a master's node publishes (Flink's Dispatcher).
+///
+///   artifact_offer, artifact_chunk   -> artifact_status                    (client)
+///   artifact_request                 -> artifact_chunk                     (task manager)
+///   submit_job                       -> job_submitted; spawns a job_master (client)
+///   list_jobs                        -> job_list                           (client)
+///   describe_job                     -> job_details                        (client)
+///   watch_job                        -> ack; job_result when it has ended  (client)
+///   cancel_job                       -> ack                                (client)
+///   job_status_changed; job_result with job_details                        (job master)
+///
+/// and for those who know only the dispatcher: register_task_manager and list_nodes, which it
+/// delegates to the resource manager, and peer_hello, which is for the task manager in this
+/// process, if there is one.
+caf::actor spawn_dispatcher(caf::actor_system& system, dispatcher_options options);
+
+}  // namespace millrace

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "millrace/actors/job_metrics.hpp"
+#include "millrace/actors/messages.hpp"
+#include "millrace/graph/execution_graph.hpp"
+
+// What a job's master tells people about the job. Pure functions of what it knows.
+
+namespace millrace {
+
+/// When a job began, and how long ago that is or, once it has ended, how long it took.
+struct job_times {
+  std::uint64_t start_wall_ms = 0;
+  std::uint64_t duration_ms = 0;
+};
+
+wire::job_overview overview_of(const graph::execution_graph& execution, const job_times& times);
+
+wire::job_details details_of(const graph::execution_graph& execution, const job_metrics& metrics,
+                             const job_times& times, std::string waiting_for);
+
+/// Why a job failed: "operator 'X' (subtask 2/4, attempt 0) on task manager a:1: …", or "task
+/// manager a:1 was lost (connection lost) while running 'X' (subtask 2/4, attempt 0)". Cancelled
+/// jobs have a cause too.
+std::optional<error> cause_of_end(const graph::execution_graph& execution);
+
+/// "4 slots needed, 2 of 2 free".
+std::string text_of(const wire::slots_missing& missing);
+
+}  // namespace millrace

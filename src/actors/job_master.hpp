@@ -1,0 +1,37 @@
+#pragma once
+
+#include <caf/actor.hpp>
+#include <caf/fwd.hpp>
+#include <chrono>
+#include <memory>
+
+#include "millrace/core/ids.hpp"
+#include "millrace/core/io.hpp"
+#include "millrace/graph/job_graph.hpp"
+
+namespace millrace {
+
+struct job_master_options {
+  job_id job;
+  graph::job_graph graph;  ///< Has passed graph::check_job_graph.
+  caf::actor dispatcher;
+  caf::actor resource_manager;
+  std::shared_ptr<const clock> time;  ///< For the wall clock only.
+  std::chrono::milliseconds cancellation_timeout{180'000};
+};
+
+/// Spawns the actor that brings one job to its end (Flink's JobMaster). What to do is decided by
+/// graph::execution_graph and job_slots.
+///
+///   offer_slot + handle   -> slot_offer_answer; when all are there, deploy_tasks   (task manager)
+///   task_state_changed, task_reports                                              (task manager)
+///   slots_missing, task_manager_lost                                              (resource manager)
+///   list_jobs             -> job_list of this job                                 (dispatcher)
+///   describe_job          -> job_details                                          (dispatcher)
+///   cancel                                                                        (dispatcher)
+///
+/// Tells the dispatcher job_status_changed, and job_result with job_details at the end; quits when
+/// its task managers know that they are rid of it.
+caf::actor spawn_job_master(caf::actor_system& system, job_master_options options);
+
+}  // namespace millrace
