@@ -5,6 +5,7 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -78,11 +79,7 @@ class typed_batch final : public batch {
   std::uint64_t fingerprint() const noexcept override { return fingerprint_of<T>(); }
 
   void encode_rows(byte_writer& out) const override {
-    if constexpr (is_bulk_copyable<T>) {
-      out.put_bytes(rows.data(), rows.size() * sizeof(T));
-    } else {
-      for (const T& row : rows) encode(out, row);
-    }
+    write_elements<T>(out, std::span<const T>(rows.data(), rows.size()));
   }
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "millrace/stream/output.hpp"
+#include "millrace/stream/row_transfer.hpp"
 
 namespace millrace {
 
@@ -13,8 +14,16 @@ namespace millrace {
 template <class T>
 class collector {
  public:
-  void emit(const T& row) { emplace(row); }
-  void emit(T&& row) { emplace(std::move(row)); }
+  void emit(const T& row) {
+    make_room();
+    append_row<T>(batch_->rows, row);
+    flush_if_full();
+  }
+  void emit(T&& row) {
+    make_room();
+    append_row<T>(batch_->rows, std::move(row));
+    flush_if_full();
+  }
 
   /// Makes the record in place.
   template <class... Args>
@@ -23,11 +32,11 @@ class collector {
       rows().push_back(T{std::forward<Args>(args)...});
     else
       rows().emplace_back(std::forward<Args>(args)...);
-    if (rows().size() >= rows_max_) flush();
+    flush_if_full();
   }
 
   /// Hands on what was gathered. Called by operators; a user function has no need to.
-  void flush() {
+  [[gnu::noinline]] void flush() {
     if (rows().empty()) return;
     target_->push(*batch_, rows_access::exclusive);
     if (batch_->is_unique()) {
@@ -36,6 +45,7 @@ class collector {
       batch_.reset(new typed_batch<T>);
     }
     rows().reserve(rows_max_);
+    heap_bytes_ = 0;
   }
 
   /// Wires the collector; called once by the chain.
@@ -43,7 +53,8 @@ class collector {
     target_ = &target;
     // Rows between chained operators are read again at once: keep them within the L1/L2 caches.
     constexpr std::size_t cached_bytes = 64 * 1024;
-    rows_max_ = std::clamp<std::size_t>(cached_bytes / sizeof(T), 16, limits.rows);
+    bytes_max_ = std::min<std::size_t>(cached_bytes, limits.bytes);
+    rows_max_ = std::clamp<std::size_t>(bytes_max_ / sizeof(T), 1, limits.rows);
     rows().reserve(rows_max_);
   }
 
@@ -55,9 +66,25 @@ class collector {
   output& target() noexcept { return *target_; }
 
  private:
+  void make_room() {
+    if (rows().size() == rows().capacity()) [[unlikely]]
+      rows().reserve(rows().size() + rows_max_);
+  }
+
+  void flush_if_full() {
+    if constexpr (has_heap_v<T>) {
+      heap_bytes_ += heap_bytes(rows().back());
+      if (heap_bytes_ >= bytes_max_) return flush();
+    }
+    if (rows().size() >= rows_max_) [[unlikely]]
+      flush();
+  }
+
   typed_batch_ptr<T> batch_{new typed_batch<T>};
   output* target_ = nullptr;
   std::size_t rows_max_ = 1;
+  std::size_t bytes_max_ = 1;
+  std::size_t heap_bytes_ = 0;  // of rows that were emitted one by one
 };
 
 }  // namespace millrace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace millrace {
 
@@ -10,18 +11,25 @@ namespace millrace {
 /// receiver has processed it. Mailboxes and sockets buffer without bound, so this is what bounds
 /// memory: never more than `capacity` bytes are under way.
 ///
+/// Each batch is charged its bytes and a fixed cost besides, for the objects and the message around
+/// them: many batches of a few rows must not pass for nothing.
+///
 /// A batch larger than the whole window is charged the whole window and so travels alone.
 /// Invariant: 0 <= available <= capacity.
 class credit_window {
  public:
+  static constexpr std::uint64_t batch_overhead_bytes = 256;
+
   /// Opens or widens the window. Until then nothing can be sent.
   void grant(std::uint64_t bytes) noexcept {
+    bytes = std::min(bytes, std::numeric_limits<std::uint64_t>::max() - capacity_);
     capacity_ += bytes;
     available_ += bytes;
   }
 
   std::uint64_t charge_for(std::uint64_t bytes) const noexcept {
-    return std::min(std::max<std::uint64_t>(bytes, 1), capacity_);
+    if (bytes >= capacity_) return capacity_;
+    return std::min(bytes + batch_overhead_bytes, capacity_);
   }
 
   /// Takes the charge of a batch of `bytes` bytes; 0 if it must wait.

@@ -24,10 +24,14 @@ status input_gate::push(std::uint32_t channel, element e) {
   if (c.end_received)
     return fail(errc::protocol, "an element arrived on channel " + std::to_string(channel) +
                                     " after the end of its input");
-  if (const auto* data = std::get_if<record_batch>(&e))
+  if (const auto* data = std::get_if<record_batch>(&e)) {
+    if (!data->rows)
+      return fail(errc::protocol,
+                  "a batch without rows arrived on channel " + std::to_string(channel));
     queued_bytes_ += data->charge;
-  else
+  } else {
     c.end_received = true;
+  }
   if (c.waiting.empty()) ready_.push_back(channel);
   c.waiting.push_back(std::move(e));
   return {};

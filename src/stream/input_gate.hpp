@@ -23,8 +23,8 @@ class input_gate {
   }
   std::uint32_t input_of(std::uint32_t channel) const { return channels_.at(channel).input; }
 
-  /// Refuses elements that a correct sender cannot send: of a channel there is not, or after the
-  /// end of the channel's input.
+  /// Refuses elements that a correct sender cannot send: of a channel there is not, after the end
+  /// of the channel's input, or without a batch.
   status push(std::uint32_t channel, element e);
 
   struct arrival {

@@ -30,8 +30,19 @@ status check_same_program(const job_program& program, const graph::job_graph& su
   }
   for (const auto& edge : submitted.edges) {
     const auto& source = submitted.vertices[edge.source_vertex].operators[edge.source_operator];
-    if (edge.stream_edge >= program.routers.size())
+    const auto& target = submitted.vertices[edge.target_vertex].operators[edge.target_operator];
+    const auto& edges = program.graph.edges();
+    if (edge.stream_edge >= edges.size() || edge.stream_edge >= program.routers.size() ||
+        !program.routers[edge.stream_edge])
       return tl::unexpected(differs(source, "lacks an output"));
+    const auto& ours = edges[edge.stream_edge];
+    if (ours.source != source.node || ours.target != target.node ||
+        ours.target_input != edge.target_input)
+      return tl::unexpected(differs(source, "feeds another operator than '" + target.name + "'"));
+    if (ours.is_explicit && ours.partitioning != edge.partitioning)
+      return tl::unexpected(
+          differs(source, "sends its records by " + std::string(to_string(ours.partitioning)) +
+                              " rather than " + std::string(to_string(edge.partitioning))));
     const auto* type = program.operators[source.node]->output_type();
     if (type == nullptr || type->fingerprint() != edge.fingerprint)
       return tl::unexpected(differs(source, "emits other records (" +

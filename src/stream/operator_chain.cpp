@@ -97,7 +97,11 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
                                     const execution_attempt_id& who, const job_program& program,
                                     task_services& services) {
   for (const auto& description : vertex.operators) {
-    const auto& factory = *program.operators.at(description.node);
+    if (description.node >= program.operators.size() || !program.operators[description.node])
+      throw failure(errc::invalid_graph,
+                    "this node has no code for operator '" + description.name +
+                        "': it was built from another job than the one submitted");
+    const auto& factory = *program.operators[description.node];
     auto op = factory.create();
     if (links_.empty()) {
       source_ = dynamic_cast<source_operator*>(op.get());
@@ -134,7 +138,13 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
     next_channel += consumers.count;
     MILLRACE_ASSERT(consumers.count > 0, "an exchange leads somewhere from every sender");
     const router_context where{who.subtask, target.parallelism, target.max_parallelism};
-    routers_.push_back(program.routers.at(edge->stream_edge)->create(*exchanges_.back(), where));
+    if (edge->stream_edge >= program.routers.size() || !program.routers[edge->stream_edge])
+      throw failure(errc::invalid_graph,
+                    "this node has no code for the stream from '" +
+                        graph.vertices.at(who.vertex).operators.at(edge->source_operator).name +
+                        "' to '" + target.name +
+                        "': it was built from another job than the one submitted");
+    routers_.push_back(program.routers[edge->stream_edge]->create(*exchanges_.back(), where));
     links_.at(edge->source_operator)->out().add(*routers_.back());
   }
 }
@@ -159,7 +169,8 @@ void operator_chain::process(std::uint32_t input, const batch_ptr& rows) {
   auto& head = *links_.front();
   const auto& type = *head_types_.at(input);
   if (rows->is_encoded()) {
-    auto decoded = type.decode(static_cast<const encoded_batch&>(*rows));
+    auto decoded =
+        head.named([&] { return type.decode(static_cast<const encoded_batch&>(*rows)); });
     if (!decoded) throw operator_failure(head.runtime().operator_name(), decoded.error());
     head.process(input, **decoded, rows_access::exclusive);
     return;

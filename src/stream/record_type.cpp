@@ -23,11 +23,11 @@ status check_record_type(const record_type& expected, const batch& got) {
 
 namespace detail {
 
-error undecodable_batch(const record_type& type, const encoded_batch& bytes) {
+error undecodable_batch(const record_type& type, const encoded_batch& bytes, const error& why) {
   return {errc::invalid_data, "a batch of " + std::to_string(bytes.size()) + " records of type " +
                                   std::string(type.description()) + " in " +
                                   std::to_string(bytes.bytes().size()) +
-                                  " bytes cannot be decoded"};
+                                  " bytes cannot be decoded: " + why.message};
 }
 
 }  // namespace detail

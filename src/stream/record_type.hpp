@@ -1,7 +1,8 @@
 #pragma once
 
-#include <cstring>
-#include <memory>
+#include <algorithm>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,8 +29,8 @@ status check_record_type(const record_type& expected, const batch& got);
 
 namespace detail {
 
-/// The error of a batch whose bytes are short, long or malformed.
-error undecodable_batch(const record_type& type, const encoded_batch& bytes);
+/// The error of a batch whose bytes are short, long or malformed, as `why` says.
+error undecodable_batch(const record_type& type, const encoded_batch& bytes, const error& why);
 
 template <class T>
 class typed_record_type final : public record_type {
@@ -39,30 +40,34 @@ class typed_record_type final : public record_type {
 
   result<batch_ptr> decode(const encoded_batch& bytes) const override {
     if (auto same = check_record_type(*this, bytes); !same) return tl::unexpected(same.error());
-    // The count must not make us allocate more than the received bytes can stand for.
-    constexpr std::size_t row_bytes_min = min_encoded_size<T>();
-    const std::size_t rows_max = row_bytes_min != 0 ? bytes.bytes().size() / row_bytes_min
-                                                    : codec_weightless_bytes_max / sizeof(T);
-    if (bytes.size() > rows_max) return tl::unexpected(undecodable_batch(*this, bytes));
-    typed_batch_ptr<T> rows(new typed_batch<T>);
-    if constexpr (is_bulk_copyable<T>) {
-      if (bytes.bytes().size() != bytes.size() * sizeof(T))
-        return tl::unexpected(undecodable_batch(*this, bytes));
-      rows->rows.resize(bytes.size());
-      std::memcpy(rows->rows.data(), bytes.bytes().data(), bytes.bytes().size());
-    } else {
-      rows->rows.reserve(bytes.size());
-      byte_reader in{std::span<const std::byte>(bytes.bytes())};
-      for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (!millrace::decode(in, rows->rows.emplace_back()))
-          return tl::unexpected(undecodable_batch(*this, bytes));
-      }
-      if (in.remaining() != 0) return tl::unexpected(undecodable_batch(*this, bytes));
-    }
-    return batch_ptr(rows);
+    typed_batch_ptr<T> decoded(new typed_batch<T>);
+    byte_reader in{std::span<const std::byte>(bytes.bytes())};
+    if (!read_rows(in, bytes.size(), decoded->rows) ||
+        (in.remaining() != 0 && !in.fail("bytes are left over behind the last record")))
+      return tl::unexpected(undecodable_batch(*this, bytes, in.to_status().error()));
+    return batch_ptr(decoded);
   }
 
  private:
+  static bool read_rows(byte_reader& in, std::size_t count, row_vector<T>& rows) {
+    // As for lengths inside a record: a count that the bytes cannot stand for is refused, and as a
+    // record may be many times larger in memory than in bytes, the count alone reserves little.
+    constexpr std::size_t row_bytes_min = min_encoded_size<T>();
+    constexpr std::size_t weightless_max = codec_weightless_bytes_max / sizeof(T);
+    const std::size_t most = row_bytes_min != 0 ? in.remaining() / row_bytes_min : weightless_max;
+    if (count > most) return in.fail("it has fewer bytes than so many records take");
+    if constexpr (is_fixed_size<T>) {
+      rows.resize(count);
+      return read_elements<T>(in, std::span<T>(rows.data(), count));
+    } else {
+      constexpr std::size_t reserve_max = std::max<std::size_t>(1, (1u << 20) / sizeof(T));
+      rows.reserve(std::min(count, reserve_max));
+      for (std::size_t i = 0; i < count; ++i)
+        if (!millrace::decode(in, rows.emplace_back())) return false;
+      return true;
+    }
+  }
+
   std::string description_{describe_type<T>()};
 };
 

@@ -10,6 +10,7 @@
 #include "millrace/core/key_group.hpp"
 #include "millrace/graph/partitioning.hpp"
 #include "millrace/stream/exchange.hpp"
+#include "millrace/stream/gathering_batch.hpp"
 
 namespace millrace {
 
@@ -29,8 +30,8 @@ class batch_router : public batch_consumer {
 
 /// What a router needs to know of its place.
 struct router_context {
-  std::uint32_t subtask_index = 0;           ///< Of the sender.
-  std::uint32_t consumer_parallelism = 1;    ///< Of the receiving vertex.
+  std::uint32_t subtask_index = 0;         ///< Of the sender.
+  std::uint32_t consumer_parallelism = 1;  ///< Of the receiving vertex.
   std::uint32_t consumer_max_parallelism = 128;
 };
 
@@ -42,67 +43,15 @@ class router_factory {
                                                const router_context& where) const = 0;
 };
 
-/// The rows that gather for one channel until they are a batch.
-template <class T>
-class gathering_batch {
- public:
-  explicit gathering_batch(const batch_limits& limits)
-      : rows_max_(std::clamp<std::size_t>(limits.bytes / sizeof(T), 1, limits.rows)),
-        bytes_max_(limits.bytes) {
-    renew();
-  }
-
-  /// True when the batch is full and should be taken.
-  template <class Row>
-  [[nodiscard]] bool append(Row&& row) {
-    if constexpr (has_heap_v<T>) heap_bytes_ += millrace::heap_bytes(row);
-    auto& rows = batch_->rows;
-    rows.push_back(std::forward<Row>(row));
-    if constexpr (has_heap_v<T>) {
-      if (rows.size() * sizeof(T) + heap_bytes_ >= bytes_max_) return true;
-    }
-    return rows.size() >= rows_max_;
-  }
-
-  bool is_empty() const noexcept { return batch_->rows.empty(); }
-
-  batch_ptr take() {
-    batch_ptr full(std::move(batch_));
-    renew();
-    return full;
-  }
-
-  /// Takes over all rows of a vector at once, if nothing has gathered yet and they make a batch
-  /// worth sending; false, and nothing done, otherwise.
-  bool adopt(row_vector<T>& rows) {
-    if (has_heap_v<T> || !is_empty() || rows.size() * 2 < rows_max_) return false;
-    batch_->rows.swap(rows);
-    return true;
-  }
-
- private:
-  void renew() {
-    batch_.reset(new typed_batch<T>);
-    batch_->rows.reserve(rows_max_);
-    heap_bytes_ = 0;
-  }
-
-  typed_batch_ptr<T> batch_;
-  std::size_t heap_bytes_ = 0;
-  std::size_t rows_max_;
-  std::size_t bytes_max_;
-};
-
 /// Routes row by row. `Select` is called as select(row) and returns the channel; what it throws
 /// fails the task. One instantiation per user type and partitioning, so `Select` is inlined.
 template <class T, class Select>
 class row_router final : public batch_router {
  public:
-  row_router(exchange& target, Select select)
-      : batch_router(target),
-        select_(std::move(select)) {
+  row_router(exchange& target, Select select) : batch_router(target), select_(std::move(select)) {
     channels_.reserve(target.channel_count());
-    for (std::uint32_t c = 0; c < target.channel_count(); ++c) channels_.emplace_back(target.limits());
+    for (std::uint32_t c = 0; c < target.channel_count(); ++c)
+      channels_.emplace_back(target.limits());
   }
 
   void consume(batch& rows, rows_access access) override {
@@ -115,15 +64,19 @@ class row_router final : public batch_router {
 
   void flush() override {
     for (std::uint32_t c = 0; c < channels_.size(); ++c) {
-      if (!channels_[c].is_empty()) target_.send(c, channels_[c].take());
+      if (!channels_[c].is_empty()) send(c);
     }
   }
 
  private:
   template <class Row>
   void append(std::uint32_t channel, Row&& row) {
-    if (channels_[channel].append(std::forward<Row>(row)))
-      target_.send(channel, channels_[channel].take());
+    if (channels_[channel].append(std::forward<Row>(row))) [[unlikely]]
+      send(channel);
+  }
+
+  [[gnu::noinline]] void send(std::uint32_t channel) {
+    target_.send(channel, channels_[channel].take());
   }
 
   Select select_;
@@ -143,7 +96,7 @@ class gathering_router final : public batch_router {
   void consume(batch& rows, rows_access access) override {
     auto& theirs = rows_of<T>(rows);
     if (access == rows_access::exclusive) {
-      if (gathering_.adopt(theirs)) return flush();
+      if (auto full = gathering_.adopt(theirs)) return send(full);
       for (auto& row : theirs) append(std::move(row));
     } else {
       for (const auto& row : theirs) append(row);
@@ -151,15 +104,18 @@ class gathering_router final : public batch_router {
   }
 
   void flush() override {
-    if (gathering_.is_empty()) return;
-    const auto full = gathering_.take();
-    for (std::uint32_t c = 0; c < receivers_; ++c) target_.send(c, full);
+    if (!gathering_.is_empty()) send(gathering_.take());
   }
 
  private:
   template <class Row>
   void append(Row&& row) {
-    if (gathering_.append(std::forward<Row>(row))) flush();
+    if (gathering_.append(std::forward<Row>(row))) [[unlikely]]
+      flush();
+  }
+
+  void send(const batch_ptr& full) {
+    for (std::uint32_t c = 0; c < receivers_; ++c) target_.send(c, full);
   }
 
   gathering_batch<T> gathering_;
@@ -181,17 +137,17 @@ class key_group_selector {
   key_group_selector(Key key, const router_context& where)
       : key_(std::move(key)), channel_of_group_(where.consumer_max_parallelism) {
     for (std::uint32_t group = 0; group < channel_of_group_.size(); ++group)
-      channel_of_group_[group] = subtask_of_key_group(group, where.consumer_max_parallelism,
-                                                      where.consumer_parallelism);
+      channel_of_group_[group] =
+          subtask_of_key_group(group, where.consumer_max_parallelism, where.consumer_parallelism);
   }
 
   std::uint32_t operator()(const T& row) {
-    const auto groups = static_cast<std::uint32_t>(channel_of_group_.size());
-    return channel_of_group_[key_group_of(key_hash(std::invoke(key_, row)), groups)];
+    return channel_of_group_[key_group_of(key_hash(std::invoke(key_, row)), groups_)];
   }
 
  private:
   Key key_;
+  std::uint32_t groups_;
   std::vector<std::uint32_t> channel_of_group_;
 };
 

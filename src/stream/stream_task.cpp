@@ -24,7 +24,8 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       program_(std::move(program)),
       services_(services),
       chain_(graph, who, *program_, services, options),
-      gate_(input_of_each_channel(graph, who)) {}
+      gate_(input_of_each_channel(graph, who)),
+      since_when_(services.time().now()) {}
 
 void stream_task::open() {
   since_when_ = services_.time().now();
@@ -40,16 +41,25 @@ void stream_task::on_element(std::uint32_t input_channel, element e) {
 }
 
 void stream_task::on_channel_open(std::uint32_t output_channel, std::uint64_t bytes) {
+  check_output_channel(output_channel);
   std::uint32_t index = 0;
   chain_.exchange_of_channel(output_channel, index).open(index, bytes);
 }
 
 void stream_task::on_credit(std::uint32_t output_channel, std::uint64_t charge) {
+  check_output_channel(output_channel);
   std::uint32_t index = 0;
   if (!chain_.exchange_of_channel(output_channel, index).give_back(index, charge))
     throw failure(errc::protocol, "the receiver of output channel " +
                                       std::to_string(output_channel) +
                                       " returned more credit than it was sent");
+}
+
+void stream_task::check_output_channel(std::uint32_t channel) const {
+  if (channel < chain_.output_channel_count()) return;
+  throw failure(errc::protocol, "credit arrived for output channel " + std::to_string(channel) +
+                                    " of a task with " +
+                                    std::to_string(chain_.output_channel_count()));
 }
 
 task_progress stream_task::step() {

@@ -74,6 +74,7 @@ class stream_task {
   task_progress finish();
   task_progress wait_for_input();
   void take(input_gate::arrival next);
+  void check_output_channel(std::uint32_t channel) const;
   void account(activity what);
 
   execution_attempt_id who_;

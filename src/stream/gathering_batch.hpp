@@ -1,0 +1,134 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/stream/output.hpp"
+#include "millrace/stream/row_transfer.hpp"
+
+namespace millrace {
+
+/// A vector under construction. `push` does not check for room: it is the innermost loop of every
+/// exchange.
+template <class T>
+class row_buffer {
+ public:
+  template <class Row>
+  [[gnu::always_inline]] void push(Row&& row) {
+    append_row<T>(rows_, std::forward<Row>(row));
+  }
+  const T& back() const noexcept { return rows_.back(); }
+  std::size_t size() const noexcept { return rows_.size(); }
+  bool has_room() const noexcept { return rows_.size() != rows_.capacity(); }
+  void make_room_for(std::size_t rows) { rows_.reserve(rows); }
+  row_vector<T> take() { return std::exchange(rows_, {}); }
+
+ private:
+  row_vector<T> rows_;
+};
+
+/// Plain data: a store and a step of a pointer, whatever the compiler thinks of inlining
+/// `push_back`. The vector is sized before it is filled.
+template <class T>
+requires std::is_trivially_copyable_v<T>
+class row_buffer<T> {
+ public:
+  row_buffer() = default;
+  row_buffer(row_buffer&& other) noexcept
+      : rows_(std::move(other.rows_)),
+        end_(std::exchange(other.end_, nullptr)),
+        limit_(std::exchange(other.limit_, nullptr)) {}
+  row_buffer& operator=(row_buffer&&) = delete;
+
+  [[gnu::always_inline]] void push(const T& row) { ::new (static_cast<void*>(end_++)) T(row); }
+  const T& back() const noexcept { return end_[-1]; }
+  std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - rows_.data()); }
+  bool has_room() const noexcept { return end_ != limit_; }
+
+  void make_room_for(std::size_t rows) {
+    const auto filled = size();
+    rows_.resize(rows);
+    end_ = rows_.data() + filled;
+    limit_ = rows_.data() + rows;
+  }
+
+  row_vector<T> take() {
+    rows_.resize(size());
+    end_ = limit_ = nullptr;
+    return std::exchange(rows_, {});
+  }
+
+ private:
+  row_vector<T> rows_;
+  T* end_ = nullptr;
+  T* limit_ = nullptr;
+};
+
+/// The rows that gather for one channel until they are a batch. Memory follows what the channel
+/// carries: a batch starts with the room that the one before it used.
+template <class T>
+class gathering_batch {
+ public:
+  explicit gathering_batch(const batch_limits& limits)
+      : rows_max_(std::clamp<std::size_t>(limits.bytes / sizeof(T), 1, limits.rows)),
+        bytes_max_(limits.bytes) {
+    rows_.make_room_for(std::min(rows_first, rows_max_));
+  }
+
+  /// True when the batch is full and should be taken.
+  template <class Row>
+  [[nodiscard, gnu::always_inline]] bool append(Row&& row) {
+    rows_.push(std::forward<Row>(row));
+    if constexpr (has_heap_v<T>) {
+      heap_bytes_ += millrace::heap_bytes(rows_.back());
+      if (rows_.size() * sizeof(T) + heap_bytes_ >= bytes_max_) return true;
+    }
+    return !rows_.has_room() && !grow();
+  }
+
+  bool is_empty() const noexcept { return rows_.size() == 0; }
+
+  batch_ptr take() {
+    typed_batch_ptr<T> full(new typed_batch<T>);
+    full->rows = rows_.take();
+    heap_bytes_ = 0;
+    rows_.make_room_for(std::min(std::max(full->rows.size(), rows_first), rows_max_));
+    return full;
+  }
+
+  /// All rows of a vector as one batch, without touching them, if nothing has gathered yet and they
+  /// are enough to be worth sending and within the limits; otherwise null, and nothing done.
+  batch_ptr adopt(row_vector<T>& rows) const {
+    if (!is_empty() || rows.empty() || rows.size() > rows_max_) return nullptr;
+    std::size_t bytes = rows.size() * sizeof(T);
+    if constexpr (has_heap_v<T>) {
+      for (const T& row : rows) bytes += millrace::heap_bytes(row);
+      const auto bytes_before_last = bytes - sizeof(T) - millrace::heap_bytes(rows.back());
+      if (rows.size() > 1 && bytes_before_last >= bytes_max_) return nullptr;
+    }
+    if (rows.size() * 2 < rows_max_ && bytes * 2 < bytes_max_) return nullptr;
+    typed_batch_ptr<T> full(new typed_batch<T>);
+    full->rows.swap(rows);
+    return full;
+  }
+
+ private:
+  static constexpr std::size_t rows_first = 16;
+
+  /// False if the batch must not become larger.
+  [[gnu::noinline]] bool grow() {
+    if (rows_.size() >= rows_max_) return false;
+    rows_.make_room_for(std::min(2 * rows_.size(), rows_max_));
+    return true;
+  }
+
+  row_buffer<T> rows_;
+  std::size_t heap_bytes_ = 0;
+  std::size_t rows_max_;
+  std::size_t bytes_max_;
+};
+
+}  // namespace millrace
