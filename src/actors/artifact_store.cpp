@@ -31,11 +31,13 @@ namespace {
 status check_name(const std::string& sha256) {
   const auto digest = parse_sha256(sha256);
   if (digest && to_string(*digest) == sha256) return {};
-  return fail(errc::invalid_argument,
-              "an artifact is named by 64 lower-case hex digits, not '" + sha256.substr(0, 80) + "'");
+  return fail(errc::invalid_argument, "an artifact is named by 64 lower-case hex digits, not '" +
+                                          sha256.substr(0, 80) + "'");
 }
 
-std::string label_of(const std::string& sha256) { return "artifact " + sha256.substr(0, 12) + "…"; }
+std::string label_of(const std::string& sha256) {
+  return "artifact " + sha256.substr(0, 12) + "…";
+}
 
 template <class T>
 result<T> failure_of(const status& s) {
@@ -56,19 +58,19 @@ void artifact_store::find(const std::string& sha256, status_callback done) {
   if (const auto known = stored_.find(sha256); known != stored_.end())
     return done(wire::artifact_status{known->second, true});
   auto info = std::make_shared<result<file_info>>();
-  io_.submit([files = files_, path = path_of(sha256), info] { *info = files->stat(path); },
-             [this, sha256, info, done = std::move(done)] {
-               if (*info) {
-                 stored_[sha256] = (*info)->size;
-                 done(wire::artifact_status{(*info)->size, true});
-               } else if (info->error().code == errc::not_found) {
-                 const auto found = uploads_.find(sha256);
-                 done(wire::artifact_status{
-                     found == uploads_.end() ? 0 : found->second->stored, false});
-               } else {
-                 done(tl::unexpected(info->error()));
-               }
-             });
+  io_.submit(
+      [files = files_, path = path_of(sha256), info] { *info = files->stat(path); },
+      [this, sha256, info, done = std::move(done)] {
+        if (*info) {
+          stored_[sha256] = (*info)->size;
+          done(wire::artifact_status{(*info)->size, true});
+        } else if (info->error().code == errc::not_found) {
+          const auto found = uploads_.find(sha256);
+          done(wire::artifact_status{found == uploads_.end() ? 0 : found->second->stored, false});
+        } else {
+          done(tl::unexpected(info->error()));
+        }
+      });
 }
 
 void artifact_store::offer(const wire::artifact_offer& offer, status_callback done) {
@@ -76,14 +78,14 @@ void artifact_store::offer(const wire::artifact_offer& offer, status_callback do
     return done(fail(errc::invalid_argument,
                      label_of(offer.sha256) + " has " + std::to_string(offer.size) +
                          " bytes: 1 to " + std::to_string(artifact_bytes_max) + " are possible"));
-  find(offer.sha256, [this, offer, done = std::move(done)](
-                         const result<wire::artifact_status>& there) {
+  find(offer.sha256, [this, offer,
+                      done = std::move(done)](const result<wire::artifact_status>& there) {
     if (!there || there->complete) return done(there);
     const auto u = begin_upload(offer);
     if (u->size != offer.size)
-      return done(fail(errc::invalid_argument,
-                       label_of(offer.sha256) + " is being uploaded with " +
-                           std::to_string(u->size) + " bytes, not " + std::to_string(offer.size)));
+      return done(fail(errc::invalid_argument, label_of(offer.sha256) + " is being uploaded with " +
+                                                   std::to_string(u->size) + " bytes, not " +
+                                                   std::to_string(offer.size)));
     done(wire::artifact_status{u->stored, false});
   });
 }
@@ -99,8 +101,8 @@ artifact_store::upload_ptr artifact_store::begin_upload(const wire::artifact_off
   u->last_use = ++uses_;
   const auto begun = u;
   if (uploads_.size() > uploads_max) {
-    const auto oldest = std::min_element(
-        uploads_.begin(), uploads_.end(), [](const auto& a, const auto& b) {
+    const auto oldest =
+        std::min_element(uploads_.begin(), uploads_.end(), [](const auto& a, const auto& b) {
           return std::pair(a.second->is_writing, a.second->last_use) <
                  std::pair(b.second->is_writing, b.second->last_use);
         });
@@ -122,9 +124,8 @@ void artifact_store::append(wire::artifact_chunk chunk, status_callback done) {
       size > u->size - chunk.offset)
     return done(fail(errc::protocol, label_of(chunk.sha256) + ": a chunk of " +
                                          std::to_string(size) + " bytes at " +
-                                         std::to_string(chunk.offset) +
-                                         " does not fit into its " + std::to_string(u->size) +
-                                         " bytes"));
+                                         std::to_string(chunk.offset) + " does not fit into its " +
+                                         std::to_string(u->size) + " bytes"));
   u->last_use = ++uses_;
   u->queue.push_back({std::move(chunk), std::move(done)});
   if (!u->is_writing) write_next(u);
@@ -163,7 +164,8 @@ void artifact_store::write_next(const upload_ptr& u) {
       const auto digest = to_string(u->hasher.finish());
       if (digest == u->sha256) return files->rename(u->part, path);
       (void)files->remove(u->part);
-      return fail(errc::invalid_data, label_of(u->sha256) + ": the bytes that arrived have the hash " +
+      return fail(errc::invalid_data, label_of(u->sha256) +
+                                          ": the bytes that arrived have the hash " +
                                           digest.substr(0, 12) +
                                           "…; the file changed while it was uploaded, try again");
     };
@@ -206,8 +208,8 @@ void artifact_store::read(const wire::artifact_request& request, chunk_callback 
     if (!file) return tl::unexpected(file.error());
     wire::artifact_chunk found{request.sha256, request.offset, (*file)->size(), {}};
     if (request.offset > found.size)
-      return fail(errc::invalid_argument, label_of(request.sha256) + " has only " +
-                                              std::to_string(found.size) + " bytes");
+      return fail(errc::invalid_argument,
+                  label_of(request.sha256) + " has only " + std::to_string(found.size) + " bytes");
     found.bytes.resize(static_cast<std::size_t>(
         std::min<std::uint64_t>(wire::artifact_chunk_bytes_max, found.size - request.offset)));
     auto got = (*file)->read_at(request.offset, found.bytes);
@@ -215,8 +217,7 @@ void artifact_store::read(const wire::artifact_request& request, chunk_callback 
     found.bytes.resize(*got);
     return found;
   };
-  io_.submit([chunk, read] { *chunk = read(); },
-             [chunk, done = std::move(done)] { done(*chunk); });
+  io_.submit([chunk, read] { *chunk = read(); }, [chunk, done = std::move(done)] { done(*chunk); });
 }
 
 }  // namespace millrace

@@ -15,8 +15,8 @@
 namespace millrace {
 
 /// Job libraries by the SHA-256 of their bytes, in one directory: "<hash>", and "<hash>.<n>.part"
-/// while it is uploaded. A file gets its name only after its hash was verified. What happened is called
-/// back, later or at once, with the owner's executor.
+/// while it is uploaded. A file gets its name only after its hash was verified. What happened is
+/// called back, later or at once, with the owner's executor.
 ///
 /// An upload that breaks off goes on where it was: an offer is answered by how much is there.
 /// Plain; owned by the dispatcher's actor, which is the executor's owner.

@@ -14,7 +14,8 @@ namespace millrace {
 class cluster_node {
  public:
   /// Starts listening and the actors; a task manager goes on in the background to find its master.
-  /// Errors: `address_in_use`, `invalid_config`, `permission_denied`, each naming the key concerned.
+  /// Errors: `address_in_use`, `invalid_config`, `permission_denied`, each naming the key
+  /// concerned.
   static result<std::unique_ptr<cluster_node>> start(const configuration& config);
   virtual ~cluster_node() = default;
 

@@ -130,11 +130,11 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
   auto& graph = request.graph;
   if (stopping_) return refuse({errc::cancelled, "the job manager is shutting down"});
   if (graph.format_version != graph::job_graph_format_version)
-    return refuse({errc::invalid_graph,
-                   "job '" + graph.name + "' has a graph of format version " +
-                       std::to_string(graph.format_version) + ", but this cluster understands " +
-                       std::to_string(graph::job_graph_format_version) +
-                       ": use the same release of Millrace for both"});
+    return refuse({errc::invalid_graph, "job '" + graph.name + "' has a graph of format version " +
+                                            std::to_string(graph.format_version) +
+                                            ", but this cluster understands " +
+                                            std::to_string(graph::job_graph_format_version) +
+                                            ": use the same release of Millrace for both"});
   if (auto valid = graph::check_job_graph(graph); !valid) return refuse(valid.error());
   if (graph.artifact.empty()) return wire::job_submitted{start(std::move(graph))};
 
@@ -144,9 +144,9 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
                                const result<wire::artifact_status>& s) mutable {
     if (!s) return promise.deliver(to_caf(s.error()));
     if (!s->complete)
-      return promise.deliver(to_caf({errc::not_found, "the library of job '" + graph.name +
-                                                          "' (SHA-256 " + sha256 +
-                                                          ") has not been uploaded"}));
+      return promise.deliver(
+          to_caf({errc::not_found, "the library of job '" + graph.name + "' (SHA-256 " + sha256 +
+                                       ") has not been uploaded"}));
     promise.deliver(wire::job_submitted{start(std::move(graph))});
   });
   return promise;
@@ -160,9 +160,9 @@ job_id dispatcher::start(graph::job_graph graph) {
   job.overview.start_wall_ms = static_cast<std::uint64_t>(options_.time->wall_ms());
   for (const auto& vertex : graph.vertices) job.overview.tasks += vertex.parallelism;
   log_event(log_level::info, "job submitted", {{"job", to_string(id)}, {"name", graph.name}});
-  job.master = spawn_job_master(
-      self_->system(), {id, std::move(graph), caf::actor(self_), options_.resource_manager,
-                        options_.time, options_.cancellation_timeout});
+  job.master = spawn_job_master(self_->system(),
+                                {id, std::move(graph), caf::actor(self_), options_.resource_manager,
+                                 options_.time, options_.cancellation_timeout});
   masters_[id] = job.master;
   self_->monitor(job.master);
   return id;
@@ -229,9 +229,9 @@ caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
   }
   const auto* ended = history_->find(request.job);
   if (ended == nullptr) return to_caf(unknown_job(request.job));
-  return to_caf({errc::invalid_argument,
-                 "job " + to_string(request.job) + " cannot be cancelled: it is " +
-                     std::string(graph::to_string(ended->result.status))});
+  return to_caf({errc::invalid_argument, "job " + to_string(request.job) +
+                                             " cannot be cancelled: it is " +
+                                             std::string(graph::to_string(ended->result.status))});
 }
 
 void dispatcher::on_status(const wire::job_status_changed& change) {

@@ -47,11 +47,11 @@ std::optional<error> cause_of_end(const graph::execution_graph& execution) {
     if (failed == nullptr || root->cause.code != errc::task_manager_lost || !failed->failure())
       return root->cause;
     const auto& vertex = execution.plan().vertices[root->attempt->vertex];
-    return error{errc::task_manager_lost,
-                 failed->failure()->message + " while running '" + vertex.name + "' (subtask " +
-                     std::to_string(root->attempt->subtask + 1) + "/" +
-                     std::to_string(vertex.parallelism) + ", attempt " +
-                     std::to_string(root->attempt->attempt) + ")"};
+    return error{errc::task_manager_lost, failed->failure()->message + " while running '" +
+                                              vertex.name + "' (subtask " +
+                                              std::to_string(root->attempt->subtask + 1) + "/" +
+                                              std::to_string(vertex.parallelism) + ", attempt " +
+                                              std::to_string(root->attempt->attempt) + ")"};
   }
   if (execution.status() == graph::job_status::canceled)
     return error{errc::cancelled, "job '" + execution.plan().name + "' was cancelled"};
@@ -59,9 +59,8 @@ std::optional<error> cause_of_end(const graph::execution_graph& execution) {
 }
 
 std::string text_of(const wire::slots_missing& missing) {
-  return std::to_string(missing.needed) + (missing.needed == 1 ? " slot" : " slots") +
-         " needed, " + std::to_string(missing.free) + " of " + std::to_string(missing.registered) +
-         " free";
+  return std::to_string(missing.needed) + (missing.needed == 1 ? " slot" : " slots") + " needed, " +
+         std::to_string(missing.free) + " of " + std::to_string(missing.registered) + " free";
 }
 
 }  // namespace millrace

@@ -131,9 +131,9 @@ void job_master::deploy() {
     return;
   deployed_ = true;
   waiting_for_.clear();
-  log_event(log_level::info, "deploying job",
-            {{"job", to_string(options_.job)},
-             {"task managers", std::to_string(task_managers_.size())}});
+  log_event(
+      log_level::info, "deploying job",
+      {{"job", to_string(options_.job)}, {"task managers", std::to_string(task_managers_.size())}});
   for (auto& [resource, message] : slots_->deployments(*execution_)) {
     for (const auto& task : message.tasks) {
       const auto& slot = slots_->slot_of({task.task.vertex, task.task.subtask});
@@ -292,8 +292,7 @@ void job_master::end() {
       --slots_to_free_;
       quit_if_rid_of_slots();
     };
-    self_->request(tm->second, free_slot_timeout,
-                   wire::free_slot{options_.job, slot.allocation})
+    self_->request(tm->second, free_slot_timeout, wire::free_slot{options_.job, slot.allocation})
         .then([done] { done(); }, [done](const caf::error&) { done(); });
   }
   quit_if_rid_of_slots();

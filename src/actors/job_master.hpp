@@ -25,10 +25,9 @@ struct job_master_options {
 ///
 ///   offer_slot + handle   -> slot_offer_answer; when all are there, deploy_tasks   (task manager)
 ///   task_state_changed, task_reports                                              (task manager)
-///   slots_missing, task_manager_lost                                              (resource manager)
-///   list_jobs             -> job_list of this job                                 (dispatcher)
-///   describe_job          -> job_details                                          (dispatcher)
-///   cancel                                                                        (dispatcher)
+///   slots_missing, task_manager_lost                                              (resource
+///   manager) list_jobs             -> job_list of this job (dispatcher) describe_job          ->
+///   job_details                                          (dispatcher) cancel (dispatcher)
 ///
 /// Tells the dispatcher job_status_changed, and job_result with job_details at the end; quits when
 /// its task managers know that they are rid of it.

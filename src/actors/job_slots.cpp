@@ -32,8 +32,7 @@ std::map<resource_id, wire::deploy_tasks> job_slots::deployments(
   common.graph = execution.plan();
   std::map<resource_id, std::uint32_t> peer_index;
   for (const auto& have : held_)
-    if (peer_index
-            .try_emplace(have.where.resource, static_cast<std::uint32_t>(common.peers.size()))
+    if (peer_index.try_emplace(have.where.resource, static_cast<std::uint32_t>(common.peers.size()))
             .second)
       common.peers.push_back(have.where);
 

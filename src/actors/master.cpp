@@ -34,6 +34,8 @@ void attach_task_manager(const caf::actor& dispatcher, const caf::actor& task_ma
   caf::anon_send(dispatcher, local::local_task_manager{}, task_manager);
 }
 
-void stop_master(const caf::actor& dispatcher) { caf::anon_send(dispatcher, local::shut_down{}); }
+void stop_master(const caf::actor& dispatcher) {
+  caf::anon_send(dispatcher, local::shut_down{});
+}
 
 }  // namespace millrace

@@ -22,7 +22,7 @@ struct master_options {
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;  ///< Must agree with the actor system's clock.
   std::string blob_directory;         ///< For job libraries; made if missing.
-  std::uint64_t seed = 0;             ///< Random: ids of jobs and of the master's life come from it.
+  std::uint64_t seed = 0;  ///< Random: ids of jobs and of the master's life come from it.
   /// Ends the connection to a node that hangs (`transport::connector::drop`); may be empty.
   std::function<void(const caf::node_id&)> drop_connection;
 };

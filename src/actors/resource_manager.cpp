@@ -230,8 +230,7 @@ void resource_manager::ask_for_missing(const job_id& id, job& j) {
     j.allocations.insert(added.back());
   }
   if (!added.empty())
-    matcher_.request(id, j.name, added, now_ms(),
-                     now_ms() + options_.slot_request_timeout.count());
+    matcher_.request(id, j.name, added, now_ms(), now_ms() + options_.slot_request_timeout.count());
 }
 
 void resource_manager::match() {
