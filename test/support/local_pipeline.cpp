@@ -1,0 +1,202 @@
+#include "support/local_pipeline.hpp"
+
+#include <optional>
+#include <stdexcept>
+
+#include "millrace/graph/channels.hpp"
+
+namespace millrace::test {
+
+/// One task with its services: what it sends goes to the queues of the others.
+struct local_pipeline::node final : task_services {
+  node(local_pipeline& owner, std::uint32_t vertex, std::uint32_t subtask)
+      : pipeline(owner),
+        inputs(graph::input_channels(owner.graph_, vertex, subtask)),
+        outputs(graph::output_channels(owner.graph_, vertex, subtask)),
+        id{job_id{1, 1}, vertex, subtask, 0} {
+    for (std::size_t c = 0; c < outputs.size(); ++c)
+      is_encoded.push_back(static_cast<int>(owner.random_() % 100) <
+                           owner.settings_.encoded_percent);
+  }
+
+  void send(std::uint32_t channel, element e) override {
+    const auto& to = outputs.at(channel);
+    if (auto* data = std::get_if<record_batch>(&e); data && is_encoded[channel]) {
+      byte_writer bytes;
+      data->rows->encode_rows(bytes);
+      data->rows = batch_ptr(new encoded_batch(data->rows->fingerprint(), data->rows->size(),
+                                               std::move(bytes).take()));
+    }
+    auto& target = *pipeline.node_of_.at({to.target_vertex, to.target_subtask});
+    target.queue_of({message::kind::element, to.target_channel})
+        .push_back({message::kind::element, to.target_channel, 0, std::move(e)});
+  }
+
+  void return_credit(std::uint32_t channel, std::uint64_t charge) override {
+    const auto& from = inputs.at(channel);
+    auto& producer = *pipeline.node_of_.at({from.source_vertex, from.source_subtask});
+    const auto out = producer.output_channel_to(from.edge, id.subtask);
+    producer.queue_of({message::kind::credit, out})
+        .push_back({message::kind::credit, out, charge, {}});
+  }
+
+  io_executor& io() noexcept override { return io_executor_; }
+  file_system& files() noexcept override { return pipeline.files_; }
+  const clock& time() const noexcept override { return pipeline.clock_; }
+  void wake_at(std::chrono::steady_clock::time_point when) override {
+    if (!wake || when < *wake) wake = when;
+  }
+
+  std::uint32_t output_channel_to(std::uint32_t edge, std::uint32_t subtask) const {
+    for (std::uint32_t c = 0; c < outputs.size(); ++c)
+      if (outputs[c].edge == edge && outputs[c].target_subtask == subtask) return c;
+    throw std::logic_error("no such channel");
+  }
+
+  using queue_key = std::pair<message::kind, std::uint32_t>;
+  std::deque<message>& queue_of(queue_key key) {
+    // Opening and credit of a channel come from one sender, in order.
+    if (key.first == message::kind::open) key.first = message::kind::credit;
+    return queues[key];
+  }
+  std::vector<queue_key> filled_queues() const {
+    std::vector<queue_key> filled;
+    for (const auto& [key, queue] : queues)
+      if (!queue.empty()) filled.push_back(key);
+    return filled;
+  }
+
+  local_pipeline& pipeline;
+  std::vector<graph::input_channel> inputs;
+  std::vector<graph::output_channel> outputs;
+  std::vector<bool> is_encoded;
+  execution_attempt_id id;
+  std::map<queue_key, std::deque<message>> queues;
+  manual_io io_executor_;
+  std::optional<std::chrono::steady_clock::time_point> wake;
+  std::unique_ptr<stream_task> task;
+  bool is_runnable = true;
+  bool is_finished = false;
+};
+
+local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job_program> program,
+                               file_system& files, pipeline_settings settings)
+    : graph_(std::move(graph)),
+      program_(std::move(program)),
+      files_(files),
+      settings_(settings),
+      random_(settings.seed) {
+  for (const auto& vertex : graph_.vertices) {
+    for (std::uint32_t s = 0; s < vertex.parallelism; ++s) {
+      nodes_.push_back(std::make_unique<node>(*this, vertex.id, s));
+      node_of_[{vertex.id, s}] = nodes_.back().get();
+    }
+  }
+  for (auto& n : nodes_) {
+    n->task = std::make_unique<stream_task>(graph_, n->id, program_, *n, settings_.tasks);
+    n->task->open();
+    for (std::uint32_t c = 0; c < n->outputs.size(); ++c)
+      n->queue_of({message::kind::open, c})
+          .push_back({message::kind::open, c, settings_.channel_bytes, {}});
+  }
+}
+
+local_pipeline::~local_pipeline() {
+  for (auto& n : nodes_) {
+    n->task->close();
+    n->io_executor_.run_all_without_completion();
+  }
+}
+
+stream_task& local_pipeline::task(std::uint32_t vertex, std::uint32_t subtask) {
+  return *node_of_.at({vertex, subtask})->task;
+}
+
+void local_pipeline::run() {
+  while (!run_some(1'000'000)) {
+  }
+}
+
+bool local_pipeline::run_some(std::size_t events_max) {
+  for (std::size_t i = 0; i < events_max; ++i) {
+    std::vector<std::function<void()>> possible;
+    bool all_finished = true;
+    for (auto& n : nodes_) {
+      node& which = *n;
+      if (which.is_finished) continue;
+      all_finished = false;
+      if (which.is_runnable) possible.emplace_back([&] { step(which); });
+      for (std::size_t job = 0; job < which.io_executor_.size(); ++job)
+        possible.emplace_back([&which, job] {
+          which.io_executor_.run(job);
+          which.is_runnable = true;
+        });
+      const auto filled = which.filled_queues();
+      for (std::size_t q = 0; q < filled.size(); ++q)
+        possible.emplace_back([this, &which, q] { deliver(which, q); });
+    }
+    if (all_finished) return true;
+    if (possible.empty()) {
+      if (!pass_time())
+        throw std::logic_error("the job hangs (seed " + std::to_string(settings_.seed) + ")");
+      continue;
+    }
+    ++events_;
+    possible[random_() % possible.size()]();
+  }
+  return false;
+}
+
+void local_pipeline::deliver(node& to, std::size_t queue) {
+  auto& waiting = to.queues.at(to.filled_queues().at(queue));
+  auto next = std::move(waiting.front());
+  waiting.pop_front();
+  switch (next.what) {
+    case message::kind::element:
+      to.task->on_element(next.channel, std::move(next.payload));
+      queued_bytes_max_ = std::max(queued_bytes_max_, to.task->gate().queued_bytes());
+      break;
+    case message::kind::credit:
+      to.task->on_credit(next.channel, next.bytes);
+      break;
+    case message::kind::open:
+      to.task->on_channel_open(next.channel, next.bytes);
+      break;
+  }
+  to.is_runnable = true;
+}
+
+void local_pipeline::step(node& which) {
+  switch (which.task->step()) {
+    case task_progress::ready:
+      break;
+    case task_progress::waiting:
+      which.is_runnable = false;
+      break;
+    case task_progress::finished:
+      which.is_finished = true;
+      which.task->close();
+      which.io_executor_.run_all_without_completion();
+      break;
+  }
+}
+
+bool local_pipeline::pass_time() {
+  node* first = nullptr;
+  for (auto& n : nodes_)
+    if (!n->is_finished && n->wake && (first == nullptr || *n->wake < *first->wake))
+      first = n.get();
+  if (first == nullptr) return false;
+  clock_.advance_to(*first->wake);
+  first->wake.reset();
+  first->is_runnable = true;
+  return true;
+}
+
+accumulator_map local_pipeline::accumulators() const {
+  accumulator_map all;
+  for (const auto& n : nodes_) merge_into(all, n->task->chain().accumulators());
+  return all;
+}
+
+}  // namespace millrace::test

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "millrace/stream/stream_task.hpp"
+#include "support/manual_io.hpp"
+#include "support/virtual_clock.hpp"
+
+namespace millrace::test {
+
+/// How a local_pipeline runs. The same settings run in the same way.
+struct pipeline_settings {
+  std::uint64_t seed = 1;
+  std::uint64_t channel_bytes = 2048;  ///< Small, so that back pressure is the rule.
+  task_options tasks{.batches = {.rows = 16, .bytes = 1024}};
+  int encoded_percent = 50;  ///< Of channels whose batches travel as bytes, as between nodes.
+};
+
+/// Runs all tasks of a job in one thread: a seeded random choice decides what happens next, so that
+/// elements, credits, completions of I/O and steps of tasks come in every order that a cluster may
+/// bring about. Time passes only when nothing else can happen.
+class local_pipeline {
+ public:
+  local_pipeline(graph::job_graph graph, std::shared_ptr<const job_program> program,
+                 file_system& files, pipeline_settings settings = {});
+  ~local_pipeline();
+
+  /// To the end. Throws what a task throws, and std::logic_error if nothing can happen any more.
+  void run();
+  /// At most so many events; whether the job has ended.
+  bool run_some(std::size_t events_max);
+
+  accumulator_map accumulators() const;
+  std::uint64_t events() const { return events_; }
+  /// The most bytes that ever waited in a channel's queues: what was granted, if credits work.
+  std::uint64_t queued_bytes_max() const { return queued_bytes_max_; }
+  virtual_clock& time() { return clock_; }
+  stream_task& task(std::uint32_t vertex, std::uint32_t subtask);
+
+ private:
+  struct node;
+  struct message {
+    enum class kind { element, credit, open } what = kind::element;
+    std::uint32_t channel = 0;
+    std::uint64_t bytes = 0;
+    element payload;
+  };
+
+  void deliver(node& to, std::size_t queue);
+  void step(node& which);
+  bool pass_time();
+
+  graph::job_graph graph_;
+  std::shared_ptr<const job_program> program_;
+  file_system& files_;
+  pipeline_settings settings_;
+  std::mt19937_64 random_;
+  virtual_clock clock_;
+  std::vector<std::unique_ptr<node>> nodes_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, node*> node_of_;
+  std::uint64_t events_ = 0;
+  std::uint64_t queued_bytes_max_ = 0;
+};
+
+}  // namespace millrace::test

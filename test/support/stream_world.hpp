@@ -1,0 +1,143 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/stream/task_services.hpp"
+#include "millrace/stream/record_type.hpp"
+
+namespace millrace::test {
+
+/// Time stands still until it is told to pass.
+class manual_clock final : public clock {
+ public:
+  std::chrono::steady_clock::time_point now() const noexcept override { return now_; }
+  std::int64_t wall_ms() const noexcept override {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
+  }
+  void pass(std::chrono::nanoseconds time) { now_ += time; }
+
+ private:
+  std::chrono::steady_clock::time_point now_{std::chrono::hours(1)};
+};
+
+/// Runs what was submitted when it is told to.
+class manual_io final : public io_executor {
+ public:
+  void submit(std::function<void()> work, std::function<void()> done) override {
+    submitted_.emplace_back(std::move(work), std::move(done));
+  }
+  bool run_one() {
+    if (submitted_.empty()) return false;
+    auto [work, done] = std::move(submitted_.front());
+    submitted_.pop_front();
+    work();
+    done();
+    return true;
+  }
+  std::size_t waiting() const { return submitted_.size(); }
+
+ private:
+  std::deque<std::pair<std::function<void()>, std::function<void()>>> submitted_;
+};
+
+struct sent_element {
+  std::uint32_t channel = 0;
+  element what;
+
+  bool is_end() const { return std::holds_alternative<end_of_input>(what); }
+  const record_batch& batch() const { return std::get<record_batch>(what); }
+  std::uint64_t charge() const { return batch().charge; }
+};
+
+/// The rows of a batch of T.
+template <class T>
+std::vector<T> rows_in(const sent_element& sent) {
+  const auto& rows = rows_of<T>(*sent.batch().rows);
+  return {rows.begin(), rows.end()};
+}
+
+/// Keeps what a task or an exchange sends, and what it asks of its actor.
+class fake_services final : public task_services {
+ public:
+  void send(std::uint32_t channel, element e) override { sent.push_back({channel, std::move(e)}); }
+  void return_credit(std::uint32_t channel, std::uint64_t charge) override {
+    returned.emplace_back(channel, charge);
+  }
+  io_executor& io() noexcept override { return executor; }
+  file_system& files() noexcept override { return disk; }
+  const clock& time() const noexcept override { return watch; }
+  void wake_at(std::chrono::steady_clock::time_point when) override { wakes.push_back(when); }
+
+  /// All rows sent so far, by channel, in order.
+  template <class T>
+  std::map<std::uint32_t, std::vector<T>> rows() const {
+    std::map<std::uint32_t, std::vector<T>> by_channel;
+    for (const auto& s : sent) {
+      if (s.is_end()) continue;
+      auto& all = by_channel[s.channel];
+      for (const auto& row : rows_of<T>(*s.batch().rows)) all.push_back(row);
+    }
+    return by_channel;
+  }
+  std::size_t ends() const {
+    std::size_t n = 0;
+    for (const auto& s : sent) n += s.is_end() ? 1 : 0;
+    return n;
+  }
+
+  std::vector<sent_element> sent;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> returned;
+  std::vector<std::chrono::steady_clock::time_point> wakes;
+  manual_io executor;
+  manual_clock watch;
+  local_file_system disk;
+};
+
+template <class T>
+batch_ptr batch_of(std::vector<T> rows) {
+  typed_batch_ptr<T> b(new typed_batch<T>);
+  b->rows.assign(rows.begin(), rows.end());
+  return b;
+}
+
+/// 0, 1, 2, …
+inline std::vector<std::int64_t> numbers(std::int64_t count, std::int64_t first = 0) {
+  std::vector<std::int64_t> all;
+  for (std::int64_t i = 0; i < count; ++i) all.push_back(first + i);
+  return all;
+}
+
+/// What would arrive of a batch at another node.
+inline boost::intrusive_ptr<encoded_batch> over_the_network(const batch& b) {
+  byte_writer out;
+  b.encode_rows(out);
+  return new encoded_batch(b.fingerprint(), b.size(), std::move(out).take());
+}
+
+/// Consumes batches and keeps copies of their rows.
+template <class T>
+class keeping_consumer final : public batch_consumer {
+ public:
+  void consume(batch& rows, rows_access access) override {
+    accesses.push_back(access);
+    sizes.push_back(rows.size());
+    addresses.push_back(rows_of<T>(rows).data());
+    for (const auto& row : rows_of<T>(rows)) all.push_back(row);
+    if (takes_rows && access == rows_access::exclusive) rows_of<T>(rows) = {};
+  }
+
+  std::vector<T> all;
+  std::vector<std::size_t> sizes;
+  std::vector<rows_access> accesses;
+  std::vector<const void*> addresses;
+  bool takes_rows = false;
+};
+
+}  // namespace millrace::test
