@@ -135,7 +135,9 @@ template <class T, class Key>
 class key_group_selector {
  public:
   key_group_selector(Key key, const router_context& where)
-      : key_(std::move(key)), channel_of_group_(where.consumer_max_parallelism) {
+      : key_(std::move(key)),
+        groups_(where.consumer_max_parallelism),
+        channel_of_group_(where.consumer_max_parallelism) {
     for (std::uint32_t group = 0; group < channel_of_group_.size(); ++group)
       channel_of_group_[group] =
           subtask_of_key_group(group, where.consumer_max_parallelism, where.consumer_parallelism);
