@@ -2,50 +2,17 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <map>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "millrace/stream/task_services.hpp"
 #include "millrace/stream/record_type.hpp"
+#include "millrace/stream/task_services.hpp"
+#include "support/manual_io.hpp"
+#include "support/virtual_clock.hpp"
+
 
 namespace millrace::test {
-
-/// Time stands still until it is told to pass.
-class manual_clock final : public clock {
- public:
-  std::chrono::steady_clock::time_point now() const noexcept override { return now_; }
-  std::int64_t wall_ms() const noexcept override {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
-  }
-  void pass(std::chrono::nanoseconds time) { now_ += time; }
-
- private:
-  std::chrono::steady_clock::time_point now_{std::chrono::hours(1)};
-};
-
-/// Runs what was submitted when it is told to.
-class manual_io final : public io_executor {
- public:
-  void submit(std::function<void()> work, std::function<void()> done) override {
-    submitted_.emplace_back(std::move(work), std::move(done));
-  }
-  bool run_one() {
-    if (submitted_.empty()) return false;
-    auto [work, done] = std::move(submitted_.front());
-    submitted_.pop_front();
-    work();
-    done();
-    return true;
-  }
-  std::size_t waiting() const { return submitted_.size(); }
-
- private:
-  std::deque<std::pair<std::function<void()>, std::function<void()>>> submitted_;
-};
 
 struct sent_element {
   std::uint32_t channel = 0;
@@ -96,7 +63,7 @@ class fake_services final : public task_services {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> returned;
   std::vector<std::chrono::steady_clock::time_point> wakes;
   manual_io executor;
-  manual_clock watch;
+  virtual_clock watch;
   local_file_system disk;
 };
 

@@ -1,0 +1,135 @@
+#include <doctest/doctest.h>
+
+#include "millrace/connectors/file_source.hpp"
+#include "millrace/connectors/socket_source.hpp"
+#include "support/operator_harness.hpp"
+
+using namespace millrace;
+using namespace std::chrono_literals;
+using test::operator_harness;
+
+namespace {
+
+using harness = operator_harness<std::string, std::string>;
+
+/// What a scripted peer does, one word per call: "refuse", "accept", "wait", "end", "reset", or
+/// text that is received.
+struct script {
+  std::vector<std::string> steps;
+  std::size_t next = 0;
+  int sockets = 0;
+};
+
+class scripted_socket final : public text_socket {
+ public:
+  explicit scripted_socket(std::shared_ptr<script> s) : script_(std::move(s)) {
+    ++script_->sockets;
+  }
+  result<outcome> connect() override {
+    const auto step = take();
+    if (step == "refuse")
+      return fail(errc::connection_refused, "cannot connect to h:1: Connection refused");
+    return step == "accept" ? outcome::done : outcome::pending;
+  }
+  result<outcome> receive(std::string& into) override {
+    into = take();
+    if (into == "wait") return outcome::pending;
+    if (into == "end") return outcome::ended;
+    if (into == "reset") return fail(errc::io, "lost the connection to h:1: Connection reset");
+    return outcome::done;
+  }
+
+ private:
+  std::string take() {
+    REQUIRE(script_->next < script_->steps.size());
+    return script_->steps[script_->next++];
+  }
+  std::shared_ptr<script> script_;
+};
+
+struct socket_run {
+  explicit socket_run(std::vector<std::string> steps, socket_source_options options = {})
+      : peer(std::make_shared<script>(script{std::move(steps)})),
+        source(make_socket_source([p = peer] { return std::make_unique<scripted_socket>(p); },
+                                  options)) {
+    source.open();
+  }
+
+  /// Until the source ends, or fails. Pauses that were waited for are added to `pauses`.
+  void run() {
+    while (source.poll_all() != poll_status::finished) {
+      const auto pause = source.woken_at() - source.clock_now().now();
+      pauses.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(pause));
+      source.clock_now().advance_to(source.woken_at());
+    }
+  }
+
+  std::shared_ptr<script> peer;
+  harness source;
+  std::vector<std::chrono::milliseconds> pauses;
+};
+
+}  // namespace
+
+TEST_CASE("the file source reads ahead by one chunk and emits lines across chunks") {
+  harness source(make_file_source("/in", {.chunk_bytes = 4}));
+  source.memory().put("/in", "one\ntwo three\n\nfour");
+  source.open();
+  CHECK(source.poll_all(false) == poll_status::idle);
+  CHECK(source.manual().size() == 1);
+  CHECK(source.poll_all() == poll_status::finished);
+  CHECK(source.take() == std::vector<std::string>{"one", "two three", "", "four"});
+  CHECK(source.source().progress().done == 19);
+  CHECK(source.source().progress().total == 19);
+}
+
+TEST_CASE("the file source says which path it cannot read") {
+  harness source(make_file_source("/none", {}));
+  source.open();
+  CHECK_THROWS_WITH_AS(source.poll_all(), "cannot read '/none': No such file or directory",
+                       failure);
+}
+
+TEST_CASE("a file source that is closed does not mind its read being finished") {
+  harness source(make_file_source("/in", {}));
+  source.memory().put("/in", "one\n");
+  source.open();
+  source.close();
+  source.manual().run_all_without_completion();
+}
+
+TEST_CASE("the socket source emits lines as they come, and the rest at the end") {
+  socket_run run({"wait", "accept", "one\ntw", "wait", "o\r\n\xff\xfe\n", "th", "ree", "end"});
+  run.run();
+  CHECK(run.source.take() == std::vector<std::string>{"one", "two", "\xff\xfe", "three"});
+  CHECK(run.peer->sockets == 1);
+}
+
+TEST_CASE("the socket source tries again with growing pauses, then gives up") {
+  socket_run run({"refuse", "refuse", "refuse", "refuse"});
+  CHECK_THROWS_WITH_AS(
+      run.run(), "cannot connect to h:1: Connection refused (gave up after 3 retries)", failure);
+  CHECK(run.pauses == std::vector<std::chrono::milliseconds>{100ms, 200ms, 400ms});
+}
+
+TEST_CASE("a connection that came about starts the retries afresh") {
+  socket_run run({"refuse", "refuse", "accept", "one\n", "reset", "refuse", "accept", "two", "end"},
+                 {.retries_max = 2});
+  run.run();
+  CHECK(run.source.take() == std::vector<std::string>{"one", "two"});
+  CHECK(run.pauses == std::vector<std::chrono::milliseconds>{100ms, 200ms, 100ms, 200ms});
+}
+
+TEST_CASE("the socket source can go on when the peer closes the connection") {
+  socket_run run({"accept", "one", "end", "accept", "two\n", "end", "refuse"},
+                 {.retries_max = 1, .reconnects_at_end = true});
+  CHECK_THROWS_AS(run.run(), failure);
+  CHECK(run.source.take() == std::vector<std::string>{"one", "two"});
+}
+
+TEST_CASE("a real refused connection names host and port") {
+  harness source(make_socket_source("127.0.0.1", 1, {.retries_max = 0}));
+  source.open();
+  CHECK_THROWS_WITH_AS(source.poll_all(), "cannot connect to 127.0.0.1:1: Connection refused",
+                       failure);
+}
