@@ -276,6 +276,9 @@ void task_host::send_credit(std::uint32_t channel, std::uint64_t charge) {
 
 caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup setup) {
   auto& host = self->state;
+  // What somebody sends or answers that is not for a task must not end it.
+  self->set_default_handler(caf::drop);
+  self->set_error_handler([](caf::error&) {});
   host.init(std::move(setup));
   return {
       [&host](wire::channel_element& e) { host.on_element(e); },

@@ -416,8 +416,9 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
                                     task_manager_options options) {
   auto& state = self->state;
   self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
-  // What a peer sends that is not for us must not end this actor.
+  // What a peer sends or answers that is not for us must not end this actor.
   self->set_default_handler(caf::drop);
+  self->set_error_handler([](caf::error&) {});
   state.init(std::move(options));
   return {
       [&state](const wire::heartbeat_answer& answer) { state.on_heartbeat_answer(answer); },

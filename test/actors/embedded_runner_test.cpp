@@ -1,0 +1,141 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "millrace/api/stream_environment.hpp"
+
+using namespace millrace;
+
+namespace {
+
+struct word {
+  std::int64_t key = 0;
+  std::int64_t count = 0;
+
+  bool operator==(const word&) const = default;
+};
+
+/// The counts of a keyed count, from the last update of each key.
+std::map<std::int64_t, std::int64_t> count(const configuration& config, std::uint32_t sources,
+                                           std::uint32_t counters, std::int64_t records,
+                                           std::int64_t keys) {
+  stream_environment env(config);
+  const auto updates =
+      env.from_generator(
+             [keys](const std::uint64_t& n) {
+               return word{static_cast<std::int64_t>((n * 2654435761u) % keys), 1};
+             },
+             static_cast<std::uint64_t>(records))
+          .set_parallelism(sources)
+          .key_by(&word::key)
+          .sum(&word::count)
+          .set_parallelism(counters)
+          .execute_and_collect();
+  std::map<std::int64_t, std::int64_t> last;
+  for (const auto& u : updates) last[u.key] = std::max(last[u.key], u.count);
+  return last;
+}
+
+configuration with(std::initializer_list<std::pair<const char*, std::string>> settings) {
+  configuration config;
+  for (const auto& [key, value] : settings) REQUIRE(config.set(key, value, "test"));
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("Embedded keyed counts are right for any parallelism and batch size") {
+  for (std::uint32_t seed = 1; seed <= 12; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const std::int64_t records = 1 + random() % 50'000;
+    const std::int64_t keys = 1 + random() % 300;
+    const auto config = with({{"taskmanager.network.batch-rows", std::to_string(1 + random() % 900)},
+                              {"taskmanager.network.channel-bytes", "64kb"}});
+    std::map<std::int64_t, std::int64_t> expected;
+    for (std::uint64_t n = 0; n < static_cast<std::uint64_t>(records); ++n)
+      ++expected[static_cast<std::int64_t>((n * 2654435761u) % keys)];
+    CHECK(count(config, 1 + random() % 4, 1 + random() % 4, records, keys) == expected);
+  }
+}
+
+TEST_CASE("A function that throws fails the embedded job, and the process lives") {
+  stream_environment env;
+  env.from_sequence(1, 1000)
+      .map([](const std::int64_t& n) {
+        if (n == 500) throw std::runtime_error("five hundred");
+        return n;
+      })
+      .name("fragile")
+      .discard();
+  try {
+    env.execute("thrower");
+    FAIL("the job should have failed");
+  } catch (const failure& e) {
+    const std::string what = e.what();
+    CAPTURE(what);
+    CHECK(what.find("fragile") != std::string::npos);
+    CHECK(what.find("five hundred") != std::string::npos);
+    CHECK(what.find("subtask 1/1") != std::string::npos);
+    CHECK(what.find("attempt") != std::string::npos);
+  }
+}
+
+TEST_CASE("An endless embedded job runs until it is cancelled") {
+  stream_environment env;
+  env.from_generator([](const std::uint64_t& n) { return n; },
+                     {.count = {}, .per_second = 1e5})
+      .rebalance()
+      .discard();
+  const auto job = env.execute_async("endless");
+  CHECK_FALSE(job->wait_for(std::chrono::milliseconds(30)));
+  CHECK(job->status() == graph::job_status::running);
+  job->cancel();
+  const auto ended = job->wait();
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().code == errc::cancelled);
+}
+
+TEST_CASE("A client that is dropped takes its embedded job with it") {
+  stream_environment env;
+  env.from_generator([](const std::uint64_t& n) { return n; },
+                     {.count = {}, .per_second = {}})
+      .rebalance()
+      .discard();
+  const auto job = env.execute_async("dropped");
+  CHECK_FALSE(job->wait_for(std::chrono::milliseconds(5)));
+}
+
+TEST_CASE("Two jobs share one embedded cluster") {
+  const auto runner = make_embedded_runner(with({{"taskmanager.numberOfTaskSlots", "2"}}), 2);
+  REQUIRE(runner);
+  stream_environment first({}, *runner);
+  first.from_sequence(1, 200'000).rebalance().discard();
+  stream_environment second({}, *runner);
+  second.from_sequence(1, 200'000).rebalance().discard();
+  const auto one = first.execute_async("one");
+  const auto two = second.execute_async("two");
+  CHECK(one->wait());
+  CHECK(two->wait());
+  CHECK(one->id() != two->id());
+}
+
+TEST_CASE("A job that needs more slots than there are says so") {
+  stream_environment env(
+      with({{"taskmanager.numberOfTaskSlots", "2"}, {"slot.request.timeout", "50ms"}}));
+  env.from_sequence(1, 10).set_parallelism(4).discard().set_parallelism(4);
+  try {
+    env.execute("greedy");
+    FAIL("the job should have failed");
+  } catch (const failure& e) {
+    const std::string what = e.what();
+    CAPTURE(what);
+    CHECK(e.code() == errc::no_slots);
+    CHECK(what.find("4") != std::string::npos);
+    CHECK(what.find("2") != std::string::npos);
+  }
+}
