@@ -51,7 +51,6 @@ int run(const node_options& options_given) {
   log_event(log_level::info, "node stopping",
             {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}, {"address", node.address()}});
   node.stop();
-  log_event(log_level::info, "node stopped", {{"role", role}});
   return 0;
 }
 

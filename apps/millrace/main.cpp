@@ -8,7 +8,6 @@
 #include "command.hpp"
 #include "help.hpp"
 #include "millrace/core/logging.hpp"
-#include "millrace/core/options.hpp"
 
 namespace {
 
@@ -33,11 +32,9 @@ result<exit_code> run(const command& chosen, const std::vector<std::string>& arg
   }
   auto context = cli_context::from(*line);
   if (!context) return tl::unexpected(context.error());
-  // Unless asked, the log keeps quiet below warnings.
-  if (context->config().has(options::log_level)) {
-    if (auto logging = init_logging(context->config(), "millrace"); !logging) {
-      return tl::unexpected(logging.error());
-    }
+  // What ends a job is told once, by the command.
+  if (auto logging = init_logging(context->config(), "millrace", log_level::off); !logging) {
+    return tl::unexpected(logging.error());
   }
   return chosen.run(*context, *line);
 }
