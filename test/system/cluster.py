@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -136,6 +137,9 @@ class Cluster:
         }
         self.config.update(config or {})
         self.write_config()
+        secret = self.folder / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text(secrets.token_hex(32) + "\n")
         self.master = None
         self.task_managers = []
         try:

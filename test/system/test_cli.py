@@ -26,7 +26,7 @@ class WithoutCluster(SystemTest):
         self.assert_says(self.cluster.millrace("help").stdout, "Usage: millrace", "run", "cancel",
                          "Exit codes")
         self.assert_says(self.cluster.millrace("run", "--help").stdout, "Usage: millrace run",
-                         "--detached", "--parallelism", "Exit codes")
+                         "--parallelism", "--detached", "Exit codes")
         self.assert_says(self.cluster.millrace("--version").stdout, "millrace ")
         self.assert_says(self.cluster.millrace(expect=INVALID).stderr, "Usage: millrace")
 
