@@ -210,7 +210,7 @@ struct heartbeat_answer {
 };
 
 /// resource manager -> task manager: step 5 of the submit flow. + handle of the job master, to
-/// which the slot is to be offered. -> ack, or an error if the slot is not free.
+/// which the slot is to be offered. That a slot is not free shows in the next heartbeat.
 struct allocate_slot {
   std::uint64_t master_epoch = 0;
   std::uint32_t slot = 0;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/io_executor_actor.hpp"
@@ -62,6 +63,7 @@ class worker {
  private:
   std::int64_t now_ms() const;
   std::vector<wire::slot_status> slot_report() const;
+  void on_registered();
   void on_master_lost(const std::string& reason);
   void offer(const wire::allocate_slot& request, const caf::actor& job_master);
   void on_offer_answered(const wire::allocate_slot& request, bool accepted);
@@ -90,6 +92,7 @@ class worker {
   std::map<job_id, caf::actor> job_masters_;
   std::set<allocation_id> closing_;  // to be freed when their tasks are gone
   std::map<local::timer_kind, std::uint64_t> timers_;  // generation of the latest one
+  std::vector<std::pair<wire::allocate_slot, caf::actor>> early_;  // before the registration
   bool reporting_ = false;
   bool stopping_ = false;
 };
@@ -116,7 +119,7 @@ void worker::init(task_manager_options options) {
   master_.emplace(*self_, options_,
                   master_link::hooks{
                       [this] { return slot_report(); },
-                      [this] { peers_->set_master(master_->resource()); },
+                      [this] { on_registered(); },
                       [this](const std::string& reason) { on_master_lost(reason); }});
   master_->start();
   set_timer(local::timer_kind::housekeeping, housekeeping_interval);
@@ -137,7 +140,13 @@ std::vector<wire::slot_status> worker::slot_report() const {
 // -- slots ----------------------------------------------------------------------------------------
 
 void worker::on_allocate_slot(const wire::allocate_slot& request, const caf::actor& job_master) {
-  if (stopping_ || !master_->is_registered() || request.master_epoch != master_->epoch()) return;
+  if (stopping_) return;
+  if (!master_->is_registered()) {
+    // The resource manager gives slots out before its answer to our registration has arrived.
+    if (early_.size() < slots_->size()) early_.emplace_back(request, job_master);
+    return;
+  }
+  if (request.master_epoch != master_->epoch()) return;
   const auto offer_ms = std::chrono::duration_cast<std::chrono::milliseconds>(offer_timeout);
   auto promised = slots_->allocate(request.job, request.allocation,
                                    now_ms() + 2 * offer_ms.count(), request.slot);
@@ -211,8 +220,15 @@ void worker::on_free_slot(const wire::free_slot& request) {
   }
 }
 
+void worker::on_registered() {
+  peers_->set_master(master_->resource());
+  for (const auto& [request, job_master] : std::exchange(early_, {}))
+    on_allocate_slot(request, job_master);
+}
+
 void worker::on_master_lost(const std::string&) {
   // Whoever takes over, or finds itself alone, gives the work out anew.
+  early_.clear();
   for (const auto& s : slots_->report())
     if (s.state != graph::slot_state::free) close_allocation(s.allocation);
 }

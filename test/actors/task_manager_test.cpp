@@ -29,14 +29,17 @@ struct master_log {
   caf::actor task_manager;
   bool accepts_offers = true;
   bool answers_heartbeats = true;
+  bool allocates_early = false;
 };
 
 caf::behavior fake_master(caf::event_based_actor* self, std::shared_ptr<master_log> log) {
   self->set_default_handler(caf::drop);
   return {
-      [log](const wire::register_task_manager& m, const caf::actor& tm) {
+      [log, self](const wire::register_task_manager& m, const caf::actor& tm) {
         log->registrations.push_back(m);
         log->task_manager = tm;
+        if (log->allocates_early)
+          self->send(tm, wire::allocate_slot{77, 1, {2, 1}, {1, 1}}, caf::actor(self));
         return wire::registration{77, 100, 300};
       },
       [log, self](const wire::heartbeat& m) {
@@ -252,6 +255,13 @@ TEST_CASE("A slot is offered to the job's master and freed when it does not want
     n.tell(wire::allocate_slot{78, 1, n.slot, n.job}, n.master);
     CHECK(n.log->offers.empty());
   }
+}
+
+TEST_CASE("A slot that is asked for before the registration is answered is offered too") {
+  node n;
+  n.log->allocates_early = true;
+  n.start();
+  CHECK(n.log->offers.size() == 1);
 }
 
 TEST_CASE("A whole job runs on one task manager") {
