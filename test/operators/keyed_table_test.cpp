@@ -1,0 +1,72 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <map>
+#include <random>
+#include <string>
+
+#include "millrace/core/hash.hpp"
+#include "millrace/operators/keyed_table.hpp"
+
+using namespace millrace;
+
+TEST_CASE("a keyed table agrees with a map") {
+  for (const std::uint32_t parallelism : {1u, 3u}) {
+    const auto range = key_group_range_of(0, 128, parallelism);
+    keyed_table<std::string, std::int64_t> table(range, 128);
+    std::map<std::string, std::int64_t> reference;
+    std::mt19937_64 random(7);
+    for (int i = 0; i < 50'000; ++i) {
+      const auto key = "key " + std::to_string(random() % 5000);
+      const auto hash = key_hash(key);
+      if (!range.contains(key_group_of(hash, 128))) continue;
+      auto [value, is_new] = table.find_or_make(hash, key, [] { return std::int64_t{0}; });
+      CHECK(is_new == !reference.contains(key));
+      value += i;
+      reference[key] += i;
+    }
+    REQUIRE(table.size() == reference.size());
+    for (const auto& [key, value] : reference) {
+      const auto* found = table.find(key_hash(key), key);
+      REQUIRE(found != nullptr);
+      CHECK(*found == value);
+    }
+    if (parallelism == 1) CHECK(table.find(key_hash(std::string("no key")), "no key") == nullptr);
+  }
+}
+
+TEST_CASE("a key group's entries are enumerated in the order of insertion") {
+  keyed_table<std::int64_t, int> table({32, 63}, 128);
+  std::map<std::uint32_t, std::vector<std::int64_t>> order;
+  for (std::int64_t key = 0; key < 2000; ++key) {
+    const auto group = key_group_of(key_hash(key), 128);
+    if (group < 32 || group > 63) continue;
+    table.find_or_make(key_hash(key), key, [] { return 1; });
+    order[group].push_back(key);
+  }
+  for (std::uint32_t offset = 0; offset < table.group_count(); ++offset) {
+    std::vector<std::int64_t> keys;
+    for (const auto& entry : table.entries_of(offset)) keys.push_back(entry.key);
+    CHECK(keys == order[table.first_group() + offset]);
+  }
+}
+
+TEST_CASE("keys whose hashes collide stay apart") {
+  keyed_table<int, int> table({0, 0}, 1);
+  for (int key = 0; key < 100; ++key) table.find_or_make(42, key, [&] { return key; });
+  CHECK(table.size() == 100);
+  for (int key = 0; key < 100; ++key) CHECK(*table.find(42, key) == key);
+}
+
+TEST_CASE("NaN is one key, and aggregates need no comparison of their own") {
+  struct place {
+    std::string city;
+    double height;
+  };
+  const auto nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(same_key(nan, nan));
+  CHECK(same_key(-0.0, 0.0));
+  CHECK(same_key(place{"a", nan}, place{"a", nan}));
+  CHECK(!same_key(place{"a", 1}, place{"b", 1}));
+  CHECK(same_key(std::tuple(1, nan), std::tuple(1, nan)));
+}
