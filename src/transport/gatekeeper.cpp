@@ -193,7 +193,7 @@ class gatekeeper::loop {
       ++polled;
     }
     // Last: new sessions must not disturb the order above.
-    if (accepting && polled_[1].revents != 0) accept_all(now);
+    if (accepting && polled_[1].revents != 0) accept_all();
   }
 
   int wait_ms(clock::time_point now) const {
@@ -236,7 +236,9 @@ class gatekeeper::loop {
 
   // -- accepting -----------------------------------------------------------------------------
 
-  void accept_all(clock::time_point now) {
+  void accept_all() {
+    // Not when the wait for them began, which may be long ago.
+    const auto now = clock::now();
     for (;;) {
       unique_fd fd{::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
       if (!fd) {

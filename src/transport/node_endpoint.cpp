@@ -104,7 +104,8 @@ result<std::uint16_t> node_endpoint::listen() {
     return fail(errc::invalid_config,
                 "refusing to listen on " + format_address(o.bind_host, o.port) +
                     ", which other machines can reach, with a generated secret: configure one "
-                    "cluster secret for all nodes, or bind to 127.0.0.1");
+                    "cluster secret for all nodes (security.cluster.secret-file), or bind to "
+                    "127.0.0.1");
   auto listener = listen_on(address, o.bind_host, o.port);
   if (!listener) return tl::unexpected(listener.error());
   const auto port = local_port(listener->get());
