@@ -170,7 +170,7 @@ class local_node final : public cluster_node {
     io_.reset();  // Its completions go to actors of the network's system.
     network_.reset();
     directory_.reset();
-    log_event(log_level::info, "node stopped", {{"address", address_}});
+    if (!address_.empty()) log_event(log_level::info, "node stopped", {{"address", address_}});
   }
 
  private:

@@ -41,7 +41,7 @@ class LostNodes(SystemTest):
         nodes.await_status(job, "FAILED")
         cause = nodes.json("describe", job)["cause"]
         self.assertEqual(cause["code"], "task_manager_lost")
-        self.assert_says(cause["message"], "127.0.0.1:", "connection")
+        self.assert_says(cause["message"], "lost connection to task manager 127.0.0.1:")
         self.assertEqual(len(nodes.json("nodes")["nodes"]), 1)
 
     def test_a_hung_task_manager_is_noticed_within_the_heartbeat_timeout(self):
