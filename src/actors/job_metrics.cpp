@@ -27,7 +27,7 @@ std::uint64_t per_kilosecond(std::uint64_t count, std::chrono::milliseconds duri
 }
 
 std::uint32_t permille(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<std::uint32_t>(part / (whole / 1000 + 1));
+  return whole == 0 ? 0 : static_cast<std::uint32_t>(part * 1000 / whole);
 }
 
 }  // namespace
