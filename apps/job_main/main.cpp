@@ -6,7 +6,6 @@
 #include "command_line.hpp"
 #include "millrace/api/job_entry.hpp"
 #include "millrace/core/logging.hpp"
-#include "millrace/core/options.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 
 extern "C" const millrace::job_entry millrace_job_entry;
@@ -30,9 +29,7 @@ extern "C" void on_signal(int signal) {
 int report(const command_line& line, const error& problem) {
   std::cout.flush();
   std::cerr << line.program << ": " << problem.message << '\n';
-  return problem.code == errc::invalid_argument || problem.code == errc::invalid_config
-             ? exit_invalid_input
-             : exit_failed;
+  return exit_failed;
 }
 
 int show_help(const command_line& line) {
@@ -64,9 +61,10 @@ std::optional<result<job_execution_result>> wait_or_cancel(job_client& client) {
 }
 
 int run(const command_line& line) {
-  if (line.verbose || line.config.has(options::log_level)) {
-    if (auto ok = init_logging(line.config, line.program); !ok) return report(line, ok.error());
-  }
+  // What matters to the user is said by the job's result, once.
+  const auto level = line.verbose ? log_level::info : log_level::off;
+  if (auto ok = init_logging(line.config, line.program, level); !ok)
+    return report(line, ok.error());
   graph::job_defaults defaults;
   defaults.job_name = line.program;
   defaults.command_line_parallelism = line.parallelism;
