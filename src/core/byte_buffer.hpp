@@ -110,7 +110,9 @@ class byte_writer {
 class byte_reader {
  public:
   explicit byte_reader(std::span<const std::byte> bytes) noexcept
-      : begin_(bytes.data()), at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+      : begin_(bytes.empty() ? &no_bytes : bytes.data()),
+        at_(begin_),
+        end_(begin_ + bytes.size()) {}
 
   /// The next `n` bytes, or nullptr if there are fewer (or the reader already failed).
   const std::byte* take(std::size_t n) noexcept {
@@ -188,6 +190,9 @@ class byte_reader {
   };
 
  private:
+  // Where empty input points to: no bytes are there to take, which is not the nullptr of a failure.
+  static constexpr std::byte no_bytes{};
+
   const std::byte* begin_;
   const std::byte* at_;
   const std::byte* end_;

@@ -28,8 +28,8 @@ class credit_window {
   }
 
   std::uint64_t charge_for(std::uint64_t bytes) const noexcept {
-    if (bytes >= capacity_) return capacity_;
-    return std::min(bytes + batch_overhead_bytes, capacity_);
+    const auto bytes_max = capacity_ - std::min(batch_overhead_bytes, capacity_);
+    return std::min(bytes, bytes_max) + (capacity_ - bytes_max);
   }
 
   /// Takes the charge of a batch of `bytes` bytes; 0 if it must wait.

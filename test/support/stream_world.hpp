@@ -11,7 +11,6 @@
 #include "support/manual_io.hpp"
 #include "support/virtual_clock.hpp"
 
-
 namespace millrace::test {
 
 struct sent_element {

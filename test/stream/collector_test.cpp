@@ -1,0 +1,149 @@
+#include "millrace/stream/collector.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/stream_world.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+
+namespace {
+
+struct word_count {
+  std::string word;
+  std::int64_t count = 0;
+  bool operator==(const word_count&) const = default;
+};
+
+template <class T>
+struct wired {
+  keeping_consumer<T> consumer;
+  output out;
+  collector<T> rows;
+
+  explicit wired(batch_limits limits = {}) {
+    out.add(consumer);
+    rows.bind(out, limits);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a collector hands on full batches at once and the rest when flushed") {
+  wired<std::int64_t> w({.rows = 10, .bytes = 64 * 1024});
+  for (auto n : numbers(25)) w.rows.emit(n);
+  CHECK(w.consumer.sizes == std::vector<std::size_t>{10, 10});
+  w.rows.flush();
+  CHECK(w.consumer.sizes == std::vector<std::size_t>{10, 10, 5});
+  w.rows.flush();
+  CHECK(w.consumer.sizes.size() == 3);
+  CHECK(w.consumer.all == numbers(25));
+  CHECK(w.out.rows_out() == 25);
+}
+
+TEST_CASE("a collector keeps to limits of few rows or bytes") {
+  wired<std::int64_t> one({.rows = 1, .bytes = 1});
+  for (auto n : numbers(3)) one.rows.emit(n);
+  CHECK(one.consumer.sizes == std::vector<std::size_t>{1, 1, 1});
+  wired<std::int64_t> small({.rows = 4096, .bytes = 64});
+  for (auto n : numbers(20)) small.rows.emit(n);
+  CHECK(small.consumer.sizes == std::vector<std::size_t>{8, 8});
+}
+
+TEST_CASE("a collector counts what rows own: long texts do not pile up") {
+  wired<std::string> w({.rows = 4096, .bytes = 64 * 1024});
+  const std::string page(20'000, 'x');
+  for (int i = 0; i < 10; ++i) w.rows.emit(page);
+  CHECK(w.consumer.sizes == std::vector<std::size_t>{4, 4});
+}
+
+TEST_CASE("records are copied, moved or made in place") {
+  wired<word_count> w;
+  const word_count copied{"copied", 1};
+  word_count moved{"moved, and longer than a short string", 2};
+  w.rows.emit(copied);
+  w.rows.emit(std::move(moved));
+  w.rows.emplace("made", 3);
+  w.rows.emplace(word_count{"whole", 4});
+  w.rows.flush();
+  CHECK(copied.word == "copied");
+  CHECK(w.consumer.all == std::vector<word_count>{{"copied", 1},
+                                                  {"moved, and longer than a short string", 2},
+                                                  {"made", 3},
+                                                  {"whole", 4}});
+}
+
+TEST_CASE("text of every length survives being copied and moved between batches") {
+  wired<std::string> lines;
+  wired<word_count> words;
+  wired<std::pair<std::string, std::string>> pairs;
+  std::vector<std::string> expected;
+  for (std::size_t length = 0; length < 40; ++length) {
+    for (const bool with_spare_room : {false, true}) {
+      std::string text(length, static_cast<char>('a' + length % 26));
+      if (length > 2) text[1] = '\0';
+      if (with_spare_room) text.reserve(200);
+      expected.push_back(text);
+      lines.rows.emit(text);
+      words.rows.emit(word_count{text, 1});
+      pairs.rows.emit(std::pair(text, text));
+      const word_count shared{text, 2};
+      words.rows.emit(shared);
+      lines.rows.emit(std::move(text));
+    }
+  }
+  lines.rows.flush();
+  words.rows.flush();
+  pairs.rows.flush();
+  REQUIRE(lines.consumer.all.size() == 2 * expected.size());
+  REQUIRE(words.consumer.all.size() == 2 * expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(lines.consumer.all[2 * i] == expected[i]);
+    CHECK(lines.consumer.all[2 * i + 1] == expected[i]);
+    CHECK(words.consumer.all[2 * i] == word_count{expected[i], 1});
+    CHECK(words.consumer.all[2 * i + 1] == word_count{expected[i], 2});
+    CHECK(pairs.consumer.all[i] == std::pair(expected[i], expected[i]));
+  }
+}
+
+TEST_CASE("a consumer may take the rows away") {
+  wired<std::string> w({.rows = 3, .bytes = 64 * 1024});
+  w.consumer.takes_rows = true;
+  for (int i = 0; i < 10; ++i) w.rows.emit(std::to_string(i));
+  w.rows.flush();
+  CHECK(w.consumer.all.size() == 10);
+  CHECK(w.consumer.accesses.back() == rows_access::exclusive);
+}
+
+TEST_CASE("a consumer may keep the batch") {
+  struct keeper final : batch_consumer {
+    std::vector<batch_ptr> kept;
+    void consume(batch& rows, rows_access) override { kept.emplace_back(&rows); }
+  } keeper;
+  output out;
+  out.add(keeper);
+  collector<std::int64_t> rows;
+  rows.bind(out, {.rows = 2, .bytes = 64});
+  for (auto n : numbers(4)) rows.emit(n);
+  REQUIRE(keeper.kept.size() == 2);
+  CHECK(rows_of<std::int64_t>(*keeper.kept[0]) == numbers(2));
+  CHECK(rows_of<std::int64_t>(*keeper.kept[1]) == numbers(2, 2));
+}
+
+TEST_CASE("of several consumers only the last may take the rows") {
+  keeping_consumer<std::int64_t> first, second, third;
+  third.takes_rows = true;
+  output out;
+  CHECK(out.is_empty());
+  for (auto* c : {&first, &second, &third}) out.add(*c);
+  auto rows = batch_of(numbers(5));
+  out.push(*rows, rows_access::exclusive);
+  CHECK(first.accesses[0] == rows_access::shared);
+  CHECK(second.accesses[0] == rows_access::shared);
+  CHECK(third.accesses[0] == rows_access::exclusive);
+  for (auto* c : {&first, &second, &third}) CHECK(c->all == numbers(5));
+  CHECK(out.rows_out() == 5);
+  rows = batch_of(numbers(5));
+  out.push(*rows, rows_access::shared);
+  CHECK(third.accesses[1] == rows_access::shared);
+}

@@ -1,0 +1,366 @@
+#include "millrace/stream/stream_task.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "millrace/stream/operator_failure.hpp"
+#include "support/stream_jobs.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+using graph::partitioning;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::uint64_t wide = 1 << 30;
+
+struct running_task {
+  fake_services world;
+  std::shared_ptr<call_log> log;
+  stream_task task;
+
+  running_task(const job_maker& make, std::uint32_t vertex, task_options options = {})
+      : log(make.log), task(make.build(), subtask(vertex), make.program, world, options) {
+    task.open();
+    log->clear();
+  }
+
+  void give(std::int64_t first, std::int64_t count = 1, std::uint32_t channel = 0) {
+    task.on_element(channel, record_batch{batch_of(numbers(count, first)), 7});
+  }
+  void end(std::uint32_t channel = 0) { task.on_element(channel, end_of_input{}); }
+};
+
+/// source => map => sink, all by rebalance
+job_maker pipeline(script source = {}, script map = {}, script sink = {},
+                   std::uint32_t parallelism = 1) {
+  job_maker make;
+  make.parallelism = parallelism;
+  const auto from = make.source("source", source);
+  const auto middle = make.op("map", map);
+  const auto to = make.sink("sink", sink);
+  make.connect(from, middle, partitioning::rebalance);
+  make.connect(middle, to, partitioning::rebalance);
+  return make;
+}
+
+constexpr std::uint32_t source_vertex = 0, map_vertex = 1, sink_vertex = 2;
+
+std::size_t count_of(const call_log& log, const std::string& call) {
+  return static_cast<std::size_t>(std::count(log.begin(), log.end(), call));
+}
+
+}  // namespace
+
+TEST_CASE("a task takes what arrives, returns its credit and flushes when nothing is left") {
+  running_task t(pipeline(), map_vertex);
+  t.task.on_channel_open(0, wide);
+  CHECK(t.task.step() == task_progress::waiting);
+  t.give(0, 10);
+  t.give(10, 10);
+  CHECK(t.task.gate().queued_bytes() == 14);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.world.returned == std::vector<std::pair<std::uint32_t, std::uint64_t>>{{0, 7}, {0, 7}});
+  CHECK(t.world.sent.size() == 1);
+  CHECK(t.world.rows<std::int64_t>()[0] == numbers(20));
+}
+
+TEST_CASE("a step is bounded") {
+  running_task t(pipeline(), map_vertex);
+  t.task.on_channel_open(0, wide);
+  for (int i = 0; i < 20; ++i) t.give(i);
+  CHECK(t.task.step() == task_progress::ready);
+  CHECK(t.log->size() == 8);
+  CHECK(t.task.step() == task_progress::ready);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 20);
+}
+
+TEST_CASE("no input is taken while output waits for credit") {
+  running_task t(pipeline(), map_vertex);
+  t.give(0, 10);
+  CHECK(t.task.step() == task_progress::waiting);  // the channel is not open
+  CHECK(t.task.chain().is_blocked());
+  for (int i = 0; i < 5; ++i) t.give(i);
+  for (int i = 0; i < 3; ++i) CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 1);
+  CHECK(t.world.returned.size() == 1);
+
+  t.task.on_channel_open(0, 100);  // less than a batch: one at a time
+  CHECK(t.world.sent.size() == 1);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 6);
+  CHECK(t.task.chain().is_blocked());
+  t.give(5);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 6);
+  t.task.on_credit(0, t.world.sent.back().charge());
+  CHECK(t.world.sent.size() == 2);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 7);
+}
+
+TEST_CASE("no input is taken while an operator waits for I/O") {
+  auto busy = std::make_shared<bool>(true);
+  script writing;
+  writing.is_busy = [busy] { return *busy; };
+  running_task t(pipeline({}, {}, writing), sink_vertex);
+  t.give(0);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->empty());
+  *busy = false;
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 1);
+}
+
+TEST_CASE("a task ends when all its channels have, with the ends behind its data") {
+  running_task t(pipeline({}, {}, {}, 2), map_vertex);
+  t.task.on_channel_open(0, wide);
+  t.task.on_channel_open(1, wide);
+  t.give(0, 4, 0);
+  t.end(0);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(count_of(*t.log, "end_input map 0") == 0);
+  t.give(4, 4, 1);
+  t.end(1);
+  CHECK(t.task.step() == task_progress::finished);
+  CHECK(count_of(*t.log, "end_input map 0") == 1);
+  CHECK(t.log->back() == "finish map");
+  CHECK(t.world.ends() == 2);
+  CHECK(t.world.sent.back().is_end());
+  std::size_t rows = 0;
+  for (const auto& [channel, some] : t.world.rows<std::int64_t>()) rows += some.size();
+  CHECK(rows == 8);
+  CHECK(t.task.step() == task_progress::finished);
+  CHECK(t.world.ends() == 2);
+}
+
+TEST_CASE("two inputs end one by one") {
+  job_maker make;
+  const auto a = make.source("a");
+  const auto b = make.source("b");
+  script two;
+  two.inputs = 2;
+  const auto join = make.sink("join", two);
+  make.connect(a, join, partitioning::rebalance, 0);
+  make.connect(b, join, partitioning::rebalance, 1);
+  running_task t(make, 2);
+  t.give(0, 1, 1);
+  t.end(1);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(*t.log == call_log{"process join 1", "end_input join 1"});
+  t.end(0);
+  CHECK(t.task.step() == task_progress::finished);
+  CHECK((*t.log)[2] == "end_input join 0");
+}
+
+TEST_CASE("a task drains what waits for credit before it finishes") {
+  running_task t(pipeline(), map_vertex);
+  t.give(0, 10);
+  t.end();
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.task.chain().is_blocked());
+  t.task.on_channel_open(0, wide);
+  CHECK(t.task.step() == task_progress::finished);
+  REQUIRE(t.world.sent.size() == 2);
+  CHECK(t.world.sent[1].is_end());
+}
+
+TEST_CASE("a task finishes only when its sink has written everything") {
+  auto busy = std::make_shared<bool>(false);
+  script writing;
+  operator_context* context = nullptr;
+  writing.on_open = [&](operator_context& c) { context = &c; };
+  writing.is_busy = [busy] { return *busy; };
+  writing.on_finish = [&, busy](collector<std::int64_t>&) {
+    *busy = true;
+    context->io().submit([] {}, [busy] { *busy = false; });
+    return true;
+  };
+  running_task t(pipeline({}, {}, writing), sink_vertex);
+  t.end();
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.world.executor.size() == 1);
+  t.world.executor.run_all();
+  CHECK(t.task.step() == task_progress::finished);
+}
+
+TEST_CASE("what is left at the end comes in bounded pieces and obeys back pressure") {
+  script holding;
+  holding.on_finish = [left = std::int64_t{5}](collector<std::int64_t>& out) mutable {
+    for (auto n : numbers(10, left * 10)) out.emit(n);
+    return --left == 0;
+  };
+  running_task t(pipeline({}, holding), map_vertex, {.batches = {.rows = 10, .bytes = 80}});
+  t.task.on_channel_open(0, 100);  // one batch at a time
+  t.end();
+  CHECK(t.task.step() == task_progress::ready);
+  int waited = 0;
+  std::size_t credited = 0;
+  auto progress = task_progress::ready;
+  for (int i = 0; i < 100 && progress != task_progress::finished; ++i) {
+    progress = t.task.step();
+    CHECK(t.task.chain().exchanges()[0]->waiting_bytes() <= 80);
+    if (progress != task_progress::waiting) continue;
+    ++waited;
+    t.task.on_credit(0, t.world.sent[credited++].charge());
+  }
+  CHECK(progress == task_progress::finished);
+  CHECK(waited >= 3);
+  CHECK(t.world.rows<std::int64_t>()[0].size() == 50);
+  CHECK(t.world.sent.back().is_end());
+}
+
+TEST_CASE("a source runs until it has nothing, then its rows are flushed") {
+  auto status = std::make_shared<poll_status>(poll_status::more);
+  script polled;
+  polled.on_poll = [status](collector<std::int64_t>& out) {
+    if (*status == poll_status::more) out.emit(1);
+    return *status;
+  };
+  running_task t(pipeline(polled), source_vertex);
+  t.task.on_channel_open(0, wide);
+  CHECK(t.task.step() == task_progress::ready);
+  CHECK(t.log->size() == 8);
+  CHECK(t.world.sent.empty());
+  *status = poll_status::idle;
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 9);
+  CHECK(t.world.rows<std::int64_t>()[0].size() == 8);
+  *status = poll_status::finished;
+  CHECK(t.task.step() == task_progress::finished);
+  CHECK(t.log->back() == "finish source");
+  CHECK(count_of(*t.log, "end_input source 0") == 0);
+  CHECK(t.world.ends() == 1);
+}
+
+TEST_CASE("a source is not polled while its rows have no credit") {
+  running_task t(pipeline(counting_source(100, 10)), source_vertex,
+                 {.batches = {.rows = 10, .bytes = 80}});
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 1);
+  for (int i = 0; i < 5; ++i) CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 1);
+  t.task.on_channel_open(0, 100);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 2);
+}
+
+TEST_CASE("a failing operator fails the step under its name, and the task can be closed") {
+  script bad;
+  bad.map = [](std::int64_t n) -> std::int64_t {
+    if (n == 3) throw std::runtime_error("three is bad");
+    return n;
+  };
+  running_task t(pipeline({}, bad), map_vertex);
+  t.task.on_channel_open(0, wide);
+  t.give(3);
+  try {
+    t.task.step();
+    FAIL("no error");
+  } catch (const operator_failure& f) {
+    CHECK(f.operator_name() == "map");
+    CHECK(std::string(f.what()) == "three is bad");
+  }
+  CHECK(t.world.returned.empty());
+  t.task.close();
+  t.task.close();
+  CHECK(count_of(*t.log, "close map") == 1);
+}
+
+TEST_CASE("a record over the limit fails under the name of the operator that emits it") {
+  struct line_factory final : operator_factory {
+    class op final : public producing<std::string, source_operator> {
+     public:
+      poll_status poll() override {
+        out_.emit(std::string(10'000, 'x'));
+        out_.flush();
+        return poll_status::idle;
+      }
+    };
+    std::unique_ptr<stream_operator> create() const override { return std::make_unique<op>(); }
+    const record_type* input_type(std::size_t) const noexcept override { return nullptr; }
+    const record_type* output_type() const noexcept override {
+      return &record_type_of<std::string>();
+    }
+  };
+  auto make = pipeline();
+  make.program->operators[0] = std::make_shared<line_factory>();
+  make.program->routers[0] =
+      std::make_shared<plain_router_factory<std::string>>(partitioning::rebalance);
+  running_task t(make, source_vertex,
+                 {.batches = {.rows = 10, .bytes = 1000}, .record_bytes_max = 2000});
+  try {
+    t.task.step();
+    FAIL("no error");
+  } catch (const operator_failure& f) {
+    CHECK(f.operator_name() == "source");
+    CHECK(f.code() == errc::invalid_data);
+  }
+}
+
+TEST_CASE("a peer that breaks the protocol fails the task, not the process") {
+  running_task t(pipeline(), map_vertex);
+  auto code_of = [](auto call) {
+    try {
+      call();
+    } catch (const failure& f) {
+      return f.code();
+    }
+    return errc::internal;
+  };
+  CHECK(code_of([&] { t.give(0, 1, 9); }) == errc::protocol);
+  CHECK(code_of([&] { t.task.on_channel_open(9, wide); }) == errc::protocol);
+  CHECK(code_of([&] { t.task.on_credit(0xFFFFFFFF, 1); }) == errc::protocol);
+  CHECK(code_of([&] { t.task.on_credit(0, 1); }) == errc::protocol);
+  t.end();
+  CHECK(code_of([&] { t.give(0); }) == errc::protocol);
+}
+
+TEST_CASE("a task accounts for its time: busy, idle, held up") {
+  job_maker make;
+  fake_services* world = nullptr;
+  script slow;
+  slow.map = [&world](std::int64_t n) {
+    world->watch.advance(5ms);
+    return n;
+  };
+  running_task t(pipeline({}, slow), map_vertex);
+  world = &t.world;
+  CHECK(t.task.times().idle_ns == 0);
+  t.world.watch.advance(10ms);
+  CHECK(t.task.times().idle_ns == 10'000'000);
+  t.give(0, 2);
+  t.task.step();  // the channel is not open, so what was made cannot leave
+  CHECK(t.task.times().busy_ns == 10'000'000);
+  CHECK(t.task.times().idle_ns == 10'000'000);
+  t.world.watch.advance(30ms);
+  CHECK(t.task.times().blocked_ns == 30'000'000);
+  t.task.on_channel_open(0, wide);
+  t.task.step();
+  t.world.watch.advance(1ms);
+  CHECK(t.task.times().busy_ns == 10'000'000);
+  CHECK(t.task.times().idle_ns == 11'000'000);
+  CHECK(t.task.times().blocked_ns == 30'000'000);
+}
+
+TEST_CASE("a task that was not opened yet has spent no time") {
+  const auto make = pipeline();
+  fake_services world;
+  stream_task task(make.build(), subtask(map_vertex), make.program, world, {});
+  CHECK(task.times().idle_ns == 0);
+  CHECK(task.times().busy_ns == 0);
+}
+
+TEST_CASE("closing an unopened task calls no operator") {
+  const auto make = pipeline();
+  {
+    fake_services world;
+    stream_task task(make.build(), subtask(map_vertex), make.program, world, {});
+    task.close();
+  }
+  CHECK(make.log->empty());
+}
