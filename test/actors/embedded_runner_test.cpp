@@ -24,17 +24,16 @@ std::map<std::int64_t, std::int64_t> count(const configuration& config, std::uin
                                            std::uint32_t counters, std::int64_t records,
                                            std::int64_t keys) {
   stream_environment env(config);
-  const auto updates =
-      env.from_generator(
-             [keys](const std::uint64_t& n) {
-               return word{static_cast<std::int64_t>((n * 2654435761u) % keys), 1};
-             },
-             static_cast<std::uint64_t>(records))
-          .set_parallelism(sources)
-          .key_by(&word::key)
-          .sum(&word::count)
-          .set_parallelism(counters)
-          .execute_and_collect();
+  const auto updates = env.from_generator(
+                              [keys](const std::uint64_t& n) {
+                                return word{static_cast<std::int64_t>((n * 2654435761u) % keys), 1};
+                              },
+                              static_cast<std::uint64_t>(records))
+                           .set_parallelism(sources)
+                           .key_by(&word::key)
+                           .sum(&word::count)
+                           .set_parallelism(counters)
+                           .execute_and_collect();
   std::map<std::int64_t, std::int64_t> last;
   for (const auto& u : updates) last[u.key] = std::max(last[u.key], u.count);
   return last;
@@ -54,8 +53,9 @@ TEST_CASE("Embedded keyed counts are right for any parallelism and batch size") 
     std::mt19937 random(seed);
     const std::int64_t records = 1 + random() % 50'000;
     const std::int64_t keys = 1 + random() % 300;
-    const auto config = with({{"taskmanager.network.batch-rows", std::to_string(1 + random() % 900)},
-                              {"taskmanager.network.channel-bytes", "64kb"}});
+    const auto config =
+        with({{"taskmanager.network.batch-rows", std::to_string(1 + random() % 900)},
+              {"taskmanager.network.channel-bytes", "64kb"}});
     std::map<std::int64_t, std::int64_t> expected;
     for (std::uint64_t n = 0; n < static_cast<std::uint64_t>(records); ++n)
       ++expected[static_cast<std::int64_t>((n * 2654435761u) % keys)];
@@ -87,8 +87,7 @@ TEST_CASE("A function that throws fails the embedded job, and the process lives"
 
 TEST_CASE("An endless embedded job runs until it is cancelled") {
   stream_environment env;
-  env.from_generator([](const std::uint64_t& n) { return n; },
-                     {.count = {}, .per_second = 1e5})
+  env.from_generator([](const std::uint64_t& n) { return n; }, {.count = {}, .per_second = 1e5})
       .rebalance()
       .discard();
   const auto job = env.execute_async("endless");
@@ -102,8 +101,7 @@ TEST_CASE("An endless embedded job runs until it is cancelled") {
 
 TEST_CASE("A client that is dropped takes its embedded job with it") {
   stream_environment env;
-  env.from_generator([](const std::uint64_t& n) { return n; },
-                     {.count = {}, .per_second = {}})
+  env.from_generator([](const std::uint64_t& n) { return n; }, {.count = {}, .per_second = {}})
       .rebalance()
       .discard();
   const auto job = env.execute_async("dropped");

@@ -11,8 +11,8 @@
 #include "support/caf/actor_world.hpp"
 
 using namespace millrace;
-using millrace::test::actor_world;
 using graph::execution_state;
+using millrace::test::actor_world;
 
 namespace {
 
@@ -145,8 +145,7 @@ TEST_CASE("A source task emits within its credit, then waits for more, then fini
   host h(numbers_to_nowhere);
   h.options.batches.rows = 100;
   h.spawn(0);
-  CHECK(h.states() ==
-        std::vector{execution_state::initializing, execution_state::running});
+  CHECK(h.states() == std::vector{execution_state::initializing, execution_state::running});
   CHECK(h.log->elements.empty());
 
   const auto charge_of = [&](std::size_t i) {

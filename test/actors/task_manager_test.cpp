@@ -12,8 +12,8 @@
 
 using namespace millrace;
 using namespace std::chrono_literals;
-using millrace::test::actor_world;
 using graph::execution_state;
+using millrace::test::actor_world;
 
 namespace {
 
@@ -131,7 +131,8 @@ struct node : actor_world {
     settle();
   }
   transport::peer the_master() {
-    return {{9, 9}, "master:6123", system.node(), caf::actor_cast<caf::strong_actor_ptr>(master)};
+    return {{9, 9}, "master:6123",
+            *caf::make_node_id(1, "0123456789abcdef0123456789abcdef01234567"), caf::actor_cast<caf::strong_actor_ptr>(master)};
   }
   void allocate(std::uint32_t index = 0) {
     tell(wire::allocate_slot{77, index, slot, job}, master);
@@ -175,14 +176,13 @@ void small_job(stream_environment& env, const arguments&) {
 }
 
 void endless_job(stream_environment& env, const arguments&) {
-  env.from_generator([](const std::uint64_t& n) { return n; },
-                     {.count = {}, .per_second = 1000.0})
+  env.from_generator([](const std::uint64_t& n) { return n; }, {.count = {}, .per_second = 1000.0})
       .rebalance()
       .discard();
 }
 
-const auto whole_life = std::vector{execution_state::initializing, execution_state::running,
-                                    execution_state::finished};
+const auto whole_life =
+    std::vector{execution_state::initializing, execution_state::running, execution_state::finished};
 
 }  // namespace
 
@@ -221,7 +221,9 @@ TEST_CASE("A lost master is dialed again, and its slots are free by then") {
   n.allocate();
   REQUIRE_FALSE(n.request(n.deployment(endless_job)));
 
-  SUBCASE("when its connection breaks") { n.end(n.master); }
+  SUBCASE("when its connection breaks") {
+    n.end(n.master);
+  }
   SUBCASE("when it does not answer for the heartbeat timeout") {
     n.log->answers_heartbeats = false;
     n.pass(400ms);
@@ -378,8 +380,8 @@ TEST_CASE("A task waits for the task manager of its producer, and fails when tha
 
   const auto peer_log = std::make_shared<master_log>();
   const auto peer = n.system.spawn(fake_master, peer_log);
-  n.answer_dial(1, transport::peer{other, "there:9", {},
-                                   caf::actor_cast<caf::strong_actor_ptr>(peer)});
+  n.answer_dial(
+      1, transport::peer{other, "there:9", {}, caf::actor_cast<caf::strong_actor_ptr>(peer)});
   REQUIRE(peer_log->hellos.size() == 1);
   n.tell(wire::peer_hello{other, false}, peer);
   CHECK(n.states_of(1) == std::vector{execution_state::initializing, execution_state::running});

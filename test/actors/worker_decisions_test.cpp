@@ -17,9 +17,13 @@ namespace {
 
 using time_point = std::chrono::steady_clock::time_point;
 
-time_point at(std::chrono::milliseconds ms) { return time_point(ms); }
+time_point at(std::chrono::milliseconds ms) {
+  return time_point(ms);
+}
 
-resource_id node(std::uint64_t n) { return {0, n}; }
+resource_id node(std::uint64_t n) {
+  return {0, n};
+}
 
 wire::peer_location where(std::uint64_t n) {
   return {node(n), "host" + std::to_string(n), static_cast<std::uint16_t>(7000 + n)};
