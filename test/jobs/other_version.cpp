@@ -10,8 +10,7 @@ void build_nothing(millrace::stream_environment&, const millrace::arguments&) {}
 
 extern "C" {
 __attribute__((visibility("default"))) extern const millrace::job_entry millrace_job_entry;
-constinit const millrace::job_entry millrace_job_entry{
-    .abi_version = millrace::job_abi_version + 1,
-    .engine_version = "99.0.0",
-    .build = &build_nothing};
+constinit const millrace::job_entry millrace_job_entry{.abi_version = millrace::job_abi_version + 1,
+                                                       .engine_version = "99.0.0",
+                                                       .build = &build_nothing};
 }
