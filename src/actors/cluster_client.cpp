@@ -1,5 +1,6 @@
 #include "millrace/actors/cluster_client.hpp"
 
+#include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <deque>
 #include <future>
@@ -83,15 +84,27 @@ struct link {
     return ours;
   }
 
+  /// By an actor of its own, since a request to a node that is gone is answered by nothing but its
+  /// timeout, and only a monitor tells at once.
   template <class Answer, class Request>
   result<Answer> ask(Request request) {
-    result<Answer> answer = fail(errc::internal, "no answer");
-    caf::scoped_actor self(system());
-    self->monitor(dispatcher);
-    self->request(dispatcher, request_timeout, std::move(request))
-        .receive([&](Answer& a) { answer = std::move(a); },
-                 [&](const caf::error& e) { answer = tl::unexpected(explain(e)); });
-    return answer;
+    auto answer = std::make_shared<std::promise<result<Answer>>>();
+    auto answered = answer->get_future();
+    system().spawn([this, answer, request = std::move(request)](caf::event_based_actor* self) {
+      const auto finish = [this, answer, self](result<Answer> a) {
+        answer->set_value(std::move(a));
+        self->demonitor(dispatcher);
+        self->quit();
+      };
+      self->set_down_handler([this, finish](const caf::down_msg&) {
+        finish(tl::unexpected(explain(caf::sec::request_receiver_down)));
+      });
+      self->monitor(dispatcher);
+      self->request(dispatcher, request_timeout, request)
+          .then([finish](Answer& a) { finish(std::move(a)); },
+                [this, finish](const caf::error& e) { finish(tl::unexpected(explain(e))); });
+    });
+    return answered.get();
   }
 };
 
