@@ -15,6 +15,7 @@
 #include "millrace/actors/job_history.hpp"
 #include "millrace/actors/job_master.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/graph/job_graph_check.hpp"
@@ -337,7 +338,7 @@ caf::behavior dispatcher_behavior(caf::stateful_actor<dispatcher>* self,
 }  // namespace
 
 caf::actor spawn_dispatcher(caf::actor_system& system, dispatcher_options options) {
-  return system.spawn(dispatcher_behavior, std::move(options));
+  return spawn_control(system, dispatcher_behavior, std::move(options));
 }
 
 }  // namespace millrace

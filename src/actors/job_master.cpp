@@ -11,6 +11,7 @@
 #include "millrace/actors/job_metrics.hpp"
 #include "millrace/actors/job_slots.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
@@ -326,7 +327,7 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
 }  // namespace
 
 caf::actor spawn_job_master(caf::actor_system& system, job_master_options options) {
-  return system.spawn(job_master_behavior, std::move(options));
+  return spawn_control(system, job_master_behavior, std::move(options));
 }
 
 }  // namespace millrace

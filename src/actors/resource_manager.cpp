@@ -11,6 +11,7 @@
 
 #include "millrace/actors/heartbeat_monitor.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/graph/slot_matcher.hpp"
@@ -332,7 +333,7 @@ caf::behavior resource_manager_behavior(caf::stateful_actor<resource_manager>* s
 }  // namespace
 
 caf::actor spawn_resource_manager(caf::actor_system& system, resource_manager_options options) {
-  return system.spawn(resource_manager_behavior, std::move(options));
+  return spawn_control(system, resource_manager_behavior, std::move(options));
 }
 
 }  // namespace millrace

@@ -14,6 +14,7 @@
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/io_executor_actor.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager_master.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/task_manager_programs.hpp"
@@ -462,7 +463,7 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
 }  // namespace
 
 caf::actor spawn_task_manager(caf::actor_system& system, task_manager_options options) {
-  return system.spawn(task_manager_behavior, std::move(options));
+  return spawn_control(system, task_manager_behavior, std::move(options));
 }
 
 void stop_task_manager(const caf::actor& task_manager) {

@@ -13,9 +13,10 @@ using std::chrono::milliseconds;
 void apply_engine_settings(caf::actor_system_config& config, std::size_t worker_threads,
                            bool load_middleman) {
   config.set("scheduler.max-threads", std::max<std::size_t>(worker_threads, 1));
-  // Unlimited by default: an actor that keeps sending to itself would starve its worker. With 50
-  // messages a turn the others wait for some 14 microseconds plus the work itself.
-  config.set("scheduler.max-throughput", std::size_t{50});
+  // Unlimited by default: an actor with a full mailbox would starve all others of its worker. The
+  // message of a task is a batch, and a slow user function may take a second for one: others wait
+  // for one of them, not for many. Taking turns costs some 100 ns.
+  config.set("scheduler.max-throughput", std::size_t{1});
   // An idle worker looks for work to steal after this time (default 10 ms): it bounds how long a
   // task waits on a busy worker's queue, for about one per cent of an idle core.
   config.set("work-stealing.relaxed-sleep-duration", timespan{milliseconds{1}});
