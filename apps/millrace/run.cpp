@@ -1,6 +1,7 @@
 // millrace run
 
 #include <iostream>
+#include <optional>
 
 #include <unistd.h>
 
@@ -43,17 +44,19 @@ result<exit_code> run_on_cluster(const cli_context& context, const planned_job& 
                                  bool detached) {
   auto cluster = context.connect();
   if (!cluster) return tl::unexpected(cluster.error());
+  // From here on there may be a job, which must not be lost sight of.
+  std::optional<interrupt_counter> interrupts;
+  if (!detached) interrupts.emplace();
   auto id = submit(**cluster, job);
   if (!id) return tl::unexpected(id.error());
   if (detached) {
     std::cout << to_string(*id) << '\n';
     return exit_code::ok;
   }
-  interrupt_counter interrupts;
   std::cout << "Job " << to_string(*id) << " is submitted." << std::endl;
   auto client = (*cluster)->job(*id);
   if (!client) return tl::unexpected(client.error());
-  return follow(**client, {.may_detach = true}, interrupts);
+  return follow(**client, {.may_detach = true}, *interrupts);
 }
 
 result<exit_code> run(const cli_context& context, const parsed_line& line) {
