@@ -14,6 +14,11 @@ exit_code exit_code_of(errc code) noexcept {
     case errc::not_found:
     case errc::permission_denied:
       return exit_code::invalid_input;
+    case errc::connection_refused:
+    case errc::authentication:
+    case errc::unreachable:
+    case errc::timeout:
+      return exit_code::unreachable;
     case errc::unknown_job:
       return exit_code::unknown_job;
     default:
@@ -23,11 +28,8 @@ exit_code exit_code_of(errc code) noexcept {
 
 exit_code exit_code_of_job(errc code) noexcept {
   switch (code) {
-    case errc::connection_refused:
-    case errc::authentication:
-    case errc::unreachable:
+    // Sources and sinks have connections too: only this one is to the cluster.
     case errc::master_lost:
-    case errc::timeout:
       return exit_code::unreachable;
     case errc::cancelled:
       return exit_code::cancelled;

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import cluster
-from cluster import CAF_NODE, Cluster, MILLRACE, PATIENCE, SystemTest, TEXT, example, free_port, \
+from cluster import CAF_NODE, Cluster, PATIENCE, SystemTest, TEXT, example, free_port, \
     test_job, wait_until
 
 FAILED, INVALID, UNKNOWN_JOB = 1, 2, 4
@@ -227,18 +227,9 @@ class Jobs(SystemTest):
 
     def test_a_socket_that_nobody_listens_on(self):
         port = free_port()
-        run = self.cluster.start("run", MILLRACE, "run", "-m", self.cluster.address,
-                                 example("word_count"), "--host", "127.0.0.1", "--port", port,
-                                 "--output", self.cluster.folder / "out")
-        # The source tries again with growing pauses, and says so in the log of its node.
-        wait_until(lambda: run.process.poll() is not None or any(
-            f"127.0.0.1:{port}" in node.err() for node in self.cluster.task_managers), 30,
-                   "the refused connection is named")
-        if run.process.poll() is None:
-            run.signal(cluster.signal.SIGINT)
-            self.assertEqual(run.wait(), 5)
-        else:
-            self.assert_says(run.err(), f"127.0.0.1:{port}", "refused")
+        said = self.fails(example("word_count"), "--host", "127.0.0.1", "--port", port, "--output",
+                          self.cluster.folder / "out")
+        self.assert_says(said, "failed:", f"127.0.0.1:{port}", "refused")
 
     def test_a_job_that_is_unknown(self):
         done = self.cluster.millrace("cancel", "f" * 32, expect=UNKNOWN_JOB)
