@@ -69,12 +69,12 @@ endforeach()
 
 # These load job libraries, which are linked with libmillrace.so: a second copy of the engine in the
 # executable would be another engine.
-foreach(folder IN ITEMS actors sim)
-  millrace_add_tests(${folder} caf)
-  if(TARGET test_${folder})
-    target_link_libraries(test_${folder} PRIVATE millrace_engine)
-  endif()
-endforeach()
+millrace_add_tests(actors caf)
+if(TARGET test_actors)
+  target_link_libraries(test_actors PRIVATE millrace_engine)
+endif()
+
+include(MillraceSimulation)
 
 # What the system tests run.
 if(TARGET millrace_job_main)
@@ -105,4 +105,20 @@ endforeach()
 if(TARGET millrace_job_main AND TARGET caf-node AND TARGET millrace_cli)
   millrace_add_script_test("package/a project outside the tree builds a job"
     "${test_dir}/package/run.sh")
+endif()
+
+# Wrong programs: the compiler must refuse them, in a sentence of ours.
+file(GLOB cases CONFIGURE_DEPENDS "${test_dir}/compile_errors/*.cpp")
+foreach(case IN LISTS cases)
+  cmake_path(GET case STEM stem)
+  string(REPLACE "_" " " stem "${stem}")
+  add_test(NAME "compile_errors/${stem}" COMMAND "${test_dir}/compile_errors/check.sh"
+    "${CMAKE_CXX_COMPILER}" "${PROJECT_SOURCE_DIR}/include" "${case}")
+  set_tests_properties("compile_errors/${stem}" PROPERTIES LABELS compile_errors TIMEOUT 60)
+endforeach()
+
+# The configuration reference is written from the option table.
+if(TARGET caf-node)
+  add_test(NAME "docs/the configuration reference is that of the option table"
+    COMMAND "${PROJECT_SOURCE_DIR}/scripts/generate-docs" --check "$<TARGET_FILE:caf-node>")
 endif()

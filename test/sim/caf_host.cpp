@@ -1,0 +1,298 @@
+#include <algorithm>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/io/basp_broker.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/io/network/test_multiplexer.hpp>
+#include <caf/io/scribe.hpp>
+#include <caf/scheduled_actor.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+#include <set>
+#include <typeinfo>
+#include <utility>
+
+#include "millrace/actors/wire.hpp"
+#include "sim/sim_host.hpp"
+
+// The simulation's host on CAF 0.17: its scheduler, clock and multiplexer for tests are part of the
+// library as packaged.
+
+namespace millrace::sim {
+
+namespace {
+
+using caf::io::network::test_multiplexer;
+
+/// The test scheduler, which also remembers every actor that was ever ready, so that all can be
+/// ended together with their process.
+class sim_scheduler final : public caf::scheduler::test_coordinator {
+ public:
+  using test_coordinator::test_coordinator;
+
+  template <class... Ts>
+  static module* make(caf::actor_system& system, caf::detail::type_list<Ts...>) {
+    return new sim_scheduler(system);
+  }
+
+  /// Moves one ready job to the front, where the next step takes it from.
+  void choose(std::size_t which) { std::swap(jobs.front(), jobs[which]); }
+
+  const std::vector<caf::weak_actor_ptr>& actors() const { return actors_; }
+
+ protected:
+  void enqueue(caf::resumable* job) override {
+    if (auto* actor = dynamic_cast<caf::scheduled_actor*>(job); actor && actor->id() > last_id_) {
+      // Ids grow and a new actor is made ready at once, so the newest is one not seen before.
+      last_id_ = actor->id();
+      actors_.emplace_back(actor->ctrl());
+    }
+    test_coordinator::enqueue(job);
+  }
+
+ private:
+  std::vector<caf::weak_actor_ptr> actors_;
+  caf::actor_id last_id_ = 0;
+};
+
+struct host_config : caf::actor_system_config {
+  host_config() {
+    load<caf::io::middleman>();
+    load<sim_scheduler>();
+    set("logger.inline-output", true);
+    set("logger.verbosity", caf::atom("quiet"));
+    set("logger.file-verbosity", caf::atom("quiet"));
+    set("logger.console-verbosity", caf::atom("quiet"));
+    set("middleman.network-backend", caf::atom("testing"));
+    set("middleman.manual-multiplexing", true);
+    set("middleman.attach-utility-actors", true);
+    set("middleman.enable-automatic-connections", false);
+    set("middleman.heartbeat-interval", caf::timespan{0});
+    set("middleman.connection-timeout", caf::timespan{0});
+    set("middleman.app-identifiers", std::vector<std::string>{"millrace"});
+    set("middleman.workers", std::size_t{0});
+    wire::register_types(*this);
+  }
+};
+
+/// A connection as the BASP broker sees it. Bytes go to and come from the simulated network.
+class sim_scribe final : public caf::io::scribe {
+ public:
+  sim_scribe(caf::io::connection_handle handle, test_multiplexer& multiplexer, stream_events events)
+      : scribe(handle), multiplexer_(multiplexer), events_(std::move(events)) {}
+
+  void configure_read(caf::io::receive_policy::config config) override {
+    policy_ = config;
+    is_attached_ = true;
+  }
+  void ack_writes(bool) override {}
+  std::vector<char>& wr_buf() override { return written_; }
+  std::vector<char>& rd_buf() override { return reading_; }
+  void flush() override {
+    if (!written_.empty() && !ended_) events_.on_write(std::exchange(written_, {}));
+  }
+  void graceful_shutdown() override {
+    flush();
+    close();
+    detach(&multiplexer_, false);
+  }
+  std::string addr() const override { return "simulated"; }
+  std::uint16_t port() const override { return 0; }
+  void add_to_loop() override {}
+  void remove_from_loop() override {}
+
+  /// The broker has taken it over.
+  bool is_attached() const { return is_attached_; }
+
+  void deliver(const std::vector<char>& bytes) {
+    arrived_.insert(arrived_.end(), bytes.begin(), bytes.end());
+    std::size_t from = 0;
+    while (!ended_) {
+      const auto wanted = std::max<std::size_t>(policy_.second, 1);
+      if (arrived_.size() - from < wanted) break;
+      const auto first = arrived_.begin() + static_cast<std::ptrdiff_t>(from);
+      reading_.assign(first, first + static_cast<std::ptrdiff_t>(wanted));
+      from += wanted;
+      if (!consume(&multiplexer_, reading_.data(), wanted)) close();
+    }
+    arrived_.erase(arrived_.begin(), arrived_.begin() + static_cast<std::ptrdiff_t>(from));
+  }
+
+  void fail() {
+    if (std::exchange(ended_, true)) return;
+    io_failure(&multiplexer_, caf::io::network::operation::read);
+  }
+
+ private:
+  void close() {
+    if (!std::exchange(ended_, true)) events_.on_close();
+  }
+
+  test_multiplexer& multiplexer_;
+  stream_events events_;
+  caf::io::receive_policy::config policy_{caf::io::receive_policy_flag::exactly, 1};
+  std::vector<char> written_;
+  std::vector<char> reading_;
+  std::vector<char> arrived_;
+  bool is_attached_ = false;
+  bool ended_ = false;
+};
+
+class scribe_stream final : public host_stream {
+ public:
+  explicit scribe_stream(caf::intrusive_ptr<sim_scribe> scribe) : scribe_(std::move(scribe)) {}
+  bool is_ready() const override { return scribe_->is_attached(); }
+  void deliver(const std::vector<char>& bytes) override { scribe_->deliver(bytes); }
+  void fail() override { scribe_->fail(); }
+
+ private:
+  caf::intrusive_ptr<sim_scribe> scribe_;
+};
+
+class caf_host final : public sim_host {
+ public:
+  explicit caf_host(message_observer* observer)
+      : system_(config_),
+        scheduler_(dynamic_cast<sim_scheduler&>(system_.scheduler())),
+        multiplexer_(dynamic_cast<test_multiplexer&>(system_.middleman().backend())),
+        broker_(caf::actor_cast<caf::strong_actor_ptr>(
+            system_.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")))),
+        observer_(observer) {}
+
+  ~caf_host() override {
+    scheduler_.clock().cancel_all();
+    observer_ = nullptr;
+    while (kill_actors()) {
+      while (scheduler_.try_run_once() || multiplexer_.try_exec_runnable()) {
+      }
+    }
+  }
+
+  caf::actor_system& system() override { return system_; }
+  caf::node_id node() override { return system_.node(); }
+
+  std::size_t ready_actors() const override { return scheduler_.jobs.size(); }
+  void run_actor(std::size_t which) override {
+    scheduler_.choose(which);
+    if (observer_ != nullptr) observe(*scheduler_.jobs.front());
+    scheduler_.try_run_once();
+  }
+  bool run_broker() override { return multiplexer_.try_exec_runnable(); }
+
+  time_point now() const override { return clock().current_time; }
+  void set_time(time_point now) override {
+    scheduler_.clock().current_time = std::max(now, clock().current_time);
+  }
+  std::optional<time_point> next_timer() const override {
+    const auto& timers = clock().schedule();
+    if (timers.empty()) return std::nullopt;
+    return timers.begin()->first;
+  }
+  void fire_timer() override { scheduler_.clock().trigger_timeout(); }
+
+  bool has_route_to(const caf::node_id& node) const override {
+    auto& broker = *static_cast<caf::io::basp_broker*>(broker_->get());
+    return static_cast<bool>(broker.instance.tbl().lookup_direct(node));
+  }
+
+  std::shared_ptr<host_stream> accept(stream_events events,
+                                      caf::strong_actor_ptr published) override {
+    auto scribe = make_scribe(std::move(events));
+    caf::anon_send(caf::actor_cast<caf::actor>(broker_), caf::publish_atom_v,
+                   caf::io::scribe_ptr(scribe), std::uint16_t{1}, std::move(published),
+                   std::set<std::string>{});
+    return std::make_shared<scribe_stream>(std::move(scribe));
+  }
+
+  std::shared_ptr<host_stream> connect(stream_events events, std::chrono::milliseconds timeout,
+                                       connected_callback done) override {
+    auto scribe = make_scribe(std::move(events));
+    auto waiter = [scribe, timeout, broker = caf::actor_cast<caf::actor>(broker_),
+                   done = std::move(done)](caf::event_based_actor* self) mutable {
+      self->request(broker, timeout, caf::connect_atom_v, caf::io::scribe_ptr(scribe),
+                    std::uint16_t{0})
+          .then(
+              [done](const caf::node_id&, caf::strong_actor_ptr& actor,
+                     const std::set<std::string>&) {
+                if (actor) return done(std::move(actor));
+                done(millrace::fail(errc::unreachable, "the node does not publish anything yet"));
+              },
+              [done](const caf::error&) {
+                done(millrace::fail(errc::unreachable, "lost during the handshake"));
+              });
+    };
+    system_.spawn<caf::hidden>(std::move(waiter));
+    return std::make_shared<scribe_stream>(std::move(scribe));
+  }
+
+  std::vector<std::string> live_actors() const override {
+    std::vector<std::string> names;
+    for (const auto& weak : scheduler_.actors()) {
+      const auto actor = caf::actor_cast<caf::strong_actor_ptr>(weak);
+      if (!actor || actor->get()->getf(caf::abstract_actor::is_terminated_flag)) continue;
+      const std::string name = static_cast<caf::local_actor*>(actor->get())->name();
+      if (name.starts_with("millrace.")) names.push_back(name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  std::size_t timer_count() const override { return clock().schedule().size(); }
+
+ private:
+  const caf::detail::test_actor_clock& clock() const { return scheduler_.clock(); }
+
+  caf::intrusive_ptr<sim_scribe> make_scribe(stream_events events) {
+    const auto handle = caf::io::connection_handle::from_int(++last_handle_);
+    return caf::make_counted<sim_scribe>(handle, multiplexer_, std::move(events));
+  }
+
+  void observe(caf::resumable& job) {
+    auto* actor = dynamic_cast<caf::scheduled_actor*>(&job);
+    if (actor == nullptr) return;
+    const auto* next = actor->mailbox().peek();
+    if (next == nullptr) return;
+    const auto& what = next->content();
+    if (what.empty() || what.type(0).second == nullptr) return;
+    const auto& type = *what.type(0).second;
+    const auto is = [&](const std::type_info& wanted) { return type == wanted; };
+    if (is(typeid(wire::channel_element)))
+      observer_->on_element(what.get_as<wire::channel_element>(0));
+    else if (is(typeid(wire::channel_credit)))
+      observer_->on_credit(what.get_as<wire::channel_credit>(0));
+    else if (is(typeid(wire::open_channel)))
+      observer_->on_open_channel(what.get_as<wire::open_channel>(0));
+    else if (is(typeid(wire::task_state_changed)))
+      observer_->on_task_state(what.get_as<wire::task_state_changed>(0));
+    else if (is(typeid(wire::deploy_tasks)))
+      observer_->on_deploy(what.get_as<wire::deploy_tasks>(0));
+    else if (is(typeid(wire::heartbeat)))
+      observer_->on_heartbeat(what.get_as<wire::heartbeat>(0));
+  }
+
+  bool kill_actors() {
+    bool any = false;
+    for (const auto& weak : scheduler_.actors()) {
+      const auto actor = caf::actor_cast<caf::strong_actor_ptr>(weak);
+      if (!actor || actor->get()->getf(caf::abstract_actor::is_terminated_flag)) continue;
+      caf::anon_send_exit(actor, caf::exit_reason::kill);
+      any = true;
+    }
+    return any;
+  }
+
+  host_config config_;
+  caf::actor_system system_;
+  sim_scheduler& scheduler_;
+  test_multiplexer& multiplexer_;
+  caf::strong_actor_ptr broker_;
+  message_observer* observer_;
+  std::int64_t last_handle_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<sim_host> make_caf_host(message_observer* observer) {
+  return std::make_unique<caf_host>(observer);
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,48 @@
+#include "sim/fault.hpp"
+
+namespace millrace::sim {
+
+bool may_fail_jobs(const fault& f) {
+  switch (f.kind) {
+    case fault_kind::slow_link:
+    case fault_kind::storage_slow:
+    case fault_kind::timers_late:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::string to_string(const fault& f) {
+  const auto name = [](std::size_t machine) { return "n" + std::to_string(machine); };
+  const auto a = name(f.a);
+  const auto both = a + " and " + name(f.b);
+  const auto amount = std::to_string(f.amount);
+  std::string what;
+  switch (f.kind) {
+    case fault_kind::crash: what = "crash " + a; break;
+    case fault_kind::pause: what = "pause " + a; break;
+    case fault_kind::cut: what = "cut the link between " + both; break;
+    case fault_kind::cut_one_way: what = "cut the link from " + a + " to " + name(f.b); break;
+    case fault_kind::slow_link:
+      what = "slow the link between " + both + " down " + amount + " times";
+      break;
+    case fault_kind::storage_fails:
+      what = "let " + amount + " % of the storage calls of " + a + " fail";
+      break;
+    case fault_kind::storage_torn:
+      what = "let " + amount + " % of the writes of " + a + " stop in the middle";
+      break;
+    case fault_kind::storage_slow:
+      what = "let the storage calls of " + a + " take " + amount + " ms";
+      break;
+    case fault_kind::timers_late: what = "delay timers of " + a + " by " + amount + " ms"; break;
+    case fault_kind::library_lost: what = "delete the job libraries of " + a; break;
+  }
+  const auto length = f.kind == fault_kind::library_lost
+                          ? std::string()
+                          : " for " + std::to_string(f.length.count()) + " ms";
+  return "at step " + std::to_string(f.at_step) + ": " + what + length;
+}
+
+}  // namespace millrace::sim

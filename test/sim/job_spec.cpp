@@ -1,0 +1,362 @@
+#include "sim/job_spec.hpp"
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "millrace/millrace.hpp"
+
+namespace millrace::sim {
+
+const std::vector<std::string_view> job_shapes = {"map_chain", "keyed_count", "union",  "broadcast",
+                                                  "rebalance", "two_inputs",  "files", "any"};
+
+namespace {
+
+constexpr std::size_t rows_max = 4000;
+
+std::string_view name_of(step_kind kind) {
+  switch (kind) {
+    case step_kind::map: return "map";
+    case step_kind::filter: return "filter";
+    case step_kind::flat_map: return "flat_map";
+    case step_kind::rekey: return "rekey";
+    case step_kind::keyed_count: return "keyed_count";
+    case step_kind::rebalance: return "rebalance";
+    case step_kind::rescale: return "rescale";
+    case step_kind::shuffle: return "shuffle";
+    case step_kind::broadcast: return "broadcast";
+  }
+  return "?";
+}
+
+bool is_exchange(step_kind kind) { return kind >= step_kind::rebalance; }
+
+row source_row(std::uint64_t index, std::int64_t keys) {
+  const auto i = static_cast<std::int64_t>(index);
+  return {(i * 7 + i / 3) % keys, i};
+}
+
+row rekeyed(const row& r, std::int64_t keys) { return {(r.key * 31 + r.value * 7) % keys, r.value}; }
+
+// -- sequential -----------------------------------------------------------------------------------
+
+std::vector<row> interpret(const std::vector<job_step>& steps, std::vector<row> rows, bool batch) {
+  std::uint64_t copies = 1;  // a broadcast multiplies by the parallelism of what follows
+  for (const auto& step : steps) {
+    if (is_exchange(step.kind)) {
+      if (step.kind == step_kind::broadcast) copies = step.parallelism;
+      continue;
+    }
+    std::vector<row> out;
+    std::map<std::int64_t, std::int64_t> counts;
+    for (std::uint64_t copy = 0; copy < copies; ++copy)
+      for (const auto& r : rows) switch (step.kind) {
+          case step_kind::map: out.push_back({r.key, r.value + step.argument}); break;
+          case step_kind::filter:
+            if (r.value % step.argument != 0) out.push_back(r);
+            break;
+          case step_kind::flat_map:
+            for (std::int64_t i = 0; i < step.argument; ++i) out.push_back({r.key, r.value + i});
+            break;
+          case step_kind::rekey: out.push_back(rekeyed(r, step.argument)); break;
+          default:
+            ++counts[r.key];
+            if (!batch) out.push_back({r.key, counts[r.key]});
+        }
+    if (batch)
+      for (const auto& [key, count] : counts) out.push_back({key, count});
+    rows = std::move(out);
+    copies = 1;
+  }
+  return rows;
+}
+
+// -- DataStream API -------------------------------------------------------------------------------
+
+/// Takes the job instead of running it.
+class capturing_runner final : public job_runner {
+ public:
+  struct nothing final : job_client {
+    job_id id() const override { return {}; }
+    graph::job_status status() override { return graph::job_status::created; }
+    job_progress progress() override { return {}; }
+    void cancel() override {}
+    result<job_execution_result> wait() override { return job_execution_result{}; }
+    std::optional<result<job_execution_result>> wait_for(std::chrono::milliseconds) override {
+      return job_execution_result{};
+    }
+  };
+
+  result<std::unique_ptr<job_client>> submit(
+      graph::job_graph graph, std::shared_ptr<const job_program> program) override {
+    graph_ = std::move(graph);
+    program_ = std::move(program);
+    return std::make_unique<nothing>();
+  }
+
+  graph::job_graph graph_;
+  std::shared_ptr<const job_program> program_;
+};
+
+std::string text_of(const row& r) { return std::to_string(r.key) + ' ' + std::to_string(r.value); }
+
+row parse_row(const std::string& line) {
+  row r;
+  std::istringstream(line) >> r.key >> r.value;
+  return r;
+}
+
+data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& steps) {
+  for (const auto& step : steps) {
+    const auto argument = step.argument;
+    const auto p = step.parallelism;
+    switch (step.kind) {
+      case step_kind::map:
+        stream = stream.map([argument](const row& r) { return row{r.key, r.value + argument}; })
+                     .set_parallelism(p);
+        break;
+      case step_kind::filter:
+        stream = stream.filter([argument](const row& r) { return r.value % argument != 0; })
+                     .set_parallelism(p);
+        break;
+      case step_kind::flat_map:
+        stream = stream
+                     .flat_map([argument](const row& r, collector<row>& out) {
+                       for (std::int64_t i = 0; i < argument; ++i) out.emit({r.key, r.value + i});
+                     })
+                     .set_parallelism(p);
+        break;
+      case step_kind::rekey:
+        stream = stream.map([argument](const row& r) { return rekeyed(r, argument); })
+                     .set_parallelism(p);
+        break;
+      case step_kind::keyed_count:
+        stream = stream.map([](const row& r) { return row{r.key, 1}; })
+                     .set_parallelism(p)
+                     .key_by(&row::key)
+                     .sum(&row::value)
+                     .set_parallelism(p);
+        break;
+      case step_kind::rebalance: stream = stream.rebalance(); break;
+      case step_kind::rescale: stream = stream.rescale(); break;
+      case step_kind::shuffle: stream = stream.shuffle(); break;
+      case step_kind::broadcast: stream = stream.broadcast(); break;
+    }
+  }
+  return stream;
+}
+
+data_stream<row> source_of(stream_environment& env, const job_branch& branch,
+                           const std::string& path, test::memory_files& files) {
+  const auto keys = branch.keys;
+  if (branch.from_file) {
+    std::string text;
+    for (std::uint64_t i = 0; i < branch.rows; ++i) text += text_of(source_row(i, keys)) + '\n';
+    files.put(path, std::move(text));
+    return env.read_text_file(path)
+        .set_parallelism(branch.parallelism)
+        .map(parse_row)
+        .set_parallelism(branch.parallelism);
+  }
+  generator_options options;
+  options.count = branch.rows;
+  if (branch.per_second > 0) options.per_second = branch.per_second;
+  return env.from_generator([keys](std::uint64_t i) { return source_row(i, keys); }, options)
+      .set_parallelism(branch.parallelism);
+}
+
+// -- random jobs ----------------------------------------------------------------------------------
+
+job_step random_step(std::uint32_t parallelism_max, random_source& random) {
+  job_step step;
+  step.kind = static_cast<step_kind>(random.below(5));
+  step.argument = step.kind == step_kind::flat_map ? random.between(0, 3) : random.between(2, 9);
+  step.parallelism = static_cast<std::uint32_t>(random.between(1, parallelism_max));
+  return step;
+}
+
+void add_random_steps(std::vector<job_step>& steps, std::size_t count,
+                      std::uint32_t parallelism_max, random_source& random) {
+  for (std::size_t i = 0; i < count; ++i) {
+    auto next = random_step(parallelism_max, random);
+    if (random.chance(40))
+      steps.push_back({static_cast<step_kind>(static_cast<int>(step_kind::rebalance) +
+                                              static_cast<int>(random.below(4))),
+                       0, next.parallelism});
+    steps.push_back(next);
+  }
+}
+
+}  // namespace
+
+job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
+                       random_source& random) {
+  const auto width = [&] {
+    return static_cast<std::uint32_t>(random.between(1, parallelism_max));
+  };
+  job_spec spec;
+  spec.name = shape;
+  spec.batch = random.chance(30);
+  spec.chaining = !random.chance(25);
+  spec.sink_parallelism = width();
+  const auto add_branch = [&]() -> job_branch& {
+    auto& branch = spec.branches.emplace_back();
+    branch.rows = 1 + random.below(300);
+    branch.keys = random.between(1, 40);
+    branch.parallelism = width();
+    return branch;
+  };
+  const auto all = parallelism_max;
+  auto& first = add_branch();
+  if (shape == "map_chain") {
+    first.steps = {{step_kind::map, 3, first.parallelism},
+                   {step_kind::filter, 5, first.parallelism},
+                   {step_kind::flat_map, 2, first.parallelism}};
+    spec.sink_parallelism = first.parallelism;
+  } else if (shape == "keyed_count") {
+    spec.batch = false;
+    spec.chaining = true;
+    first.rows = 400;
+    first.parallelism = spec.sink_parallelism = all;
+    first.steps = {{step_kind::keyed_count, 0, all}};
+  } else if (shape == "union") {
+    add_branch().steps = {{step_kind::map, 1000, 1}};
+    spec.steps = {{step_kind::map, 1, width()}};
+  } else if (shape == "broadcast") {
+    const auto p = width();
+    spec.steps = {{step_kind::broadcast, 0, p}, {step_kind::map, 1, p}};
+  } else if (shape == "rebalance") {
+    const auto p = width();
+    spec.steps = {{step_kind::rebalance, 0, p}, {step_kind::map, 1, p}};
+  } else if (shape == "two_inputs") {
+    add_branch();
+    const auto p = width();
+    spec.steps = {{step_kind::shuffle, 0, p}, {step_kind::map, 1, p}, {step_kind::keyed_count, 0, p}};
+  } else if (shape == "files") {
+    first.from_file = true;
+    spec.to_file = true;
+    spec.steps = {{step_kind::keyed_count, 0, width()}};
+  } else {
+    const auto more = random.below(3);
+    for (std::uint64_t i = 0; i < more; ++i) add_branch();
+    for (auto& branch : spec.branches) {
+      branch.from_file = random.chance(15);
+      add_random_steps(branch.steps, random.below(3), parallelism_max, random);
+    }
+    add_random_steps(spec.steps, random.below(4), parallelism_max, random);
+    spec.to_file = random.chance(15);
+  }
+  while (interpret(spec).size() > rows_max)
+    for (auto& branch : spec.branches) branch.rows /= 2;
+  return spec;
+}
+
+std::string to_string(const job_spec& spec) {
+  std::ostringstream text;
+  const auto steps = [&](const std::vector<job_step>& all) {
+    for (const auto& s : all) {
+      text << ' ' << name_of(s.kind);
+      if (!is_exchange(s.kind)) text << '(' << s.argument << ")/" << s.parallelism;
+    }
+  };
+  text << spec.name << (spec.batch ? " batch" : "") << (spec.chaining ? "" : " unchained");
+  for (const auto& b : spec.branches) {
+    text << " [" << (b.from_file ? "file " : "") << b.rows << " rows " << b.keys << " keys";
+    if (b.per_second > 0) text << " at " << b.per_second << "/s";
+    text << " /" << b.parallelism;
+    steps(b.steps);
+    text << ']';
+  }
+  steps(spec.steps);
+  text << (spec.to_file ? " file" : " sink") << '/' << spec.sink_parallelism;
+  if (spec.needs_library) text << " library";
+  if (spec.throws_at) text << " throws at " << *spec.throws_at;
+  return text.str();
+}
+
+std::vector<row> interpret(const job_spec& spec) {
+  std::vector<row> rows;
+  for (const auto& branch : spec.branches) {
+    std::vector<row> its;
+    for (std::uint64_t i = 0; i < branch.rows; ++i) its.push_back(source_row(i, branch.keys));
+    its = interpret(branch.steps, std::move(its), spec.batch);
+    rows.insert(rows.end(), its.begin(), its.end());
+  }
+  rows = interpret(spec.steps, std::move(rows), spec.batch);
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+std::uint32_t slots_of(const job_spec& spec) {
+  auto slots = spec.sink_parallelism;
+  const auto consider = [&](const std::vector<job_step>& steps) {
+    for (const auto& s : steps)
+      if (!is_exchange(s.kind)) slots = std::max(slots, s.parallelism);
+  };
+  for (const auto& b : spec.branches) {
+    slots = std::max(slots, b.parallelism);
+    consider(b.steps);
+  }
+  consider(spec.steps);
+  return slots;
+}
+
+built_job build_job(const job_spec& spec, std::size_t number, test::memory_files& files) {
+  built_job job;
+  const auto runner = std::make_shared<capturing_runner>();
+  stream_environment env({}, runner);
+  env.set_runtime_mode(spec.batch ? graph::runtime_mode::batch : graph::runtime_mode::streaming);
+  if (!spec.chaining) env.disable_operator_chaining();
+  env.set_max_parallelism(128);
+
+  const auto suffix = std::to_string(number);
+  std::optional<data_stream<row>> stream;
+  for (std::size_t b = 0; b < spec.branches.size(); ++b) {
+    const auto& branch = spec.branches[b];
+    auto source = source_of(env, branch, "/data/in-" + suffix + "-" + std::to_string(b), files);
+    if (b == 0 && spec.throws_at) {
+      source = source
+                   .map([at = *spec.throws_at](const row& r) {
+                     if (r.value == at)
+                       throw std::runtime_error("refused record " + std::to_string(at));
+                     return r;
+                   })
+                   .set_parallelism(branch.parallelism);
+    }
+    auto its = extend(source, branch.steps);
+    stream = stream ? stream->union_with(its) : its;
+  }
+  const auto all = extend(*stream, spec.steps);
+  if (spec.to_file) {
+    job.output_path = "/data/out-" + suffix;
+    all.map(text_of)
+        .set_parallelism(spec.sink_parallelism)
+        .write_as_text(job.output_path)
+        .set_parallelism(spec.sink_parallelism);
+  } else {
+    job.rows = std::make_shared<std::vector<row>>();
+    all.add_sink([rows = job.rows](const row& r) { rows->push_back(r); })
+        .set_parallelism(spec.sink_parallelism);
+  }
+  static_cast<void>(env.execute_async(spec.name + "-" + suffix));
+  job.graph = std::move(runner->graph_);
+  job.program = std::move(runner->program_);
+  return job;
+}
+
+std::vector<row> output_of(const built_job& job, const test::memory_files& files) {
+  std::vector<row> rows;
+  if (job.rows) rows = *job.rows;
+  for (const auto& path : files.paths()) {
+    const auto is_ours = !job.output_path.empty() &&
+                         (path == job.output_path || path.starts_with(job.output_path + "/"));
+    if (!is_ours || path.find(".inprogress") != std::string::npos) continue;
+    std::istringstream lines(files.content(path));
+    for (std::string line; std::getline(lines, line);) rows.push_back(parse_row(line));
+  }
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/graph/job_graph.hpp"
+#include "millrace/stream/job_program.hpp"
+#include "sim/random.hpp"
+#include "support/memory_files.hpp"
+
+// The jobs of the simulation. A job is described once, as plain data; it is then built with the
+// DataStream API for the cluster, and worked out by a sequential interpreter that shares no code
+// with the engine.
+
+namespace millrace::sim {
+
+struct row {
+  std::int64_t key = 0;
+  std::int64_t value = 0;
+  auto operator<=>(const row&) const = default;
+};
+
+enum class step_kind : std::uint8_t {
+  map,          ///< Adds the argument to the value.
+  filter,       ///< Drops values that the argument divides.
+  flat_map,     ///< `argument` rows of each.
+  rekey,        ///< Another key of `argument` keys, made from both fields.
+  keyed_count,  ///< By key: how many so far, or in batch mode how many.
+  rebalance,
+  rescale,
+  shuffle,
+  broadcast,
+};
+
+struct job_step {
+  step_kind kind = step_kind::map;
+  std::int64_t argument = 1;
+  std::uint32_t parallelism = 1;
+};
+
+/// A source and what follows it.
+struct job_branch {
+  std::uint64_t rows = 0;
+  std::int64_t keys = 10;
+  double per_second = 0;  ///< 0: as fast as possible.
+  bool from_file = false;
+  std::uint32_t parallelism = 1;
+  std::vector<job_step> steps;
+};
+
+struct job_spec {
+  std::string name;
+  bool batch = false;
+  bool chaining = true;
+  std::vector<job_branch> branches;  ///< Their union goes on.
+  std::vector<job_step> steps;
+  std::uint32_t sink_parallelism = 1;
+  bool to_file = false;
+  bool needs_library = false;
+  std::optional<std::int64_t> throws_at;  ///< Value of the first branch at which a function throws.
+};
+
+/// By name, one for each kind of exchange: map_chain, keyed_count, union, broadcast, rebalance,
+/// two_inputs; `any` is random.
+extern const std::vector<std::string_view> job_shapes;
+job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
+                       random_source& random);
+
+std::string to_string(const job_spec& spec);
+
+/// What the job emits, sorted.
+std::vector<row> interpret(const job_spec& spec);
+
+/// Slots the job needs: all its vertices share them.
+std::uint32_t slots_of(const job_spec& spec);
+
+/// A job ready to be submitted, and where its output goes.
+struct built_job {
+  graph::job_graph graph;
+  std::shared_ptr<const job_program> program;
+  std::shared_ptr<std::vector<row>> rows;  ///< Of a job without files, as they come.
+  std::string output_path;                 ///< Of one with files.
+};
+
+/// `number` tells the jobs of a run apart. Makes the input files of jobs that read files.
+built_job build_job(const job_spec& spec, std::size_t number, test::memory_files& files);
+
+/// What has been emitted so far, sorted; of file sinks what they have completed.
+std::vector<row> output_of(const built_job& job, const test::memory_files& files);
+
+}  // namespace millrace::sim

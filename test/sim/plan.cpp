@@ -1,0 +1,213 @@
+#include "sim/plan.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <stdexcept>
+
+namespace millrace::sim {
+
+using std::chrono::milliseconds;
+
+const std::vector<std::string_view> scenarios = {
+    "keyed_count", "submit", "many", "cancel", "throw", "library",
+    "late",        "leave",  "restart", "calm", "faults", "any"};
+
+namespace {
+
+milliseconds up_to(std::int64_t most, random_source& random) {
+  // Short and long times alike.
+  const auto scale = random.between(0, 3);
+  return milliseconds(random.between(0, std::max<std::int64_t>(most >> (3 * scale), 1)));
+}
+
+void set(configuration& config, std::string_view key, const std::string& value) {
+  if (auto ok = config.set(key, value, "the simulation"); !ok)
+    throw std::logic_error(ok.error().message);
+}
+
+void plan_machines(plan& p, random_source& random) {
+  const auto nodes = static_cast<std::size_t>(random.between(2, 4));
+  p.machines.resize(nodes);
+  for (auto& m : p.machines) m.slots = static_cast<std::uint32_t>(random.between(1, 3));
+  p.machines[0].has_master = true;
+  p.machines[0].has_task_manager = random.chance(40);
+}
+
+std::uint32_t slots_of_cluster(const plan& p) {
+  std::uint32_t slots = 0;
+  for (const auto& m : p.machines)
+    if (m.has_task_manager) slots += m.slots;
+  return slots;
+}
+
+void plan_configuration(plan& p, random_source& random) {
+  set(p.config, "heartbeat.interval", "1000 ms");
+  set(p.config, "heartbeat.timeout", "5000 ms");
+  set(p.config, "slot.request.timeout", "40 s");
+  set(p.config, "task.cancellation.timeout", "15 s");
+  if (random.chance(60)) set(p.config, "taskmanager.network.channel-bytes", "4096 b");
+  if (random.chance(60)) set(p.config, "taskmanager.network.batch-bytes", "1024 b");
+  if (random.chance(60))
+    set(p.config, "taskmanager.network.batch-rows",
+        std::to_string(random.chance(50) ? random.between(1, 8) : random.between(8, 100)));
+  if (random.chance(30)) {
+    p.timing.latency_max = milliseconds(random.between(1, 30));
+    p.storage_latency = milliseconds(random.between(1, 30));
+  }
+}
+
+void plan_scheduling(plan& p, random_source& random) {
+  if (random.chance(50)) p.scheduler.burst = static_cast<unsigned>(random.between(2, 20));
+  p.scheduler.slow_machine = static_cast<std::size_t>(random.below(p.machines.size()));
+  if (random.chance(40)) p.scheduler.slow_percent = static_cast<unsigned>(random.between(50, 99));
+  p.scheduler.step_time = std::chrono::microseconds(random.between(1, 40));
+}
+
+planned_job plan_job(const plan& p, random_source& random) {
+  planned_job job;
+  const auto shape = job_shapes[random.below(job_shapes.size())];
+  const auto width = std::min<std::uint32_t>(slots_of_cluster(p), 4);
+  job.spec = make_job_spec(shape, width, random);
+  if (random.chance(30))
+    // Spread over some virtual time, so that whatever happens meets it at work.
+    for (auto& b : job.spec.branches)
+      b.per_second = static_cast<double>(b.rows + 1) * 1000 /
+                     static_cast<double>(random.between(5, 4000));
+  job.spec.needs_library = random.chance(30);
+  return job;
+}
+
+fault plan_fault(const plan& p, random_source& random) {
+  // Crashes and cuts are what the protocols are about.
+  static constexpr fault_kind kinds[] = {
+      fault_kind::crash,        fault_kind::crash,        fault_kind::pause,
+      fault_kind::pause,        fault_kind::cut,          fault_kind::cut,
+      fault_kind::cut_one_way,  fault_kind::cut_one_way,  fault_kind::slow_link,
+      fault_kind::storage_fails, fault_kind::storage_torn, fault_kind::storage_slow,
+      fault_kind::timers_late,  fault_kind::library_lost};
+  fault f;
+  const auto scale = random.between(0, 4);
+  f.at_step = random.below(std::uint64_t{6000} >> scale);
+  f.kind = kinds[random.below(std::size(kinds))];
+  f.a = static_cast<std::size_t>(random.below(p.machines.size()));
+  f.b = static_cast<std::size_t>(random.below(p.machines.size() + 1));
+  if (f.b == f.a) f.b = (f.a + 1) % p.machines.size();
+  if (random.chance(50)) std::swap(f.a, f.b);
+  f.length = milliseconds(1) + up_to(20'000, random);
+  switch (f.kind) {
+    case fault_kind::slow_link: f.amount = static_cast<unsigned>(random.between(2, 200)); break;
+    case fault_kind::storage_fails:
+    case fault_kind::storage_torn:
+      f.amount = random.chance(30) ? 100 : static_cast<unsigned>(random.between(5, 50));
+      break;
+    case fault_kind::storage_slow: f.amount = static_cast<unsigned>(random.between(5, 500)); break;
+    case fault_kind::timers_late: f.amount = static_cast<unsigned>(random.between(1, 2000)); break;
+    default: break;
+  }
+  const bool on_one = f.kind != fault_kind::cut && f.kind != fault_kind::cut_one_way &&
+                      f.kind != fault_kind::slow_link;
+  // The client's own process is not what is tested.
+  if (on_one && f.a == p.client_machine()) std::swap(f.a, f.b);
+  return f;
+}
+
+void plan_faults(plan& p, std::size_t most, random_source& random) {
+  const auto count = 1 + random.below(most);
+  for (std::uint64_t i = 0; i < count; ++i) p.faults.push_back(plan_fault(p, random));
+  std::sort(p.faults.begin(), p.faults.end(),
+            [](const fault& x, const fault& y) { return x.at_step < y.at_step; });
+}
+
+/// The job that speed is measured with.
+void plan_keyed_count(plan& p, random_source& random) {
+  p.machines.assign(4, {});
+  p.machines[0].has_master = true;
+  p.machines[0].has_task_manager = false;
+  p.probes = false;
+  p.jobs.push_back({make_job_spec("keyed_count", 4, random), milliseconds(0), std::nullopt});
+}
+
+}  // namespace
+
+plan make_plan(std::string_view scenario, std::uint64_t seed) {
+  if (std::find(scenarios.begin(), scenarios.end(), scenario) == scenarios.end())
+    throw std::invalid_argument("no scenario is called '" + std::string(scenario) + "'");
+  random_source random(seed);
+  plan p;
+  p.seed = seed;
+  if (scenario == "any") {
+    // Half of all runs are about faults in the midst of everything.
+    const auto choice = random.below(2 * (scenarios.size() - 2));
+    scenario = choice < scenarios.size() - 2 ? scenarios[choice] : "faults";
+  }
+  p.scenario = scenario;
+  plan_machines(p, random);
+  plan_configuration(p, random);
+  if (scenario == "keyed_count") {
+    p.config = configuration();
+    plan_keyed_count(p, random);
+    plan_scheduling(p, random);
+    return p;
+  }
+
+  const auto is = [&](std::string_view name) { return scenario == name; };
+  const auto jobs = is("many") ? random.between(2, 5) : is("faults") ? random.between(1, 3) : 1;
+  for (std::int64_t i = 0; i < jobs; ++i) {
+    p.jobs.push_back(plan_job(p, random));
+    if (i > 0) p.jobs.back().submit_after = up_to(2000, random);
+  }
+  auto& job = p.jobs.front();
+  if (is("cancel") || (is("faults") && random.chance(25))) job.cancel_after = up_to(3000, random);
+  if (is("throw") || (is("faults") && random.chance(15))) {
+    job.spec.throws_at = random.between(0, static_cast<std::int64_t>(job.spec.branches[0].rows) - 1);
+    job.spec.branches[0].rows = std::max<std::uint64_t>(job.spec.branches[0].rows, 1);
+  }
+  if (is("library")) {
+    job.spec.needs_library = true;
+    fault lost;
+    lost.kind = fault_kind::library_lost;
+    lost.at_step = random.below(1500);
+    lost.a = static_cast<std::size_t>(random.below(p.machines.size()));
+    p.faults.push_back(lost);
+  }
+  auto& last = p.machines.back();
+  if (is("late") || (is("faults") && random.chance(20))) last.starts_after = up_to(10'000, random);
+  if (is("leave") || (is("faults") && random.chance(15))) last.leaves_after = up_to(4000, random);
+  if (is("restart")) {
+    fault crash;
+    crash.at_step = random.below(3000);
+    crash.length = milliseconds(1) + up_to(10'000, random);
+    p.faults.push_back(crash);
+  }
+  if (is("faults")) plan_faults(p, 5, random);
+  if (is("calm")) {
+    plan_faults(p, 4, random);
+    std::erase_if(p.faults, [](const fault& f) { return may_fail_jobs(f); });
+  }
+  plan_scheduling(p, random);
+  return p;
+}
+
+std::string to_string(const plan& p) {
+  std::ostringstream text;
+  text << "seed " << p.seed << " scenario " << p.scenario << '\n';
+  for (std::size_t i = 0; i < p.machines.size(); ++i) {
+    const auto& m = p.machines[i];
+    text << "  n" << i << (m.has_master ? " master" : "");
+    if (m.has_task_manager) text << " task manager with " << m.slots << " slots";
+    if (m.starts_after.count() != 0) text << ", starts after " << m.starts_after.count() << " ms";
+    if (m.leaves_after) text << ", leaves after " << m.leaves_after->count() << " ms";
+    text << '\n';
+  }
+  text << "  n" << p.client_machine() << " client\n";
+  for (const auto& j : p.jobs) {
+    text << "  job " << to_string(j.spec) << " after " << j.submit_after.count() << " ms";
+    if (j.cancel_after) text << ", cancelled after " << j.cancel_after->count() << " ms";
+    text << '\n';
+  }
+  for (std::size_t i = 0; i < p.faults.size(); ++i)
+    text << "  fault " << i << " " << to_string(p.faults[i]) << '\n';
+  return text.str();
+}
+
+}  // namespace millrace::sim
