@@ -15,8 +15,8 @@ endif()
 add_library(millrace_test_main OBJECT "${test_dir}/support/main.cpp")
 target_link_libraries(millrace_test_main PRIVATE doctest::doctest)
 
-# Fixtures are an archive: a test takes only the ones it uses, and so only the layers those need.
-# Fixtures that include CAF live in test/support/caf.
+# Fixtures that are more than a header run pipelines, so they are for the tests of `stream` and of the
+# layers above it. Those that include CAF live in test/support/caf.
 function(millrace_add_fixtures target kind folder)
   file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
@@ -43,9 +43,6 @@ function(millrace_add_tests folder kind)
   if(kind STREQUAL "caf" AND TARGET millrace_fixtures_caf)
     target_link_libraries(${target} PRIVATE millrace_fixtures_caf)
   endif()
-  if(TARGET millrace_fixtures)
-    target_link_libraries(${target} PRIVATE millrace_fixtures)
-  endif()
   target_link_libraries(${target} PRIVATE doctest::doctest)
   millrace_use(${target} ${kind})
   # A name that doctest's filter cannot express would select no test, and pass.
@@ -63,6 +60,9 @@ foreach(layer IN LISTS layers)
   get_property(closure GLOBAL PROPERTY MILLRACE_CLOSURE_${layer})
   millrace_add_tests(${layer} ${kind})
   if(TARGET test_${layer})
+    if("stream" IN_LIST closure)
+      target_link_libraries(test_${layer} PRIVATE millrace_fixtures)
+    endif()
     millrace_add_objects(test_${layer} ${closure})
   endif()
 endforeach()
@@ -71,7 +71,7 @@ endforeach()
 # executable would be another engine.
 millrace_add_tests(actors caf)
 if(TARGET test_actors)
-  target_link_libraries(test_actors PRIVATE millrace_engine)
+  target_link_libraries(test_actors PRIVATE millrace_fixtures millrace_engine)
 endif()
 
 include(MillraceSimulation)

@@ -165,7 +165,7 @@ TEST_CASE("impossible parallelism is named with where it comes from") {
 }
 
 TEST_CASE("a job without operators or sinks is refused") {
-  CHECK(error_of({}) == "job has no operators: start with a source");
+  CHECK(error_of({}) == "the job has no operators: start with a source");
   graph_maker make;
   make.op("m", {make.source("s")});
   CHECK(error_of(make.graph) ==
