@@ -10,11 +10,9 @@ concept filter_function = std::predicate<Fn&, const T&>;
 
 /// The records for which `Fn` is true.
 template <class T, class Fn>
-class filter_operator final : public producing<T> {
+class filter_operator final : public function_operator<Fn, producing<T>> {
  public:
-  explicit filter_operator(Fn fn) : fn_(std::move(fn)) {}
-
-  void open(operator_context& context) override { fn_.open(context); }
+  using function_operator<Fn, producing<T>>::function_operator;
 
   void process(std::size_t, batch& rows, rows_access access) override {
     auto& in = rows_of<T>(rows);
@@ -27,14 +25,8 @@ class filter_operator final : public producing<T> {
       copy_kept(in, kept);
   }
 
-  bool finish() override {
-    fn_.finish();
-    return true;
-  }
-  void close() noexcept override { fn_.close(); }
-
  private:
-  bool keeps(const T& row) { return static_cast<bool>(std::invoke(*fn_, row)); }
+  bool keeps(const T& row) { return static_cast<bool>(std::invoke(*this->fn_, row)); }
 
   /// Row `kept` is the first to go: moves those that stay together, and the batch itself moves on.
   void close_gaps(row_vector<T>& in, std::size_t kept, batch& rows) {
@@ -52,8 +44,6 @@ class filter_operator final : public producing<T> {
     }
     this->out_.flush();
   }
-
-  user_function<Fn> fn_;
 };
 
 template <class T, class Fn>

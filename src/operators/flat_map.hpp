@@ -12,14 +12,12 @@ concept flat_map_function = std::invocable < Fn&,
 
 /// Any number of records out for each record in: `fn(row, out)`.
 template <class In, class Out, class Fn>
-class flat_map_operator final : public producing<Out> {
+class flat_map_operator final : public function_operator<Fn, producing<Out>> {
  public:
-  explicit flat_map_operator(Fn fn) : fn_(std::move(fn)) {}
-
-  void open(operator_context& context) override { fn_.open(context); }
+  using function_operator<Fn, producing<Out>>::function_operator;
 
   void process(std::size_t, batch& rows, rows_access access) override {
-    auto& fn = *fn_;
+    auto& fn = *this->fn_;
     auto& in = rows_of<In>(rows);
     if constexpr (std::invocable<Fn&, In, collector<Out>&>) {
       if (access == rows_access::exclusive) {
@@ -30,15 +28,6 @@ class flat_map_operator final : public producing<Out> {
     for (const In& row : in) std::invoke(fn, row, this->out_);
     this->out_.flush();
   }
-
-  bool finish() override {
-    fn_.finish();
-    return true;
-  }
-  void close() noexcept override { fn_.close(); }
-
- private:
-  user_function<Fn> fn_;
 };
 
 template <class In, class Out, class Fn>

@@ -10,14 +10,12 @@ concept sink_function = std::invocable<Fn&, const T&>;
 
 /// Calls a function for each record, and nothing comes out.
 template <class T, class Fn>
-class function_sink final : public stream_operator {
+class function_sink final : public function_operator<Fn, stream_operator> {
  public:
-  explicit function_sink(Fn fn) : fn_(std::move(fn)) {}
-
-  void open(operator_context& context) override { fn_.open(context); }
+  using function_operator<Fn, stream_operator>::function_operator;
 
   void process(std::size_t, batch& rows, rows_access access) override {
-    auto& fn = *fn_;
+    auto& fn = *this->fn_;
     auto& in = rows_of<T>(rows);
     if (access == rows_access::exclusive) {
       for (T& row : in) static_cast<void>(invoke_moved(fn, row));
@@ -25,15 +23,6 @@ class function_sink final : public stream_operator {
       for (const T& row : in) static_cast<void>(std::invoke(fn, row));
     }
   }
-
-  bool finish() override {
-    fn_.finish();
-    return true;
-  }
-  void close() noexcept override { fn_.close(); }
-
- private:
-  user_function<Fn> fn_;
 };
 
 template <class T, class Fn>

@@ -13,14 +13,12 @@ concept source_function = std::invocable < Fn&,
 /// says how to go on. It must not block; one that waits takes `open(operator_context&)` for I/O and
 /// timers, and returns `poll_status::idle` meanwhile.
 template <class T, class Fn>
-class function_source final : public producing<T, source_operator> {
+class function_source final : public function_operator<Fn, producing<T, source_operator>> {
  public:
-  explicit function_source(Fn fn) : fn_(std::move(fn)) {}
-
-  void open(operator_context& context) override { fn_.open(context); }
+  using function_operator<Fn, producing<T, source_operator>>::function_operator;
 
   poll_status poll() override {
-    const poll_status how = std::invoke(*fn_, this->out_);
+    const poll_status how = std::invoke(*this->fn_, this->out_);
     this->out_.flush();
     return how;
   }
@@ -29,18 +27,10 @@ class function_source final : public producing<T, source_operator> {
     if constexpr (requires(const Fn& fn) {
                     { fn.progress() } -> std::same_as<source_progress>;
                   })
-      return (*fn_).progress();
+      return (*this->fn_).progress();
     else
       return {};
   }
-  bool finish() override {
-    fn_.finish();
-    return true;
-  }
-  void close() noexcept override { fn_.close(); }
-
- private:
-  user_function<Fn> fn_;
 };
 
 template <class T, class Fn>

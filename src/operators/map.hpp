@@ -11,14 +11,12 @@ concept map_function =
 
 /// One record out for each record in.
 template <class In, class Out, class Fn>
-class map_operator final : public producing<Out> {
+class map_operator final : public function_operator<Fn, producing<Out>> {
  public:
-  explicit map_operator(Fn fn) : fn_(std::move(fn)) {}
-
-  void open(operator_context& context) override { fn_.open(context); }
+  using function_operator<Fn, producing<Out>>::function_operator;
 
   void process(std::size_t, batch& rows, rows_access access) override {
-    auto& fn = *fn_;
+    auto& fn = *this->fn_;
     auto& in = rows_of<In>(rows);
     if (access == rows_access::shared) {
       for (const In& row : in) this->out_.emplace(std::invoke(fn, row));
@@ -32,15 +30,6 @@ class map_operator final : public producing<Out> {
       this->out_.flush();
     }
   }
-
-  bool finish() override {
-    fn_.finish();
-    return true;
-  }
-  void close() noexcept override { fn_.close(); }
-
- private:
-  user_function<Fn> fn_;
 };
 
 template <class In, class Out, class Fn>

@@ -21,6 +21,15 @@ class rich_function {
   virtual void close() {}
 };
 
+/// Says so where a function cannot be copied. For the API, as `check_record`.
+template <class Fn>
+consteval bool check_copyable() {
+  static_assert(std::copy_constructible<Fn>,
+                "millrace: this function can't be copied, but each subtask needs a copy of its "
+                "own: let it hold a std::shared_ptr, or make what it needs in open()");
+  return std::copy_constructible<Fn>;
+}
+
 /// Has an `open` that takes a `Context&`.
 template <class Fn, class Context>
 concept opened_with = requires(Fn& fn, Context& context) {
@@ -66,6 +75,24 @@ class user_function {
  private:
   Fn fn_;
   bool is_open_ = false;
+};
+
+/// An operator around a user's function: opens and closes it (Flink's AbstractUdfStreamOperator).
+/// `Base` is what the operator is else.
+template <class Fn, class Base>
+class function_operator : public Base {
+ public:
+  explicit function_operator(Fn fn) : fn_(std::move(fn)) {}
+
+  void open(operator_context& context) override { fn_.open(context); }
+  bool finish() override {
+    fn_.finish();
+    return true;
+  }
+  void close() noexcept override { fn_.close(); }
+
+ protected:
+  user_function<Fn> fn_;
 };
 
 /// A record as a function may take it: moved from where nobody needs it afterwards.
