@@ -82,8 +82,10 @@ consteval bool can_hash() {
       return (can_hash<A>() && ...);
     }(std::type_identity<T>{});
   } else if constexpr (shape::product<T>) {
-    return shape::all_fields<T>(
-        []<std::size_t I>() { return can_hash<typename shape::fields<T>::template type<I>>(); });
+    // A tuple of references is a key that lies in a record.
+    return shape::all_fields<T>([]<std::size_t I>() {
+      return can_hash<std::remove_cvref_t<typename shape::fields<T>::template type<I>>>();
+    });
   } else {
     return false;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 
 #include "millrace/core/hash.hpp"
 #include "millrace/operators/fold.hpp"
@@ -11,9 +12,26 @@
 
 namespace millrace {
 
-/// A key as it is kept: what the selector returns, without reference.
+namespace detail {
+
+template <class Found>
+struct kept_key {
+  using type = Found;
+  static constexpr bool is_view = false;
+};
+template <class... Part>
+requires(std::is_lvalue_reference_v<Part> || ...) struct kept_key<std::tuple<Part...>> {
+  using type = std::tuple<std::remove_cvref_t<Part>...>;
+  static constexpr bool is_view = (std::is_lvalue_reference_v<Part> && ...);
+};
+
+}  // namespace detail
+
+/// A key as it is kept: what the selector returns, without reference. A selector may also return a
+/// tuple of references into the record (as `std::tie` makes), which is copied for new keys only.
 template <class T, class KeyOf>
-using key_type = std::decay_t<std::invoke_result_t<const KeyOf&, const T&>>;
+using key_type =
+    typename detail::kept_key<std::decay_t<std::invoke_result_t<const KeyOf&, const T&>>>::type;
 
 /// reduce, sum, min, max, min_by and max_by of a keyed stream. In streaming mode every record is
 /// answered by its key's new value; in batch mode each key's last value is emitted once, at the
@@ -55,10 +73,11 @@ class keyed_fold_operator final : public producing<T> {
 
  private:
   using key = key_type<T, KeyOf>;
+  using found_key = std::invoke_result_t<const KeyOf&, const T&>;
   /// Whether the key is found inside the record; else the selector makes it, and it is kept for
   /// the second pass over the block.
   static constexpr bool key_is_in_row =
-      std::is_lvalue_reference_v<std::invoke_result_t<const KeyOf&, const T&>>;
+      std::is_lvalue_reference_v<found_key> || detail::kept_key<std::decay_t<found_key>>::is_view;
   /// Rows whose hashes are computed and whose table entries are fetched ahead of their use.
   static constexpr std::size_t block_rows = 64;
 
@@ -68,9 +87,9 @@ class keyed_fold_operator final : public producing<T> {
     if constexpr (!key_is_in_row) keys_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       if constexpr (key_is_in_row)
-        hashes_[i] = key_hash<key>(key_at(rows[i]));
+        hashes_[i] = key_hash(key_at(rows[i]));
       else
-        hashes_[i] = key_hash<key>(keys_.emplace_back(key_at(rows[i])));
+        hashes_[i] = key_hash(keys_.emplace_back(key_at(rows[i])));
     }
     if (!table_->is_large()) return;
     for (std::size_t i = 0; i < count; ++i) table_->prefetch_index(hashes_[i]);
@@ -94,11 +113,11 @@ class keyed_fold_operator final : public producing<T> {
     if constexpr (EmitsUpdates) this->out_.emit(std::as_const(value));
   }
 
-  const key& block_key(const T& row, std::size_t i) const {
+  decltype(auto) block_key(const T& row, std::size_t i) const {
     if constexpr (key_is_in_row)
       return key_at(row);
     else
-      return keys_[i];
+      return (keys_[i]);
   }
 
   /// About a batch of results; true when there are no more.

@@ -33,9 +33,10 @@ class keyed_table {
       : first_group_(groups.first), max_parallelism_(max_parallelism), groups_(groups.size()) {}
 
   /// The value of a key, and whether it was made just now, from `make()`. `hash` is its key_hash.
-  /// The reference is valid until the next insertion.
-  template <class Make>
-  std::pair<Value&, bool> find_or_make(std::uint64_t hash, const Key& key, Make&& make) {
+  /// The reference is valid until the next insertion. `key` is a `Key` or what `same_key` compares
+  /// with one, and is copied only if it is new.
+  template <class View, class Make>
+  std::pair<Value&, bool> find_or_make(std::uint64_t hash, const View& key, Make&& make) {
     group& g = group_of(hash);
     const auto tag = static_cast<std::uint32_t>(hash);
     std::size_t at = tag & g.mask;
@@ -114,15 +115,15 @@ class keyed_table {
     return groups_[offset];
   }
 
-  template <class Make>
-  Value& insert(group& g, std::uint32_t tag, std::size_t at, const Key& key, Make&& make) {
+  template <class View, class Make>
+  Value& insert(group& g, std::uint32_t tag, std::size_t at, const View& key, Make&& make) {
     // At most 7/10 full; a power of two in size, so about half full on average.
     if ((g.entries.size() + 1) * 10 > (g.mask + 1) * 7) {
       grow(g);
       for (at = tag & g.mask; g.index[at].entry_number != 0;) at = (at + 1) & g.mask;
     }
     MILLRACE_ASSERT(g.entries.size() < 0xFFFFFFFFu, "a key group of more than 2^32 keys");
-    Value& made = g.entries.emplace_back(entry{key, std::forward<Make>(make)()}).value;
+    Value& made = g.entries.emplace_back(entry{Key(key), std::forward<Make>(make)()}).value;
     g.index[at] = {tag, static_cast<std::uint32_t>(g.entries.size())};
     ++size_;
     return made;
