@@ -36,7 +36,10 @@ class data_stream {
                   "millrace: map needs a function that takes `const T&` and returns a value");
     if constexpr (map_function<Fn, T>) {
       using out = std::decay_t<std::invoke_result_t<Fn&, const T&>>;
-      return transform<out>("map", make_map<T, out>(std::move(fn)));
+      if constexpr (check_record<out>() && check_copyable<Fn>())
+        return transform<out>("map", make_map<T, out>(std::move(fn)));
+      else
+        return transform<T>("map", nullptr);
     } else {
       return transform<T>("map", nullptr);
     }
@@ -56,10 +59,12 @@ class data_stream {
       static_assert(
           flat_map_function<Fn, T, out>,
           "millrace: flat_map needs a function that takes `const T&` and `collector<U>&`");
-      if constexpr (flat_map_function<Fn, T, out>)
+      if constexpr (!flat_map_function<Fn, T, out>)
+        return transform<T>("flat_map", nullptr);
+      else if constexpr (check_record<out>() && check_copyable<Fn>())
         return transform<out>("flat_map", make_flat_map<T, out>(std::move(fn)));
       else
-        return transform<out>("flat_map", nullptr);
+        return transform<T>("flat_map", nullptr);
     }
   }
 
@@ -68,7 +73,7 @@ class data_stream {
   single_output<T> filter(Fn fn) const {
     static_assert(filter_function<Fn, T>,
                   "millrace: filter needs a function that takes `const T&` and returns a bool");
-    if constexpr (filter_function<Fn, T>)
+    if constexpr (filter_function<Fn, T> && check_copyable<Fn>())
       return transform<T>("filter", make_filter<T>(std::move(fn)));
     else
       return transform<T>("filter", nullptr);
@@ -168,7 +173,7 @@ class data_stream {
   data_sink add_sink(Fn fn) const {
     static_assert(sink_function<Fn, T>,
                   "millrace: add_sink needs a function that takes `const T&`");
-    if constexpr (sink_function<Fn, T>)
+    if constexpr (sink_function<Fn, T> && check_copyable<Fn>())
       return sink("sink", make_function_sink<T>(std::move(fn)));
     else
       return sink("sink", nullptr);
@@ -221,6 +226,10 @@ class data_stream {
  private:
   template <class>
   friend class data_stream;
+
+  /// By one selector, which there is; its key may still be none.
+  template <class KeyOf>
+  auto keyed_by(KeyOf key_of) const;
 
   static const std::vector<detail::stream_part>& parts_of(const data_stream& stream) {
     return stream.parts_;

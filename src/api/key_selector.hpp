@@ -13,7 +13,7 @@ template <class KeyOf, class T>
 concept key_selector = std::invocable<const KeyOf&, const T&> &&
     !std::is_void_v<std::invoke_result_t<const KeyOf&, const T&>>;
 
-/// A key of several parts, as a tuple.
+/// A key of several parts, as a tuple: of references to those that lie in the record.
 template <class... KeyOf>
 struct composite_key {
   std::tuple<KeyOf...> parts;
@@ -22,7 +22,7 @@ struct composite_key {
   auto operator()(const T& record) const {
     return std::apply(
         [&](const auto&... part) {
-          return std::tuple<std::decay_t<decltype(std::invoke(part, record))>...>(
+          return std::tuple<std::invoke_result_t<const KeyOf&, const T&>...>(
               std::invoke(part, record)...);
         },
         parts);
@@ -30,6 +30,16 @@ struct composite_key {
 };
 
 namespace detail {
+
+/// Says so where a type can't be a key.
+template <class Key>
+consteval bool check_key() {
+  constexpr bool is_key = hashable_key<Key> && recordable<Key>;
+  static_assert(is_key,
+                "millrace: this type can't be a key: use numbers, std::string, enums, tuples or "
+                "aggregates of these, or specialise millrace::key_hasher and millrace::codec");
+  return is_key;
+}
 
 /// Stands in after a compile error, so that no others follow from it.
 struct no_key {

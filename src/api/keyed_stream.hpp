@@ -16,9 +16,6 @@ class keyed_stream : public data_stream<T> {
 
   keyed_stream(const data_stream<T>& stream, KeyOf key_of)
       : data_stream<T>(stream), key_of_(std::move(key_of)) {
-    static_assert(hashable_key<key> && encodable<key>,
-                  "millrace: this type can't be a key: use numbers, std::string, enums, tuples or "
-                  "aggregates of these, or specialise millrace::key_hasher and millrace::codec");
     const auto router = std::make_shared<keyed_router_factory<T, KeyOf>>(key_of_);
     for (auto& part : this->parts_) part = {part.node, graph::partitioning::hash, true, router};
   }
@@ -29,7 +26,7 @@ class keyed_stream : public data_stream<T> {
   single_output<T> reduce(Fn fn) const {
     static_assert(reduce_function<Fn, T>,
                   "millrace: reduce needs a function that takes two `const T&` and returns a T");
-    if constexpr (reduce_function<Fn, T>)
+    if constexpr (reduce_function<Fn, T> && check_copyable<Fn>())
       return fold("reduce", reduce_fold<T, Fn>{std::move(fn)});
     else
       return this->template transform<T>("reduce", nullptr);
@@ -102,10 +99,19 @@ auto data_stream<T>::key_by(KeyOf... key_of) const {
   if constexpr (!selects) {
     return keyed_stream<T, detail::no_key>(*this, {});
   } else if constexpr (sizeof...(KeyOf) == 1) {
-    return keyed_stream<T, KeyOf...>(*this, std::move(key_of)...);
+    return keyed_by(std::move(key_of)...);
   } else {
-    return keyed_stream<T, composite_key<KeyOf...>>(*this, {{std::move(key_of)...}});
+    return keyed_by(composite_key<KeyOf...>{{std::move(key_of)...}});
   }
+}
+
+template <class T>
+template <class KeyOf>
+auto data_stream<T>::keyed_by(KeyOf key_of) const {
+  if constexpr (detail::check_key<key_type<T, KeyOf>>())
+    return keyed_stream<T, KeyOf>(*this, std::move(key_of));
+  else
+    return keyed_stream<T, detail::no_key>(*this, {});
 }
 
 }  // namespace millrace

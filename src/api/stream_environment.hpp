@@ -91,9 +91,12 @@ class stream_environment {
     check(options);
     const auto ends = options.count ? boundedness::bounded : boundedness::unbounded;
     if constexpr (generates) {
-      using record = std::decay_t<std::invoke_result_t<Fn&, const std::uint64_t&>>;
-      return add_source<record>("from_generator", ends,
-                                make_generator_source<record>(std::move(fn), options));
+      using out = std::decay_t<std::invoke_result_t<Fn&, const std::uint64_t&>>;
+      if constexpr (check_record<out>() && check_copyable<Fn>())
+        return add_source<out>("from_generator", ends,
+                               make_generator_source<out>(std::move(fn), options));
+      else
+        return add_source<std::uint64_t>("from_generator", ends, nullptr);
     } else {
       return add_source<std::uint64_t>("from_generator", ends, nullptr);
     }
@@ -102,7 +105,7 @@ class stream_environment {
   /// The same for a number of records in all.
   template <class Fn>
   auto from_generator(Fn fn, std::uint64_t count) {
-    return from_generator(std::move(fn), generator_options{.count = count, .per_second = {}});
+    return from_generator(std::move(fn), generator_options{.count = count});
   }
 
   /// The lines of a file, of the files of a directory, or of those that match a pattern; plain or,
@@ -117,19 +120,21 @@ class stream_environment {
   /// the function takes; a generic one needs it: add_source<T>(fn).
   template <class T = void, class Fn>
   auto add_source(Fn fn, std::string name = "source", boundedness ends = boundedness::unbounded) {
-    using record = std::conditional_t<std::is_void_v<T>, collected_type<Fn, 0>, T>;
+    using out = std::conditional_t<std::is_void_v<T>, collected_type<Fn, 0>, T>;
     constexpr bool is_source = [] {
-      if constexpr (std::is_void_v<record>)
+      if constexpr (std::is_void_v<out>)
         return false;
       else
-        return source_function<Fn, record>;
+        return source_function<Fn, out>;
     }();
     static_assert(is_source,
                   "millrace: add_source needs a function that takes a `collector<T>&` and returns "
                   "a millrace::poll_status; if it is generic, say what comes out: "
                   "add_source<T>(fn)");
-    if constexpr (is_source)
-      return add_source<record>(std::move(name), ends, make_function_source<record>(std::move(fn)));
+    if constexpr (!is_source)
+      return add_source<int>(std::move(name), ends, nullptr);
+    else if constexpr (check_record<out>() && check_copyable<Fn>())
+      return add_source<out>(std::move(name), ends, make_function_source<out>(std::move(fn)));
     else
       return add_source<int>(std::move(name), ends, nullptr);
   }
@@ -168,8 +173,11 @@ class stream_environment {
 
   template <class T>
   single_output<T> from_rows(std::string name, row_vector<T> elements) {
-    return add_source<T>(std::move(name), boundedness::bounded,
-                         make_collection_source<T>(std::move(elements)), true);
+    if constexpr (check_record<T>())
+      return add_source<T>(std::move(name), boundedness::bounded,
+                           make_collection_source<T>(std::move(elements)), true);
+    else
+      return add_source<T>(std::move(name), boundedness::bounded, nullptr, true);
   }
 
   std::shared_ptr<detail::job_builder> builder_;

@@ -17,8 +17,8 @@ concept csv_writable = printable<T>;
 /// into.
 struct csv_options {
   char delimiter = ',';
-  bool quote_all = false;           ///< Quotes around every value, needed or not.
-  std::vector<std::string> header;  ///< Names of the columns, as the first line of every file.
+  bool quote_all = false;                ///< Quotes around every value, needed or not.
+  std::vector<std::string> header = {};  ///< Names of the columns, as the first line of every file.
   file_write_mode mode = file_write_mode::no_overwrite;
 };
 

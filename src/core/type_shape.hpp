@@ -78,10 +78,60 @@ concept monostate = std::same_as<T, std::monostate>;
 template <class T>
 concept tuple = is_instance<T, std::pair> || is_instance<T, std::tuple>;
 
-/// A struct of public members without constructors or bases, whose fields Boost.PFR finds.
+namespace detail {
+
+/// Becomes any base of `T`.
 template <class T>
-concept aggregate = std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_const_v<T> &&
-                    !std_array<T> && !monostate<T>;
+struct any_base {
+  template <class Base>
+  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>) operator Base() const;
+};
+
+/// Become any field of `T`: what a braced list takes, one initialiser for each.
+template <class T>
+struct any_value {
+  template <class Field>
+  requires(!std::is_same_v<Field, T>) operator Field() const;
+};
+template <class T>
+struct any_reference {
+  template <class Field>
+  requires(!std::is_same_v<Field, T>) operator Field&() const;
+};
+
+template <class T, template <class> class Any, std::size_t... I>
+consteval bool takes_one_each(std::index_sequence<I...>) {
+  return requires {
+    T((static_cast<void>(I), Any<T>{})...);
+  };
+}
+
+template <class T>
+concept inherits = requires {
+  T{any_base<T>{}};
+};
+
+/// In braces every element of a C array takes an initialiser, which is how Boost.PFR counts fields;
+/// in parentheses an array takes none of these.
+template <class T>
+consteval bool holds_c_array() {
+#if __cpp_aggregate_paren_init >= 201902L
+  if constexpr (!std::is_empty_v<T>) {
+    constexpr auto each = std::make_index_sequence<boost::pfr::tuple_size_v<T>>{};
+    return !takes_one_each<T, any_value>(each) && !takes_one_each<T, any_reference>(each);
+  }
+#endif
+  return false;
+}
+
+}  // namespace detail
+
+/// A struct of public members without constructors, bases or C arrays, whose fields Boost.PFR
+/// finds. It ends the compilation at the last two in words of its own, so they must not reach it.
+template <class T>
+concept aggregate =
+    std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_const_v<T> && !std_array<T> &&
+    !monostate<T> && !detail::inherits<T> && !detail::holds_c_array<T>();
 
 /// Several fields, each of its own type: aggregates, pairs, tuples.
 template <class T>

@@ -11,8 +11,8 @@ namespace millrace {
 
 /// How much a generator makes, over all its subtasks.
 struct generator_options {
-  std::optional<std::uint64_t> count;  ///< Records in all; without it the stream never ends.
-  std::optional<double> per_second;    ///< Records per second in all; without it, all it can.
+  std::optional<std::uint64_t> count = {};  ///< Records in all; without it the stream never ends.
+  std::optional<double> per_second = {};    ///< Records per second in all; without it, all it can.
 };
 
 /// Records made from their index: fn(0), fn(1), fn(2), … Subtask s of p makes those with

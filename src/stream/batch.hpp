@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/container/vector.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -54,6 +55,21 @@ class batch {
 };
 
 using batch_ptr = boost::intrusive_ptr<batch>;
+
+/// What a stream can consist of.
+template <class T>
+concept recordable = std::semiregular<T> && encodable<T>;
+
+/// Says so where a type is none. For the API, which then leaves out all that would not compile.
+template <class T>
+consteval bool check_record() {
+  static_assert(recordable<T>,
+                "millrace: this type can't be a record: make it a default-constructible, copyable "
+                "struct of numbers, enums, std::string, std::chrono types, std containers, "
+                "optionals, variants, tuples and other such structs, without pointers, references, "
+                "C arrays or base classes; or specialise millrace::codec for it");
+  return recordable<T>;
+}
 
 /// `std::vector<bool>` packs bits and hands out proxies; every other vector is a plain array.
 template <class T>

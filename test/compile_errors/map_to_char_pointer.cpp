@@ -1,0 +1,7 @@
+// error: this type can't be a record
+
+#include "millrace/millrace.hpp"
+
+void build(millrace::stream_environment& env, const millrace::arguments&) {
+  env.from_sequence(1, 10).map([](std::int64_t) { return "text"; }).print();
+}

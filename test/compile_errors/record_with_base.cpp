@@ -1,0 +1,14 @@
+// error: this type can't be a record
+
+#include "millrace/millrace.hpp"
+
+struct base {
+  int id;
+};
+struct row : base {
+  int value;
+};
+
+void build(millrace::stream_environment& env, const millrace::arguments&) {
+  env.from_sequence(1, 10).map([](std::int64_t) { return row{}; }).print();
+}

@@ -1,0 +1,16 @@
+// error: this type can't be a record
+
+#include "millrace/millrace.hpp"
+
+struct node {
+  int value;
+  node* next;
+};
+
+void build(millrace::stream_environment& env, const millrace::arguments&) {
+  env.from_sequence(1, 10)
+      .map([](std::int64_t) { return node{}; })
+      .key_by(&node::value)
+      .sum(&node::value)
+      .discard();
+}
