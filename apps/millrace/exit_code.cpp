@@ -7,6 +7,7 @@ exit_code exit_code_of(errc code) noexcept {
     case errc::invalid_argument:
     case errc::invalid_config:
     case errc::invalid_graph:
+    case errc::empty_job:
     case errc::invalid_library:
     case errc::type_mismatch:
     case errc::invalid_data:

@@ -26,10 +26,12 @@ result<exit_code> run(const cli_context& context, const parsed_line& line) {
   if (!request) return tl::unexpected(request.error());
   auto job = plan_job(*request, context);
   if (!job) return tl::unexpected(job.error());
+  if (!*job) return exit_code::ok;
+  const graph::job_graph& plan = (*job)->plan.graph;
   if (trailing_json || line.options.count("json") > 0) {
-    std::cout << graph::to_json(job->plan.graph) << '\n';
+    std::cout << graph::to_json(plan) << '\n';
   } else {
-    std::cout << graph::plan_text(job->plan.graph);
+    std::cout << graph::plan_text(plan);
   }
   return exit_code::ok;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli_context.hpp"
@@ -15,7 +16,8 @@ struct planned_job {
   job_plan plan;
 };
 
-/// Loads the library and plans the job. Errors: as of load_job_library and make_plan.
-result<planned_job> plan_job(const job_request& request, const cli_context& context);
+/// Loads the library and plans the job. Nothing if the job was asked for its `--help`, which it
+/// printed instead of describing operators. Errors: as of load_job_library and make_plan.
+result<std::optional<planned_job>> plan_job(const job_request& request, const cli_context& context);
 
 }  // namespace millrace::cli

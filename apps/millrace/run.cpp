@@ -71,8 +71,9 @@ result<exit_code> run(const cli_context& context, const parsed_line& line) {
   if (!request) return tl::unexpected(request.error());
   auto job = plan_job(*request, context);
   if (!job) return tl::unexpected(job.error());
-  return context.names_cluster() ? run_on_cluster(context, *job, detached)
-                                 : run_embedded(context, std::move(*job));
+  if (!*job) return exit_code::ok;
+  return context.names_cluster() ? run_on_cluster(context, **job, detached)
+                                 : run_embedded(context, **std::move(job));
 }
 
 }  // namespace

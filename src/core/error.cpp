@@ -18,6 +18,8 @@ std::string_view to_string(errc code) noexcept {
       return "type_mismatch";
     case errc::invalid_data:
       return "invalid_data";
+    case errc::empty_job:
+      return "empty_job";
     case errc::user_function:
       return "user_function";
     case errc::build_function:

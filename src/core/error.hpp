@@ -19,6 +19,7 @@ enum class errc : std::uint16_t {
   unknown_job = 104,       ///< No job with that id.
   type_mismatch = 105,     ///< Two ends of a stream disagree about the record type.
   invalid_data = 106,      ///< Bytes, a file or a record that cannot be decoded.
+  empty_job = 107,         ///< A job without operators, as `build` describes when asked for help.
 
   // -- the user's code ---------------------------------------------------------------------
   user_function = 200,   ///< A user function threw.

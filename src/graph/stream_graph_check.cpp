@@ -68,7 +68,7 @@ status check_node(const stream_node& node, const std::vector<bool>& input_is_fed
 
 status check_stream_graph(const stream_graph& graph, runtime_mode mode) {
   const auto& nodes = graph.nodes();
-  if (nodes.empty()) return invalid("job has no operators: start with a source");
+  if (nodes.empty()) return fail(errc::empty_job, "the job has no operators: start with a source");
 
   std::vector<std::vector<bool>> fed;
   for (const auto& node : nodes) fed.emplace_back(node.inputs.size(), false);

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import cluster
-from cluster import BUILD, Cluster, MILLRACE, SOURCE, SystemTest, test_job, wait_until
+from cluster import BUILD, Cluster, MILLRACE, SOURCE, SystemTest, example, test_job, wait_until
 
 OK, FAILED, INVALID, UNREACHABLE, UNKNOWN_JOB, CANCELLED = range(6)
 
@@ -69,6 +69,12 @@ class WithoutCluster(SystemTest):
     def test_what_follows_the_library_is_for_the_job(self):
         done = self.cluster.millrace("run", test_job("generator"), "--cuont", 100, expect=INVALID)
         self.assert_says(done.stderr, "cuont", "count")
+
+    def test_a_job_has_a_help_of_its_own(self):
+        for command in ["run", "info"]:
+            done = self.cluster.millrace(command, example("word_count"), "--help")
+            self.assert_says(done.stdout, "Counts words", "--input PATH")
+            self.assertEqual(done.stderr, "")
 
     def test_detaching_needs_a_cluster(self):
         done = self.cluster.millrace("run", "-d", test_job("generator"), expect=INVALID)
