@@ -185,6 +185,67 @@ TEST_CASE("keys may be composite, computed, tuples' fields, or the record itself
   CHECK(sums == std::vector<std::int64_t>{0, 3, 6});
 }
 
+TEST_CASE("composite keys of texts are found in the record, and may be a std::tie") {
+  struct sale {
+    std::string shop, article;
+    std::int64_t pieces;
+    bool operator==(const sale&) const = default;
+  };
+  const std::string far = "a shop whose name is too long to lie inside its object";
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    CAPTURE(seed);
+    auto env = make_env(seed);
+    env.set_parallelism(1 + seed % 3);
+    env.set_runtime_mode(graph::runtime_mode::batch);
+    const auto sales = env.from_elements<sale>(
+        {{"a", "x", 1}, {far, "x", 2}, {"a", "y", 4}, {far, "x", 8}, {"a", "x", 16}});
+    const auto pieces = [](const std::vector<sale>& rows) {
+      std::map<std::pair<std::string, std::string>, std::int64_t> all;
+      for (const auto& row : rows)
+        CHECK(all.emplace(std::pair(row.shop, row.article), row.pieces).second);
+      return all;
+    };
+    const decltype(pieces({})) expected{{{"a", "x"}, 17}, {{"a", "y"}, 4}, {{far, "x"}, 10}};
+    CHECK(pieces(
+              sales.key_by(&sale::shop, &sale::article).sum(&sale::pieces).execute_and_collect()) ==
+          expected);
+    CHECK(pieces(sales.key_by([](const sale& s) { return std::tie(s.shop, s.article); })
+                     .sum(&sale::pieces)
+                     .execute_and_collect()) == expected);
+    CHECK(pieces(sales.key_by(&sale::shop, [](const sale& s) { return s.article + "!"; })
+                     .sum(&sale::pieces)
+                     .execute_and_collect()) == expected);
+  }
+}
+
+TEST_CASE("a stream united with itself comes twice, keyed or not") {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    CAPTURE(seed);
+    auto env = make_env(seed);
+    env.set_parallelism(1 + seed % 3);
+    const auto numbers = env.from_sequence(1, 3);
+    CHECK(sorted(numbers.union_with(numbers).execute_and_collect()) ==
+          std::vector<std::int64_t>{1, 1, 2, 2, 3, 3});
+    env.set_runtime_mode(graph::runtime_mode::batch);
+    const auto sums = numbers.union_with(numbers, env.from_elements<std::int64_t>({1, 3}))
+                          .key_by(std::identity{})
+                          .sum()
+                          .execute_and_collect();
+    CHECK(sorted(sums) == std::vector<std::int64_t>{3, 4, 9});
+  }
+}
+
+TEST_CASE("an empty collection is a stream that ends") {
+  auto env = make_env(1);
+  CHECK(env.from_collection(std::vector<int>{}).execute_and_collect().empty());
+  env.set_runtime_mode(graph::runtime_mode::batch);
+  CHECK(env.from_collection(std::vector<int>{})
+            .key_by(std::identity{})
+            .sum()
+            .execute_and_collect()
+            .empty());
+}
+
 TEST_CASE("integer sums wrap around") {
   auto env = make_env(2);
   const auto rows = env.from_elements(std::numeric_limits<std::int64_t>::max(), std::int64_t{1})
@@ -313,6 +374,13 @@ TEST_CASE("what was executed is not executed again, and streams can be reused") 
   CHECK(numbers.map([](std::int64_t i) { return i * 2; }).execute_and_collect() ==
         std::vector<std::int64_t>{2, 4, 6});
   CHECK(sunk == 3);
+}
+
+TEST_CASE("executing when there is nothing new to execute fails") {
+  auto env = make_env(1);
+  env.from_sequence(1, 3).discard();
+  env.execute();
+  CHECK(failure_of([&] { env.execute(); }) == "the job has no operators: start with a source");
 }
 
 TEST_CASE("accumulators come back merged over all subtasks") {

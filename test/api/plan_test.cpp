@@ -94,6 +94,46 @@ TEST_CASE("an unbounded source cannot run in batch mode") {
   });
   REQUIRE(!plan);
   CHECK(plan.error().code == errc::invalid_graph);
+  CHECK(plan.error().message ==
+        "source 'socket_text_stream' is unbounded and cannot run in batch mode; use "
+        "execution.runtime-mode = streaming, or a bounded source");
+}
+
+TEST_CASE("a build that describes nothing, as for --help, is told from other errors") {
+  const auto plan = plan_of([](stream_environment&) {});
+  REQUIRE(!plan);
+  CHECK(plan.error().code == errc::empty_job);
+}
+
+TEST_CASE("impossible parallelism is refused with the operator's name") {
+  const auto why = [](auto set) {
+    const auto plan = plan_of([&](stream_environment& env) {
+      auto numbers = env.from_sequence(1, 3).name("numbers");
+      set(env, numbers);
+      numbers.discard();
+    });
+    REQUIRE(!plan);
+    return plan.error().message;
+  };
+  CHECK(why([](auto&, auto& numbers) { numbers.set_parallelism(0); }) ==
+        "operator 'numbers': parallelism 0 must be at least 1");
+  CHECK(why([](auto&, auto& numbers) { numbers.set_max_parallelism(0); }) ==
+        "operator 'numbers': max parallelism 0 must be from 1 to 32768");
+  CHECK(why([](auto& env, auto&) { env.set_max_parallelism(40'000); }) ==
+        "operator 'numbers': max parallelism 40000 must be from 1 to 32768");
+  CHECK(why([](auto&, auto& numbers) { numbers.set_parallelism(3).set_max_parallelism(2); }) ==
+        "operator 'numbers': parallelism 3 exceeds its max parallelism 2");
+  CHECK(why([](auto& env, auto&) {
+          env.from_elements(1).name("one").set_parallelism(2).discard();
+        }) ==
+        "operator 'one': parallelism 2 is impossible: it is not parallel and can only run "
+        "with parallelism 1");
+  CHECK(why([](auto&, auto& numbers) {
+          numbers.set_parallelism(2);
+          numbers.forward().discard().name("sink").set_parallelism(3);
+        }) ==
+        "forward from operator 'numbers' (parallelism 2) to operator 'sink' (parallelism 3) "
+        "needs equal parallelism; use rebalance() or rescale()");
 }
 
 TEST_CASE("a malformed setting fails at once") {
