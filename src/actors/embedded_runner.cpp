@@ -126,7 +126,16 @@ class embedded_runner final : public job_runner {
 result<std::shared_ptr<job_runner>> make_embedded_runner(const configuration& config,
                                                          std::uint32_t slots) {
   if (auto good = options::check(config); !good) return tl::unexpected(good.error());
-  if (config.has(options::task_slots)) slots = options::task_slots_of(config);
+  if (const auto given = config.get(options::task_slots); given != 0) {
+    if (given < slots)
+      return fail(errc::no_slots, "the job needs " + std::to_string(slots) +
+                                      " slots, but taskmanager.numberOfTaskSlots is " +
+                                      std::to_string(given) + " (" +
+                                      config.origin_of(options::task_slots) +
+                                      ") and this process is the whole cluster; raise it, leave it "
+                                      "out, or lower the parallelism");
+    slots = given;
+  }
   return std::make_shared<embedded_runner>(config, std::max(slots, 1u));
 }
 
