@@ -72,6 +72,9 @@ int main(int argc, char** argv) {
     case action::print_config:
       std::cout << read->config.to_text();
       return 0;
+    case action::print_config_reference:
+      std::cout << options::markdown();
+      return 0;
     case action::run:
       return run(*read);
   }

@@ -27,7 +27,9 @@ po::options_description command_line_options() {
       ("pid-file", po::value<std::string>()->value_name("FILE"),
        "write the process id to this file, and remove it at the end")                       //
       ("print-config", "show every configuration key with its value and origin, and exit")  //
-      ("help,h", "show this text, and exit")                                                //
+      ("print-config-reference",
+       "show the documentation of every configuration key as Markdown, and exit")  //
+      ("help,h", "show this text, and exit")                                       //
       ("version", "show the version, and exit");
   return options;
 }
@@ -87,6 +89,10 @@ tl::expected<node_options, std::vector<error>> read_node_options(int argc,
   }
   if (line->count("version") > 0) {
     read.what = action::show_version;
+    return read;
+  }
+  if (line->count("print-config-reference") > 0) {
+    read.what = action::print_config_reference;
     return read;
   }
   if (line->count("config") > 0) {

@@ -9,7 +9,7 @@
 namespace millrace::node {
 
 /// What the command line of caf-node asks for.
-enum class action { run, show_help, show_version, print_config };
+enum class action { run, show_help, show_version, print_config, print_config_reference };
 
 struct node_options {
   action what = action::run;

@@ -265,8 +265,8 @@ inline constexpr config_option<std::string> log_level{
     {.key = "log.level",
      .group = "Logs and metrics",
      .default_text = "info",
-     .description = "Least severe messages to log. Programs that run a job embedded log from "
-                    "`warn` on unless this is set.",
+     .description = "Least severe messages to log. Programs that run a job in their own process, "
+                    "and the shell tool, log nothing unless this is set.",
      .form = value_form::choice,
      .choices = log_levels}};
 
@@ -274,7 +274,9 @@ inline constexpr config_option<std::string> log_dir{
     {.key = "log.dir",
      .group = "Logs and metrics",
      .default_text = "",
-     .description = "Directory for the log files of daemons; empty for standard error.",
+     .description = "Directory for the log files of daemons; empty for standard error. The start "
+                    "scripts make that `log` in the checkout, or for an installation in "
+                    "`/tmp/millrace-<user>`.",
      .form = value_form::text}};
 
 inline constexpr config_option<std::string> log_file{
@@ -288,9 +290,10 @@ inline constexpr config_option<std::string> log_file{
 inline constexpr config_option<std::string> env_pid_dir{
     {.key = "env.pid.dir",
      .group = "Logs and metrics",
-     .default_text = "/tmp",
+     .default_text = "",
      .description = "Directory where the start and stop scripts keep the process ids of "
-                    "daemons.",
+                    "daemons; empty for `run` in the checkout, or for an installation in "
+                    "`/tmp/millrace-<user>`.",
      .form = value_form::text}};
 
 inline constexpr config_option<std::chrono::milliseconds> metrics_update_interval{
