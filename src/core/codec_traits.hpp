@@ -17,8 +17,10 @@ namespace millrace {
 ///     template <>
 ///     struct millrace::codec<geo::point> {
 ///       static constexpr std::string_view type_name = "geo.point/1";  // part of the fingerprint
-///       static void write(byte_writer& out, const geo::point& p) { encode(out, p.lat(), p.lon());
-///       } static bool read(byte_reader& in, geo::point& p) {
+///       static void write(byte_writer& out, const geo::point& p) {
+///         encode(out, p.lat(), p.lon());
+///       }
+///       static bool read(byte_reader& in, geo::point& p) {
 ///         double lat, lon;
 ///         if (!decode(in, lat, lon)) return false;
 ///         p = geo::point(lat, lon);
