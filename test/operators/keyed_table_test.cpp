@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <tuple>
 
 #include "millrace/core/hash.hpp"
 #include "millrace/operators/keyed_table.hpp"
@@ -69,4 +70,20 @@ TEST_CASE("NaN is one key, and aggregates need no comparison of their own") {
   CHECK(same_key(place{"a", nan}, place{"a", nan}));
   CHECK(!same_key(place{"a", 1}, place{"b", 1}));
   CHECK(same_key(std::tuple(1, nan), std::tuple(1, nan)));
+}
+
+TEST_CASE("a key that lies in a record hashes and compares as the one that is kept") {
+  const std::string shop = "a shop whose name is too long to lie inside its object";
+  const double place = std::numeric_limits<double>::quiet_NaN();
+  const std::tuple<std::string, double> kept(shop, place);
+  CHECK(key_hash(std::tie(shop, place)) == key_hash(kept));
+  CHECK(same_key(kept, std::tie(shop, place)));
+  const std::string other = "another";
+  CHECK(!same_key(kept, std::tie(other, place)));
+
+  keyed_table<std::tuple<std::string, double>, int> table(key_group_range_of(0, 128, 1), 128);
+  const auto hash = key_hash(kept);
+  CHECK(table.find_or_make(hash, std::tie(shop, place), [] { return 1; }).second);
+  CHECK(!table.find_or_make(hash, std::tie(shop, place), [] { return 2; }).second);
+  CHECK(*table.find(hash, kept) == 1);
 }
