@@ -14,6 +14,7 @@
 #include "millrace/actors/master.hpp"
 #include "millrace/actors/node_network.hpp"
 #include "millrace/actors/program_library.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
@@ -77,7 +78,7 @@ std::uint64_t random_word() {
 }
 
 caf::behavior doorman(caf::event_based_actor* self) {
-  self->set_default_handler(caf::drop);
+  ignore_the_unexpected(*self);
   return {[](const wire::ack&) {}};
 }
 

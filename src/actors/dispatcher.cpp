@@ -66,6 +66,7 @@ class dispatcher {
   };
 
   job_id start(graph::job_graph graph);
+  void add_watcher(running_job& job, const caf::actor& watcher);
   void quit_if_done();
 
   caf::event_based_actor* self_;
@@ -129,7 +130,8 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
     return to_caf(why);
   };
   auto& graph = request.graph;
-  if (stopping_) return refuse({errc::cancelled, "the job manager is shutting down"});
+  const error shutting_down{errc::cancelled, "the job manager is shutting down"};
+  if (stopping_) return refuse(shutting_down);
   if (graph.format_version != graph::job_graph_format_version)
     return refuse({errc::invalid_graph, "job '" + graph.name + "' has a graph of format version " +
                                             std::to_string(graph.format_version) +
@@ -141,8 +143,9 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
 
   auto promise = self_->make_response_promise();
   const auto sha256 = graph.artifact;
-  artifacts_->find(sha256, [this, promise, sha256, graph = std::move(graph)](
+  artifacts_->find(sha256, [this, promise, sha256, shutting_down, graph = std::move(graph)](
                                const result<wire::artifact_status>& s) mutable {
+    if (stopping_) return promise.deliver(to_caf(shutting_down));
     if (!s) return promise.deliver(to_caf(s.error()));
     if (!s->complete)
       return promise.deliver(
@@ -212,7 +215,7 @@ caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job&
 caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
   const auto watcher = caf::actor_cast<caf::actor>(self_->current_sender());
   if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
-    if (watcher) job->second.watchers.push_back(watcher);
+    if (watcher) add_watcher(job->second, watcher);
     return wire::ack{};
   }
   const auto* ended = history_->find(request.job);
@@ -221,6 +224,14 @@ caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
   promise.deliver(wire::ack{});
   if (watcher) self_->send(watcher, ended->result);
   return promise;
+}
+
+/// A client may come and go many times while a job runs.
+void dispatcher::add_watcher(running_job& job, const caf::actor& watcher) {
+  auto& all = job.watchers;
+  if (std::find(all.begin(), all.end(), watcher) != all.end()) return;
+  all.push_back(watcher);
+  self_->monitor(watcher);
 }
 
 caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
@@ -243,7 +254,10 @@ void dispatcher::on_status(const wire::job_status_changed& change) {
 void dispatcher::on_ended(wire::job_result& result, wire::job_details& details) {
   auto job = jobs_.extract(result.job);
   if (job.empty()) return;
-  for (const auto& watcher : job.mapped().watchers) self_->send(watcher, result);
+  for (const auto& watcher : job.mapped().watchers) {
+    self_->send(watcher, result);
+    self_->demonitor(watcher);
+  }
   history_->add({std::move(result), std::move(details)});
   quit_if_done();
 }
@@ -259,6 +273,8 @@ void dispatcher::on_down(const caf::down_msg& down) {
     if (master.address() == down.source)
       // Down messages overtake others: what the job master has sent before is still to come.
       return self_->send(self_, local::job_master_gone{id});
+  for (auto& [id, job] : jobs_)
+    std::erase_if(job.watchers, [&](const auto& w) { return w.address() == down.source; });
 }
 
 void dispatcher::on_job_master_gone(const job_id& id) {
@@ -303,7 +319,7 @@ caf::behavior dispatcher_behavior(caf::stateful_actor<dispatcher>* self,
                                   dispatcher_options options) {
   auto& state = self->state;
   self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
-  self->set_default_handler(caf::drop);
+  ignore_the_unexpected(*self);
   state.init(std::move(options));
   return {
       [&state](const wire::artifact_offer& offer) { return state.on_offer(offer); },

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
 
 namespace millrace {
@@ -73,8 +74,10 @@ caf::behavior watcher(caf::event_based_actor* self, const caf::actor& dispatcher
   const auto give_up = [=](const error& why) {
     outcome->set(tl::unexpected(why), graph::job_status::failed);
     if (on_end) on_end();
+    self->demonitor(dispatcher);  // would remember us for ever
     self->quit();
   };
+  ignore_the_unexpected(*self);
   self->set_down_handler([give_up](const caf::down_msg&) {
     give_up({errc::master_lost, "the job manager is gone, and with it news of the job"});
   });
@@ -82,12 +85,16 @@ caf::behavior watcher(caf::event_based_actor* self, const caf::actor& dispatcher
   self->request(dispatcher, request_timeout, wire::watch_job{job})
       .then([](const wire::ack&) {}, [give_up](const caf::error& e) { give_up(from_caf(e)); });
   return {
-      [self, outcome, on_end](const wire::job_result& r) {
+      [=](const wire::job_result& r) {
         outcome->set(value_of(r), r.status);
         if (on_end) on_end();
+        self->demonitor(dispatcher);
         self->quit();
       },
-      [self](wire::cancel) { self->quit(); },
+      [=](wire::cancel) {
+        self->demonitor(dispatcher);
+        self->quit();
+      },
   };
 }
 

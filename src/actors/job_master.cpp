@@ -118,8 +118,8 @@ const graph::job_vertex& job_master::vertex_of(const execution_attempt_id& task)
 
 wire::slot_offer_answer job_master::on_offer(const wire::offer_slot& offer,
                                              const caf::actor& task_manager) {
-  if (offer.job != options_.job || execution_->status() != graph::job_status::running ||
-      !slots_->accept(offer))
+  if (!task_manager || offer.job != options_.job ||
+      execution_->status() != graph::job_status::running || !slots_->accept(offer))
     return {false};
   task_managers_[offer.resource] = task_manager;
   // Not at once: the task manager is to hear first that the slot is ours.
@@ -136,16 +136,21 @@ void job_master::deploy() {
       log_level::info, "deploying job",
       {{"job", to_string(options_.job)}, {"task managers", std::to_string(task_managers_.size())}});
   for (auto& [resource, message] : slots_->deployments(*execution_)) {
+    std::string address;
     for (const auto& task : message.tasks) {
       const auto& slot = slots_->slot_of({task.task.vertex, task.task.subtask});
-      execution_->on_deploy(task.task, {slot.allocation, resource, address_of(slot.where)},
-                            now_ms());
+      address = address_of(slot.where);
+      execution_->on_deploy(task.task, {slot.allocation, resource, address}, now_ms());
     }
     auto tasks = message.tasks;
     self_->request(task_managers_.at(resource), deploy_timeout, std::move(message))
         .then([](const wire::ack&) {},
-              [this, tasks = std::move(tasks)](const caf::error& e) {
-                deployment_failed(tasks, from_caf(e));
+              [this, tasks = std::move(tasks), address](const caf::error& e) {
+                auto why = from_caf(e);
+                if (why.code == errc::timeout)
+                  why.message = "task manager " + address + " did not answer within " +
+                                std::to_string(deploy_timeout.count()) + " s";
+                deployment_failed(tasks, why);
               });
   }
 }
@@ -306,7 +311,7 @@ void job_master::quit_if_rid_of_slots() {
 caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
                                   job_master_options options) {
   auto& state = self->state;
-  self->set_default_handler(caf::drop);
+  ignore_the_unexpected(*self);
   state.init(std::move(options));
   return {
       [&state](const wire::offer_slot& offer, const caf::actor& task_manager) {

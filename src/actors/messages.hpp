@@ -18,7 +18,8 @@
 // Every message between actors of different kinds, in the order of a job's life. Plain aggregates
 // that the byte codec encodes (wire.hpp makes CAF use it), so a message costs one copy of bytes,
 // is bounded, and carries floats exactly. Actor handles never sit inside: they are a separate
-// element of the CAF message, noted as "+ handle".
+// element of the CAF message, noted as "+ handle". A handle that means nothing (any more) arrives
+// as null: such a message is dropped or refused.
 //
 // Fencing: whatever changes something names the job and attempt, or the registration, that it is
 // meant for; the receiver drops what is not current.

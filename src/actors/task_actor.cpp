@@ -1,8 +1,8 @@
 #include "millrace/actors/task_actor.hpp"
 
+#include <algorithm>
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
-#include <algorithm>
 #include <exception>
 #include <map>
 #include <optional>
@@ -10,6 +10,7 @@
 
 #include "millrace/actors/io_executor_actor.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_actor_credit.hpp"
 #include "millrace/actors/task_actor_report.hpp"
 #include "millrace/actors/wire.hpp"
@@ -74,9 +75,9 @@ class task_host : public task_services {
   caf::event_based_actor* self_;
   task_setup setup_;
   std::unique_ptr<actor_io_executor> io_;
-  std::unique_ptr<stream_task> task_;  // from start to end
-  std::vector<input> inputs_;          // by input channel
-  std::vector<output> outputs_;        // by output channel
+  std::unique_ptr<stream_task> task_;                                           // from start to end
+  std::vector<input> inputs_;                                                   // by input channel
+  std::vector<output> outputs_;                                                 // by output channel
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
   std::optional<credit_accumulator> credit_;
   std::optional<std::chrono::steady_clock::time_point> wake_;
@@ -94,6 +95,8 @@ void task_host::guarded(Call&& call) noexcept {
     fail(e.what_failed());
   } catch (const std::exception& e) {
     fail({errc::internal, e.what()});
+  } catch (...) {
+    fail({errc::internal, "threw something that is no std::exception"});
   }
 }
 
@@ -106,8 +109,7 @@ void task_host::init(task_setup setup) {
 }
 
 void task_host::make_outputs() {
-  const auto channels =
-      graph::output_channels(*setup_.graph, setup_.id.vertex, setup_.id.subtask);
+  const auto channels = graph::output_channels(*setup_.graph, setup_.id.vertex, setup_.id.subtask);
   outputs_.resize(channels.size());
   for (std::uint32_t c = 0; c < channels.size(); ++c) {
     outputs_[c].input_channel = channels[c].target_channel;
@@ -154,8 +156,7 @@ void task_host::step() {
     const auto progress = task_->step();
     credit_->settle([&](auto channel, auto charge) { send_credit(channel, charge); });
     if (progress == task_progress::ready) schedule_step();
-    if (progress == task_progress::finished)
-      end(changed_to(graph::execution_state::finished));
+    if (progress == task_progress::finished) end(changed_to(graph::execution_state::finished));
   });
 }
 
@@ -170,8 +171,8 @@ void task_host::on_credit(const wire::channel_credit& credit) {
   guarded([&] {
     if (credit.output_channel >= outputs_.size())
       throw failure(errc::protocol, "credit arrived for output channel " +
-                                        std::to_string(credit.output_channel) +
-                                        " of a task with " + std::to_string(outputs_.size()));
+                                        std::to_string(credit.output_channel) + " of a task with " +
+                                        std::to_string(outputs_.size()));
     task_->on_credit(credit.output_channel, credit.charge);
   });
   schedule_step();
@@ -207,7 +208,8 @@ void task_host::on_io_done(const local::io_done& done) {
 void task_host::wake_at(std::chrono::steady_clock::time_point when) {
   if (wake_ && *wake_ <= when) return;
   wake_ = when;
-  const auto delay = std::max(when - setup_.time->now(), std::chrono::steady_clock::duration::zero());
+  const auto delay =
+      std::max(when - setup_.time->now(), std::chrono::steady_clock::duration::zero());
   self_->delayed_send(self_, delay, local::wake{when});
 }
 
@@ -276,9 +278,7 @@ void task_host::send_credit(std::uint32_t channel, std::uint64_t charge) {
 
 caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup setup) {
   auto& host = self->state;
-  // What somebody sends or answers that is not for a task must not end it.
-  self->set_default_handler(caf::drop);
-  self->set_error_handler([](caf::error&) {});
+  ignore_the_unexpected(*self);
   host.init(std::move(setup));
   return {
       [&host](wire::channel_element& e) { host.on_element(e); },
