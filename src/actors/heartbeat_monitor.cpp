@@ -9,10 +9,17 @@ std::vector<resource_id> heartbeat_monitor::lost(time_point now) {
   for (auto& [node, heard] : heard_) {
     if (was_paused)
       heard = now;
-    else if (now - heard > timeout_)
+    else if (now - heard >= timeout_)
       silent.push_back(node);
   }
   return silent;
+}
+
+std::optional<heartbeat_monitor::time_point> heartbeat_monitor::next_loss() const {
+  std::optional<time_point> next;
+  for (const auto& [node, heard] : heard_)
+    if (!next || heard + timeout_ < *next) next = heard + timeout_;
+  return next;
 }
 
 std::chrono::milliseconds heartbeat_monitor::silence(const resource_id& node,

@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/heartbeat_monitor.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
@@ -32,8 +33,8 @@ class resource_manager {
   void init(resource_manager_options options);
 
   // From task managers.
-  wire::registration on_register(const wire::register_task_manager& request,
-                                 const caf::actor& handle);
+  caf::result<wire::registration> on_register(const wire::register_task_manager& request,
+                                              const caf::actor& handle);
   wire::heartbeat_answer on_heartbeat(const wire::heartbeat& beat);
   void on_slot_freed(const wire::slot_freed& freed);
   // From job masters.
@@ -74,6 +75,7 @@ class resource_manager {
   /// Gives out what can be given, and tells those who must wait.
   void match();
   void tell_waiting();
+  /// Sees to it that on_tick() runs when somebody's time is up, and each heartbeat interval anyway.
   void set_tick();
 
   caf::event_based_actor* self_;
@@ -82,6 +84,7 @@ class resource_manager {
   std::uint64_t epoch_ = 0;
   graph::slot_matcher matcher_;
   std::optional<heartbeat_monitor> heartbeats_;
+  std::chrono::steady_clock::time_point tick_at_{};  // of the one tick that counts
   std::map<resource_id, task_manager> task_managers_;
   std::map<job_id, job> jobs_;
   std::map<allocation_id, granted> granted_;
@@ -100,13 +103,22 @@ std::int64_t resource_manager::now_ms() const {
 }
 
 void resource_manager::set_tick() {
-  self_->delayed_send(self_, options_.heartbeat_interval, local::tick{});
+  auto due = now() + options_.heartbeat_interval;
+  if (const auto loss = heartbeats_->next_loss()) due = std::min(due, *loss);
+  if (const auto deadline = matcher_.next_deadline_ms())
+    due =
+        std::min(due, std::chrono::steady_clock::time_point(std::chrono::milliseconds(*deadline)));
+  if (tick_at_ > now() && tick_at_ <= due) return;
+  tick_at_ = due;
+  self_->delayed_send(self_, std::max(due - now(), std::chrono::steady_clock::duration::zero()),
+                      local::tick{});
 }
 
 // -- task managers --------------------------------------------------------------------------------
 
-wire::registration resource_manager::on_register(const wire::register_task_manager& request,
-                                                 const caf::actor& handle) {
+caf::result<wire::registration> resource_manager::on_register(
+    const wire::register_task_manager& request, const caf::actor& handle) {
+  if (!handle) return to_caf({errc::protocol, "a task manager registered without its handle"});
   const auto& id = request.resource;
   if (task_managers_.contains(id)) remove(id, "it has registered again");
   task_manager& tm = task_managers_[id];
@@ -130,8 +142,8 @@ wire::registration resource_manager::on_register(const wire::register_task_manag
              {"resource", to_string(id)},
              {"slots", std::to_string(slots.size())}});
   match();
-  return {epoch_, static_cast<std::uint64_t>(options_.heartbeat_interval.count()),
-          static_cast<std::uint64_t>(options_.heartbeat_timeout.count())};
+  return wire::registration{epoch_, static_cast<std::uint64_t>(options_.heartbeat_interval.count()),
+                            static_cast<std::uint64_t>(options_.heartbeat_timeout.count())};
 }
 
 wire::heartbeat_answer resource_manager::on_heartbeat(const wire::heartbeat& beat) {
@@ -210,6 +222,7 @@ void resource_manager::remove(const resource_id& id, const std::string& reason) 
 
 void resource_manager::on_require_slots(const wire::require_slots& request,
                                         const caf::actor& job_master) {
+  if (!job_master) return;
   const auto [found, is_new] = jobs_.try_emplace(request.job);
   job& j = found->second;
   if (is_new) self_->monitor(job_master);
@@ -247,6 +260,7 @@ void resource_manager::match() {
                 jobs_.at(grant.job).master);
   }
   tell_waiting();
+  set_tick();
 }
 
 void resource_manager::tell_waiting() {
@@ -281,7 +295,7 @@ wire::node_list resource_manager::on_list_nodes() const {
 }
 
 void resource_manager::on_tick() {
-  set_tick();
+  if (now() < tick_at_) return;  // An earlier one has taken its place.
   for (const auto& id : heartbeats_->lost(now())) {
     const auto node = task_managers_.at(id).handle.node();
     lose(id, "no heartbeat for " + std::to_string(options_.heartbeat_timeout.count()) + " ms");
@@ -314,7 +328,7 @@ caf::behavior resource_manager_behavior(caf::stateful_actor<resource_manager>* s
                                         resource_manager_options options) {
   auto& state = self->state;
   self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
-  self->set_default_handler(caf::drop);
+  ignore_the_unexpected(*self);
   state.init(std::move(options));
   return {
       [&state](const wire::register_task_manager& request, const caf::actor& task_manager) {

@@ -23,13 +23,13 @@ struct monitored {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(monitored, "a node is lost when it was silent for longer than the timeout") {
+TEST_CASE_FIXTURE(monitored, "a node is lost when it was silent for the timeout") {
   monitor.heard(a, now);
   monitor.heard(b, now);
   CHECK(after(5s).empty());
   monitor.heard(b, now);
   CHECK(monitor.silence(a, now) == 5s);
-  CHECK(after(5s).empty());
+  CHECK(after(4s).empty());
   CHECK(after(1s) == std::vector{a});
   monitor.forget(a);
   CHECK(after(4s).empty());
@@ -40,8 +40,17 @@ TEST_CASE_FIXTURE(monitored, "a watcher that was itself paused gives everybody a
   monitor.heard(a, now);
   CHECK(after(1s).empty());
   CHECK(monitor.lost(now += 60s).empty());
-  CHECK(after(10s).empty());
+  CHECK(after(9s).empty());
   CHECK(after(1s) == std::vector{a});
+}
+
+TEST_CASE_FIXTURE(monitored, "the next loss is that of the node that is silent for longest") {
+  CHECK_FALSE(monitor.next_loss());
+  monitor.heard(a, now);
+  monitor.heard(b, now + 2s);
+  CHECK(monitor.next_loss() == now + 10s);
+  monitor.heard(a, now + 3s);
+  CHECK(monitor.next_loss() == now + 12s);
 }
 
 TEST_CASE_FIXTURE(monitored, "a tick that is a little late changes nothing") {

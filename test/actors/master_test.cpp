@@ -94,6 +94,50 @@ TEST_CASE_FIXTURE(master_fixture, "a silent task manager is lost after the heart
   }
 }
 
+TEST_CASE_FIXTURE(master_fixture, "silence is noticed when the timeout ends, between two looks") {
+  pass(400ms);
+  auto a = add_task_manager(1);
+  pass(9900ms);
+  CHECK(nodes().size() == 1);
+  pass(100ms);
+  CHECK(nodes().empty());
+}
+
+TEST_CASE_FIXTURE(running_job, "errors that somebody sends end no actor") {
+  const auto stray = to_caf(error{errc::internal, "stray"});
+  for (const auto& actor : {dispatcher, resource_manager, a->job_master})
+    caf::anon_send(actor, stray);
+  run();
+  CHECK(nodes().size() == 2);
+  CHECK(describe(job).overview.status == job_status::running);
+}
+
+TEST_CASE_FIXTURE(running_job, "handles that mean nothing do no harm") {
+  const caf::actor nobody;
+  const auto refused = ask<wire::registration>(dispatcher, a->self, nobody);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::protocol);
+  CHECK_FALSE(ask<wire::slot_offer_answer>(a->job_master, wire::offer_slot{job}, nobody)->accepted);
+  caf::anon_send(resource_manager, wire::require_slots{{3, 3}, "x", 1}, nobody);
+  caf::anon_send(dispatcher, wire::peer_hello{}, nobody);
+  run();
+  CHECK(nodes().size() == 2);
+}
+
+TEST_CASE_FIXTURE(running_job, "a client that is gone is no longer told about its job") {
+  auto leaver = system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
+    self->send(dispatcher, wire::watch_job{job});
+    return {[](const wire::ack&) {}, [self](wire::cancel) { self->quit(); }};
+  });
+  run();
+  auto known = caf::actor_cast<caf::strong_actor_ptr>(leaver);
+  leaver = nullptr;
+  CHECK(known->strong_refs > 1);
+  caf::anon_send(caf::actor_cast<caf::actor>(known), wire::cancel{});
+  run();
+  CHECK(known->strong_refs == 1);
+}
+
 TEST_CASE_FIXTURE(master_fixture, "a master that was itself paused loses nobody") {
   auto a = add_task_manager(1);
   pass_with_heartbeats(3s);
@@ -413,6 +457,18 @@ TEST_CASE_FIXTURE(master_fixture, "a job waits for slots, says how many, and fai
           "job 'test job' needs 4 slots, 2 free of 2 registered (on 1 task manager) after 300 s; "
           "start more task managers, raise taskmanager.numberOfTaskSlots, cancel another job or "
           "lower the parallelism");
+  }
+  SUBCASE("which is told exactly, whatever the heartbeat interval") {
+    pass(400ms);
+    const auto late = submit(8, "late");
+    pass_with_heartbeats(299s);
+    CHECK(ask<wire::ack>(wire::cancel_job{job}));
+    REQUIRE(result_of_watched_job());
+    REQUIRE(ask<wire::ack>(wire::watch_job{late}));
+    pass(900ms);
+    CHECK_FALSE(result_of_watched_job());
+    pass(100ms);
+    CHECK(result_of_watched_job());
   }
   SUBCASE("or it is cancelled") {
     CHECK(ask<wire::ack>(wire::cancel_job{job}));
