@@ -71,6 +71,7 @@ class worker {
   /// Frees the slot once its tasks are gone.
   void close_allocation(const allocation_id& allocation);
   void free_if_idle(const allocation_id& allocation);
+  void tell_freed(const graph::slot_info& slot);
   void forget_if_over(const job_id& id);
   void tell_job_master(wire::task_state_changed change);
   void act_on_peers();
@@ -91,9 +92,10 @@ class worker {
   std::optional<peer_table> peers_;
   std::map<resource_id, caf::actor> peer_actors_;
   std::map<job_id, caf::actor> job_masters_;
-  std::set<allocation_id> closing_;  // to be freed when their tasks are gone
+  std::set<allocation_id> closing_;                    // to be freed when their tasks are gone
   std::map<local::timer_kind, std::uint64_t> timers_;  // generation of the latest one
   std::vector<std::pair<wire::allocate_slot, caf::actor>> early_;  // before the registration
+  std::vector<graph::slot_info> freed_early_;  // the registration may say that they are taken
   bool reporting_ = false;
   bool stopping_ = false;
 };
@@ -107,21 +109,21 @@ void worker::init(task_manager_options options) {
   peering.hosts_master = options_.master != nullptr;
   peers_.emplace(peering);
   programs_.emplace(*self_, options_, *io_, [this] { return master_->gate(); });
-  tasks_.emplace(*self_, options_, *programs_,
-                 task_roster::hooks{
-                     [this](wire::task_state_changed c) { tell_job_master(std::move(c)); },
-                     [this](const job_id& id, const allocation_id& allocation) {
-                       free_if_idle(allocation);
-                       forget_if_over(id);
-                       quit_if_done();
-                     },
-                     [this](const wire::peer_location& p) { peers_->want(p, options_.time->now()); },
-                     [this](const resource_id& p) { return peer_actor(p); }});
-  master_.emplace(*self_, options_,
-                  master_link::hooks{
-                      [this] { return slot_report(); },
-                      [this] { on_registered(); },
-                      [this](const std::string& reason) { on_master_lost(reason); }});
+  tasks_.emplace(
+      *self_, options_, *programs_,
+      task_roster::hooks{
+          [this](wire::task_state_changed c) { tell_job_master(std::move(c)); },
+          [this](const job_id& id, const allocation_id& allocation) {
+            free_if_idle(allocation);
+            forget_if_over(id);
+            quit_if_done();
+          },
+          [this](const wire::peer_location& p) { peers_->want(p, options_.time->now()); },
+          [this](const resource_id& p) { return peer_actor(p); }});
+  master_.emplace(
+      *self_, options_,
+      master_link::hooks{[this] { return slot_report(); }, [this] { on_registered(); },
+                         [this](const std::string& reason) { on_master_lost(reason); }});
   master_->start();
   set_timer(local::timer_kind::housekeeping, housekeeping_interval);
 }
@@ -141,7 +143,7 @@ std::vector<wire::slot_status> worker::slot_report() const {
 // -- slots ----------------------------------------------------------------------------------------
 
 void worker::on_allocate_slot(const wire::allocate_slot& request, const caf::actor& job_master) {
-  if (stopping_) return;
+  if (stopping_ || !job_master) return;
   if (!master_->is_registered()) {
     // The resource manager gives slots out before its answer to our registration has arrived.
     if (early_.size() < slots_->size()) early_.emplace_back(request, job_master);
@@ -149,8 +151,8 @@ void worker::on_allocate_slot(const wire::allocate_slot& request, const caf::act
   }
   if (request.master_epoch != master_->epoch()) return;
   const auto offer_ms = std::chrono::duration_cast<std::chrono::milliseconds>(offer_timeout);
-  auto promised = slots_->allocate(request.job, request.allocation,
-                                   now_ms() + 2 * offer_ms.count(), request.slot);
+  auto promised = slots_->allocate(request.job, request.allocation, now_ms() + 2 * offer_ms.count(),
+                                   request.slot);
   if (!promised) {
     // The resource manager's view is out of date; the next heartbeat tells it how things are.
     log_event(log_level::warn, "cannot allocate a slot",
@@ -171,9 +173,8 @@ void worker::offer(const wire::allocate_slot& request, const caf::actor& job_mas
   offer.host = options_.host;
   offer.port = options_.port;
   self_->request(job_master, offer_timeout, std::move(offer), caf::actor(self_))
-      .then([this, request](const wire::slot_offer_answer& a) {
-              on_offer_answered(request, a.accepted);
-            },
+      .then([this,
+             request](const wire::slot_offer_answer& a) { on_offer_answered(request, a.accepted); },
             [this, request](const caf::error&) { on_offer_answered(request, false); });
 }
 
@@ -195,10 +196,14 @@ void worker::free_if_idle(const allocation_id& allocation) {
   if (!slot) return;
   log_event(log_level::info, "freed a slot",
             {{"job", to_string(slot->job)}, {"slot", std::to_string(slot->index)}});
-  if (master_->is_registered())
-    self_->send(master_->resource_manager(),
-                wire::slot_freed{options_.resource, master_->epoch(), slot->index, allocation});
+  tell_freed(*slot);
   forget_if_over(slot->job);
+}
+
+void worker::tell_freed(const graph::slot_info& slot) {
+  if (!master_->is_registered()) return freed_early_.push_back(slot);
+  self_->send(master_->resource_manager(),
+              wire::slot_freed{options_.resource, master_->epoch(), slot.index, slot.allocation});
 }
 
 /// A job without slots and tasks is over, as far as this node is concerned.
@@ -207,6 +212,7 @@ void worker::forget_if_over(const job_id& id) {
   for (const auto& s : slots_->report())
     if (s.state != graph::slot_state::free && s.job == id) return;
   programs_->release(id);
+  tasks_->forget_job(id);
   if (const auto found = job_masters_.find(id); found != job_masters_.end()) {
     self_->demonitor(found->second);
     job_masters_.erase(found);
@@ -223,6 +229,7 @@ void worker::on_free_slot(const wire::free_slot& request) {
 
 void worker::on_registered() {
   peers_->set_master(master_->resource());
+  for (const auto& slot : std::exchange(freed_early_, {})) tell_freed(slot);
   for (const auto& [request, job_master] : std::exchange(early_, {}))
     on_allocate_slot(request, job_master);
 }
@@ -273,6 +280,7 @@ void worker::tell_job_master(wire::task_state_changed change) {
 }
 
 void worker::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
+  if (!consumer) return;
   tasks_->on_open_channel(request, consumer);
 }
 
@@ -300,7 +308,9 @@ caf::actor worker::peer_actor(const resource_id& peer) const {
 void worker::act_on_peers() {
   for (const auto& todo : peers_->act(options_.time->now())) {
     switch (todo.kind) {
-      case peer_table::action_kind::dial: dial(todo.peer); break;
+      case peer_table::action_kind::dial:
+        dial(todo.peer);
+        break;
       case peer_table::action_kind::greet_master:
         self_->send(master_->gate(), wire::peer_hello{options_.resource, true}, caf::actor(self_));
         break;
@@ -340,7 +350,10 @@ void worker::on_dialed(const local::dialed& end) {
   } else if (!end.outcome->actor) {
     failed = error{errc::protocol, "it has nothing to offer"};
   }
-  if (!peers_->dialed(end.wanted, failed, options_.time->now())) return;
+  const bool is_wanted = peers_->dialed(end.wanted, failed, options_.time->now());
+  // A connection that nobody uses would be in the way of every later dial.
+  if (end.outcome && (failed || !is_wanted)) options_.connector->drop(end.outcome->node);
+  if (!is_wanted) return;
   if (!failed)
     self_->send(caf::actor_cast<caf::actor>(end.outcome->actor),
                 wire::peer_hello{options_.resource, true}, caf::actor(self_));
@@ -348,6 +361,7 @@ void worker::on_dialed(const local::dialed& end) {
 }
 
 void worker::on_hello(const wire::peer_hello& hello, const caf::actor& peer) {
+  if (!peer) return;
   if (hello.wants_answer)
     self_->send(peer, wire::peer_hello{options_.resource, false}, caf::actor(self_));
   auto& known = peer_actors_[hello.resource];
@@ -392,10 +406,14 @@ void worker::on_timer(const local::timer& timer) {
   if (timer.what == local::timer_kind::master) return master_->on_timer(timer.generation);
   if (timers_[timer.what] != timer.generation) return;
   switch (timer.what) {
-    case local::timer_kind::peers: return act_on_peers();
-    case local::timer_kind::reports: return send_reports();
-    case local::timer_kind::housekeeping: return keep_house();
-    case local::timer_kind::master: return;
+    case local::timer_kind::peers:
+      return act_on_peers();
+    case local::timer_kind::reports:
+      return send_reports();
+    case local::timer_kind::housekeeping:
+      return keep_house();
+    case local::timer_kind::master:
+      return;
   }
 }
 
@@ -405,9 +423,7 @@ void worker::keep_house() {
     if (options_.on_fatal) options_.on_fatal(stuck);
   }
   for (const auto& s : slots_->expire(now_ms())) {
-    if (master_->is_registered())
-      self_->send(master_->resource_manager(),
-                  wire::slot_freed{options_.resource, master_->epoch(), s.index, s.allocation});
+    tell_freed(s);
     forget_if_over(s.job);
   }
   set_timer(local::timer_kind::housekeeping, housekeeping_interval);
@@ -433,9 +449,7 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
                                     task_manager_options options) {
   auto& state = self->state;
   self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
-  // What a peer sends or answers that is not for us must not end this actor.
-  self->set_default_handler(caf::drop);
-  self->set_error_handler([](caf::error&) {});
+  ignore_the_unexpected(*self);
   state.init(std::move(options));
   return {
       [&state](const wire::heartbeat_answer& answer) { state.on_heartbeat_answer(answer); },

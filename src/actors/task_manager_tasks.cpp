@@ -63,8 +63,8 @@ status task_roster::deploy(wire::deploy_tasks request) {
   for (const auto& v : vertices)
     for (std::uint32_t s = 0; s < v.parallelism; ++s)
       if (!d->placement_of.contains({v.id, s}))
-        return fail(errc::protocol, "subtask " + std::to_string(s) + " of '" + v.name +
-                                        "' is placed nowhere");
+        return fail(errc::protocol,
+                    "subtask " + std::to_string(s) + " of '" + v.name + "' is placed nowhere");
   for (const auto& t : request.tasks) {
     if (t.task.job != request.job || t.task.vertex >= vertices.size() ||
         t.task.subtask >= vertices[t.task.vertex].parallelism)
@@ -79,7 +79,8 @@ status task_roster::deploy(wire::deploy_tasks request) {
     entry.allocation = t.allocation;
     find_peers(*d, t.task, entry);
   }
-  programs_.ensure(d->job, d->graph, [this, d](const auto& program) { program_is_here(d, program); });
+  programs_.ensure(d->job, d->graph,
+                   [this, d](const auto& program) { program_is_here(d, program); });
   return {};
 }
 
@@ -112,8 +113,9 @@ void task_roster::program_is_here(const std::shared_ptr<deployment>& d,
 void task_roster::start_what_can() {
   for (auto& [id, t] : tasks_) {
     if (t.actor || !t.of->program) continue;
-    const bool all_there = std::all_of(t.producers.begin(), t.producers.end(),
-                                       [&](const auto& peer) { return hooks_.peer(peer) != nullptr; });
+    const bool all_there =
+        std::all_of(t.producers.begin(), t.producers.end(),
+                    [&](const auto& peer) { return hooks_.peer(peer) != nullptr; });
     if (all_there) start(id, t);
   }
 }
@@ -228,6 +230,11 @@ void task_roster::cancel_where(Condition&& condition) {
   for (const auto& id : chosen) cancel(id);
 }
 
+void task_roster::forget_job(const job_id& job) {
+  waiting_channels_.drop(job);
+  reports_.erase(job);
+}
+
 void task_roster::cancel_job(const job_id& job) {
   waiting_channels_.drop(job);
   cancel_where([&](const auto& id, const task&) { return id.job == job; });
@@ -299,6 +306,8 @@ bool task_roster::has_tasks_in(const allocation_id& allocation) const {
                      [&](const auto& entry) { return entry.second.allocation == allocation; });
 }
 
-std::chrono::steady_clock::time_point task_roster::now() const { return options_.time->now(); }
+std::chrono::steady_clock::time_point task_roster::now() const {
+  return options_.time->now();
+}
 
 }  // namespace millrace

@@ -55,6 +55,8 @@ class task_roster {
   void cancel_job(const job_id& job);
   void cancel_allocation(const allocation_id& allocation);
   void cancel_all();
+  /// The job is over on this node: whoever still waits for its tasks waits in vain.
+  void forget_job(const job_id& job);
 
   void on_state_changed(wire::task_state_changed change);
   /// Whether it was a task that went down.

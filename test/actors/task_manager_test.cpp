@@ -8,6 +8,7 @@
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/program_embedded.hpp"
 #include "millrace/api/plan.hpp"
+#include "millrace/core/logging.hpp"
 #include "support/caf/actor_world.hpp"
 
 using namespace millrace;
@@ -131,8 +132,10 @@ struct node : actor_world {
     settle();
   }
   transport::peer the_master() {
-    return {{9, 9}, "master:6123",
-            *caf::make_node_id(1, "0123456789abcdef0123456789abcdef01234567"), caf::actor_cast<caf::strong_actor_ptr>(master)};
+    return {{9, 9},
+            "master:6123",
+            *caf::make_node_id(1, "0123456789abcdef0123456789abcdef01234567"),
+            caf::actor_cast<caf::strong_actor_ptr>(master)};
   }
   void allocate(std::uint32_t index = 0) {
     tell(wire::allocate_slot{77, index, slot, job}, master);
@@ -236,6 +239,9 @@ TEST_CASE("A lost master is dialed again, and its slots are free by then") {
   n.answer_dial(1, n.the_master());
   REQUIRE(n.log->registrations.size() == 2);
   for (const auto& s : n.log->registrations[1].slots) CHECK_FALSE(s.allocation);
+  // Had it been freed only after the registration was written, the master would not know.
+  REQUIRE(n.log->freed.size() == 1);
+  CHECK(n.log->freed[0].allocation == n.slot);
 }
 
 TEST_CASE("A slot is offered to the job's master and freed when it does not want it") {
@@ -390,6 +396,51 @@ TEST_CASE("A task waits for the task manager of its producer, and fails when tha
   REQUIRE(n.last_state().state == execution_state::failed);
   CHECK(n.last_state().cause->code == errc::task_manager_lost);
   CHECK(n.last_state().cause->message == "lost connection to task manager there:9");
+}
+
+TEST_CASE("A connection that comes when nobody waits for it any more is ended") {
+  node n;
+  n.start(false);
+  n.answer_dial(0, n.the_master());
+  n.allocate();
+  auto d = n.deployment(small_job);
+  d.peers.push_back({{0, 9}, "there", 9});
+  d.placements[0].peer = 1;
+  d.tasks.erase(d.tasks.begin());
+  REQUIRE_FALSE(n.request(d));
+  REQUIRE(n.connector.calls.size() == 2);
+  for (int i = 0; i < 110 && n.log->states.empty(); ++i) n.pass(100ms);
+  REQUIRE(n.last_state().state == execution_state::failed);
+  const auto drops = n.connector.drops;
+  const auto peer = n.system.spawn(fake_master, std::make_shared<master_log>());
+  n.answer_dial(
+      1, transport::peer{{0, 9}, "there:9", {}, caf::actor_cast<caf::strong_actor_ptr>(peer)});
+  CHECK(n.connector.drops == drops + 1);
+  n.end(peer);
+}
+
+TEST_CASE("Handles that mean nothing do no harm") {
+  node n;
+  n.start();
+  const caf::actor nobody;
+  n.tell(wire::allocate_slot{77, 0, n.slot, n.job}, nobody);
+  n.tell(wire::peer_hello{{3, 3}, true}, nobody);
+  n.tell(wire::open_channel{{n.job, 0, 0, 0}, {n.job, 1, 0, 0}, 0, 1024}, nobody);
+  n.allocate();
+  CHECK(n.log->offers.size() == 1);
+}
+
+TEST_CASE("Requests for channels end with their job") {
+  node n;
+  std::vector<std::string> lines;
+  redirect_log([&](log_level, std::string_view line) { lines.emplace_back(line); });
+  n.start();
+  n.allocate();
+  n.tell(wire::open_channel{{n.job, 0, 0, 0}, {n.job, 1, 0, 0}, 0, 1024}, n.master);
+  n.tell(wire::free_slot{n.job, n.slot});
+  n.pass(61s);
+  redirect_log({});
+  for (const auto& line : lines) CHECK(line.find("nobody came") == line.npos);
 }
 
 TEST_CASE("A task whose producer's task manager cannot be reached fails and says why") {
