@@ -160,7 +160,8 @@ TEST_CASE_FIXTURE(wire_fixture, "rows that cannot be encoded make the receiver f
   REQUIRE_FALSE(decoded);
   CHECK(decoded.error().code == errc::invalid_data);
   CHECK(decoded.error().message ==
-        "a batch of 2 records of type 'test.unencodable' in 0 bytes cannot be decoded");
+        "a batch of 2 records of type 'test.unencodable' in 0 bytes cannot be decoded: can't "
+        "decode: it has fewer bytes than so many records take (at byte 0 of 0)");
 }
 
 TEST_CASE_FIXTURE(wire_fixture, "rows beyond the frame limit make the receiver fail, not vanish") {
