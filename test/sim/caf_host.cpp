@@ -59,6 +59,7 @@ struct host_config : caf::actor_system_config {
   host_config() {
     load<caf::io::middleman>();
     load<sim_scheduler>();
+    set("scheduler.policy", caf::atom("testing"));
     set("logger.inline-output", true);
     set("logger.verbosity", caf::atom("quiet"));
     set("logger.file-verbosity", caf::atom("quiet"));

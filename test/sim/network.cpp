@@ -32,7 +32,7 @@ void network::remove(process_id gone, bool killed) {
       if (killed && !on_the_way.empty()) on_the_way.resize(random_.below(on_the_way.size() + 1));
       close(*c, e);
     }
-  std::erase_if(calls_, [&](const auto& call) { return call->from == gone; });
+  std::erase_if(calls_, [&](const auto& c) { return c->from == gone; });
   tidy();
 }
 
