@@ -9,7 +9,8 @@
 #include "millrace/operators/user_function.hpp"
 
 // What keyed aggregations do with a key's value and one more record: `fold(value, row)`, where the
-// first record of a key is its first value. `row` is an rvalue if it may be moved from.
+// first record of a key is its first value. `row` is an rvalue if it may be moved from. A fold that is
+// `repeatable` gives the same for the same input and has no other effect.
 
 namespace millrace {
 
@@ -41,6 +42,8 @@ struct reduce_fold {
 /// Flink.
 template <class Field>
 struct sum_fold {
+  static constexpr bool repeatable = true;
+
   Field field;
 
   template <class T>
@@ -61,6 +64,8 @@ struct sum_fold {
 /// The least (or greatest) value of one field; the others stay those of the key's first record.
 template <class Field, bool Greatest>
 struct extreme_fold {
+  static constexpr bool repeatable = true;
+
   Field field;
 
   template <class T>
@@ -74,6 +79,8 @@ struct extreme_fold {
 /// The whole record with the least (or greatest) value of one field; the first of several.
 template <class Field, bool Greatest>
 struct extreme_by_fold {
+  static constexpr bool repeatable = true;
+
   Field field;
 
   template <class T, class Row>

@@ -25,6 +25,15 @@ class collector {
     flush_if_full();
   }
 
+  /// Emits a copy of `row` as `change(copy)` leaves it.
+  template <class Change>
+  void emit_changed(const T& row, Change&& change) {
+    make_room();
+    append_row<T>(batch_->rows, row);
+    change(rows().back());
+    flush_if_full();
+  }
+
   /// Makes the record in place.
   template <class... Args>
   void emplace(Args&&... args) {
