@@ -38,21 +38,30 @@ class sim_scheduler final : public caf::scheduler::test_coordinator {
   /// Moves one ready job to the front, where the next step takes it from.
   void choose(std::size_t which) { std::swap(jobs.front(), jobs[which]); }
 
+  bool run_chosen() {
+    const auto waiting = jobs.size();
+    if (!try_run_once()) return false;
+    // Actors that it has spawned went straight to the end of the queue.
+    for (auto i = waiting - 1; i < jobs.size(); ++i) remember(jobs[i]);
+    return true;
+  }
+
   const std::vector<caf::weak_actor_ptr>& actors() const { return actors_; }
 
  protected:
   void enqueue(caf::resumable* job) override {
-    if (auto* actor = dynamic_cast<caf::scheduled_actor*>(job); actor && actor->id() > last_id_) {
-      // Ids grow and a new actor is made ready at once, so the newest is one not seen before.
-      last_id_ = actor->id();
-      actors_.emplace_back(actor->ctrl());
-    }
+    remember(job);
     test_coordinator::enqueue(job);
   }
 
  private:
+  void remember(caf::resumable* job) {
+    auto* actor = dynamic_cast<caf::scheduled_actor*>(job);
+    if (actor != nullptr && known_.insert(actor->id()).second) actors_.emplace_back(actor->ctrl());
+  }
+
   std::vector<caf::weak_actor_ptr> actors_;
-  caf::actor_id last_id_ = 0;
+  std::set<caf::actor_id> known_;
 };
 
 struct host_config : caf::actor_system_config {
@@ -164,7 +173,7 @@ class caf_host final : public sim_host {
     scheduler_.clock().cancel_all();
     observer_ = nullptr;
     while (kill_actors()) {
-      while (scheduler_.try_run_once() || multiplexer_.try_exec_runnable()) {
+      while (scheduler_.run_chosen() || multiplexer_.try_exec_runnable()) {
       }
     }
   }
@@ -176,7 +185,7 @@ class caf_host final : public sim_host {
   void run_actor(std::size_t which) override {
     scheduler_.choose(which);
     if (observer_ != nullptr) observe(*scheduler_.jobs.front());
-    scheduler_.try_run_once();
+    scheduler_.run_chosen();
   }
   bool run_broker() override { return multiplexer_.try_exec_runnable(); }
 
