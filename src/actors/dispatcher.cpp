@@ -18,6 +18,7 @@
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/graph/job_graph_check.hpp"
 
 namespace millrace {
@@ -255,7 +256,7 @@ void dispatcher::on_ended(wire::job_result& result, wire::job_details& details) 
   auto job = jobs_.extract(result.job);
   if (job.empty()) return;
   for (const auto& watcher : job.mapped().watchers) {
-    self_->send(watcher, result);
+    if (!MILLRACE_MUTANT(watcher_forgotten)) self_->send(watcher, result);
     self_->demonitor(watcher);
   }
   history_->add({std::move(result), std::move(details)});

@@ -15,6 +15,7 @@
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/graph/slot_matcher.hpp"
 
 namespace millrace {
@@ -121,6 +122,10 @@ caf::result<wire::registration> resource_manager::on_register(
   if (!handle) return to_caf({errc::protocol, "a task manager registered without its handle"});
   const auto& id = request.resource;
   if (task_managers_.contains(id)) remove(id, "it has registered again");
+  if (MILLRACE_MUTANT(registration_lost) && task_managers_.size() == 1)
+    return wire::registration{
+        epoch_, static_cast<std::uint64_t>(options_.heartbeat_interval.count()),
+        static_cast<std::uint64_t>(options_.heartbeat_timeout.count())};
   task_manager& tm = task_managers_[id];
   tm = {handle, request.host + ":" + std::to_string(request.port), request.pid};
   self_->monitor(handle);
@@ -186,7 +191,7 @@ void resource_manager::on_slot_freed(const wire::slot_freed& freed) {
   const auto found = granted_.find(freed.allocation);
   if (found == granted_.end() || found->second.task_manager != freed.resource) return;
   matcher_.release(freed.resource, freed.allocation);
-  forget(freed.allocation);
+  if (!MILLRACE_MUTANT(freed_slot_remembered)) forget(freed.allocation);
   match();
 }
 
@@ -215,7 +220,8 @@ void resource_manager::remove(const resource_id& id, const std::string& reason) 
   for (const auto& grant : what.lost) forget(grant.allocation);
   for (const auto& grant : what.requeued) granted_.erase(grant.allocation);
   for (const auto& [job_id, j] : jobs_)
-    self_->send(j.master, wire::task_manager_lost{id, tm.address, reason});
+    if (!MILLRACE_MUTANT(loss_not_told))
+      self_->send(j.master, wire::task_manager_lost{id, tm.address, reason});
 }
 
 // -- jobs -----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "millrace/actors/task_actor_credit.hpp"
 #include "millrace/actors/task_actor_report.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/stream/operator_failure.hpp"
 #include "millrace/stream/stream_task.hpp"
@@ -174,6 +175,8 @@ void task_host::on_credit(const wire::channel_credit& credit) {
                                         std::to_string(credit.output_channel) + " of a task with " +
                                         std::to_string(outputs_.size()));
     task_->on_credit(credit.output_channel, credit.charge);
+    if (MILLRACE_MUTANT(credit_counted_twice))
+      task_->on_credit(credit.output_channel, credit.charge);
   });
   schedule_step();
 }
@@ -271,6 +274,7 @@ void task_host::return_credit(std::uint32_t channel, std::uint64_t charge) {
 }
 
 void task_host::send_credit(std::uint32_t channel, std::uint64_t charge) {
+  if (MILLRACE_MUTANT(credit_kept)) return;
   const auto& from = inputs_[channel];
   self_->send(from.producer,
               wire::channel_credit{setup_.inputs[channel].producer, from.output_channel, charge});

@@ -21,6 +21,7 @@
 #include "millrace/actors/task_manager_tasks.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/core/options.hpp"
 #include "millrace/graph/slot_table.hpp"
 
@@ -68,8 +69,8 @@ class worker {
   void on_master_lost(const std::string& reason);
   void offer(const wire::allocate_slot& request, const caf::actor& job_master);
   void on_offer_answered(const wire::allocate_slot& request, bool accepted);
-  /// Frees the slot once its tasks are gone.
-  void close_allocation(const allocation_id& allocation);
+  /// Frees the slot once its tasks are gone. `why`: unless the job's master wanted it.
+  void close_allocation(const allocation_id& allocation, const std::optional<error>& why = {});
   void free_if_idle(const allocation_id& allocation);
   void tell_freed(const graph::slot_info& slot);
   void forget_if_over(const job_id& id);
@@ -183,15 +184,16 @@ void worker::on_offer_answered(const wire::allocate_slot& request, bool accepted
   close_allocation(request.allocation);
 }
 
-void worker::close_allocation(const allocation_id& allocation) {
+void worker::close_allocation(const allocation_id& allocation, const std::optional<error>& why) {
   closing_.insert(allocation);
-  tasks_->cancel_allocation(allocation);
+  tasks_->cancel_allocation(allocation, why);
   free_if_idle(allocation);
 }
 
 void worker::free_if_idle(const allocation_id& allocation) {
   if (!closing_.contains(allocation) || tasks_->has_tasks_in(allocation)) return;
   closing_.erase(allocation);
+  if (MILLRACE_MUTANT(slot_kept)) return;
   const auto slot = slots_->release(allocation);
   if (!slot) return;
   log_event(log_level::info, "freed a slot",
@@ -202,6 +204,7 @@ void worker::free_if_idle(const allocation_id& allocation) {
 
 void worker::tell_freed(const graph::slot_info& slot) {
   if (!master_->is_registered()) return freed_early_.push_back(slot);
+  if (MILLRACE_MUTANT(slot_release_lost)) return;
   self_->send(master_->resource_manager(),
               wire::slot_freed{options_.resource, master_->epoch(), slot.index, slot.allocation});
 }
@@ -211,7 +214,7 @@ void worker::forget_if_over(const job_id& id) {
   if (tasks_->has_tasks_of(id)) return;
   for (const auto& s : slots_->report())
     if (s.state != graph::slot_state::free && s.job == id) return;
-  programs_->release(id);
+  if (!MILLRACE_MUTANT(program_kept)) programs_->release(id);
   tasks_->forget_job(id);
   if (const auto found = job_masters_.find(id); found != job_masters_.end()) {
     self_->demonitor(found->second);
@@ -234,11 +237,12 @@ void worker::on_registered() {
     on_allocate_slot(request, job_master);
 }
 
-void worker::on_master_lost(const std::string&) {
+void worker::on_master_lost(const std::string& reason) {
   // Whoever takes over, or finds itself alone, gives the work out anew.
   early_.clear();
+  const error why{errc::master_lost, "its task manager has lost the master (" + reason + ")"};
   for (const auto& s : slots_->report())
-    if (s.state != graph::slot_state::free) close_allocation(s.allocation);
+    if (s.state != graph::slot_state::free) close_allocation(s.allocation, why);
 }
 
 // -- tasks ----------------------------------------------------------------------------------------
@@ -362,7 +366,7 @@ void worker::on_dialed(const local::dialed& end) {
 
 void worker::on_hello(const wire::peer_hello& hello, const caf::actor& peer) {
   if (!peer) return;
-  if (hello.wants_answer)
+  if (hello.wants_answer && !MILLRACE_MUTANT(hello_not_answered))
     self_->send(peer, wire::peer_hello{options_.resource, false}, caf::actor(self_));
   auto& known = peer_actors_[hello.resource];
   if (known == peer) return;
@@ -435,7 +439,7 @@ void worker::set_timer(local::timer_kind what, std::chrono::steady_clock::durati
 
 void worker::shut_down() {
   stopping_ = true;
-  tasks_->cancel_all();
+  tasks_->cancel_all({errc::task_manager_lost, "its task manager is shutting down"});
   quit_if_done();
 }
 

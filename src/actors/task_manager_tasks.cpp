@@ -7,6 +7,7 @@
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/core/options.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/graph/job_graph_check.hpp"
@@ -37,6 +38,7 @@ struct task_roster::task {
   std::set<resource_id> consumers;
   caf::actor actor;  // null until started
   std::optional<std::chrono::steady_clock::time_point> cancelled_at;
+  std::optional<error> cancelled_why;  // unless its job's master asked for it
 };
 
 task_roster::task_roster(caf::event_based_actor& self, const task_manager_options& options,
@@ -185,16 +187,18 @@ void task_roster::end(const execution_attempt_id& id, wire::task_state_changed c
     by_address_.erase(t.actor.address());
     self_.demonitor(t.actor);
   }
+  if (change.state == graph::execution_state::canceled && !change.cause)
+    change.cause = t.cancelled_why;
   hooks_.on_change(std::move(change));
   hooks_.on_end(id.job, t.allocation);
 }
 
 void task_roster::end_unstarted(const execution_attempt_id& id, graph::execution_state state,
-                                error cause) {
+                                std::optional<error> cause) {
   wire::task_state_changed change;
   change.task = id;
   change.state = state;
-  if (state == graph::execution_state::failed) change.cause = std::move(cause);
+  change.cause = std::move(cause);
   change.report.task = id;
   end(id, std::move(change));
 }
@@ -203,6 +207,7 @@ void task_roster::peer_lost(const resource_id& peer, const error& why) {
   std::vector<execution_attempt_id> unstarted;
   for (auto& [id, t] : tasks_) {
     if (!t.producers.contains(peer) && !t.consumers.contains(peer)) continue;
+    if (MILLRACE_MUTANT(lost_peer_ignored)) continue;
     if (t.actor)
       self_.send(t.actor, local::fail_task{why});
     else
@@ -212,22 +217,25 @@ void task_roster::peer_lost(const resource_id& peer, const error& why) {
 }
 
 void task_roster::cancel(const execution_attempt_id& id) {
-  if (const auto found = tasks_.find(id); found != tasks_.end()) cancel(id, found->second);
+  if (const auto found = tasks_.find(id); found != tasks_.end()) cancel(id, found->second, {});
 }
 
-void task_roster::cancel(const execution_attempt_id& id, task& t) {
-  if (!t.actor) return end_unstarted(id, graph::execution_state::canceled, {});
+void task_roster::cancel(const execution_attempt_id& id, task& t, const std::optional<error>& why) {
+  if (!t.actor) return end_unstarted(id, graph::execution_state::canceled, why);
   if (t.cancelled_at) return;
   t.cancelled_at = now();
+  t.cancelled_why = why;
   self_.send(t.actor, wire::cancel{});
 }
 
 template <class Condition>
-void task_roster::cancel_where(Condition&& condition) {
+void task_roster::cancel_where(Condition&& condition, const std::optional<error>& why) {
   std::vector<execution_attempt_id> chosen;
   for (const auto& [id, t] : tasks_)
     if (condition(id, t)) chosen.push_back(id);
-  for (const auto& id : chosen) cancel(id);
+  if (MILLRACE_MUTANT(cancel_forgets_a_task) && !chosen.empty()) chosen.pop_back();
+  for (const auto& id : chosen)
+    if (const auto found = tasks_.find(id); found != tasks_.end()) cancel(id, found->second, why);
 }
 
 void task_roster::forget_job(const job_id& job) {
@@ -237,15 +245,16 @@ void task_roster::forget_job(const job_id& job) {
 
 void task_roster::cancel_job(const job_id& job) {
   waiting_channels_.drop(job);
-  cancel_where([&](const auto& id, const task&) { return id.job == job; });
+  cancel_where([&](const auto& id, const task&) { return id.job == job; }, {});
 }
 
-void task_roster::cancel_allocation(const allocation_id& allocation) {
-  cancel_where([&](const auto&, const task& t) { return t.allocation == allocation; });
+void task_roster::cancel_allocation(const allocation_id& allocation,
+                                    const std::optional<error>& why) {
+  cancel_where([&](const auto&, const task& t) { return t.allocation == allocation; }, why);
 }
 
-void task_roster::cancel_all() {
-  cancel_where([](const auto&, const task&) { return true; });
+void task_roster::cancel_all(const error& why) {
+  cancel_where([](const auto&, const task&) { return true; }, why);
 }
 
 bool task_roster::on_down(const caf::actor_addr& who, const std::string& reason) {
@@ -253,7 +262,7 @@ bool task_roster::on_down(const caf::actor_addr& who, const std::string& reason)
   if (found == by_address_.end()) return false;
   // Without its last report: it did not end by itself.
   end_unstarted(found->second, graph::execution_state::failed,
-                {errc::internal, "the task's actor ended unexpectedly: " + reason});
+                error{errc::internal, "the task's actor ended unexpectedly: " + reason});
   return true;
 }
 
@@ -261,7 +270,7 @@ void task_roster::on_open_channel(const wire::open_channel& request, const caf::
   const auto found = tasks_.find(request.producer);
   if (found != tasks_.end() && found->second.actor)
     self_.send(found->second.actor, request, consumer);
-  else
+  else if (!MILLRACE_MUTANT(early_channel_lost))
     waiting_channels_.hold(request.producer, {request, consumer}, now());
 }
 

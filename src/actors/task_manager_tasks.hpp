@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -51,10 +52,11 @@ class task_roster {
   void peer_lost(const resource_id& peer, const error& why);
 
   void cancel(const execution_attempt_id& task);
-  /// Cancels all tasks of a job, an allocation, or of everybody.
+  /// Cancels all tasks of a job, an allocation, or of everybody. `why` is told to the job's master
+  /// if it was not the master that wanted it.
   void cancel_job(const job_id& job);
-  void cancel_allocation(const allocation_id& allocation);
-  void cancel_all();
+  void cancel_allocation(const allocation_id& allocation, const std::optional<error>& why = {});
+  void cancel_all(const error& why);
   /// The job is over on this node: whoever still waits for its tasks waits in vain.
   void forget_job(const job_id& job);
 
@@ -87,10 +89,11 @@ class task_roster {
 
   void start(const execution_attempt_id& id, task& t);
   void end(const execution_attempt_id& id, wire::task_state_changed change);
-  void end_unstarted(const execution_attempt_id& id, graph::execution_state state, error cause);
-  void cancel(const execution_attempt_id& id, task& t);
+  void end_unstarted(const execution_attempt_id& id, graph::execution_state state,
+                     std::optional<error> cause);
+  void cancel(const execution_attempt_id& id, task& t, const std::optional<error>& why);
   template <class Condition>
-  void cancel_where(Condition&& condition);
+  void cancel_where(Condition&& condition, const std::optional<error>& why);
   void find_peers(const deployment& d, const execution_attempt_id& id, task& t);
   void program_is_here(const std::shared_ptr<deployment>& d,
                        const result<program_store::program>& program);

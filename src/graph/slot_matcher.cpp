@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "millrace/core/assert.hpp"
+#include "millrace/core/mutant.hpp"
 
 namespace millrace::graph {
 
@@ -133,6 +134,7 @@ void slot_matcher::withdraw(const job_id& job) {
 
 std::vector<slot_failure> slot_matcher::expire(std::int64_t now_ms) {
   std::vector<slot_failure> failures;
+  if (MILLRACE_MUTANT(slot_timeout_never_armed)) return failures;
   auto is_late = [&](const job_demand& d) { return !d.pending.empty() && d.deadline_ms <= now_ms; };
   for (const auto& demand : queue_)
     if (is_late(demand))

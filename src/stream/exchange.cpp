@@ -1,6 +1,7 @@
 #include "millrace/stream/exchange.hpp"
 
 #include "millrace/core/assert.hpp"
+#include "millrace/core/mutant.hpp"
 
 namespace millrace {
 
@@ -47,7 +48,9 @@ std::uint64_t exchange::in_flight_bytes() const noexcept {
 
 void exchange::enqueue(std::uint32_t channel, element what, std::uint64_t bytes) {
   auto& c = channels_[channel];
-  if (c.waiting.empty() && try_send(channel, what, bytes)) return;
+  const bool overtakes = MILLRACE_MUTANT(end_overtakes_data) && bytes == 0;
+  if ((c.waiting.empty() || overtakes) && try_send(channel, what, bytes)) return;
+  if (MILLRACE_MUTANT(blocked_batch_lost) && bytes != 0 && c.waiting.size() > 1) return;
   c.waiting.push_back({std::move(what), bytes});
   ++waiting_;
   waiting_bytes_ += bytes;
@@ -59,6 +62,7 @@ bool exchange::try_send(std::uint32_t channel, element& what, std::uint64_t byte
   if (!window.is_open()) return false;
   if (auto* data = std::get_if<record_batch>(&what)) {
     data->charge = window.try_charge(bytes);
+    if (data->charge == 0 && MILLRACE_MUTANT(credit_ignored)) data->charge = bytes;
     if (data->charge == 0) return false;
   }
   bytes_sent_ += bytes;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "millrace/core/mutant.hpp"
+
 namespace millrace {
 
 input_gate::input_gate(std::vector<std::uint32_t> input_of_channel)
@@ -50,6 +52,7 @@ std::optional<input_gate::arrival> input_gate::next() {
   } else {
     --open_channels_of_[c.input];
     --open_channels_;
+    if (MILLRACE_MUTANT(one_end_ends_all)) open_channels_ = open_channels_of_[c.input] = 0;
   }
   return taken;
 }

@@ -1,6 +1,7 @@
 #include "millrace/stream/stream_task.hpp"
 
 #include "millrace/core/assert.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
 
 namespace millrace {
@@ -133,6 +134,8 @@ task_progress stream_task::wait_for_input() {
 task_progress stream_task::finish() {
   if (phase_ == phase::finishing) {
     if (chain_.is_blocked()) return task_progress::waiting;
+    if (MILLRACE_MUTANT(batch_after_end))
+      for (auto& e : chain_.exchanges()) e->send_end_of_input();
     const auto finished = chain_.finish_step();
     if (finished == finish_status::more) return task_progress::ready;
     chain_.flush();

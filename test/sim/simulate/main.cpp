@@ -10,9 +10,11 @@
 #include <iostream>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/logging.hpp"
@@ -189,8 +191,8 @@ void tell(int to, char kind, const std::string& text) {
   }
 }
 
-[[noreturn]] void work(const settings& s, unsigned worker, int to) {
-  for (std::uint64_t seed = s.first + worker; seed < s.first + s.seeds; seed += s.jobs) {
+[[noreturn]] void work(const settings& s, std::uint64_t first, int to) {
+  for (std::uint64_t seed = first; seed < s.first + s.seeds; seed += s.jobs) {
     std::string hash;
     const auto report = run_seed(s, seed, hash);
     std::cout.flush();
@@ -231,8 +233,33 @@ class progress_bar {
 struct worker_link {
   int fd = -1;
   pid_t pid = 0;
+  std::uint64_t next = 0;  ///< The seed it works at.
   std::string received;
 };
+
+void start_worker(const settings& s, worker_link& w) {
+  int ends[2];
+  if (::pipe(ends) != 0) throw std::runtime_error("pipe() failed");
+  std::cout.flush();
+  w.pid = ::fork();
+  if (w.pid < 0) throw std::runtime_error("fork() failed");
+  if (w.pid == 0) {
+    ::close(ends[0]);
+    work(s, w.next, ends[1]);
+  }
+  ::close(ends[1]);
+  w.fd = ends[0];
+  w.received.clear();
+}
+
+/// Why a worker has ended, if not in order.
+std::string wait_for(const worker_link& w) {
+  int status = 0;
+  ::waitpid(w.pid, &status, 0);
+  if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
+  if (WEXITSTATUS(status) != 0) return "exit code " + std::to_string(WEXITSTATUS(status));
+  return {};
+}
 
 /// Takes one message off what a worker has sent.
 bool take_message(worker_link& w, char& kind, std::string& text) {
@@ -252,22 +279,20 @@ int run_all(settings s) {
   s.jobs = static_cast<unsigned>(std::min<std::uint64_t>(s.jobs, std::max<std::uint64_t>(s.seeds, 1)));
   std::vector<worker_link> workers(s.jobs);
   for (unsigned i = 0; i < s.jobs; ++i) {
-    int ends[2];
-    if (::pipe(ends) != 0) return 3;
-    std::cout.flush();
-    workers[i].pid = ::fork();
-    if (workers[i].pid < 0) return 3;
-    if (workers[i].pid == 0) {
-      ::close(ends[0]);
-      work(s, i, ends[1]);
-    }
-    ::close(ends[1]);
-    workers[i].fd = ends[0];
+    workers[i].next = s.first + i;
+    start_worker(s, workers[i]);
   }
 
   progress_bar bar(s.seeds, !s.quiet && !s.trace);
-  std::size_t open = workers.size();
-  while (open != 0) {
+  const auto finish_seed = [&](worker_link& w, bool failing, const std::string& text) {
+    ++bar.done;
+    w.next += s.jobs;
+    if (failing) ++bar.failing;
+    if (text.empty() || (failing && bar.failing > reports_max)) return;
+    bar.clear();
+    std::cout << text << std::flush;
+  };
+  for (std::size_t open = workers.size(); open != 0; bar.show()) {
     std::vector<pollfd> waiting;
     for (const auto& w : workers) waiting.push_back({w.fd, POLLIN, 0});
     ::poll(waiting.data(), waiting.size(), 500);
@@ -276,36 +301,29 @@ int run_all(settings s) {
       if (w.fd < 0 || waiting[i].revents == 0) continue;
       char buffer[65536];
       const auto n = ::read(w.fd, buffer, sizeof buffer);
-      if (n <= 0) {
-        ::close(std::exchange(w.fd, -1));
-        --open;
+      if (n > 0) {
+        w.received.append(buffer, static_cast<std::size_t>(n));
+        char kind = 0;
+        for (std::string text; take_message(w, kind, text);) finish_seed(w, kind == '!', text);
         continue;
       }
-      w.received.append(buffer, static_cast<std::size_t>(n));
-      char kind = 0;
-      for (std::string text; take_message(w, kind, text);) {
-        ++bar.done;
-        if (kind == '!') ++bar.failing;
-        if (kind == '!' ? bar.failing <= reports_max : !text.empty()) {
-          bar.clear();
-          std::cout << text << std::flush;
+      ::close(std::exchange(w.fd, -1));
+      if (const auto why = wait_for(w); !why.empty()) {
+        finish_seed(w, true, "seed " + std::to_string(w.next) + " FAILS:\n  the process ended by " +
+                                 why + "\n  replay: " + replay(s, w.next, s.without) + "\n");
+        if (w.next < s.first + s.seeds) {
+          start_worker(s, w);
+          continue;
         }
       }
+      --open;
     }
-    bar.show();
   }
   bar.clear();
-  bool crashed = false;
-  for (auto& w : workers) {
-    int status = 0;
-    ::waitpid(w.pid, &status, 0);
-    crashed |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-  }
   std::cout << bar.done << " of " << s.seeds << " seeds of scenario " << s.scenario << ", "
             << bar.failing << " failing, " << static_cast<std::uint64_t>(bar.rate())
             << " seeds/s\n";
-  if (crashed) std::cout << "a worker has crashed\n";
-  return bar.failing == 0 && !crashed ? 0 : 1;
+  return bar.failing == 0 ? 0 : 1;
 }
 
 }  // namespace
