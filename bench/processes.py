@@ -36,7 +36,7 @@ def exchange(rounds):
         speeds = []
         for _ in range(rounds + 1):
             job = nodes.run_detached(library, "--records", EXCHANGED_RECORDS)
-            nodes.await_status(job, "finished", 120)
+            nodes.await_status(job, "FINISHED", 120)
             milliseconds = nodes.job(job)["duration_ms"]
             speeds.append(EXCHANGED_RECORDS * RECORD_BYTES / 1000 / milliseconds)
         report("exchange between two nodes", speeds[1:], "MB/s", ">= 500", lambda v: v >= 500)
