@@ -15,7 +15,6 @@
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
-#include "millrace/core/mutant.hpp"
 #include "millrace/graph/execution_graph.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 
@@ -120,8 +119,7 @@ const graph::job_vertex& job_master::vertex_of(const execution_attempt_id& task)
 wire::slot_offer_answer job_master::on_offer(const wire::offer_slot& offer,
                                              const caf::actor& task_manager) {
   if (!task_manager || offer.job != options_.job ||
-      (execution_->status() != graph::job_status::running && !MILLRACE_MUTANT(late_offer_taken)) ||
-      !slots_->accept(offer))
+      execution_->status() != graph::job_status::running || !slots_->accept(offer))
     return {false};
   task_managers_[offer.resource] = task_manager;
   // Not at once: the task manager is to hear first that the slot is ours.

@@ -204,7 +204,6 @@ void worker::free_if_idle(const allocation_id& allocation) {
 
 void worker::tell_freed(const graph::slot_info& slot) {
   if (!master_->is_registered()) return freed_early_.push_back(slot);
-  if (MILLRACE_MUTANT(slot_release_lost)) return;
   self_->send(master_->resource_manager(),
               wire::slot_freed{options_.resource, master_->epoch(), slot.index, slot.allocation});
 }

@@ -8,7 +8,6 @@ namespace millrace::sim {
 /// A bug of the engine that can be switched on in the simulation's build of it.
 struct mutant {
   std::string_view name;  ///< As in MILLRACE_MUTANT(name).
-  std::string_view scenario;  ///< Where it is looked for.
   std::string_view what;
 };
 

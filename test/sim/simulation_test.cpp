@@ -1,0 +1,108 @@
+#include "sim/simulation.hpp"
+
+#include <doctest/doctest.h>
+
+#include "millrace/core/logging.hpp"
+#include "sim/mutants.hpp"
+
+using namespace millrace;
+using namespace millrace::sim;
+
+namespace {
+
+/// Lines of the engine's log go nowhere; the failures they tell of are wanted.
+struct silence {
+  silence() {
+    redirect_log([](log_level, std::string_view) {}, log_level::off);
+  }
+  ~silence() { redirect_log({}); }
+};
+
+struct with_mutant {
+  explicit with_mutant(std::string_view name) { REQUIRE(switch_on_mutant(name)); }
+  ~with_mutant() { switch_on_mutant({}); }
+};
+
+bool finds_something(std::string_view scenario, std::uint64_t seeds) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed)
+    if (!simulation(make_plan(scenario, seed)).run().violations.empty()) return true;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("the keyed count runs to its end on four simulated nodes") {
+  silence quiet;
+  const auto p = make_plan("keyed_count", 1);
+  REQUIRE(p.machines.size() == 4);
+  const auto outcome = simulation(p).run();
+  CHECK(outcome.violations == std::vector<std::string>());
+  CHECK(outcome.jobs_finished == 1);
+  CHECK(outcome.steps > 100);
+}
+
+TEST_CASE("every scenario runs") {
+  silence quiet;
+  for (const auto scenario : scenarios) {
+    CAPTURE(scenario);
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+      CAPTURE(seed);
+      CHECK(simulation(make_plan(scenario, seed)).run().violations == std::vector<std::string>());
+    }
+  }
+}
+
+TEST_CASE("a seed takes the same steps again in the same process") {
+  silence quiet;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed);
+    const auto p = make_plan("faults", seed);
+    const auto first = simulation(p).run();
+    const auto second = simulation(p).run();
+    CHECK(first.trace_hash == second.trace_hash);
+    CHECK(first.steps == second.steps);
+    CHECK(first.virtual_time == second.virtual_time);
+  }
+}
+
+TEST_CASE("faults of a plan can be left out") {
+  silence quiet;
+  const auto p = make_plan("restart", 2);
+  REQUIRE(p.faults.size() == 1);
+  const auto all = simulation(p).run();
+  const auto none = simulation(p, {{0}, nullptr}).run();
+  CHECK(none.violations.empty());
+  CHECK(none.jobs_ended_otherwise == 0);
+  CHECK(all.trace_hash != none.trace_hash);
+}
+
+TEST_CASE("bugs of the protocols are found") {
+  silence quiet;
+  for (const auto name : {"credit_counted_twice", "batch_after_end", "slot_kept", "program_kept",
+                          "watcher_forgotten"}) {
+    CAPTURE(name);
+    const with_mutant bug(name);
+    CHECK(finds_something("any", 20));
+  }
+  CHECK(!switch_on_mutant("no_such_bug"));
+}
+
+TEST_CASE("the interpreter works jobs out one row after the other") {
+  job_spec spec;
+  spec.branches = {{4, 2, 0, false, 1, {}}};  // (0,0) (1,1) (0,2) (0,3)
+  CHECK(interpret(spec) == std::vector<row>{{0, 0}, {0, 2}, {0, 3}, {1, 1}});
+  spec.steps = {{step_kind::keyed_count, 0, 2}};
+  CHECK(interpret(spec) == std::vector<row>{{0, 1}, {0, 2}, {0, 3}, {1, 1}});
+  spec.batch = true;
+  CHECK(interpret(spec) == std::vector<row>{{0, 3}, {1, 1}});
+  spec.steps = {{step_kind::broadcast, 0, 3}, {step_kind::filter, 2, 3}};
+  CHECK(interpret(spec) ==
+        std::vector<row>{{0, 3}, {0, 3}, {0, 3}, {1, 1}, {1, 1}, {1, 1}});
+}
+
+TEST_CASE("plans are made from their seed alone") {
+  for (const auto scenario : scenarios)
+    for (std::uint64_t seed = 1; seed <= 20; ++seed)
+      CHECK(to_string(make_plan(scenario, seed)) == to_string(make_plan(scenario, seed)));
+  CHECK_THROWS_AS(make_plan("no such scenario", 1), std::invalid_argument);
+}
