@@ -39,8 +39,11 @@ void hand_written(std::uint64_t records, std::uint64_t keys) {
 void engine(const std::shared_ptr<job_runner>& runner, std::uint64_t records, std::uint64_t keys) {
   stream_environment env({}, runner);
   env.set_parallelism(2);
-  env.from_generator([keys](const std::uint64_t& n) { return key_count{key_of(n, keys), 1}; },
-                     records)
+  env.from_generator(
+         [keys](const std::uint64_t& n) {
+           return key_count{key_of(n, keys), 1};
+         },
+         records)
       .key_by(&key_count::key)
       .sum(&key_count::count)
       .discard();

@@ -3,6 +3,7 @@
 //
 //     bench_word_count [MEGABYTES] [ROUNDS]
 
+#include <unistd.h>
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdlib>
@@ -11,7 +12,6 @@
 #include <iostream>
 #include <iterator>
 #include <set>
-#include <unistd.h>
 
 #include "compare.hpp"
 #include "millrace/millrace.hpp"
@@ -49,8 +49,7 @@ struct text_hash {
   using is_avalanching = void;
   std::size_t operator()(std::string_view text) const { return key_hash<std::string_view>(text); }
 };
-using word_table =
-    boost::unordered_flat_map<std::string, std::int64_t, text_hash, std::equal_to<>>;
+using word_table = boost::unordered_flat_map<std::string, std::int64_t, text_hash, std::equal_to<>>;
 
 /// The loop: no lines, no records, no allocation but for new words.
 word_table count_by_hand(const std::string& path) {

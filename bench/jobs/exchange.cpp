@@ -14,8 +14,11 @@ struct sample {
 void build(millrace::stream_environment& env, const millrace::arguments& args) {
   args.check_known({"records"});
   env.set_job_name("exchange");
-  env.from_generator([](std::uint64_t i) { return sample{i, {i, i, i, i, i, i, i}}; },
-                     args.get_or<std::uint64_t>("records", 50'000'000))
+  env.from_generator(
+         [](std::uint64_t i) {
+           return sample{i, {i, i, i, i, i, i, i}};
+         },
+         args.get_or<std::uint64_t>("records", 50'000'000))
       .slot_sharing_group("left")
       .rebalance()
       .add_sink([](const sample&) {})

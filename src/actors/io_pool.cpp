@@ -31,8 +31,8 @@ void io_pool::run(std::function<void()> job) {
 
 std::size_t io_pool::thread_count() const {
   std::lock_guard guard(mutex_);
-  return static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(),
-                                                [](const auto& w) { return !w->ended; }));
+  return static_cast<std::size_t>(
+      std::count_if(workers_.begin(), workers_.end(), [](const auto& w) { return !w->ended; }));
 }
 
 /// With the mutex held.
@@ -62,8 +62,8 @@ void io_pool::work(worker& self, std::size_t number) {
       continue;
     }
     ++idle_;
-    const bool woken = wake_.wait_for(lock, options_.idle_timeout,
-                                      [&] { return stopping_ || !jobs_.empty(); });
+    const bool woken =
+        wake_.wait_for(lock, options_.idle_timeout, [&] { return stopping_ || !jobs_.empty(); });
     --idle_;
     if (!woken) break;
   }

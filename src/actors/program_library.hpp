@@ -6,8 +6,8 @@
 namespace millrace {
 
 /// Programs from job libraries: loads the library, runs its `build` with the job's arguments and
-/// configuration, and makes sure that the outcome is the job that was submitted. Libraries are never
-/// unloaded (job_library.hpp says why). Thread-safe.
+/// configuration, and makes sure that the outcome is the job that was submitted. Libraries are
+/// never unloaded (job_library.hpp says why). Thread-safe.
 class library_program_provider final : public program_provider {
  public:
   /// `config` is the node's own; the job's settings go over it.

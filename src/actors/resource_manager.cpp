@@ -123,9 +123,9 @@ caf::result<wire::registration> resource_manager::on_register(
   const auto& id = request.resource;
   if (task_managers_.contains(id)) remove(id, "it has registered again");
   if (MILLRACE_MUTANT(registration_lost) && task_managers_.size() == 1)
-    return wire::registration{
-        epoch_, static_cast<std::uint64_t>(options_.heartbeat_interval.count()),
-        static_cast<std::uint64_t>(options_.heartbeat_timeout.count())};
+    return wire::registration{epoch_,
+                              static_cast<std::uint64_t>(options_.heartbeat_interval.count()),
+                              static_cast<std::uint64_t>(options_.heartbeat_timeout.count())};
   task_manager& tm = task_managers_[id];
   tm = {handle, request.host + ":" + std::to_string(request.port), request.pid};
   self_->monitor(handle);

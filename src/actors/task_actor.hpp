@@ -31,10 +31,10 @@ struct task_setup {
   std::shared_ptr<const graph::job_graph> graph;
   std::shared_ptr<const job_program> program;
   task_options options;
-  std::vector<input> inputs;         ///< By input channel.
-  std::uint64_t channel_bytes = 0;   ///< Credit for each input channel.
+  std::vector<input> inputs;                       ///< By input channel.
+  std::uint64_t channel_bytes = 0;                 ///< Credit for each input channel.
   std::chrono::milliseconds open_timeout{60'000};  ///< For the producers to open the channels.
-  caf::actor task_manager;           ///< Is sent task_state_changed and task_reported.
+  caf::actor task_manager;  ///< Is sent task_state_changed and task_reported.
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;

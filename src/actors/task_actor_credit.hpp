@@ -39,8 +39,8 @@ class credit_accumulator {
   }
 
  private:
-  std::vector<std::uint64_t> owed_;    // by channel
-  std::vector<std::uint32_t> owing_;   // channels that may owe something, in the order of use
+  std::vector<std::uint64_t> owed_;   // by channel
+  std::vector<std::uint32_t> owing_;  // channels that may owe something, in the order of use
   std::uint64_t send_at_;
 };
 

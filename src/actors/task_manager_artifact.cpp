@@ -6,9 +6,8 @@ namespace millrace {
 
 status artifact_download::accept(const wire::artifact_chunk& chunk) {
   const auto refuse = [&](const std::string& what) {
-    return fail(errc::protocol,
-                "the master's chunk of job library " + sha256_ + " at byte " +
-                    std::to_string(offset_) + " " + what);
+    return fail(errc::protocol, "the master's chunk of job library " + sha256_ + " at byte " +
+                                    std::to_string(offset_) + " " + what);
   };
   if (chunk.sha256 != sha256_) return refuse("belongs to " + chunk.sha256);
   if (chunk.offset != offset_) return refuse("starts at byte " + std::to_string(chunk.offset));

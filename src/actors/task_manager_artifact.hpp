@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-/// How far the download of one artifact is: which chunk to ask for, and whether the answer fits. The
-/// bytes themselves go by. Plain; owned by whoever downloads.
+/// How far the download of one artifact is: which chunk to ask for, and whether the answer fits.
+/// The bytes themselves go by. Plain; owned by whoever downloads.
 class artifact_download {
  public:
   explicit artifact_download(std::string sha256) : sha256_(std::move(sha256)) {}

@@ -14,7 +14,7 @@ class master_heartbeat {
   /// The peer was there at `now`. An interval or timeout of zero would divide or kill at once, so
   /// both are at least a millisecond, and the timeout at least two intervals.
   master_heartbeat(std::chrono::milliseconds interval, std::chrono::milliseconds timeout,
-                    time_point now) noexcept;
+                   time_point now) noexcept;
 
   /// The number for the next heartbeat, from 1.
   std::uint64_t next() noexcept { return ++sent_; }

@@ -97,9 +97,12 @@ void master_link::registered(const wire::registration& r, const caf::strong_acto
 void master_link::on_timer(std::uint64_t generation) {
   if (generation != timer_) return;
   switch (state_) {
-    case state::registered: return beat();
-    case state::absent: return gate_ ? register_now() : dial();
-    default: return;
+    case state::registered:
+      return beat();
+    case state::absent:
+      return gate_ ? register_now() : dial();
+    default:
+      return;
   }
 }
 
@@ -131,7 +134,8 @@ void master_link::lose(const std::string& reason) {
   const bool was_registered = state_ == state::registered;
   // In one process master and worker end together.
   if (was_registered)
-    log_event(options_.master ? log_level::info : log_level::warn, "lost the master", {{"master", address()}, {"reason", reason}});
+    log_event(options_.master ? log_level::info : log_level::warn, "lost the master",
+              {{"master", address()}, {"reason", reason}});
   state_ = state::absent;
   heartbeat_.reset();
   resource_manager_ = nullptr;
@@ -167,6 +171,8 @@ std::string master_link::address() const {
   return options_.master_host + ":" + std::to_string(options_.master_port);
 }
 
-std::chrono::steady_clock::time_point master_link::now() const { return options_.time->now(); }
+std::chrono::steady_clock::time_point master_link::now() const {
+  return options_.time->now();
+}
 
 }  // namespace millrace

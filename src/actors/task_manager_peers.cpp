@@ -102,7 +102,8 @@ error peer_table::too_late(const entry& e) const {
                                      ": can it reach this node's address and port?"};
     case state::greeting:
       return {errc::unreachable, who + " was connected but did not answer within " + limit};
-    default: return {errc::unreachable, "cannot connect to " + who + " within " + limit};
+    default:
+      return {errc::unreachable, "cannot connect to " + who + " within " + limit};
   }
 }
 

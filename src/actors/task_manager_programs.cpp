@@ -151,9 +151,9 @@ void program_store::finish(const std::shared_ptr<download>& d) {
       },
       [this, d] {
         if (!d->outcome) return end(d, tl::unexpected(d->outcome.error()));
-        log_event(log_level::info, "fetched a job library",
-                  {{"sha256", d->progress.sha256()},
-                   {"bytes", std::to_string(d->progress.size())}});
+        log_event(
+            log_level::info, "fetched a job library",
+            {{"sha256", d->progress.sha256()}, {"bytes", std::to_string(d->progress.size())}});
         end(d, d->path);
       });
 }

@@ -9,8 +9,8 @@
 #include "millrace/operators/user_function.hpp"
 
 // What keyed aggregations do with a key's value and one more record: `fold(value, row)`, where the
-// first record of a key is its first value. `row` is an rvalue if it may be moved from. A fold that is
-// `repeatable` gives the same for the same input and has no other effect.
+// first record of a key is its first value. `row` is an rvalue if it may be moved from. A fold that
+// is `repeatable` gives the same for the same input and has no other effect.
 
 namespace millrace {
 

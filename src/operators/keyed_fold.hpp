@@ -78,11 +78,12 @@ class keyed_fold_operator final : public producing<T> {
   /// the second pass over the block.
   static constexpr bool key_is_in_row =
       std::is_lvalue_reference_v<found_key> || detail::kept_key<std::decay_t<found_key>>::is_view;
-  /// Copying a value right after one of its fields was stored stalls the processor, as the wide load
-  /// must wait for the narrow store to leave the store buffer. So a plain value is copied first, and
-  /// the fold is applied to the copy and to the value.
-  static constexpr bool folds_twice =
-      std::is_trivially_copyable_v<T> && requires { requires Fold::repeatable; };
+  /// Copying a value right after one of its fields was stored stalls the processor, as the wide
+  /// load must wait for the narrow store to leave the store buffer. So a plain value is copied
+  /// first, and the fold is applied to the copy and to the value.
+  static constexpr bool folds_twice = std::is_trivially_copyable_v<T> && requires {
+    requires Fold::repeatable;
+  };
   /// Rows whose hashes are computed and whose table entries are fetched ahead of their use.
   static constexpr std::size_t block_rows = 64;
 

@@ -125,7 +125,8 @@ TEST_CASE("asking again for the same slots changes nothing but the deadline") {
   CHECK(matcher.match().empty());
 }
 
-TEST_CASE("a lost task manager takes its slots and what it had not confirmed is granted elsewhere") {
+TEST_CASE(
+    "a lost task manager takes its slots and what it had not confirmed is granted elsewhere") {
   slot_matcher matcher;
   matcher.add_task_manager(tm1, "one", free_slots(2));
   matcher.request(a, "wc", allocations(a, 2), 0, 1000);

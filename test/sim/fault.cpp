@@ -20,10 +20,18 @@ std::string to_string(const fault& f) {
   const auto amount = std::to_string(f.amount);
   std::string what;
   switch (f.kind) {
-    case fault_kind::crash: what = "crash " + a; break;
-    case fault_kind::pause: what = "pause " + a; break;
-    case fault_kind::cut: what = "cut the link between " + both; break;
-    case fault_kind::cut_one_way: what = "cut the link from " + a + " to " + name(f.b); break;
+    case fault_kind::crash:
+      what = "crash " + a;
+      break;
+    case fault_kind::pause:
+      what = "pause " + a;
+      break;
+    case fault_kind::cut:
+      what = "cut the link between " + both;
+      break;
+    case fault_kind::cut_one_way:
+      what = "cut the link from " + a + " to " + name(f.b);
+      break;
     case fault_kind::slow_link:
       what = "slow the link between " + both + " down " + amount + " times";
       break;
@@ -36,8 +44,12 @@ std::string to_string(const fault& f) {
     case fault_kind::storage_slow:
       what = "let the storage calls of " + a + " take " + amount + " ms";
       break;
-    case fault_kind::timers_late: what = "delay timers of " + a + " by " + amount + " ms"; break;
-    case fault_kind::library_lost: what = "delete the job libraries of " + a; break;
+    case fault_kind::timers_late:
+      what = "delay timers of " + a + " by " + amount + " ms";
+      break;
+    case fault_kind::library_lost:
+      what = "delete the job libraries of " + a;
+      break;
   }
   const auto length = f.kind == fault_kind::library_lost
                           ? std::string()

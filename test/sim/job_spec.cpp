@@ -8,7 +8,7 @@
 
 namespace millrace::sim {
 
-const std::vector<std::string_view> job_shapes = {"map_chain", "keyed_count", "union",  "broadcast",
+const std::vector<std::string_view> job_shapes = {"map_chain", "keyed_count", "union", "broadcast",
                                                   "rebalance", "two_inputs",  "files", "any"};
 
 namespace {
@@ -17,27 +17,40 @@ constexpr std::size_t rows_max = 4000;
 
 std::string_view name_of(step_kind kind) {
   switch (kind) {
-    case step_kind::map: return "map";
-    case step_kind::filter: return "filter";
-    case step_kind::flat_map: return "flat_map";
-    case step_kind::rekey: return "rekey";
-    case step_kind::keyed_count: return "keyed_count";
-    case step_kind::rebalance: return "rebalance";
-    case step_kind::rescale: return "rescale";
-    case step_kind::shuffle: return "shuffle";
-    case step_kind::broadcast: return "broadcast";
+    case step_kind::map:
+      return "map";
+    case step_kind::filter:
+      return "filter";
+    case step_kind::flat_map:
+      return "flat_map";
+    case step_kind::rekey:
+      return "rekey";
+    case step_kind::keyed_count:
+      return "keyed_count";
+    case step_kind::rebalance:
+      return "rebalance";
+    case step_kind::rescale:
+      return "rescale";
+    case step_kind::shuffle:
+      return "shuffle";
+    case step_kind::broadcast:
+      return "broadcast";
   }
   return "?";
 }
 
-bool is_exchange(step_kind kind) { return kind >= step_kind::rebalance; }
+bool is_exchange(step_kind kind) {
+  return kind >= step_kind::rebalance;
+}
 
 row source_row(std::uint64_t index, std::int64_t keys) {
   const auto i = static_cast<std::int64_t>(index);
   return {(i * 7 + i / 3) % keys, i};
 }
 
-row rekeyed(const row& r, std::int64_t keys) { return {(r.key * 31 + r.value * 7) % keys, r.value}; }
+row rekeyed(const row& r, std::int64_t keys) {
+  return {(r.key * 31 + r.value * 7) % keys, r.value};
+}
 
 // -- sequential -----------------------------------------------------------------------------------
 
@@ -52,14 +65,18 @@ std::vector<row> interpret(const std::vector<job_step>& steps, std::vector<row> 
     std::map<std::int64_t, std::int64_t> counts;
     for (std::uint64_t copy = 0; copy < copies; ++copy)
       for (const auto& r : rows) switch (step.kind) {
-          case step_kind::map: out.push_back({r.key, r.value + step.argument}); break;
+          case step_kind::map:
+            out.push_back({r.key, r.value + step.argument});
+            break;
           case step_kind::filter:
             if (r.value % step.argument != 0) out.push_back(r);
             break;
           case step_kind::flat_map:
             for (std::int64_t i = 0; i < step.argument; ++i) out.push_back({r.key, r.value + i});
             break;
-          case step_kind::rekey: out.push_back(rekeyed(r, step.argument)); break;
+          case step_kind::rekey:
+            out.push_back(rekeyed(r, step.argument));
+            break;
           default:
             ++counts[r.key];
             if (!batch) out.push_back({r.key, counts[r.key]});
@@ -88,8 +105,8 @@ class capturing_runner final : public job_runner {
     }
   };
 
-  result<std::unique_ptr<job_client>> submit(
-      graph::job_graph graph, std::shared_ptr<const job_program> program) override {
+  result<std::unique_ptr<job_client>> submit(graph::job_graph graph,
+                                             std::shared_ptr<const job_program> program) override {
     graph_ = std::move(graph);
     program_ = std::move(program);
     return std::make_unique<nothing>();
@@ -99,7 +116,9 @@ class capturing_runner final : public job_runner {
   std::shared_ptr<const job_program> program_;
 };
 
-std::string text_of(const row& r) { return std::to_string(r.key) + ' ' + std::to_string(r.value); }
+std::string text_of(const row& r) {
+  return std::to_string(r.key) + ' ' + std::to_string(r.value);
+}
 
 row parse_row(const std::string& line) {
   row r;
@@ -113,7 +132,9 @@ data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& st
     const auto p = step.parallelism;
     switch (step.kind) {
       case step_kind::map:
-        stream = stream.map([argument](const row& r) { return row{r.key, r.value + argument}; })
+        stream = stream.map([argument](const row& r) {
+                         return row{r.key, r.value + argument};
+                       })
                      .set_parallelism(p);
         break;
       case step_kind::filter:
@@ -132,16 +153,26 @@ data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& st
                      .set_parallelism(p);
         break;
       case step_kind::keyed_count:
-        stream = stream.map([](const row& r) { return row{r.key, 1}; })
+        stream = stream.map([](const row& r) {
+                         return row{r.key, 1};
+                       })
                      .set_parallelism(p)
                      .key_by(&row::key)
                      .sum(&row::value)
                      .set_parallelism(p);
         break;
-      case step_kind::rebalance: stream = stream.rebalance(); break;
-      case step_kind::rescale: stream = stream.rescale(); break;
-      case step_kind::shuffle: stream = stream.shuffle(); break;
-      case step_kind::broadcast: stream = stream.broadcast(); break;
+      case step_kind::rebalance:
+        stream = stream.rebalance();
+        break;
+      case step_kind::rescale:
+        stream = stream.rescale();
+        break;
+      case step_kind::shuffle:
+        stream = stream.shuffle();
+        break;
+      case step_kind::broadcast:
+        stream = stream.broadcast();
+        break;
     }
   }
   return stream;
@@ -192,9 +223,7 @@ void add_random_steps(std::vector<job_step>& steps, std::size_t count,
 
 job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
                        random_source& random) {
-  const auto width = [&] {
-    return static_cast<std::uint32_t>(random.between(1, parallelism_max));
-  };
+  const auto width = [&] { return static_cast<std::uint32_t>(random.between(1, parallelism_max)); };
   job_spec spec;
   spec.name = shape;
   spec.batch = random.chance(30);
@@ -232,7 +261,8 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
   } else if (shape == "two_inputs") {
     add_branch();
     const auto p = width();
-    spec.steps = {{step_kind::shuffle, 0, p}, {step_kind::map, 1, p}, {step_kind::keyed_count, 0, p}};
+    spec.steps = {
+        {step_kind::shuffle, 0, p}, {step_kind::map, 1, p}, {step_kind::keyed_count, 0, p}};
   } else if (shape == "files") {
     first.from_file = true;
     spec.to_file = true;

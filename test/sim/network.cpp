@@ -8,8 +8,8 @@ namespace millrace::sim {
 
 namespace {
 
-/// How long a new connection waits for the end of an earlier one between the same processes, and how
-/// often it looks.
+/// How long a new connection waits for the end of an earlier one between the same processes, and
+/// how often it looks.
 constexpr std::chrono::milliseconds adoption_limit{2000};
 constexpr std::chrono::milliseconds adoption_poll{1};
 
@@ -83,8 +83,8 @@ void network::advance(const std::shared_ptr<call>& c) {
   c->over = true;
   const auto& self = processes_[c->from];
   if (c->refusal)
-    return c->done(fail(c->refusal->code,
-                        "cannot connect to " + c->address + ": " + c->refusal->message));
+    return c->done(
+        fail(c->refusal->code, "cannot connect to " + c->address + ": " + c->refusal->message));
   c->made->established = true;
   auto& own = c->made->ends[0];
   own.adopt_at = now_;
@@ -92,8 +92,8 @@ void network::advance(const std::shared_ptr<call>& c) {
   own.timeout = c->timeout;
   own.done = [done = std::move(c->done), to = c->to, this, where = c->address,
               self_id = self.id](result<transport::peer> p) {
-    if (!p) return done(fail(p.error().code, "cannot connect to " + where + ": " +
-                                                 p.error().message));
+    if (!p)
+      return done(fail(p.error().code, "cannot connect to " + where + ": " + p.error().message));
     done(std::move(p));
   };
 }
@@ -153,17 +153,17 @@ void network::adopt(const std::shared_ptr<connection>& c, std::size_t which) {
     return;
   }
   transport::peer about{other.id, other.address, node, nullptr};
-  own.stream = self.host->connect(
-      events_of(c, which), own.timeout,
-      [about, done = std::move(own.done), weak = std::weak_ptr(c)](
-          result<caf::strong_actor_ptr> actor) mutable {
-        if (!actor) {
-          if (const auto open = weak.lock()) open->ends[0].aborted = true;
-          return done(tl::unexpected(actor.error()));
-        }
-        about.actor = std::move(*actor);
-        done(std::move(about));
-      });
+  own.stream = self.host->connect(events_of(c, which), own.timeout,
+                                  [about, done = std::move(own.done), weak = std::weak_ptr(c)](
+                                      result<caf::strong_actor_ptr> actor) mutable {
+                                    if (!actor) {
+                                      if (const auto open = weak.lock())
+                                        open->ends[0].aborted = true;
+                                      return done(tl::unexpected(actor.error()));
+                                    }
+                                    about.actor = std::move(*actor);
+                                    done(std::move(about));
+                                  });
 }
 
 // -- data -----------------------------------------------------------------------------------------
@@ -266,8 +266,7 @@ void network::run(const event& what) {
 }
 
 void network::tidy() {
-  std::erase_if(connections_,
-                [](const auto& c) { return c->ends[0].closed && c->ends[1].closed; });
+  std::erase_if(connections_, [](const auto& c) { return c->ends[0].closed && c->ends[1].closed; });
   std::erase_if(calls_, [](const auto& c) { return c->over; });
 }
 

@@ -94,7 +94,7 @@ class network {
     transport::connector::dial_callback done;  // the dialer's
   };
   struct connection {
-    std::array<end, 2> ends;  // dialer, acceptor
+    std::array<end, 2> ends;   // dialer, acceptor
     bool established = false;  // the dialer knows
   };
   struct call {

@@ -8,9 +8,9 @@ namespace millrace::sim {
 
 using std::chrono::milliseconds;
 
-const std::vector<std::string_view> scenarios = {
-    "keyed_count", "submit", "many", "cancel", "throw", "library",
-    "late",        "leave",  "restart", "calm", "faults", "any"};
+const std::vector<std::string_view> scenarios = {"keyed_count", "submit",  "many",   "cancel",
+                                                 "throw",       "library", "late",   "leave",
+                                                 "restart",     "calm",    "faults", "any"};
 
 namespace {
 
@@ -71,8 +71,8 @@ planned_job plan_job(const plan& p, random_source& random) {
   if (random.chance(30))
     // Spread over some virtual time, so that whatever happens meets it at work.
     for (auto& b : job.spec.branches)
-      b.per_second = static_cast<double>(b.rows + 1) * 1000 /
-                     static_cast<double>(random.between(5, 4000));
+      b.per_second =
+          static_cast<double>(b.rows + 1) * 1000 / static_cast<double>(random.between(5, 4000));
   job.spec.needs_library = random.chance(30);
   return job;
 }
@@ -80,11 +80,11 @@ planned_job plan_job(const plan& p, random_source& random) {
 fault plan_fault(const plan& p, random_source& random) {
   // Crashes and cuts are what the protocols are about.
   static constexpr fault_kind kinds[] = {
-      fault_kind::crash,        fault_kind::crash,        fault_kind::pause,
-      fault_kind::pause,        fault_kind::cut,          fault_kind::cut,
-      fault_kind::cut_one_way,  fault_kind::cut_one_way,  fault_kind::slow_link,
+      fault_kind::crash,         fault_kind::crash,        fault_kind::pause,
+      fault_kind::pause,         fault_kind::cut,          fault_kind::cut,
+      fault_kind::cut_one_way,   fault_kind::cut_one_way,  fault_kind::slow_link,
       fault_kind::storage_fails, fault_kind::storage_torn, fault_kind::storage_slow,
-      fault_kind::timers_late,  fault_kind::library_lost};
+      fault_kind::timers_late,   fault_kind::library_lost};
   fault f;
   const auto scale = random.between(0, 4);
   f.at_step = random.below(std::uint64_t{6000} >> scale);
@@ -95,14 +95,21 @@ fault plan_fault(const plan& p, random_source& random) {
   if (random.chance(50)) std::swap(f.a, f.b);
   f.length = milliseconds(1) + up_to(20'000, random);
   switch (f.kind) {
-    case fault_kind::slow_link: f.amount = static_cast<unsigned>(random.between(2, 200)); break;
+    case fault_kind::slow_link:
+      f.amount = static_cast<unsigned>(random.between(2, 200));
+      break;
     case fault_kind::storage_fails:
     case fault_kind::storage_torn:
       f.amount = random.chance(30) ? 100 : static_cast<unsigned>(random.between(5, 50));
       break;
-    case fault_kind::storage_slow: f.amount = static_cast<unsigned>(random.between(5, 500)); break;
-    case fault_kind::timers_late: f.amount = static_cast<unsigned>(random.between(1, 2000)); break;
-    default: break;
+    case fault_kind::storage_slow:
+      f.amount = static_cast<unsigned>(random.between(5, 500));
+      break;
+    case fault_kind::timers_late:
+      f.amount = static_cast<unsigned>(random.between(1, 2000));
+      break;
+    default:
+      break;
   }
   const bool on_one = f.kind != fault_kind::cut && f.kind != fault_kind::cut_one_way &&
                       f.kind != fault_kind::slow_link;
@@ -159,7 +166,8 @@ plan make_plan(std::string_view scenario, std::uint64_t seed) {
   auto& job = p.jobs.front();
   if (is("cancel") || (is("faults") && random.chance(25))) job.cancel_after = up_to(3000, random);
   if (is("throw") || (is("faults") && random.chance(15))) {
-    job.spec.throws_at = random.between(0, static_cast<std::int64_t>(job.spec.branches[0].rows) - 1);
+    job.spec.throws_at =
+        random.between(0, static_cast<std::int64_t>(job.spec.branches[0].rows) - 1);
     job.spec.branches[0].rows = std::max<std::uint64_t>(job.spec.branches[0].rows, 1);
   }
   if (is("library")) {

@@ -30,9 +30,9 @@ struct planned_job {
 
 /// How the scheduler chooses among what can happen.
 struct scheduling {
-  unsigned burst = 1;          ///< It goes on with the same actor up to so many times.
+  unsigned burst = 1;  ///< It goes on with the same actor up to so many times.
   std::size_t slow_machine = 0;
-  unsigned slow_percent = 0;   ///< The machine's chance to be passed over when it is chosen.
+  unsigned slow_percent = 0;  ///< The machine's chance to be passed over when it is chosen.
   duration step_time = std::chrono::microseconds(5);
 };
 

@@ -18,8 +18,7 @@ process::process(world& w, std::size_t machine, time_point now, random_source ra
       io_(std::make_shared<sim_io>(*host_, random.fork())),
       storage_(std::make_shared<storage_faults>()),
       files_(std::make_shared<sim_files>(w.files, storage_, random.fork())),
-      net_id_(w.net->add(machine, *host_, id_,
-                         host_name(machine) + ":" + std::to_string(port))),
+      net_id_(w.net->add(machine, *host_, id_, host_name(machine) + ":" + std::to_string(port))),
       connector_(std::make_unique<sim_connector>(*w.net, net_id_, port)) {
   host_->set_time(now);
 }

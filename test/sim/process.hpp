@@ -64,7 +64,7 @@ class process {
   bool leave_in_order = false;  // it was gone by itself: nothing of what it wrote is lost
   bool wants_to_end = false;    // on_fatal
   bool broker_may_run = true;
-  duration timer_delay{0};      // now
+  duration timer_delay{0};  // now
   duration timer_delay_max{0};
 
  private:

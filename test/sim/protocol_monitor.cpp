@@ -49,9 +49,9 @@ void protocol_monitor::on_credit(const wire::channel_credit& credit) {
     return;
   }
   const auto& to = outputs[credit.output_channel];
-  auto& c = channels_[{{credit.producer.job, to.target_vertex, to.target_subtask,
-                        credit.producer.attempt},
-                       to.target_channel}];
+  auto& c = channels_[{
+      {credit.producer.job, to.target_vertex, to.target_subtask, credit.producer.attempt},
+      to.target_channel}];
   if (credit.charge > c.under_way)
     violations_.push_back(to_string(credit.producer) + " got back " +
                           std::to_string(credit.charge) + " bytes of credit, but only " +
@@ -78,9 +78,9 @@ void protocol_monitor::on_task_state(const wire::task_state_changed& change) {
   if (!graph::is_terminal(change.state)) return;
   const auto [known, is_new] = ended_.try_emplace(change.task, change.state);
   if (known->second != change.state)
-    violations_.push_back("task " + to_string(change.task) + " ended twice: " +
-                          std::string(graph::to_string(known->second)) + " and " +
-                          std::string(graph::to_string(change.state)));
+    violations_.push_back("task " + to_string(change.task) +
+                          " ended twice: " + std::string(graph::to_string(known->second)) +
+                          " and " + std::string(graph::to_string(change.state)));
 }
 
 }  // namespace millrace::sim

@@ -51,8 +51,8 @@ struct stream_events {
 };
 
 /// One process of the simulated cluster: an actor system that does nothing by itself. Whoever owns
-/// it chooses each step, moves its time and carries its bytes. This is all that the simulation knows
-/// about the actor library, so that another version of it can be put underneath.
+/// it chooses each step, moves its time and carries its bytes. This is all that the simulation
+/// knows about the actor library, so that another version of it can be put underneath.
 class sim_host {
  public:
   using connected_callback = std::function<void(result<caf::strong_actor_ptr>)>;

@@ -100,9 +100,8 @@ simulation::job_record& simulation::add_job(const job_spec& spec, time_point sub
 
 void simulation::run_jobs() {
   const auto all_ended = [&] {
-    return std::all_of(jobs_.begin(), jobs_.end(), [](const auto& job) {
-      return job->at_client->ending != job_ending::none;
-    });
+    return std::all_of(jobs_.begin(), jobs_.end(),
+                       [](const auto& job) { return job->at_client->ending != job_ending::none; });
   };
   while (!all_ended()) {
     const bool can_go_on = step();
@@ -131,7 +130,8 @@ void simulation::calm_down() {
   const auto is_quiet = [&] {
     return !has_actor("millrace.task") && !has_actor("millrace.job_master");
   };
-  if (!run_until(is_quiet, ending_limit)) violation("tasks or job masters live on after their jobs");
+  if (!run_until(is_quiet, ending_limit))
+    violation("tasks or job masters live on after their jobs");
 }
 
 bool simulation::all_slots_are_free() const {
@@ -223,8 +223,9 @@ void simulation::check_job(const job_record& job, std::size_t) {
       if (by_function && !throws) violation("job " + name + " failed by what it has not: " + cause);
       if (!by_function && !has_failed_)
         violation("job " + name + " failed though nothing else did: " + cause);
-      if (result.cause && (result.cause->code == errc::internal ||
-                           result.cause->code == errc::protocol) && !by_function)
+      if (result.cause &&
+          (result.cause->code == errc::internal || result.cause->code == errc::protocol) &&
+          !by_function)
         violation("job " + name + " failed by a defect of the engine: " + cause);
       return;
     }

@@ -107,7 +107,7 @@ class simulation {
   std::multimap<time_point, std::function<void()>> agenda_;
   std::map<std::pair<std::size_t, std::size_t>, int> cuts_;
   std::size_t next_fault_ = 0;
-  bool has_failed_ = false;   // a fault that may fail jobs has come
+  bool has_failed_ = false;  // a fault that may fail jobs has come
   bool lost_master_ = false;
   bool storage_failed_ = false;
   bool calm_ = false;

@@ -96,8 +96,7 @@ TEST_CASE("the interpreter works jobs out one row after the other") {
   spec.batch = true;
   CHECK(interpret(spec) == std::vector<row>{{0, 3}, {1, 1}});
   spec.steps = {{step_kind::broadcast, 0, 3}, {step_kind::filter, 2, 3}};
-  CHECK(interpret(spec) ==
-        std::vector<row>{{0, 3}, {0, 3}, {0, 3}, {1, 1}, {1, 1}, {1, 1}});
+  CHECK(interpret(spec) == std::vector<row>{{0, 3}, {0, 3}, {0, 3}, {1, 1}, {1, 1}, {1, 1}});
 }
 
 TEST_CASE("plans are made from their seed alone") {

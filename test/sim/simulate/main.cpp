@@ -47,7 +47,8 @@ struct settings {
   if (!problem.empty()) out << "simulate: " << problem << "\n\n";
   out << "usage: simulate [--seeds N] [--first S] [--scenario X] [--trace] [--minimise]\n"
          "\n"
-         "Runs simulated clusters, one for each seed, and checks what they do. (scripts/simulate takes\n"
+         "Runs simulated clusters, one for each seed, and checks what they do. (scripts/simulate "
+         "takes\n"
          "--preset debug|tsan|release before all others.)\n"
          "\n"
          "  --seeds N      how many (1000)\n"
@@ -131,8 +132,8 @@ std::string list_of(const std::set<std::size_t>& numbers) {
 }
 
 std::string replay(const settings& s, std::uint64_t seed, const std::set<std::size_t>& without) {
-  std::string command = "scripts/simulate --first " + std::to_string(seed) +
-                        " --seeds 1 --scenario " + s.scenario;
+  std::string command =
+      "scripts/simulate --first " + std::to_string(seed) + " --seeds 1 --scenario " + s.scenario;
   if (!s.mutant.empty()) command += " --mutant " + s.mutant;
   if (!without.empty()) command += " --without " + list_of(without);
   return command;
@@ -276,7 +277,8 @@ bool take_message(worker_link& w, char& kind, std::string& text) {
 
 int run_all(settings s) {
   constexpr std::uint64_t reports_max = 5;
-  s.jobs = static_cast<unsigned>(std::min<std::uint64_t>(s.jobs, std::max<std::uint64_t>(s.seeds, 1)));
+  s.jobs =
+      static_cast<unsigned>(std::min<std::uint64_t>(s.jobs, std::max<std::uint64_t>(s.seeds, 1)));
   std::vector<worker_link> workers(s.jobs);
   for (unsigned i = 0; i < s.jobs; ++i) {
     workers[i].next = s.first + i;
@@ -309,8 +311,9 @@ int run_all(settings s) {
       }
       ::close(std::exchange(w.fd, -1));
       if (const auto why = wait_for(w); !why.empty()) {
-        finish_seed(w, true, "seed " + std::to_string(w.next) + " FAILS:\n  the process ended by " +
-                                 why + "\n  replay: " + replay(s, w.next, s.without) + "\n");
+        finish_seed(w, true,
+                    "seed " + std::to_string(w.next) + " FAILS:\n  the process ended by " + why +
+                        "\n  replay: " + replay(s, w.next, s.without) + "\n");
         if (w.next < s.first + s.seeds) {
           start_worker(s, w);
           continue;
