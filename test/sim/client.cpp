@@ -8,6 +8,7 @@
 
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/sha256.hpp"
 
@@ -50,7 +51,8 @@ class client {
     for (auto& [job, state] : states_) {
       if (state.submitted) watch(*job);
       // An upload that broke off goes on where it was.
-      else if (!state.submitting && job->ending == job_ending::none) offer(*job);
+      else if (!state.submitting && job->ending == job_ending::none)
+        offer(*job);
     }
     work();
   }
@@ -223,7 +225,7 @@ caf::behavior client_behavior(caf::stateful_actor<client>* self, transport::conn
                               std::uint16_t port, std::shared_ptr<client_desk> desk) {
   auto& state = self->state;
   self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down.source); });
-  self->set_default_handler(caf::drop);
+  ignore_the_unexpected(*self);
   state.init(*connector, std::move(time), std::move(host), port, std::move(desk));
   return {
       [&state](const local::dialed& end) { state.on_dialed(end); },
@@ -244,6 +246,8 @@ caf::actor spawn_client(caf::actor_system& system, transport::connector& connect
                       master_port, std::move(desk));
 }
 
-void wake_client(const caf::actor& client) { caf::anon_send(client, local::tick{}); }
+void wake_client(const caf::actor& client) {
+  caf::anon_send(client, local::tick{});
+}
 
 }  // namespace millrace::sim
