@@ -68,6 +68,7 @@ class dispatcher {
 
   job_id start(graph::job_graph graph);
   void add_watcher(running_job& job, const caf::actor& watcher);
+  bool is_watching(const caf::actor& watcher) const;
   void quit_if_done();
 
   caf::event_based_actor* self_;
@@ -227,12 +228,22 @@ caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
   return promise;
 }
 
-/// A client may come and go many times while a job runs.
+/// A client may come and go many times while a job runs. One that has come back over another
+/// connection has a new handle, though CAF says that it equals the dead one.
 void dispatcher::add_watcher(running_job& job, const caf::actor& watcher) {
-  auto& all = job.watchers;
-  if (std::find(all.begin(), all.end(), watcher) != all.end()) return;
-  all.push_back(watcher);
-  self_->monitor(watcher);
+  if (!is_watching(watcher)) self_->monitor(watcher);
+  std::erase(job.watchers, watcher);
+  job.watchers.push_back(watcher);
+}
+
+/// Whether this very handle watches a job that runs.
+bool dispatcher::is_watching(const caf::actor& watcher) const {
+  return std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& job) {
+    return std::any_of(job.second.watchers.begin(), job.second.watchers.end(), [&](const auto& w) {
+      return caf::actor_cast<caf::actor_control_block*>(w) ==
+             caf::actor_cast<caf::actor_control_block*>(watcher);
+    });
+  });
 }
 
 caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
@@ -257,7 +268,7 @@ void dispatcher::on_ended(wire::job_result& result, wire::job_details& details) 
   if (job.empty()) return;
   for (const auto& watcher : job.mapped().watchers) {
     if (!MILLRACE_MUTANT(watcher_forgotten)) self_->send(watcher, result);
-    self_->demonitor(watcher);
+    if (!is_watching(watcher)) self_->demonitor(watcher);
   }
   history_->add({std::move(result), std::move(details)});
   quit_if_done();
@@ -275,7 +286,10 @@ void dispatcher::on_down(const caf::down_msg& down) {
       // Down messages overtake others: what the job master has sent before is still to come.
       return self_->send(self_, local::job_master_gone{id});
   for (auto& [id, job] : jobs_)
-    std::erase_if(job.watchers, [&](const auto& w) { return w.address() == down.source; });
+    std::erase_if(job.watchers, [&](const auto& w) {
+      return caf::actor_cast<caf::actor_control_block*>(w) ==
+             caf::actor_cast<caf::actor_control_block*>(down.source);
+    });
 }
 
 void dispatcher::on_job_master_gone(const job_id& id) {
