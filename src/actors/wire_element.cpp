@@ -11,15 +11,24 @@
 // CAF's:
 //
 //   element := consumer (job u64 u64, vertex u32, subtask u32, attempt u32) | input channel u32 |
-//              kind u8 { | charge u64 | fingerprint u64 | rows u64 | the rows' encoding }
+//              kind u8 | body
 //
-// with the part in braces for record batches only. All numbers are little-endian, as in the codec.
+//   body of a record batch := charge u64 | fingerprint u64 | rows u64 | the rows' encoding
+//   body of a watermark    := timestamp i64
+//   body of a status       := 0 (active) or 1 (idle) u8
+//
+// All numbers are little-endian, as in the codec; the end of input has no body.
 
 namespace millrace::wire {
 
 namespace {
 
-enum class element_kind : std::uint8_t { record_batch = 0, end_of_input = 1 };
+enum class element_kind : std::uint8_t {
+  record_batch = 0,
+  end_of_input = 1,
+  watermark = 2,
+  stream_status = 3,
+};
 
 struct element_header {
   execution_attempt_id consumer;
@@ -70,8 +79,22 @@ bool decode_element(byte_reader& in, channel_element& x) {
           about.charge};
       return true;
     }
+    case element_kind::watermark: {
+      watermark time;
+      if (!decode(in, time.at)) return false;
+      x.what = time;
+      return true;
+    }
+    case element_kind::stream_status: {
+      std::uint8_t now = 0;
+      if (!decode(in, now)) return false;
+      if (now > static_cast<std::uint8_t>(stream_status::idle))
+        return in.fail("a stream's status is neither active nor idle");
+      x.what = static_cast<stream_status>(now);
+      return true;
+    }
   }
-  return in.fail("an element is neither a record batch nor the end of input");
+  return in.fail("an element is of a kind that there is not");
 }
 
 caf::error save_element(caf::serializer& out, const channel_element& x) noexcept {
@@ -81,6 +104,12 @@ caf::error save_element(caf::serializer& out, const channel_element& x) noexcept
     if (const auto* batch = std::get_if<record_batch>(&x.what)) {
       header.kind = element_kind::record_batch;
       encode_batch(buffer, header, *batch);
+    } else if (const auto* time = std::get_if<watermark>(&x.what)) {
+      header.kind = element_kind::watermark;
+      encode(buffer, header, time->at);
+    } else if (const auto* now = std::get_if<stream_status>(&x.what)) {
+      header.kind = element_kind::stream_status;
+      encode(buffer, header, static_cast<std::uint8_t>(*now));
     } else {
       encode(buffer, header);
     }

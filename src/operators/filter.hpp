@@ -1,5 +1,6 @@
 #pragma once
 
+#include "millrace/operators/timed_rows.hpp"
 #include "millrace/operators/typed_factory.hpp"
 #include "millrace/operators/user_function.hpp"
 
@@ -20,28 +21,36 @@ class filter_operator final : public function_operator<Fn, producing<T>> {
     while (kept < in.size() && keeps(in[kept])) ++kept;
     if (kept == in.size()) return this->out_.target().push(rows, access);
     if (access == rows_access::exclusive)
-      close_gaps(in, kept, rows);
+      close_gaps(rows, kept);
     else
-      copy_kept(in, kept);
+      copy_kept(rows, kept);
   }
 
  private:
   bool keeps(const T& row) { return static_cast<bool>(std::invoke(*this->fn_, row)); }
 
   /// Row `kept` is the first to go: moves those that stay together, and the batch itself moves on.
-  void close_gaps(row_vector<T>& in, std::size_t kept, batch& rows) {
+  void close_gaps(batch& rows, std::size_t kept) {
+    auto& in = rows_of<T>(rows);
+    auto& timestamps = timestamps_of<T>(rows);
+    const bool is_timed = !timestamps.empty();
     for (std::size_t i = kept + 1; i < in.size(); ++i) {
-      if (keeps(in[i])) in[kept++] = std::move(in[i]);
+      if (!keeps(in[i])) continue;
+      if (is_timed) timestamps[kept] = timestamps[i];
+      in[kept++] = std::move(in[i]);
     }
     in.erase(in.begin() + static_cast<std::ptrdiff_t>(kept), in.end());
+    if (is_timed) timestamps.resize(kept);
     if (!in.empty()) this->out_.target().push(rows, rows_access::exclusive);
   }
 
-  void copy_kept(const row_vector<T>& in, std::size_t kept) {
-    for (std::size_t i = 0; i < kept; ++i) this->out_.emit(in[i]);
-    for (std::size_t i = kept + 1; i < in.size(); ++i) {
-      if (keeps(in[i])) this->out_.emit(in[i]);
-    }
+  /// The same for rows that others look at, too: the first `kept` are known to stay.
+  void copy_kept(batch& rows, std::size_t kept) {
+    std::size_t next = 0;
+    for_each_row<T>(rows, rows_access::shared, this->out_, [&](const T& row) {
+      const auto i = next++;
+      if (i < kept || (i > kept && keeps(row))) this->out_.emit(row);
+    });
     this->out_.flush();
   }
 };

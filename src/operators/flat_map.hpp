@@ -1,5 +1,6 @@
 #pragma once
 
+#include "millrace/operators/timed_rows.hpp"
 #include "millrace/operators/typed_factory.hpp"
 #include "millrace/operators/user_function.hpp"
 
@@ -18,14 +19,12 @@ class flat_map_operator final : public function_operator<Fn, producing<Out>> {
 
   void process(std::size_t, batch& rows, rows_access access) override {
     auto& fn = *this->fn_;
-    auto& in = rows_of<In>(rows);
-    if constexpr (std::invocable<Fn&, In, collector<Out>&>) {
-      if (access == rows_access::exclusive) {
-        for (In& row : in) std::invoke(fn, std::move(row), this->out_);
-        return this->out_.flush();
-      }
-    }
-    for (const In& row : in) std::invoke(fn, row, this->out_);
+    for_each_row<In>(rows, access, this->out_, [&]<class Row>(Row& row) {
+      if constexpr (!std::is_const_v<Row> && std::invocable<Fn&, In, collector<Out>&>)
+        std::invoke(fn, std::move(row), this->out_);
+      else
+        std::invoke(fn, std::as_const(row), this->out_);
+    });
     this->out_.flush();
   }
 };

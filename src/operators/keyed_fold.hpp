@@ -53,13 +53,17 @@ class keyed_fold_operator final : public producing<T> {
 
   void process(std::size_t, batch& rows, rows_access access) override {
     auto& in = rows_of<T>(rows);
+    const auto& timestamps = timestamps_of<T>(rows);
+    this->out_.set_timestamp(no_timestamp);
     for (std::size_t begin = 0; begin < in.size(); begin += block_rows) {
       const auto count = std::min(block_rows, in.size() - begin);
       hash_block(&in[begin], count);
-      if (emits_updates_)
-        fold_block<true>(&in[begin], count, access);
+      if (!emits_updates_)
+        fold_block<answer::none>(&in[begin], nullptr, count, access);
+      else if (timestamps.empty())
+        fold_block<answer::untimed>(&in[begin], nullptr, count, access);
       else
-        fold_block<false>(&in[begin], count, access);
+        fold_block<answer::timed>(&in[begin], &timestamps[begin], count, access);
     }
     this->out_.flush();
   }
@@ -84,6 +88,9 @@ class keyed_fold_operator final : public producing<T> {
   static constexpr bool folds_twice = std::is_trivially_copyable_v<T> && requires {
     requires Fold::repeatable;
   };
+  /// What comes out for a record at once: nothing, or its key's new value, with the record's
+  /// timestamp if it has one.
+  enum class answer : std::uint8_t { none, untimed, timed };
   /// Rows whose hashes are computed and whose table entries are fetched ahead of their use.
   static constexpr std::size_t block_rows = 64;
 
@@ -102,13 +109,18 @@ class keyed_fold_operator final : public producing<T> {
     for (std::size_t i = 0; i < count; ++i) table_->prefetch_entry(hashes_[i]);
   }
 
-  template <bool EmitsUpdates>
-  void fold_block(T* rows, std::size_t count, rows_access access) {
-    if (access == rows_access::exclusive) {
-      for (std::size_t i = 0; i < count; ++i) fold_row<EmitsUpdates>(std::move(rows[i]), i);
-    } else {
-      for (std::size_t i = 0; i < count; ++i) fold_row<EmitsUpdates>(std::as_const(rows[i]), i);
-    }
+  template <answer Answer>
+  void fold_block(T* rows, const timestamp_ms* timestamps, std::size_t count, rows_access access) {
+    const auto fold_all = [&](auto&& at) {
+      for (std::size_t i = 0; i < count; ++i) {
+        if constexpr (Answer == answer::timed) this->out_.set_timestamp(timestamps[i]);
+        fold_row<Answer != answer::none>(at(i), i);
+      }
+    };
+    if (access == rows_access::exclusive)
+      fold_all([rows](std::size_t i) -> T&& { return std::move(rows[i]); });
+    else
+      fold_all([rows](std::size_t i) -> const T& { return rows[i]; });
   }
 
   template <bool EmitsUpdates, class Row>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "millrace/operators/timed_rows.hpp"
 #include "millrace/operators/typed_factory.hpp"
 #include "millrace/operators/user_function.hpp"
 
@@ -17,18 +18,16 @@ class map_operator final : public function_operator<Fn, producing<Out>> {
 
   void process(std::size_t, batch& rows, rows_access access) override {
     auto& fn = *this->fn_;
-    auto& in = rows_of<In>(rows);
-    if (access == rows_access::shared) {
-      for (const In& row : in) this->out_.emplace(std::invoke(fn, row));
-      this->out_.flush();
-    } else if constexpr (std::is_same_v<In, Out> && std::is_move_assignable_v<In>) {
-      // Same type and nobody else looks: in place, and the batch itself moves on.
-      for (In& row : in) row = invoke_moved(fn, row);
-      this->out_.target().push(rows, access);
-    } else {
-      for (In& row : in) this->out_.emplace(invoke_moved(fn, row));
-      this->out_.flush();
+    if constexpr (std::is_same_v<In, Out> && std::is_move_assignable_v<In>) {
+      if (access == rows_access::exclusive) {
+        // Same type and nobody else looks: in place, and the batch itself moves on.
+        for (In& row : rows_of<In>(rows)) row = invoke_moved(fn, row);
+        return this->out_.target().push(rows, access);
+      }
     }
+    for_each_row<In>(rows, access, this->out_,
+                     [&](auto& row) { this->out_.emplace(invoke_moved(fn, row)); });
+    this->out_.flush();
   }
 };
 

@@ -101,10 +101,11 @@ concept takes_moved =
     std::invocable<Fn&, T> && std::same_as<std::decay_t<std::invoke_result_t<Fn&, T>>,
                                            std::decay_t<std::invoke_result_t<Fn&, const T&>>>;
 
-/// Calls `fn(row)`; the row may be moved from, which a function that takes it by value enjoys.
+/// Calls `fn(row)`; the row may be moved from unless it is const, which a function that takes it by
+/// value enjoys.
 template <class Fn, class T>
 decltype(auto) invoke_moved(Fn& fn, T& row) {
-  if constexpr (takes_moved<Fn, T>)
+  if constexpr (!std::is_const_v<T> && takes_moved<Fn, T>)
     return std::invoke(fn, std::move(row));
   else
     return std::invoke(fn, std::as_const(row));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "millrace/core/codec.hpp"
+#include "millrace/core/event_time.hpp"
 #include "millrace/core/fingerprint.hpp"
 #include "millrace/core/memory_size.hpp"
 
@@ -38,7 +39,8 @@ class batch {
   virtual std::uint64_t fingerprint() const noexcept = 0;
   /// Whether the rows are still bytes from the network (`encoded_batch`).
   virtual bool is_encoded() const noexcept { return false; }
-  /// Appends the rows, without their number.
+  /// Appends the rows, without their number, and behind them their timestamps, if they have any:
+  /// 8 bytes each, little-endian.
   virtual void encode_rows(byte_writer& out) const = 0;
 
   bool is_unique() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
@@ -76,16 +78,25 @@ template <class T>
 using row_vector =
     std::conditional_t<std::is_same_v<T, bool>, boost::container::vector<bool>, std::vector<T>>;
 
+/// The event times of a batch's rows: one each, or none at all if no row has one.
+using timestamp_column = std::vector<timestamp_ms>;
+
 /// Rows of one user type, side by side.
+/// Invariant: `timestamps` is empty or as long as `rows`. Streams without event time never touch
+/// it.
 template <class T>
 class typed_batch final : public batch {
  public:
   row_vector<T> rows;
+  timestamp_column timestamps;
 
   std::size_t size() const noexcept override { return rows.size(); }
+  timestamp_ms timestamp_of(std::size_t row) const noexcept {
+    return timestamps.empty() ? no_timestamp : timestamps[row];
+  }
 
   std::size_t memory_bytes() const noexcept override {
-    std::size_t bytes = rows.size() * sizeof(T);
+    std::size_t bytes = rows.size() * sizeof(T) + timestamps.size() * sizeof(timestamp_ms);
     if constexpr (has_heap_v<T>) {
       for (const T& row : rows) bytes += heap_bytes(row);
     }
@@ -96,6 +107,7 @@ class typed_batch final : public batch {
 
   void encode_rows(byte_writer& out) const override {
     write_elements<T>(out, std::span<const T>(rows.data(), rows.size()));
+    if (!timestamps.empty()) write_elements<timestamp_ms>(out, timestamps);
   }
 };
 
@@ -107,6 +119,12 @@ using typed_batch_ptr = boost::intrusive_ptr<typed_batch<T>>;
 template <class T>
 row_vector<T>& rows_of(batch& b) noexcept {
   return static_cast<typed_batch<T>&>(b).rows;
+}
+
+/// The timestamps of such a batch's rows; empty if they have none.
+template <class T>
+timestamp_column& timestamps_of(batch& b) noexcept {
+  return static_cast<typed_batch<T>&>(b).timestamps;
 }
 
 /// Rows as they came from another node. Decoded by the receiving task, which knows the type, and

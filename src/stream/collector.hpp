@@ -11,9 +11,32 @@ namespace millrace {
 /// Where a function puts the records it makes. Gathers them into a batch and hands full batches to
 /// what follows; the operator flushes the rest after each batch it was given, so that nothing lags.
 /// Belongs to one operator of one task.
+///
+/// Each record gets the timestamp that was set last (Flink's TimestampedCollector): operators set
+/// that of the record at hand before they call the user's function. The column of timestamps is
+/// filled up when another one is set and when the batch is handed on, so that emitting costs the
+/// same with timestamps and without.
 template <class T>
 class collector {
  public:
+  /// Of all records from now on; `no_timestamp` for none.
+  void set_timestamp(timestamp_ms timestamp) {
+    if (timestamp == timestamp_) return;
+    fill_timestamps();
+    timestamp_ = timestamp;
+  }
+  timestamp_ms timestamp() const noexcept { return timestamp_; }
+
+  /// Emits with a timestamp of its own, which later records without one get, too.
+  void emit(const T& row, timestamp_ms timestamp) {
+    set_timestamp(timestamp);
+    emit(row);
+  }
+  void emit(T&& row, timestamp_ms timestamp) {
+    set_timestamp(timestamp);
+    emit(std::move(row));
+  }
+
   void emit(const T& row) {
     make_room();
     append_row<T>(batch_->rows, row);
@@ -47,14 +70,17 @@ class collector {
   /// Hands on what was gathered. Called by operators; a user function has no need to.
   [[gnu::noinline]] void flush() {
     if (rows().empty()) return;
+    fill_timestamps();
     target_->push(*batch_, rows_access::exclusive);
     if (batch_->is_unique()) {
       rows().clear();
+      batch_->timestamps.clear();
     } else {
       batch_.reset(new typed_batch<T>);
     }
     rows().reserve(rows_max_);
     heap_bytes_ = 0;
+    untimed_rows_ = 0;
   }
 
   /// Wires the collector; called once by the chain.
@@ -75,6 +101,21 @@ class collector {
   output& target() noexcept { return *target_; }
 
  private:
+  /// Gives all rows that have no timestamp yet the one that was set when they were emitted.
+  void fill_timestamps() {
+    auto& column = batch_->timestamps;
+    const auto count = rows().size();
+    if (timestamp_ == no_timestamp && column.empty()) {
+      untimed_rows_ = count;
+      return;
+    }
+    if (column.empty()) {
+      column.reserve(std::max(count, rows_max_));
+      column.resize(untimed_rows_, no_timestamp);
+    }
+    while (column.size() < count) column.push_back(timestamp_);
+  }
+
   void make_room() {
     if (rows().size() == rows().capacity()) [[unlikely]]
       rows().reserve(rows().size() + rows_max_);
@@ -94,6 +135,8 @@ class collector {
   std::size_t rows_max_ = 1;
   std::size_t bytes_max_ = 1;
   std::size_t heap_bytes_ = 0;  // of rows that were emitted one by one
+  timestamp_ms timestamp_ = no_timestamp;
+  std::size_t untimed_rows_ = 0;  // emitted without a timestamp, while there is no column
 };
 
 }  // namespace millrace

@@ -23,8 +23,8 @@ void exchange::send(std::uint32_t channel, batch_ptr rows) {
   enqueue(channel, record_batch{std::move(rows)}, bytes);
 }
 
-void exchange::send_end_of_input() {
-  for (std::uint32_t c = 0; c < channel_count(); ++c) enqueue(c, end_of_input{}, 0);
+void exchange::broadcast(const element& control) {
+  for (std::uint32_t c = 0; c < channel_count(); ++c) enqueue(c, control, 0);
 }
 
 void exchange::open(std::uint32_t channel, std::uint64_t bytes) {

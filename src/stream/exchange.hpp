@@ -35,7 +35,8 @@ class exchange {
 
   /// Queues a batch. Throws `failure` for a batch that is over the frame limit on its own.
   void send(std::uint32_t channel, batch_ptr rows);
-  void send_end_of_input();
+  /// Queues a control element, behind the batches, on every channel.
+  void broadcast(const element& control);
 
   /// The receiver of `channel` is there and grants credit.
   void open(std::uint32_t channel, std::uint64_t bytes);

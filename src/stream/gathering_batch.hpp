@@ -89,19 +89,36 @@ class gathering_batch {
     return !rows_.has_room() && !grow();
   }
 
+  /// The same for a row with a timestamp. Rows without one that have gathered before get
+  /// `no_timestamp`.
+  template <class Row>
+  [[nodiscard]] bool append(Row&& row, timestamp_ms timestamp) {
+    timestamps_.resize(rows_.size(), no_timestamp);
+    timestamps_.push_back(timestamp);
+    const bool is_full = append(std::forward<Row>(row));
+    return is_full || rows_.size() * (sizeof(T) + sizeof(timestamp_ms)) + heap_bytes_ >= bytes_max_;
+  }
+
   bool is_empty() const noexcept { return rows_.size() == 0; }
 
   batch_ptr take() {
     typed_batch_ptr<T> full(new typed_batch<T>);
     full->rows = rows_.take();
+    if (!timestamps_.empty()) {
+      timestamps_.resize(full->rows.size(), no_timestamp);
+      full->timestamps = std::exchange(timestamps_, {});
+      timestamps_.reserve(full->timestamps.size());
+    }
     heap_bytes_ = 0;
     rows_.make_room_for(std::min(std::max(full->rows.size(), rows_first), rows_max_));
     return full;
   }
 
-  /// All rows of a vector as one batch, without touching them, if nothing has gathered yet and they
-  /// are enough to be worth sending and within the limits; otherwise null, and nothing done.
-  batch_ptr adopt(row_vector<T>& rows) const {
+  /// All rows of a batch as one of their own, without touching them, if nothing has gathered yet
+  /// and they are enough to be worth sending and within the limits; otherwise null, and nothing
+  /// done.
+  batch_ptr adopt(typed_batch<T>& from) const {
+    auto& rows = from.rows;
     if (!is_empty() || rows.empty() || rows.size() > rows_max_) return nullptr;
     std::size_t bytes = rows.size() * sizeof(T);
     if constexpr (has_heap_v<T>) {
@@ -112,6 +129,7 @@ class gathering_batch {
     if (rows.size() * 2 < rows_max_ && bytes * 2 < bytes_max_) return nullptr;
     typed_batch_ptr<T> full(new typed_batch<T>);
     full->rows.swap(rows);
+    full->timestamps.swap(from.timestamps);
     return full;
   }
 
@@ -126,6 +144,7 @@ class gathering_batch {
   }
 
   row_buffer<T> rows_;
+  timestamp_column timestamps_;  // none, or of the first so many rows
   std::size_t heap_bytes_ = 0;
   std::size_t rows_max_;
   std::size_t bytes_max_;

@@ -31,7 +31,7 @@ status input_gate::push(std::uint32_t channel, element e) {
       return fail(errc::protocol,
                   "a batch without rows arrived on channel " + std::to_string(channel));
     queued_bytes_ += data->charge;
-  } else {
+  } else if (std::holds_alternative<end_of_input>(e)) {
     c.end_received = true;
   }
   if (c.waiting.empty()) ready_.push_back(channel);
@@ -49,7 +49,7 @@ std::optional<input_gate::arrival> input_gate::next() {
   if (!c.waiting.empty()) ready_.push_back(channel);
   if (const auto* data = std::get_if<record_batch>(&taken.what)) {
     queued_bytes_ -= data->charge;
-  } else {
+  } else if (std::holds_alternative<end_of_input>(taken.what)) {
     --open_channels_of_[c.input];
     --open_channels_;
     if (MILLRACE_MUTANT(one_end_ends_all)) open_channels_ = open_channels_of_[c.input] = 0;

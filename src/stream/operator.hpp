@@ -26,9 +26,13 @@ class operator_context {
   virtual io_executor& io() noexcept = 0;
   virtual file_system& files() noexcept = 0;
   virtual const clock& time() const noexcept = 0;
-  /// Steps the task when `time().now()` is `when`, even if nothing arrives. The earliest request
-  /// counts.
+  /// Steps the task when `time().now()` is `when`, even if nothing arrives, and calls the
+  /// operator's on_processing_time. Each operator has one wake-up: its earliest request counts, and
+  /// is over once it was called.
   virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
+  /// The same when the wall clock shows `when`. The clock may jump: on_processing_time is told the
+  /// time it is then, and asks again if that is too early.
+  void wake_at_processing_time(timestamp_ms when);
 };
 
 /// One operator of one subtask. Called only from its task, one call at a time; may throw, which
@@ -36,17 +40,29 @@ class operator_context {
 ///
 ///     bind_output  open  ( process* end_input )*per input  finish+  close
 ///
-/// close() is called in any case, after a failure or a cancellation too.
+/// close() is called in any case, after a failure or a cancellation too. From open() to finish()
+/// on_watermark, on_status and on_processing_time come in between. The last watermark is
+/// `max_watermark`; it comes before the last end_input.
 class stream_operator {
  public:
   virtual ~stream_operator() = default;
 
-  /// Where the rows go. Sinks have no output and ignore it.
-  virtual void bind_output(output&, const batch_limits&) {}
+  /// Where the rows go. Sinks have no use for it.
+  virtual void bind_output(output& target, const batch_limits&) { output_ = &target; }
   virtual void open(operator_context&) {}
   /// A whole batch, of the type that the factory said for `input`. Everything that it causes must
   /// have been pushed to the output on return, save what the operator holds as state.
   virtual void process(std::size_t input, batch& rows, rows_access access) = 0;
+  /// Event time has come to `at`, the minimum over all inputs: no earlier record is to come,
+  /// unless late. Each call has a greater one. Emit what was waiting for it, flush, then pass the
+  /// watermark on. An operator that holds records back may hold it back, too: whoever passes it on
+  /// says that no earlier record follows.
+  virtual void on_watermark(timestamp_ms at) { output_->push_watermark(at); }
+  /// All inputs are idle, or one no longer is: whether watermarks are to be expected.
+  virtual void on_status(stream_status now) { output_->push_status(now); }
+  /// A wake-up that the operator has asked for is due; `now` is the wall clock's time. Not called
+  /// while output waits for credit, so it may come late. Emits as process() does.
+  virtual void on_processing_time(timestamp_ms /*now*/) {}
   /// Nothing follows on `input`.
   virtual void end_input(std::size_t /*input*/) {}
   /// All inputs have ended: emit what is held back, start the last writes. False if there is more:
@@ -57,6 +73,13 @@ class stream_operator {
   virtual bool is_busy() const noexcept { return false; }
   /// Releases everything; outstanding I/O is dropped.
   virtual void close() noexcept {}
+
+ protected:
+  /// For operators that decide themselves what watermarks go on.
+  output& forwarded() noexcept { return *output_; }
+
+ private:
+  output* output_ = nullptr;
 };
 
 /// What a source has to say after poll().
@@ -98,7 +121,10 @@ class operator_factory {
 template <class Out, class Base = stream_operator>
 class producing : public Base {
  public:
-  void bind_output(output& target, const batch_limits& limits) final { out_.bind(target, limits); }
+  void bind_output(output& target, const batch_limits& limits) final {
+    Base::bind_output(target, limits);
+    out_.bind(target, limits);
+  }
 
  protected:
   collector<Out> out_;

@@ -15,8 +15,8 @@ class operator_chain::link final : public batch_consumer,
                                    public operator_context,
                                    private io_executor {
  public:
-  link(std::unique_ptr<stream_operator> op, runtime_context::identity who, task_services& services)
-      : op_(std::move(op)), runtime_(std::move(who)), services_(services) {}
+  link(std::unique_ptr<stream_operator> op, runtime_context::identity who, operator_chain& chain)
+      : op_(std::move(op)), runtime_(std::move(who)), chain_(chain), services_(chain.services_) {}
 
   /// Runs a call into the operator; what it throws gets the operator's name.
   template <class Call>
@@ -29,6 +29,12 @@ class operator_chain::link final : public batch_consumer,
   }
 
   void consume(batch& rows, rows_access access) override { process(0, rows, access); }
+  void on_watermark(timestamp_ms at) override {
+    named([&] { op_->on_watermark(at); });
+  }
+  void on_status(stream_status now) override {
+    named([&] { op_->on_status(now); });
+  }
 
   void process(std::uint32_t input, batch& rows, rows_access access) {
     rows_in_ += rows.size();
@@ -45,7 +51,19 @@ class operator_chain::link final : public batch_consumer,
   io_executor& io() noexcept override { return *this; }
   file_system& files() noexcept override { return services_.files(); }
   const clock& time() const noexcept override { return services_.time(); }
-  void wake_at(std::chrono::steady_clock::time_point when) override { services_.wake_at(when); }
+  void wake_at(std::chrono::steady_clock::time_point when) override {
+    wake_ = std::min(wake_, when);
+    chain_.wake_at(when);
+  }
+
+  /// Calls the operator if its wake-up is due; returns the next one.
+  std::chrono::steady_clock::time_point wake(std::chrono::steady_clock::time_point now) {
+    if (wake_ <= now) {
+      wake_ = never;
+      named([&] { op_->on_processing_time(services_.time().wall_ms()); });
+    }
+    return wake_;
+  }
 
   /// After this no completion reaches the operator.
   void close() noexcept {
@@ -73,7 +91,9 @@ class operator_chain::link final : public batch_consumer,
 
   std::unique_ptr<stream_operator> op_;
   runtime_context runtime_;
+  operator_chain& chain_;
   task_services& services_;
+  std::chrono::steady_clock::time_point wake_ = never;
   output out_;
   std::uint64_t rows_in_ = 0;
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
@@ -82,10 +102,11 @@ class operator_chain::link final : public batch_consumer,
 
 operator_chain::operator_chain(const graph::job_graph& graph, const execution_attempt_id& who,
                                const job_program& program, task_services& services,
-                               const task_options& options) {
+                               const task_options& options)
+    : services_(services) {
   const auto& vertex = graph.vertices.at(who.vertex);
-  make_operators(graph, vertex, who, program, services);
-  make_exchanges(graph, who, program, services, options);
+  make_operators(graph, vertex, who, program);
+  make_exchanges(graph, who, program, options);
   for (auto& l : links_) l->op().bind_output(l->out(), options.batches);
 }
 
@@ -94,8 +115,7 @@ operator_chain::~operator_chain() {
 }
 
 void operator_chain::make_operators(const graph::job_graph& graph, const graph::job_vertex& vertex,
-                                    const execution_attempt_id& who, const job_program& program,
-                                    task_services& services) {
+                                    const execution_attempt_id& who, const job_program& program) {
   for (const auto& description : vertex.operators) {
     if (description.node >= program.operators.size() || !program.operators[description.node])
       throw failure(errc::invalid_graph,
@@ -116,7 +136,7 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
                                        .max_parallelism = vertex.max_parallelism,
                                        .attempt = who.attempt,
                                        .mode = graph.mode};
-    links_.push_back(std::make_unique<link>(std::move(op), std::move(identity), services));
+    links_.push_back(std::make_unique<link>(std::move(op), std::move(identity), *this));
     for (const auto& input : description.inputs) {
       if (input.from_operator) links_.at(*input.from_operator)->out().add(*links_.back());
     }
@@ -124,8 +144,7 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
 }
 
 void operator_chain::make_exchanges(const graph::job_graph& graph, const execution_attempt_id& who,
-                                    const job_program& program, task_services& services,
-                                    const task_options& options) {
+                                    const job_program& program, const task_options& options) {
   std::uint32_t next_channel = 0;
   for (const auto* edge : graph::out_edges(graph, who.vertex)) {
     const auto consumers = graph::consumers_of(graph, *edge, who.subtask);
@@ -133,7 +152,7 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
     exchange_of_channel_.insert(exchange_of_channel_.end(), consumers.count,
                                 static_cast<std::uint32_t>(exchanges_.size()));
     first_channel_.push_back(next_channel);
-    exchanges_.push_back(std::make_unique<exchange>(services, next_channel, consumers.count,
+    exchanges_.push_back(std::make_unique<exchange>(services_, next_channel, consumers.count,
                                                     options.batches, options.record_bytes_max));
     next_channel += consumers.count;
     MILLRACE_ASSERT(consumers.count > 0, "an exchange leads somewhere from every sender");
@@ -184,6 +203,27 @@ void operator_chain::end_input(std::uint32_t input) {
   links_.front()->named([&] { links_.front()->op().end_input(input); });
 }
 
+void operator_chain::on_time(const watermark_change& change) {
+  auto& head = *links_.front();
+  if (change.status == stream_status::active) head.on_status(stream_status::active);
+  if (change.watermark) head.on_watermark(*change.watermark);
+  if (change.status == stream_status::idle) head.on_status(stream_status::idle);
+}
+
+void operator_chain::wake_at(std::chrono::steady_clock::time_point when) {
+  next_wake_ = std::min(next_wake_, when);
+  services_.wake_at(when);
+}
+
+void operator_chain::wake_operators(std::chrono::steady_clock::time_point now) {
+  if (now < next_wake_) return;
+  next_wake_ = never;
+  auto next = never;
+  for (auto& l : links_) next = std::min(next, l->wake(now));
+  // The task forgets later wake-ups when an earlier one comes.
+  if (next != never) wake_at(next);
+}
+
 finish_status operator_chain::finish_step() {
   // Links are in topological order, so everything above the one in turn has been finished. What a
   // finished operator emits may keep any other one busy.
@@ -191,8 +231,10 @@ finish_status operator_chain::finish_step() {
     if (is_busy()) return finish_status::busy;
     auto& l = *links_[finished_];
     const bool is_fed_by_chain = finished_ > 0;  // the head's inputs were ended one by one
-    if (is_fed_by_chain && !std::exchange(input_ended_, true))
+    if (is_fed_by_chain && !std::exchange(input_ended_, true)) {
+      l.on_watermark(max_watermark);
       l.named([&] { l.op().end_input(0); });
+    }
     if (!l.named([&] { return l.op().finish(); })) return finish_status::more;
     input_ended_ = false;
     ++finished_;
@@ -231,6 +273,10 @@ std::uint32_t operator_chain::output_channel_count() const noexcept {
 
 operator_counts operator_chain::counts(std::size_t index) const noexcept {
   return links_[index]->counts();
+}
+
+timestamp_ms operator_chain::output_watermark(std::size_t index) const noexcept {
+  return links_[index]->out().watermark();
 }
 
 const runtime_context& operator_chain::runtime(std::size_t index) const noexcept {

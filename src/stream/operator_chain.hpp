@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "millrace/graph/job_graph.hpp"
 #include "millrace/stream/job_program.hpp"
 #include "millrace/stream/task_services.hpp"
+#include "millrace/stream/watermark_merge.hpp"
 
 namespace millrace {
 
@@ -47,6 +49,10 @@ class operator_chain {
   /// A batch for the head's logical input, decoded if it came from another node.
   void process(std::uint32_t input, const batch_ptr& rows);
   void end_input(std::uint32_t input);
+  /// Event time of the head's inputs has moved, or stands still for now.
+  void on_time(const watermark_change& change);
+  /// Calls the operators whose wake-up is due at `now`.
+  void wake_operators(std::chrono::steady_clock::time_point now);
   /// Ends the operators from the head down, each only when those above it hold nothing back any
   /// more. A bounded amount of work: call again until it says `done`.
   finish_status finish_step();
@@ -66,18 +72,20 @@ class operator_chain {
 
   std::size_t size() const noexcept { return links_.size(); }
   operator_counts counts(std::size_t index) const noexcept;
+  /// The last watermark that the operator has passed on.
+  timestamp_ms output_watermark(std::size_t index) const noexcept;
   const runtime_context& runtime(std::size_t index) const noexcept;
   accumulator_map accumulators() const;
 
  private:
   class link;
+  static constexpr auto never = std::chrono::steady_clock::time_point::max();
 
   void make_operators(const graph::job_graph& graph, const graph::job_vertex& vertex,
-                      const execution_attempt_id& who, const job_program& program,
-                      task_services& services);
+                      const execution_attempt_id& who, const job_program& program);
   void make_exchanges(const graph::job_graph& graph, const execution_attempt_id& who,
-                      const job_program& program, task_services& services,
-                      const task_options& options);
+                      const job_program& program, const task_options& options);
+  void wake_at(std::chrono::steady_clock::time_point when);
 
   std::vector<std::unique_ptr<link>> links_;  // by operator index of the vertex, head first
   std::vector<std::unique_ptr<exchange>> exchanges_;
@@ -85,7 +93,10 @@ class operator_chain {
   std::vector<std::uint32_t> exchange_of_channel_;
   std::vector<std::uint32_t> first_channel_;  // by exchange
   std::vector<const record_type*> head_types_;
+  task_services& services_;
   source_operator* source_ = nullptr;
+  /// No operator's wake-up is before this.
+  std::chrono::steady_clock::time_point next_wake_ = never;
   std::size_t finished_ = 0;  // operators whose finish() is through
   bool input_ended_ = false;  // the operator in turn was told that its input has ended
   bool open_ = false;

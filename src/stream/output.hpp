@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "millrace/stream/batch.hpp"
+#include "millrace/stream/element.hpp"
 
 namespace millrace {
 
@@ -18,6 +18,9 @@ class batch_consumer {
  public:
   virtual ~batch_consumer() = default;
   virtual void consume(batch& rows, rows_access access) = 0;
+  /// Event time has come to `at`, after all batches before. Never `max_watermark`.
+  virtual void on_watermark(timestamp_ms /*at*/) {}
+  virtual void on_status(stream_status) {}
 };
 
 /// Where an operator's rows go: every chained successor and every exchange that leaves the task
@@ -35,6 +38,20 @@ class output {
     consumers_.back()->consume(rows, access);
   }
 
+  /// Tells everybody how far event time is. Everything that belongs before it must have been
+  /// pushed. A watermark never goes back: one that is not beyond the last is ignored, and so is
+  /// every one while the output is idle (as Flink's outputs do).
+  ///
+  /// `max_watermark` is noted but not passed on: those behind learn of the end of event time by the
+  /// end of their input, when the operator is through with finish(). So what is emitted there is
+  /// never late.
+  void push_watermark(timestamp_ms at);
+  /// Tells everybody whether watermarks are to be expected.
+  void push_status(stream_status now);
+
+  timestamp_ms watermark() const noexcept { return watermark_; }
+  stream_status status() const noexcept { return status_; }
+
   /// Whether nobody listens, so that rows need not be made.
   bool is_empty() const noexcept { return consumers_.empty(); }
   std::uint64_t rows_out() const noexcept { return rows_out_; }
@@ -42,6 +59,8 @@ class output {
  private:
   std::vector<batch_consumer*> consumers_;
   std::uint64_t rows_out_ = 0;
+  timestamp_ms watermark_ = no_timestamp;
+  stream_status status_ = stream_status::active;
 };
 
 }  // namespace millrace

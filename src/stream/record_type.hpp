@@ -43,12 +43,21 @@ class typed_record_type final : public record_type {
     typed_batch_ptr<T> decoded(new typed_batch<T>);
     byte_reader in{std::span<const std::byte>(bytes.bytes())};
     if (!read_rows(in, bytes.size(), decoded->rows) ||
-        (in.remaining() != 0 && !in.fail("bytes are left over behind the last record")))
+        !read_timestamps(in, bytes.size(), decoded->timestamps))
       return tl::unexpected(undecodable_batch(*this, bytes, in.to_status().error()));
     return batch_ptr(decoded);
   }
 
  private:
+  static bool read_timestamps(byte_reader& in, std::size_t count, timestamp_column& timestamps) {
+    if (in.remaining() == 0) return true;
+    if (in.remaining() / sizeof(timestamp_ms) != count ||
+        in.remaining() % sizeof(timestamp_ms) != 0)
+      return in.fail("bytes are left over behind the last record");
+    timestamps.resize(count);
+    return read_elements<timestamp_ms>(in, timestamps);
+  }
+
   static bool read_rows(byte_reader& in, std::size_t count, row_vector<T>& rows) {
     // As for lengths inside a record: a count that the bytes cannot stand for is refused, and as a
     // record may be many times larger in memory than in bytes, the count alone reserves little.

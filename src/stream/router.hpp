@@ -24,6 +24,16 @@ class batch_router : public batch_consumer {
   /// Sends all rows that wait for their batch to fill up.
   virtual void flush() = 0;
 
+  /// Control elements go to every channel, behind all rows that came before them.
+  void on_watermark(timestamp_ms at) final {
+    flush();
+    target_.broadcast(watermark{at});
+  }
+  void on_status(stream_status now) final {
+    flush();
+    target_.broadcast(now);
+  }
+
  protected:
   exchange& target_;
 };
@@ -55,6 +65,8 @@ class row_router final : public batch_router {
   }
 
   void consume(batch& rows, rows_access access) override {
+    const auto& timestamps = timestamps_of<T>(rows);
+    if (!timestamps.empty()) return consume_timed(rows_of<T>(rows), timestamps.data(), access);
     if (access == rows_access::exclusive) {
       for (auto& row : rows_of<T>(rows)) append(select_(std::as_const(row)), std::move(row));
     } else {
@@ -69,9 +81,18 @@ class row_router final : public batch_router {
   }
 
  private:
-  template <class Row>
-  void append(std::uint32_t channel, Row&& row) {
-    if (channels_[channel].append(std::forward<Row>(row))) [[unlikely]]
+  [[gnu::noinline]] void consume_timed(row_vector<T>& rows, const timestamp_ms* timestamp,
+                                       rows_access access) {
+    if (access == rows_access::exclusive) {
+      for (auto& row : rows) append(select_(std::as_const(row)), std::move(row), *timestamp++);
+    } else {
+      for (const auto& row : rows) append(select_(row), row, *timestamp++);
+    }
+  }
+
+  template <class... RowAndTime>
+  void append(std::uint32_t channel, RowAndTime&&... row) {
+    if (channels_[channel].append(std::forward<RowAndTime>(row)...)) [[unlikely]]
       send(channel);
   }
 
@@ -94,12 +115,16 @@ class gathering_router final : public batch_router {
         receivers_(to_all ? target.channel_count() : 1) {}
 
   void consume(batch& rows, rows_access access) override {
-    auto& theirs = rows_of<T>(rows);
+    auto& theirs = static_cast<typed_batch<T>&>(rows);
     if (access == rows_access::exclusive) {
       if (auto full = gathering_.adopt(theirs)) return send(full);
-      for (auto& row : theirs) append(std::move(row));
+    }
+    if (!theirs.timestamps.empty())
+      return consume_timed(theirs.rows, theirs.timestamps.data(), access);
+    if (access == rows_access::exclusive) {
+      for (auto& row : theirs.rows) append(std::move(row));
     } else {
-      for (const auto& row : theirs) append(row);
+      for (const auto& row : theirs.rows) append(row);
     }
   }
 
@@ -108,9 +133,18 @@ class gathering_router final : public batch_router {
   }
 
  private:
-  template <class Row>
-  void append(Row&& row) {
-    if (gathering_.append(std::forward<Row>(row))) [[unlikely]]
+  [[gnu::noinline]] void consume_timed(row_vector<T>& rows, const timestamp_ms* timestamp,
+                                       rows_access access) {
+    if (access == rows_access::exclusive) {
+      for (auto& row : rows) append(std::move(row), *timestamp++);
+    } else {
+      for (const auto& row : rows) append(row, *timestamp++);
+    }
+  }
+
+  template <class... RowAndTime>
+  void append(RowAndTime&&... row) {
+    if (gathering_.append(std::forward<RowAndTime>(row)...)) [[unlikely]]
       flush();
   }
 

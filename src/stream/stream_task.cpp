@@ -26,6 +26,7 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       services_(services),
       chain_(graph, who, *program_, services, options),
       gate_(input_of_each_channel(graph, who)),
+      watermarks_(input_of_each_channel(graph, who)),
       since_when_(services.time().now()) {}
 
 void stream_task::open() {
@@ -75,6 +76,7 @@ task_progress stream_task::step() {
 }
 
 task_progress stream_task::run() {
+  if (phase_ < phase::draining && !chain_.is_blocked()) chain_.wake_operators(since_when_);
   if (phase_ == phase::running) {
     const auto progress = chain_.source() ? run_source() : run_inputs();
     if (phase_ == phase::running) return progress;
@@ -92,6 +94,7 @@ task_progress stream_task::run_source() {
       case poll_status::idle:
         return wait_for_input();
       case poll_status::finished:
+        chain_.on_time({max_watermark, std::nullopt});
         phase_ = phase::finishing;
         return task_progress::ready;
     }
@@ -120,8 +123,13 @@ void stream_task::take(input_gate::arrival next) {
     chain_.process(input, data->rows);
     data->rows.reset();  // freed before the sender may send the next one
     services_.return_credit(next.channel, data->charge);
-  } else if (gate_.has_ended(input)) {
-    chain_.end_input(input);
+  } else if (const auto* time = std::get_if<watermark>(&next.what)) {
+    chain_.on_time(watermarks_.on_watermark(next.channel, time->at));
+  } else if (const auto* change = std::get_if<stream_status>(&next.what)) {
+    chain_.on_time(watermarks_.on_status(next.channel, *change));
+  } else {
+    chain_.on_time(watermarks_.on_end(next.channel));
+    if (gate_.has_ended(input)) chain_.end_input(input);
   }
 }
 
@@ -135,12 +143,12 @@ task_progress stream_task::finish() {
   if (phase_ == phase::finishing) {
     if (chain_.is_blocked()) return task_progress::waiting;
     if (MILLRACE_MUTANT(batch_after_end))
-      for (auto& e : chain_.exchanges()) e->send_end_of_input();
+      for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
     const auto finished = chain_.finish_step();
     if (finished == finish_status::more) return task_progress::ready;
     chain_.flush();
     if (finished == finish_status::busy) return task_progress::waiting;
-    for (auto& e : chain_.exchanges()) e->send_end_of_input();
+    for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
     phase_ = phase::draining;
   }
   if (phase_ == phase::draining && chain_.is_blocked()) return task_progress::waiting;

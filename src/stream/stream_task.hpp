@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "millrace/stream/input_gate.hpp"
+#include "millrace/stream/input_watermarks.hpp"
 #include "millrace/stream/operator_chain.hpp"
 
 namespace millrace {
@@ -29,7 +30,8 @@ struct task_times {
 /// (the idea is Hazelcast Jet's Tasklet). Not thread-safe; all calls from one actor.
 ///
 /// The step never takes input while output waits for credit or an operator waits for I/O; that is
-/// all there is to back pressure.
+/// all there is to back pressure. Wake-ups of operators wait for credit, too, but not for I/O:
+/// timeouts must end the waiting.
 ///
 /// Errors: any call may throw `operator_failure` or `failure`; the task is then to be closed. What
 /// a completion of I/O throws comes out of the next step, which must follow the completion.
@@ -54,6 +56,7 @@ class stream_task {
   operator_chain& chain() noexcept { return chain_; }
   const operator_chain& chain() const noexcept { return chain_; }
   const input_gate& gate() const noexcept { return gate_; }
+  const input_watermarks& watermarks() const noexcept { return watermarks_; }
   task_times times() const noexcept;
 
  private:
@@ -82,6 +85,7 @@ class stream_task {
   task_services& services_;
   operator_chain chain_;
   input_gate gate_;
+  input_watermarks watermarks_;
   phase phase_ = phase::running;
 
   activity since_ = activity::idle;

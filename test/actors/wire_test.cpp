@@ -146,10 +146,47 @@ TEST_CASE_FIXTURE(wire_fixture, "the end of input survives a trip between nodes"
   CHECK(std::holds_alternative<end_of_input>(got.what));
 }
 
+TEST_CASE_FIXTURE(wire_fixture, "watermarks and idleness survive a trip between nodes") {
+  for (const timestamp_ms at : {no_timestamp, timestamp_ms{-1}, timestamp_ms{1'700'000'000'000}}) {
+    const auto got = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, watermark{at}});
+    CHECK(got.input_channel == 6);
+    CHECK(std::get<watermark>(got.what) == watermark{at});
+  }
+  for (const auto status : {stream_status::active, stream_status::idle}) {
+    const auto got = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, status});
+    CHECK(std::get<stream_status>(got.what) == status);
+  }
+}
+
+TEST_CASE_FIXTURE(wire_fixture, "the timestamps of rows survive a trip between nodes") {
+  auto element = element_with<word>({{"to", 1}, {"be", 2}});
+  timestamps_of<word>(*std::get<record_batch>(element.what).rows) = {5, no_timestamp};
+  const auto got = round_trip(element);
+  const auto& batch = static_cast<const encoded_batch&>(*std::get<record_batch>(got.what).rows);
+  const auto decoded = record_type_of<word>().decode(batch);
+  REQUIRE(decoded);
+  CHECK(timestamps_of<word>(**decoded) == timestamp_column{5, no_timestamp});
+}
+
+TEST_CASE_FIXTURE(wire_fixture, "a status that there is not is refused") {
+  auto bytes =
+      save(caf::make_message(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, stream_status::idle}));
+  REQUIRE(bytes.back() == 1);
+  bytes.back() = 2;
+  caf::message received;
+  const auto e = load(bytes, received);
+  REQUIRE(e);
+  CHECK(from_caf(e).message.find("neither active nor idle") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(wire_fixture, "a truncated element is refused") {
   check_truncated(save(caf::make_message(element_with<word>({{"to", 1}, {"be", 2}}))));
   check_truncated(
       save(caf::make_message(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, end_of_input{}})));
+  check_truncated(
+      save(caf::make_message(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, watermark{7}})));
+  check_truncated(
+      save(caf::make_message(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, stream_status::idle})));
 }
 
 TEST_CASE_FIXTURE(wire_fixture, "rows that cannot be encoded make the receiver fail, not vanish") {
@@ -174,12 +211,11 @@ TEST_CASE_FIXTURE(wire_fixture, "rows beyond the frame limit make the receiver f
 TEST_CASE_FIXTURE(wire_fixture, "an element of an unknown kind is refused") {
   auto bytes = save(caf::make_message(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, end_of_input{}}));
   REQUIRE(bytes.back() == 1);
-  bytes.back() = 2;
+  bytes.back() = 4;
   caf::message received;
   const auto e = load(bytes, received);
   REQUIRE(e);
-  CHECK(from_caf(e).message.find("neither a record batch nor the end of input") !=
-        std::string::npos);
+  CHECK(from_caf(e).message.find("of a kind that there is not") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(wire_fixture, "a message beyond the frame limit is refused by its sender") {

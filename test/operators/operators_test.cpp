@@ -147,3 +147,54 @@ TEST_CASE("a generator with a rate emits what is due and says when to look again
   source.poll_all();
   CHECK(source.take().size() <= 8);
 }
+
+TEST_CASE("what an operator emits has the timestamp of the record that caused it") {
+  for (const auto access : both) {
+    operator_harness<int, std::string> map(
+        make_map<int, std::string>([](int n) { return std::to_string(n); }));
+    map.open();
+    map.process_timed({1, 2, 3}, {10, 20, 30}, access);
+    CHECK(map.timestamps() == timestamp_column{10, 20, 30});
+    map.take();
+    map.process({4}, access);
+    CHECK(map.timestamps() == timestamp_column{no_timestamp});
+
+    operator_harness<int, int> in_place(make_map<int, int>([](int n) { return n + 1; }));
+    in_place.open();
+    in_place.process_timed({1, 2}, {10, 20}, access);
+    CHECK(in_place.timestamps() == timestamp_column{10, 20});
+
+    operator_harness<int, int> filter(make_filter<int>([](int n) { return n % 2 == 0; }));
+    filter.open();
+    filter.process_timed({2, 3, 4, 5, 6}, {20, 30, 40, 50, 60}, access);
+    CHECK(filter.timestamps() == timestamp_column{20, 40, 60});
+    filter.take();
+    filter.process_timed({2, 4}, {20, 40}, access);
+    CHECK(filter.timestamps() == timestamp_column{20, 40});
+
+    operator_harness<int, int> flat_map(make_flat_map<int, int>([](int n, collector<int>& out) {
+      for (int i = 0; i < n; ++i) out.emit(i);
+    }));
+    flat_map.open();
+    flat_map.process_timed({2, 0, 9}, {20, 1, 90}, access);
+    auto expected = timestamp_column{20, 20};
+    expected.insert(expected.end(), 9, 90);
+    CHECK(flat_map.timestamps() == expected);
+
+    const auto self = [](int n) { return n % 2; };
+    operator_harness<int, int> sum(make_keyed_fold<int>(self, sum_fold<std::identity>{}));
+    sum.open();
+    sum.process_timed({1, 3, 2}, {10, 30, 20}, access);
+    CHECK(sum.timestamps() == timestamp_column{10, 30, 20});
+    CHECK(sum.take() == std::vector<int>{1, 4, 2});
+  }
+}
+
+TEST_CASE("operators pass event time on") {
+  operator_harness<int, int> map(make_map<int, int>([](int n) { return n; }));
+  map.open();
+  map.advance_to(5);
+  map.op().on_status(stream_status::idle);
+  CHECK(map.watermarks() == std::vector<timestamp_ms>{5});
+  CHECK(map.statuses() == std::vector<stream_status>{stream_status::idle});
+}

@@ -166,3 +166,25 @@ TEST_CASE("random bytes are decoded or refused, and nothing else") {
       CHECK(decoded.error().code == errc::invalid_data);
   }
 }
+
+TEST_CASE("timestamps travel behind the rows and count as memory") {
+  const auto timed = batch_of<text_row>({{"a", 1}, {"b", 2}}, {7, no_timestamp});
+  const auto plain = batch_of<text_row>({{"a", 1}, {"b", 2}});
+  CHECK(timed->memory_bytes() == plain->memory_bytes() + 16);
+  CHECK(over_the_network(*timed)->bytes().size() == over_the_network(*plain)->bytes().size() + 16);
+  const auto decoded = record_type_of<text_row>().decode(*over_the_network(*timed));
+  REQUIRE(decoded);
+  CHECK(timestamps_of<text_row>(**decoded) == timestamp_column{7, no_timestamp});
+  CHECK(rows_of<text_row>(**decoded) == rows_of<text_row>(*timed));
+  const auto none = record_type_of<text_row>().decode(*over_the_network(*plain));
+  REQUIRE(none);
+  CHECK(timestamps_of<text_row>(**none).empty());
+}
+
+TEST_CASE("timestamps of some of the rows only are an error") {
+  auto bytes = over_the_network(*batch_of<text_row>({{"a", 1}, {"b", 2}}, {7, 8}))->bytes();
+  bytes.resize(bytes.size() - 8);
+  CHECK(decode_error<text_row>(2, bytes).code == errc::invalid_data);
+  bytes.resize(bytes.size() + 16);
+  CHECK(decode_error<text_row>(2, bytes).code == errc::invalid_data);
+}

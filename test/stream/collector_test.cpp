@@ -147,3 +147,64 @@ TEST_CASE("of several consumers only the last may take the rows") {
   out.push(*rows, rows_access::shared);
   CHECK(third.accesses[1] == rows_access::shared);
 }
+
+TEST_CASE("records get the timestamp that was set last") {
+  wired<std::int64_t> w({.rows = 4, .bytes = 64 * 1024});
+  w.rows.emit(0);
+  w.rows.set_timestamp(10);
+  w.rows.emit(1);
+  w.rows.emit(2);
+  w.rows.emit(3, 20);  // full
+  w.rows.emit(4);
+  w.rows.set_timestamp(no_timestamp);
+  w.rows.emit(5);
+  w.rows.flush();
+  CHECK(w.consumer.all == numbers(6));
+  CHECK(w.consumer.timestamps == timestamp_column{no_timestamp, 10, 10, 20, 20, no_timestamp});
+}
+
+TEST_CASE("batches without timestamps have no column of them") {
+  wired<std::int64_t> w;
+  struct : batch_consumer {
+    void consume(batch& rows, rows_access) override {
+      columns.push_back(timestamps_of<std::int64_t>(rows).size());
+    }
+    std::vector<std::size_t> columns;
+  } sizes;
+  w.out.add(sizes);
+  w.rows.emit(1);
+  w.rows.flush();
+  w.rows.emit(1, 5);
+  w.rows.flush();
+  w.rows.set_timestamp(no_timestamp);
+  w.rows.emit(1);
+  w.rows.flush();
+  CHECK(sizes.columns == std::vector<std::size_t>{0, 1, 0});
+}
+
+TEST_CASE("rows that were filled in directly get the timestamp, too") {
+  wired<std::int64_t> w;
+  w.rows.set_timestamp(3);
+  w.rows.rows().push_back(7);
+  w.rows.rows().push_back(8);
+  w.rows.flush();
+  CHECK(w.consumer.timestamps == timestamp_column{3, 3});
+}
+
+TEST_CASE("an output's watermarks never go back and wait while it is idle") {
+  wired<std::int64_t> w;
+  w.out.push_watermark(5);
+  w.out.push_watermark(5);
+  w.out.push_watermark(4);
+  w.out.push_status(stream_status::idle);
+  w.out.push_status(stream_status::idle);
+  w.out.push_watermark(9);
+  w.out.push_status(stream_status::active);
+  w.out.push_watermark(10);
+  CHECK(w.consumer.time == std::vector<timestamp_ms>{5, 10});
+  CHECK(w.consumer.statuses ==
+        std::vector<stream_status>{stream_status::idle, stream_status::active});
+  w.out.push_watermark(max_watermark);  // the end of the input says so, too
+  CHECK(w.consumer.time.size() == 2);
+  CHECK(w.out.watermark() == max_watermark);
+}

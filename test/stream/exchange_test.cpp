@@ -35,7 +35,7 @@ constexpr std::uint64_t charge_of(std::uint64_t rows) {
 TEST_CASE("an exchange sends nothing before its receiver opens the channel") {
   one_exchange e;
   e.send(0, 10);
-  e.x.send_end_of_input();
+  e.x.broadcast(end_of_input{});
   CHECK(e.port.sent.empty());
   CHECK(e.x.is_blocked());
   CHECK(e.x.waiting_bytes() == 80);
@@ -93,7 +93,7 @@ TEST_CASE("the end of input waits behind data and costs nothing") {
   e.x.open(0, charge_of(10));
   e.send(0, 10);
   e.send(0, 10, 10);
-  e.x.send_end_of_input();
+  e.x.broadcast(end_of_input{});
   CHECK(e.port.ends() == 0);
   REQUIRE(e.x.give_back(0, e.port.sent[0].charge()));
   REQUIRE(e.port.sent.size() == 3);
@@ -192,4 +192,20 @@ TEST_CASE("each channel delivers all it was given, in order, within its window")
     auto rows = e.port.rows<std::int64_t>();
     for (std::uint32_t c = 0; c < 3; ++c) CHECK(rows[c] == given[c]);
   }
+}
+
+TEST_CASE("control elements wait behind the batches that wait for credit, and cost nothing") {
+  fake_services port;
+  exchange x(port, 0, 1, {}, 1 << 20);
+  x.open(0, 1000);
+  x.send(0, batch_of(numbers(90)));
+  x.send(0, batch_of(numbers(90)));
+  x.broadcast(watermark{5});
+  CHECK(port.sent.size() == 1);
+  CHECK(x.is_blocked());
+  CHECK(x.give_back(0, port.sent[0].charge()));
+  REQUIRE(port.sent.size() == 3);
+  CHECK(port.sent[1].is_batch());
+  CHECK(std::get<watermark>(port.sent[2].what) == watermark{5});
+  CHECK(x.in_flight_bytes() == port.sent[1].charge());
 }

@@ -294,3 +294,55 @@ TEST_CASE("an exchange that has no credit keeps what routers send it") {
   CHECK(port.sent.empty());
   CHECK(target.waiting_bytes() == 800);
 }
+
+TEST_CASE("timestamps go where their rows go") {
+  for (const auto how : {partitioning::rebalance, partitioning::broadcast, partitioning::global,
+                         partitioning::shuffle, partitioning::hash}) {
+    for (const auto access : {rows_access::exclusive, rows_access::shared}) {
+      const std::uint32_t channels = 3;
+      auto r = how == partitioning::hash ? routing(channels, keyed_factory(identity{}))
+                                         : plain(channels, how);
+      r.route(batch_of(numbers(5)), access);
+      r.route(batch_of(numbers(4, 5), {105, 106, 107, 108}), access);
+      r.route(batch_of(numbers(3, 9)), access);
+      r.router->flush();
+      for (const auto& s : r.port.sent) {
+        const auto& batch = static_cast<const typed_batch<std::int64_t>&>(*s.batch().rows);
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+          const auto n = batch.rows[i];
+          CHECK(batch.timestamp_of(i) == (n >= 5 && n < 9 ? 100 + n : no_timestamp));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a batch that is handed on whole keeps its timestamps") {
+  routing r(1, plain_router_factory<std::int64_t>(partitioning::forward), {}, {.rows = 4});
+  r.route(batch_of(numbers(4), {1, 2, 3, 4}));
+  REQUIRE(r.port.sent.size() == 1);
+  CHECK(timestamps_of<std::int64_t>(*r.port.sent[0].batch().rows) == timestamp_column{1, 2, 3, 4});
+}
+
+TEST_CASE("batches of rows with timestamps keep to the limit of bytes") {
+  routing r(1, plain_router_factory<std::int64_t>(partitioning::forward), {},
+            {.rows = 4096, .bytes = 64});
+  r.route(batch_of(numbers(8), timestamp_column(8, 1)), rows_access::shared);
+  REQUIRE(r.port.sent.size() == 2);
+  CHECK(r.port.sent[0].batch().rows->memory_bytes() == 64);
+}
+
+TEST_CASE("watermarks and idleness go to every channel, behind the rows that came before") {
+  auto r = plain(2, partitioning::rebalance);
+  r.route(batch_of(numbers(2)));
+  r.router->on_watermark(7);
+  r.router->on_status(stream_status::idle);
+  REQUIRE(r.port.sent.size() == 6);
+  CHECK(r.port.sent[0].is_batch());
+  CHECK(r.port.sent[1].is_batch());
+  for (std::uint32_t c = 0; c < 2; ++c) {
+    CHECK(r.port.sent[2 + c].channel == c);
+    CHECK(std::get<watermark>(r.port.sent[2 + c].what) == watermark{7});
+    CHECK(std::get<stream_status>(r.port.sent[4 + c].what) == stream_status::idle);
+  }
+}

@@ -364,3 +364,143 @@ TEST_CASE("closing an unopened task calls no operator") {
   }
   CHECK(make.log->empty());
 }
+
+namespace {
+
+script timed() {
+  script what;
+  what.logs_time = true;
+  return what;
+}
+
+}  // namespace
+
+TEST_CASE("watermarks reach the operators behind the data before them, and go on") {
+  running_task t(pipeline({}, timed()), map_vertex);
+  t.task.on_channel_open(0, wide);
+  t.give(0, 3);
+  t.task.on_element(0, watermark{5});
+  t.give(3, 2);
+  t.task.step();
+  CHECK(*t.log == call_log{"process map 0", "watermark map 5", "process map 0"});
+  REQUIRE(t.world.sent.size() == 3);
+  CHECK(t.world.sent[0].batch().rows->size() == 3);
+  CHECK(std::get<watermark>(t.world.sent[1].what) == watermark{5});
+  CHECK(t.world.sent[2].batch().rows->size() == 2);
+}
+
+TEST_CASE("the end of all inputs is the end of event time, before the last end_input") {
+  auto make = pipeline({}, timed(), timed(), 2);
+  SUBCASE("in the task that has the inputs") {
+    running_task t(make, map_vertex);
+    t.end(0);
+    t.task.step();
+    CHECK(t.log->empty());
+    t.end(1);
+    t.task.step();
+    t.task.step();
+    CHECK(*t.log == call_log{"watermark map max", "end_input map 0", "finish map"});
+  }
+  SUBCASE("and in the operators behind, when the ones before have emitted everything") {
+    job_maker chained;
+    const auto from = chained.source("source");
+    script late = timed();
+    late.on_finish = [](collector<std::int64_t>& out) {
+      out.emit(1);
+      return true;
+    };
+    const auto first = chained.op("first", late);
+    const auto second = chained.op("second", timed());
+    chained.connect(from, first, partitioning::rebalance);
+    const auto to = chained.sink("sink");
+    chained.connect(first, second);
+    chained.connect(second, to, partitioning::rebalance);
+    running_task t(chained, 1);
+    t.task.on_channel_open(0, wide);
+    t.end();
+    while (t.task.step() != task_progress::finished) {
+    }
+    CHECK(*t.log == call_log{"watermark first max", "end_input first 0", "finish first",
+                             "process second 0", "watermark second max", "end_input second 0",
+                             "finish second"});
+  }
+}
+
+TEST_CASE("a task takes the minimum of its channels and passes idleness on") {
+  running_task t(pipeline({}, timed(), {}, 2), map_vertex);
+  t.task.on_channel_open(0, wide);
+  t.task.on_channel_open(1, wide);
+  t.task.on_element(0, watermark{10});
+  t.task.on_element(1, watermark{5});
+  t.task.on_element(1, stream_status::idle);
+  t.task.on_element(0, stream_status::idle);
+  t.task.on_element(1, stream_status::active);
+  t.task.step();
+  CHECK(*t.log == call_log{"watermark map 5", "watermark map 10", "idle map", "active map"});
+  CHECK(watermarks_in(t.world.sent, 0) == std::vector<timestamp_ms>{5, 10});
+  CHECK(watermarks_in(t.world.sent, 1) == std::vector<timestamp_ms>{5, 10});
+  CHECK(t.task.watermarks().watermark() == 10);
+  CHECK(t.task.chain().output_watermark(0) == 10);
+}
+
+TEST_CASE("each operator of a chain is woken at its own time") {
+  std::vector<std::pair<std::string, timestamp_ms>> woken;
+  job_maker make;
+  const auto start = test::virtual_clock().wall_ms();
+  const auto waking = [&woken](std::string name, std::vector<timestamp_ms> delays) {
+    script what;
+    auto context = std::make_shared<operator_context*>();
+    auto todo = std::make_shared<std::vector<timestamp_ms>>(std::move(delays));
+    const auto ask = [context, todo] {
+      if (todo->empty()) return;
+      auto& c = **context;
+      c.wake_at_processing_time(c.time().wall_ms() + todo->front());
+      todo->erase(todo->begin());
+    };
+    what.on_open = [context, ask](operator_context& c) {
+      *context = &c;
+      ask();
+    };
+    what.on_processing_time = [&woken, name, ask](timestamp_ms now, collector<std::int64_t>& out) {
+      woken.emplace_back(name, now);
+      out.emit(now, now);
+      ask();
+    };
+    return what;
+  };
+  const auto from = make.source("source");
+  const auto first = make.op("first", waking("first", {30, 5}));
+  const auto second = make.op("second", waking("second", {10, 100}));
+  const auto to = make.sink("sink");
+  make.connect(from, first, partitioning::rebalance);
+  make.connect(first, second);
+  make.connect(second, to, partitioning::rebalance);
+  running_task t(make, 1);
+  t.task.on_channel_open(0, wide);
+  t.task.step();
+  CHECK(woken.empty());
+  // As an actor would: only the earliest request is kept.
+  for (int i = 0; i < 10 && !t.world.wakes.empty(); ++i) {
+    const auto next = *std::min_element(t.world.wakes.begin(), t.world.wakes.end());
+    t.world.wakes.clear();
+    t.world.watch.advance_to(next);
+    t.task.step();
+  }
+  CHECK(woken == std::vector<std::pair<std::string, timestamp_ms>>{{"second", start + 10},
+                                                                   {"first", start + 30},
+                                                                   {"first", start + 35},
+                                                                   {"second", start + 110}});
+  CHECK(t.world.rows<std::int64_t>()[0].size() == 4);
+}
+
+TEST_CASE("wake-ups wait for credit but not for I/O") {
+  int woken = 0;
+  bool is_waiting = true;
+  script what;
+  what.on_open = [](operator_context& c) { c.wake_at(c.time().now()); };
+  what.on_processing_time = [&](timestamp_ms, collector<std::int64_t>&) { ++woken; };
+  what.is_busy = [&] { return is_waiting; };
+  running_task t(pipeline({}, what), map_vertex);
+  t.task.step();
+  CHECK(woken == 1);
+}

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "millrace/stream/operator.hpp"
@@ -26,8 +28,14 @@ class operator_harness final : public operator_context, private batch_consumer {
 
   void open() { op_->open(*this); }
   void process(std::vector<In> rows, rows_access access = rows_access::exclusive) {
+    process_timed(std::move(rows), {}, access);
+  }
+  /// With a timestamp for each row.
+  void process_timed(std::vector<In> rows, timestamp_column timestamps,
+                     rows_access access = rows_access::exclusive) {
     typed_batch_ptr<In> in(new typed_batch<In>);
     in->rows.assign(rows.begin(), rows.end());
+    in->timestamps = std::move(timestamps);
     op_->process(0, *in, access);
     if (access == rows_access::shared)
       CHECK(std::equal(rows.begin(), rows.end(), in->rows.begin(), in->rows.end()));
@@ -43,7 +51,18 @@ class operator_harness final : public operator_context, private batch_consumer {
       }
     }
   }
+  void advance_to(timestamp_ms at) { op_->on_watermark(at); }
+  /// Lets time pass; calls the operator as often as it asked to be woken meanwhile.
+  void pass_time(std::chrono::nanoseconds by) {
+    const auto until = clock_.now() + by;
+    while (wake_ <= until) {
+      clock_.advance_to(std::exchange(wake_, never));
+      op_->on_processing_time(clock_.wall_ms());
+    }
+    clock_.advance_to(until);
+  }
   void finish() {
+    op_->on_watermark(max_watermark);
     op_->end_input(0);
     while (!op_->finish()) {
     }
@@ -52,7 +71,15 @@ class operator_harness final : public operator_context, private batch_consumer {
 
   source_operator& source() { return dynamic_cast<source_operator&>(*op_); }
   stream_operator& op() { return *op_; }
-  std::vector<Out> take() { return std::exchange(emitted_, {}); }
+  std::vector<Out> take() {
+    timestamps_.clear();
+    return std::exchange(emitted_, {});
+  }
+  /// Of the rows that the next take() returns.
+  const timestamp_column& timestamps() const { return timestamps_; }
+  /// All that the operator has passed on.
+  const std::vector<timestamp_ms>& watermarks() const { return watermarks_; }
+  const std::vector<stream_status>& statuses() const { return statuses_; }
   manual_io& manual() { return io_; }
   memory_files& memory() { return files_; }
   virtual_clock& clock_now() { return clock_; }
@@ -62,22 +89,32 @@ class operator_harness final : public operator_context, private batch_consumer {
   io_executor& io() noexcept override { return io_; }
   file_system& files() noexcept override { return files_; }
   const clock& time() const noexcept override { return clock_; }
-  void wake_at(std::chrono::steady_clock::time_point when) override { wake_ = when; }
+  void wake_at(std::chrono::steady_clock::time_point when) override {
+    wake_ = wake_ <= clock_.now() ? when : std::min(wake_, when);
+  }
 
  private:
   void consume(batch& rows, rows_access) override {
     const auto& typed = rows_of<Out>(rows);
     emitted_.insert(emitted_.end(), typed.begin(), typed.end());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      timestamps_.push_back(static_cast<typed_batch<Out>&>(rows).timestamp_of(i));
   }
+  void on_watermark(timestamp_ms at) override { watermarks_.push_back(at); }
+  void on_status(stream_status now) override { statuses_.push_back(now); }
 
   runtime_context runtime_;
   manual_io io_;
   memory_files files_;
   virtual_clock clock_;
-  std::chrono::steady_clock::time_point wake_{};
+  static constexpr auto never = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point wake_ = never;
   output out_;
   std::unique_ptr<stream_operator> op_;
   std::vector<Out> emitted_;
+  timestamp_column timestamps_;
+  std::vector<timestamp_ms> watermarks_;
+  std::vector<stream_status> statuses_;
 };
 
 }  // namespace millrace::test

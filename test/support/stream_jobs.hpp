@@ -23,6 +23,8 @@ struct script {
   std::function<bool(collector<std::int64_t>&)> on_finish;       ///< As stream_operator::finish.
   std::function<poll_status(collector<std::int64_t>&)> on_poll;  ///< Sources.
   std::function<bool()> is_busy;
+  std::function<void(timestamp_ms, collector<std::int64_t>&)> on_processing_time;
+  bool logs_time = false;  ///< Writes watermarks and idleness down, too.
   std::size_t inputs = 1;
   bool has_output = true;
 };
@@ -48,6 +50,20 @@ class scripted : public producing<std::int64_t, Base> {
     return done;
   }
   bool is_busy() const noexcept override { return script_.is_busy && script_.is_busy(); }
+  void on_watermark(timestamp_ms at) override {
+    if (script_.logs_time) note("watermark", at == max_watermark ? "max" : std::to_string(at));
+    producing<std::int64_t, Base>::on_watermark(at);
+  }
+  void on_status(stream_status now) override {
+    if (script_.logs_time) note(now == stream_status::idle ? "idle" : "active");
+    producing<std::int64_t, Base>::on_status(now);
+  }
+  void on_processing_time(timestamp_ms now) override {
+    if (!script_.on_processing_time) return;
+    note("woken");
+    script_.on_processing_time(now, this->out_);
+    this->out_.flush();
+  }
   void close() noexcept override { note("close"); }
 
  protected:
@@ -66,7 +82,9 @@ class scripted_operator final : public scripted<stream_operator> {
 
   void process(std::size_t input, batch& rows, rows_access access) override {
     note("process", std::to_string(input) + (access == rows_access::shared ? " shared" : ""));
-    for (auto n : rows_of<std::int64_t>(rows)) out_.emit(script_.map ? script_.map(n) : n);
+    const auto& in = static_cast<typed_batch<std::int64_t>&>(rows);
+    for (std::size_t i = 0; i < in.size(); ++i)
+      out_.emit(script_.map ? script_.map(in.rows[i]) : in.rows[i], in.timestamp_of(i));
     out_.flush();
   }
 };

@@ -18,6 +18,7 @@ struct sent_element {
   element what;
 
   bool is_end() const { return std::holds_alternative<end_of_input>(what); }
+  bool is_batch() const { return std::holds_alternative<record_batch>(what); }
   const record_batch& batch() const { return std::get<record_batch>(what); }
   std::uint64_t charge() const { return batch().charge; }
 };
@@ -46,7 +47,7 @@ class fake_services final : public task_services {
   std::map<std::uint32_t, std::vector<T>> rows() const {
     std::map<std::uint32_t, std::vector<T>> by_channel;
     for (const auto& s : sent) {
-      if (s.is_end()) continue;
+      if (!s.is_batch()) continue;
       auto& all = by_channel[s.channel];
       for (const auto& row : rows_of<T>(*s.batch().rows)) all.push_back(row);
     }
@@ -66,11 +67,27 @@ class fake_services final : public task_services {
   local_file_system disk;
 };
 
+/// Watermarks sent so far on a channel, in order.
+inline std::vector<timestamp_ms> watermarks_in(const std::vector<sent_element>& sent,
+                                               std::uint32_t channel = 0) {
+  std::vector<timestamp_ms> all;
+  for (const auto& s : sent)
+    if (const auto* time = std::get_if<watermark>(&s.what); time && s.channel == channel)
+      all.push_back(time->at);
+  return all;
+}
+
 template <class T>
-batch_ptr batch_of(std::vector<T> rows) {
+batch_ptr batch_of(std::vector<T> rows, timestamp_column timestamps) {
   typed_batch_ptr<T> b(new typed_batch<T>);
   b->rows.assign(rows.begin(), rows.end());
+  b->timestamps = std::move(timestamps);
   return b;
+}
+
+template <class T>
+batch_ptr batch_of(std::vector<T> rows) {
+  return batch_of(std::move(rows), {});
 }
 
 /// 0, 1, 2, …
@@ -95,11 +112,22 @@ class keeping_consumer final : public batch_consumer {
     accesses.push_back(access);
     sizes.push_back(rows.size());
     addresses.push_back(rows_of<T>(rows).data());
-    for (const auto& row : rows_of<T>(rows)) all.push_back(row);
-    if (takes_rows && access == rows_access::exclusive) rows_of<T>(rows) = {};
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      all.push_back(rows_of<T>(rows)[i]);
+      timestamps.push_back(static_cast<typed_batch<T>&>(rows).timestamp_of(i));
+    }
+    if (takes_rows && access == rows_access::exclusive) {
+      rows_of<T>(rows) = {};
+      timestamps_of<T>(rows) = {};
+    }
   }
+  void on_watermark(timestamp_ms at) override { time.push_back(at); }
+  void on_status(stream_status now) override { statuses.push_back(now); }
 
   std::vector<T> all;
+  timestamp_column timestamps;  ///< Of `all`.
+  std::vector<timestamp_ms> time;
+  std::vector<stream_status> statuses;
   std::vector<std::size_t> sizes;
   std::vector<rows_access> accesses;
   std::vector<const void*> addresses;

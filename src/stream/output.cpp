@@ -1,0 +1,22 @@
+#include "millrace/stream/output.hpp"
+
+namespace millrace {
+
+void output::push_watermark(timestamp_ms at) {
+  if (at <= watermark_) return;
+  if (at == max_watermark) {
+    watermark_ = at;
+    return;
+  }
+  if (status_ == stream_status::idle) return;
+  watermark_ = at;
+  for (auto* consumer : consumers_) consumer->on_watermark(at);
+}
+
+void output::push_status(stream_status now) {
+  if (now == status_) return;
+  status_ = now;
+  for (auto* consumer : consumers_) consumer->on_status(now);
+}
+
+}  // namespace millrace
