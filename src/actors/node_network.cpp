@@ -62,6 +62,11 @@ node_network::system_config::system_config(std::size_t worker_threads) {
 node_network::node_network(std::size_t worker_threads, transport::endpoint_options options)
     : config_(worker_threads), system_(config_), endpoint_(system_, std::move(options)) {}
 
+node_network::~node_network() {
+  endpoint_.close();
+  endpoint_.end_actors();
+}
+
 result<std::unique_ptr<node_network>> node_network::make(const configuration& config,
                                                          node_network_options options) {
   const bool is_configured = !config.get(options::cluster_secret_file).empty();

@@ -32,6 +32,10 @@ class node_network {
   static result<std::unique_ptr<node_network>> make(const configuration& config,
                                                     node_network_options options);
 
+  ~node_network();
+  node_network(const node_network&) = delete;
+  node_network& operator=(const node_network&) = delete;
+
   caf::actor_system& system() noexcept { return system_; }
   transport::node_endpoint& endpoint() noexcept { return endpoint_; }
 

@@ -189,4 +189,28 @@ void basp_bridge::unwatch() noexcept {
   watching_->store(false);
 }
 
+void basp_bridge::end_broker() {
+  auto ended = std::make_shared<std::promise<void>>();
+  auto has_ended = ended->get_future();
+  end_when_idle(std::move(ended));
+  has_ended.wait();
+}
+
+void basp_bridge::end_when_idle(std::shared_ptr<std::promise<void>> ended) {
+  auto& multiplexer = multiplexer_of(system_);
+  multiplexer.post([self = shared_from_this(), &multiplexer, ended = std::move(ended)]() mutable {
+    if (!has_terminated(self->broker_)) {
+      auto& broker = as_broker(self->broker_);
+      if (!broker.mailbox().blocked()) return self->end_when_idle(std::move(ended));
+      // As caf::io::middleman::stop() does.
+      broker.context(&multiplexer);
+      broker.quit();
+      broker.finalize();
+      // What abstract_broker::cleanup() has left out.
+      broker.caf::scheduled_actor::cleanup({}, &multiplexer);
+    }
+    ended->set_value();
+  });
+}
+
 }  // namespace millrace::transport

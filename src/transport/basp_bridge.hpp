@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 
@@ -46,11 +47,19 @@ class basp_bridge : public std::enable_shared_from_this<basp_bridge> {
   void watch_broker();
   void unwatch() noexcept;
 
+  /// Lets the broker take what was sent to it so far and ends it, as the end of the actor system
+  /// will do, but with its mailbox closed. CAF leaves it open: an actor on a thread of its own
+  /// whose last message comes too late would never be destroyed, and the system would wait for it
+  /// for ever. To be called when all actors that speak to other nodes have ended, after unwatch(),
+  /// and not on the middleman's thread. Blocks; idempotent.
+  void end_broker();
+
  private:
   struct adoption;
   void try_adopt(std::shared_ptr<adoption> what);
   bool is_clean_for(const adoption& what) const;
   void hand_over(adoption& what);
+  void end_when_idle(std::shared_ptr<std::promise<void>> ended);
 
   caf::actor_system& system_;
   caf::strong_actor_ptr broker_;

@@ -150,6 +150,11 @@ void node_endpoint::close() {
   parts_->published = nullptr;
 }
 
+void node_endpoint::end_actors() {
+  parts_->system.await_all_actors_done();
+  parts_->bridge->end_broker();
+}
+
 traffic node_endpoint::total_traffic() const {
   return parts_->table->total();
 }

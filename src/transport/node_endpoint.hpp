@@ -62,6 +62,10 @@ class node_endpoint final : public connector {
   /// Stops accepting, gives up handshakes, fails pending dials and joins the thread. Idempotent.
   void close();
 
+  /// After close(): blocks until all actors of the system have ended, and ends the connections when
+  /// what these had to say is on its way. Must come before the end of the actor system.
+  void end_actors();
+
   /// Bytes to and from all peers so far.
   traffic total_traffic() const;
   /// Bytes to and from one live peer; zeros if there is no connection.
