@@ -66,6 +66,7 @@ class job_master {
   std::optional<graph::execution_graph> execution_;
   std::optional<job_slots> slots_;
   std::map<resource_id, caf::actor> task_managers_;
+  std::map<resource_id, std::uint64_t> lost_;  // the latest registration that was
   job_metrics metrics_;
   accumulator_map accumulators_;
   std::string waiting_for_;
@@ -119,8 +120,13 @@ const graph::job_vertex& job_master::vertex_of(const execution_attempt_id& task)
 wire::slot_offer_answer job_master::on_offer(const wire::offer_slot& offer,
                                              const caf::actor& task_manager) {
   if (!task_manager || offer.job != options_.job ||
-      execution_->status() != graph::job_status::running || !slots_->accept(offer))
+      execution_->status() != graph::job_status::running)
     return {false};
+  // The loss of the task manager may be known here before what it has sent until then.
+  if (const auto lost = lost_.find(offer.resource);
+      lost != lost_.end() && offer.registration <= lost->second)
+    return {false};
+  if (!slots_->accept(offer)) return {false};
   task_managers_[offer.resource] = task_manager;
   // Not at once: the task manager is to hear first that the slot is ours.
   if (slots_->is_complete() && !deployed_) self_->send(self_, local::deploy{});
@@ -180,6 +186,7 @@ void job_master::on_slots_missing(const wire::slots_missing& missing) {
 
 void job_master::on_task_manager_lost(const wire::task_manager_lost& lost) {
   task_managers_.erase(lost.resource);
+  lost_[lost.resource] = lost.registration;
   const error why{errc::task_manager_lost,
                   "task manager " + lost.address + " was lost (" + lost.reason + ")"};
   if (deployed_)

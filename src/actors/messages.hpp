@@ -217,6 +217,8 @@ struct allocate_slot {
   std::uint32_t slot = 0;
   allocation_id allocation;
   job_id job;
+  std::uint64_t registration =
+      0;  ///< Which of the task manager's, in the order of all; for the offer.
 };
 
 /// task manager -> resource manager: the slot is free again.
@@ -252,7 +254,8 @@ struct slots_missing {
 struct task_manager_lost {
   resource_id resource;
   std::string address;
-  std::string reason;  ///< "connection lost", "no heartbeat for 10 s"
+  std::string reason;              ///< "connection lost", "no heartbeat for 10 s"
+  std::uint64_t registration = 0;  ///< What it offers from this one, or one before, is void.
 };
 
 // -- task manager <-> job master ------------------------------------------------------------------
@@ -264,6 +267,7 @@ struct offer_slot {
   resource_id resource;
   std::string host;
   std::uint16_t port = 0;
+  std::uint64_t registration = 0;  ///< As in allocate_slot.
 };
 struct slot_offer_answer {
   bool accepted = false;

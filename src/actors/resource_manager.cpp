@@ -51,6 +51,7 @@ class resource_manager {
     caf::actor handle;
     std::string address;
     std::uint64_t pid = 0;
+    std::uint64_t registration = 0;
   };
   struct job {
     caf::actor master;
@@ -72,6 +73,7 @@ class resource_manager {
   void remove(const resource_id& id, const std::string& reason);
   void compare(const resource_id& id, const std::vector<wire::slot_status>& slots);
   void forget(const allocation_id& allocation);
+  void renew(const job_id& id, const allocation_id& old);
   void ask_for_missing(const job_id& id, job& j);
   /// Gives out what can be given, and tells those who must wait.
   void match();
@@ -87,6 +89,7 @@ class resource_manager {
   std::optional<heartbeat_monitor> heartbeats_;
   std::chrono::steady_clock::time_point tick_at_{};  // of the one tick that counts
   std::map<resource_id, task_manager> task_managers_;
+  std::uint64_t registrations_ = 0;
   std::map<job_id, job> jobs_;
   std::map<allocation_id, granted> granted_;
 };
@@ -127,7 +130,7 @@ caf::result<wire::registration> resource_manager::on_register(
                               static_cast<std::uint64_t>(options_.heartbeat_interval.count()),
                               static_cast<std::uint64_t>(options_.heartbeat_timeout.count())};
   task_manager& tm = task_managers_[id];
-  tm = {handle, request.host + ":" + std::to_string(request.port), request.pid};
+  tm = {handle, request.host + ":" + std::to_string(request.port), request.pid, ++registrations_};
   self_->monitor(handle);
   heartbeats_->heard(id, now());
 
@@ -179,8 +182,9 @@ void resource_manager::compare(const resource_id& id, const std::vector<wire::sl
       matcher_.release(id, allocation);
       forget(allocation);
     } else {
+      const auto job_id = granted_.at(allocation).job;
       matcher_.reject(id, allocation);  // Back into the queue.
-      granted_.erase(allocation);
+      renew(job_id, allocation);
     }
   }
   if (!gone.empty()) match();
@@ -203,6 +207,17 @@ void resource_manager::forget(const allocation_id& allocation) {
   granted_.erase(found);
 }
 
+/// A slot that was granted and never taken is asked for anew, under another id: the task manager
+/// may yet speak of the old one.
+void resource_manager::renew(const job_id& id, const allocation_id& old) {
+  granted_.erase(old);
+  const auto j = jobs_.find(id);
+  if (j == jobs_.end() || j->second.allocations.erase(old) == 0) return;
+  const auto fresh = make_id<allocation_id>(random_);
+  j->second.allocations.insert(fresh);
+  matcher_.rename(id, old, fresh);
+}
+
 void resource_manager::lose(const resource_id& id, const std::string& reason) {
   const auto tm = task_managers_.at(id);
   log_event(log_level::warn, "lost a task manager",
@@ -218,10 +233,10 @@ void resource_manager::remove(const resource_id& id, const std::string& reason) 
   task_managers_.erase(id);
   const auto what = matcher_.remove_task_manager(id);
   for (const auto& grant : what.lost) forget(grant.allocation);
-  for (const auto& grant : what.requeued) granted_.erase(grant.allocation);
+  for (const auto& grant : what.requeued) renew(grant.job, grant.allocation);
   for (const auto& [job_id, j] : jobs_)
     if (!MILLRACE_MUTANT(loss_not_told))
-      self_->send(j.master, wire::task_manager_lost{id, tm.address, reason});
+      self_->send(j.master, wire::task_manager_lost{id, tm.address, reason, tm.registration});
 }
 
 // -- jobs -----------------------------------------------------------------------------------------
@@ -262,8 +277,10 @@ void resource_manager::match() {
               {{"job", to_string(grant.job)},
                {"address", tm.address},
                {"slot", std::to_string(grant.slot)}});
-    self_->send(tm.handle, wire::allocate_slot{epoch_, grant.slot, grant.allocation, grant.job},
-                jobs_.at(grant.job).master);
+    self_->send(
+        tm.handle,
+        wire::allocate_slot{epoch_, grant.slot, grant.allocation, grant.job, tm.registration},
+        jobs_.at(grant.job).master);
   }
   tell_waiting();
   set_tick();

@@ -173,6 +173,7 @@ void worker::offer(const wire::allocate_slot& request, const caf::actor& job_mas
   offer.resource = options_.resource;
   offer.host = options_.host;
   offer.port = options_.port;
+  offer.registration = request.registration;
   self_->request(job_master, offer_timeout, std::move(offer), caf::actor(self_))
       .then([this,
              request](const wire::slot_offer_answer& a) { on_offer_answered(request, a.accepted); },

@@ -123,6 +123,11 @@ void slot_matcher::reject(const resource_id& task_manager, const allocation_id& 
   requeue(job, allocation);
 }
 
+void slot_matcher::rename(const job_id& job, const allocation_id& from, const allocation_id& to) {
+  if (job_demand* d = find_demand(job))
+    std::replace(d->pending.begin(), d->pending.end(), from, to);
+}
+
 void slot_matcher::release(const resource_id& task_manager, const allocation_id& allocation) {
   if (known_slot* held = find_slot(task_manager, allocation))
     *held = {{held->info.index, slot_state::free, {}, {}}, false};

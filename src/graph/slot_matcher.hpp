@@ -92,6 +92,11 @@ class slot_matcher {
   /// slot counts as free again. Ignored once confirmed.
   void reject(const resource_id& task_manager, const allocation_id& allocation);
 
+  /// What waits under one id goes on waiting under another one, in its place. To be called for what
+  /// went back into the queue: what a task manager still says about the old grant must not be taken
+  /// for the next one.
+  void rename(const job_id& job, const allocation_id& from, const allocation_id& to);
+
   /// The slot is free again.
   void release(const resource_id& task_manager, const allocation_id& allocation);
 
