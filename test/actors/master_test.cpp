@@ -114,10 +114,12 @@ TEST_CASE_FIXTURE(running_job, "errors that somebody sends end no actor") {
 
 TEST_CASE_FIXTURE(running_job, "handles that mean nothing do no harm") {
   const caf::actor nobody;
+  wire::offer_slot stray;
+  stray.job = job;
   const auto refused = ask<wire::registration>(dispatcher, a->self, nobody);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::protocol);
-  CHECK_FALSE(ask<wire::slot_offer_answer>(a->job_master, wire::offer_slot{job}, nobody)->accepted);
+  CHECK_FALSE(ask<wire::slot_offer_answer>(a->job_master, stray, nobody)->accepted);
   caf::anon_send(resource_manager, wire::require_slots{{3, 3}, "x", 1}, nobody);
   caf::anon_send(dispatcher, wire::peer_hello{}, nobody);
   run();

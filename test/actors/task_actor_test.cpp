@@ -67,8 +67,7 @@ struct host : actor_world {
   execution_attempt_id id;
 
   explicit host(const std::function<void(stream_environment&, const arguments&)>& build) {
-    configuration config;
-    auto planned = make_plan(build, arguments(), config);
+    auto planned = make_plan(build, arguments(), configuration());
     REQUIRE_MESSAGE(planned, (planned ? std::string() : planned.error().message));
     plan = *planned;
   }

@@ -2,9 +2,18 @@
 
 namespace millrace::sim {
 
-bool may_fail_jobs(const fault& f) {
+namespace {
+
+/// With longer delays a link is as good as cut: a task manager's first heartbeat comes after its
+/// registration was answered and an interval has passed, and a timer may be late too.
+constexpr std::chrono::seconds tolerable_delay{1};
+
+}  // namespace
+
+bool may_fail_jobs(const fault& f, std::chrono::nanoseconds latency_max) {
   switch (f.kind) {
     case fault_kind::slow_link:
+      return latency_max * f.amount > tolerable_delay;
     case fault_kind::storage_slow:
     case fault_kind::timers_late:
       return false;

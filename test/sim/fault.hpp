@@ -33,8 +33,9 @@ struct fault {
   unsigned amount = 0;
 };
 
-/// Whether jobs may fail from it. The others only disturb order and time.
-bool may_fail_jobs(const fault& f);
+/// Whether jobs may fail from it, where `latency_max` is the longest delay of a message otherwise.
+/// The others only disturb order and time.
+bool may_fail_jobs(const fault& f, std::chrono::nanoseconds latency_max);
 
 /// "at step 812: crash n2 for 1500 ms"
 std::string to_string(const fault& f);

@@ -190,7 +190,7 @@ plan make_plan(std::string_view scenario, std::uint64_t seed) {
   if (is("faults")) plan_faults(p, 5, random);
   if (is("calm")) {
     plan_faults(p, 4, random);
-    std::erase_if(p.faults, [](const fault& f) { return may_fail_jobs(f); });
+    std::erase_if(p.faults, [&](const fault& f) { return may_fail_jobs(f, p.timing.latency_max); });
   }
   plan_scheduling(p, random);
   return p;
