@@ -198,6 +198,7 @@ class caf_host final : public sim_host {
     if (timers.empty()) return std::nullopt;
     return timers.begin()->first;
   }
+  std::size_t pending_timers() const override { return clock().schedule().size(); }
   void fire_timer() override { scheduler_.clock().trigger_timeout(); }
 
   bool has_route_to(const caf::node_id& node) const override {

@@ -80,6 +80,8 @@ class sim_host {
   virtual void set_time(time_point now) = 0;
   /// When the next timer is due.
   virtual std::optional<time_point> next_timer() const = 0;
+  /// Timers that are set, of all actors.
+  virtual std::size_t pending_timers() const = 0;
   /// Fires that timer.
   virtual void fire_timer() = 0;
 

@@ -20,6 +20,8 @@ constexpr seconds ending_limit{150};
 constexpr std::uint64_t steps_max = 3'000'000;
 /// For silent nodes to be noticed and to come back.
 constexpr seconds recovery_time{20};
+/// Ticks, heartbeats and their answers of a process that is master and task manager at once.
+constexpr std::size_t repeating_timers_max = 10;
 
 }  // namespace
 
@@ -266,7 +268,7 @@ void simulation::check_rest() {
                        [&](const auto& p) { return !p || is_tidy(*p); }) &&
            unfinished_files().empty();
   };
-  if (run_until(all_tidy, seconds(30))) return;
+  if (run_until(all_tidy, seconds(30))) return check_timers();
   for (const auto& p : processes_) {
     if (!p || is_tidy(*p)) continue;
     std::string left;
@@ -276,6 +278,17 @@ void simulation::check_rest() {
               (p->io().is_idle() ? "" : ", I/O"));
   }
   for (const auto& path : unfinished_files()) violation("the file " + path + " is left");
+}
+
+/// CAF keeps the timeout of a request until it is due, answered or not; only what repeats may stay.
+/// Not after every run, since a minute of heartbeats is as many steps again.
+void simulation::check_timers() {
+  if (plan_.seed % 16 != 0) return;
+  run_for(seconds(65));
+  for (const auto& p : processes_)
+    if (p && p->host().pending_timers() > repeating_timers_max)
+      violation(std::to_string(p->host().pending_timers()) + " timers are left on n" +
+                std::to_string(p->machine()));
 }
 
 /// What nobody will finish where storage or a process has failed does not count.

@@ -63,6 +63,7 @@ class simulation {
   void run_probe();
   void check_jobs();
   void check_rest();
+  void check_timers();
   std::vector<std::string> unfinished_files() const;
   void check_job(const job_record& job, std::size_t number);
 
