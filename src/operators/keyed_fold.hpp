@@ -7,7 +7,7 @@
 
 #include "millrace/core/hash.hpp"
 #include "millrace/operators/fold.hpp"
-#include "millrace/operators/keyed_table.hpp"
+#include "millrace/state/keyed_table.hpp"
 #include "millrace/operators/typed_factory.hpp"
 
 namespace millrace {

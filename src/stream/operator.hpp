@@ -13,6 +13,10 @@
 
 namespace millrace {
 
+class keyed_state_slot;
+template <class Key>
+class keyed_state_backend;
+
 /// Everything the world gives to an operator, injected so that a simulation can give another world.
 /// Valid from open() to close(), used only from the operator's task.
 class operator_context {
@@ -33,6 +37,15 @@ class operator_context {
   /// The same when the wall clock shows `when`. The clock may jump: on_processing_time is told the
   /// time it is then, and asks again if that is too early.
   void wake_at_processing_time(timestamp_ms when);
+
+  /// The operator's keyed state, made by the first call; `Key` must be the same in all. Include
+  /// "millrace/state/keyed_state_slot.hpp" to use it. Throws `failure` if the backend can't be
+  /// opened.
+  template <class Key, class Slot = keyed_state_slot>
+  keyed_state_backend<Key>& keyed_backend() {
+    return static_cast<Slot&>(keyed_state()).template get<Key>();
+  }
+  virtual keyed_state_slot& keyed_state() noexcept = 0;
 };
 
 /// One operator of one subtask. Called only from its task, one call at a time; may throw, which

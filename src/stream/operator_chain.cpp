@@ -6,6 +6,7 @@
 
 #include "millrace/core/assert.hpp"
 #include "millrace/graph/channels.hpp"
+#include "millrace/state/keyed_state_slot.hpp"
 #include "millrace/stream/operator_failure.hpp"
 
 namespace millrace {
@@ -15,8 +16,13 @@ class operator_chain::link final : public batch_consumer,
                                    public operator_context,
                                    private io_executor {
  public:
-  link(std::unique_ptr<stream_operator> op, runtime_context::identity who, operator_chain& chain)
-      : op_(std::move(op)), runtime_(std::move(who)), chain_(chain), services_(chain.services_) {}
+  link(std::unique_ptr<stream_operator> op, runtime_context::identity who, operator_chain& chain,
+       std::shared_ptr<state_backend> state)
+      : op_(std::move(op)),
+        runtime_(std::move(who)),
+        chain_(chain),
+        services_(chain.services_),
+        keyed_state_(keyed_state_of(runtime_, services_.time()), std::move(state)) {}
 
   /// Runs a call into the operator; what it throws gets the operator's name.
   template <class Call>
@@ -64,11 +70,13 @@ class operator_chain::link final : public batch_consumer,
     }
     return wake_;
   }
+  keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
 
   /// After this no completion reaches the operator.
   void close() noexcept {
     is_open_.reset();
     op_->close();
+    keyed_state_.close();
   }
 
   void rethrow_io_failure() {
@@ -76,6 +84,16 @@ class operator_chain::link final : public batch_consumer,
   }
 
  private:
+  static keyed_state_environment keyed_state_of(const runtime_context& self, const clock& time) {
+    return {.operator_name = self.operator_name(),
+            .operator_uid = self.operator_uid(),
+            .subtask_index = self.subtask_index(),
+            .groups = key_group_range_of(self.subtask_index(), self.max_parallelism(),
+                                         self.parallelism()),
+            .max_parallelism = self.max_parallelism(),
+            .time = &time};
+  }
+
   /// Completions come from outside a step, where nobody expects an exception.
   void submit(std::function<void()> work, std::function<void()> done) override {
     services_.io().submit(std::move(work),
@@ -93,6 +111,7 @@ class operator_chain::link final : public batch_consumer,
   runtime_context runtime_;
   operator_chain& chain_;
   task_services& services_;
+  keyed_state_slot keyed_state_;
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;
   std::uint64_t rows_in_ = 0;
@@ -105,7 +124,7 @@ operator_chain::operator_chain(const graph::job_graph& graph, const execution_at
                                const task_options& options)
     : services_(services) {
   const auto& vertex = graph.vertices.at(who.vertex);
-  make_operators(graph, vertex, who, program);
+  make_operators(graph, vertex, who, program, options);
   make_exchanges(graph, who, program, options);
   for (auto& l : links_) l->op().bind_output(l->out(), options.batches);
 }
@@ -115,7 +134,8 @@ operator_chain::~operator_chain() {
 }
 
 void operator_chain::make_operators(const graph::job_graph& graph, const graph::job_vertex& vertex,
-                                    const execution_attempt_id& who, const job_program& program) {
+                                    const execution_attempt_id& who, const job_program& program,
+                                    const task_options& options) {
   for (const auto& description : vertex.operators) {
     if (description.node >= program.operators.size() || !program.operators[description.node])
       throw failure(errc::invalid_graph,
@@ -136,7 +156,8 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
                                        .max_parallelism = vertex.max_parallelism,
                                        .attempt = who.attempt,
                                        .mode = graph.mode};
-    links_.push_back(std::make_unique<link>(std::move(op), std::move(identity), *this));
+    links_.push_back(
+        std::make_unique<link>(std::move(op), std::move(identity), *this, options.state));
     for (const auto& input : description.inputs) {
       if (input.from_operator) links_.at(*input.from_operator)->out().add(*links_.back());
     }

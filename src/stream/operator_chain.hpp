@@ -82,7 +82,8 @@ class operator_chain {
   static constexpr auto never = std::chrono::steady_clock::time_point::max();
 
   void make_operators(const graph::job_graph& graph, const graph::job_vertex& vertex,
-                      const execution_attempt_id& who, const job_program& program);
+                      const execution_attempt_id& who, const job_program& program,
+                      const task_options& options);
   void make_exchanges(const graph::job_graph& graph, const execution_attempt_id& who,
                       const job_program& program, const task_options& options);
   void wake_at(std::chrono::steady_clock::time_point when);

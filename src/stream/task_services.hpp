@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/io.hpp"
+#include "millrace/state/state_backend.hpp"
 #include "millrace/stream/exchange.hpp"
 
 namespace millrace {
@@ -22,10 +24,11 @@ class task_services : public element_port {
   virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
 };
 
-/// Sizes that the configuration decides.
+/// What the configuration decides.
 struct task_options {
   batch_limits batches;
   std::uint64_t record_bytes_max = 8 * 1024 * 1024;
+  std::shared_ptr<state_backend> state;  ///< Null for the hashmap backend.
 };
 
 }  // namespace millrace

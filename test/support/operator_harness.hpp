@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/state/keyed_state_slot.hpp"
 #include "millrace/stream/operator.hpp"
 #include "support/manual_io.hpp"
 #include "support/memory_files.hpp"
@@ -19,8 +20,19 @@ template <class In, class Out>
 class operator_harness final : public operator_context, private batch_consumer {
  public:
   explicit operator_harness(const std::shared_ptr<const operator_factory>& factory,
-                            runtime_context::identity self = {})
-      : runtime_(std::move(self)), op_(factory->create()) {
+                            runtime_context::identity self = {},
+                            std::shared_ptr<state_backend> state = nullptr)
+      : runtime_(std::move(self)),
+        keyed_state_(
+            {.operator_name = runtime_.operator_name(),
+             .operator_uid = runtime_.operator_uid(),
+             .subtask_index = runtime_.subtask_index(),
+             .groups = key_group_range_of(runtime_.subtask_index(), runtime_.max_parallelism(),
+                                          runtime_.parallelism()),
+             .max_parallelism = runtime_.max_parallelism(),
+             .time = &clock_},
+            std::move(state)),
+        op_(factory->create()) {
     out_.add(*this);
     op_->bind_output(out_, {.rows = 8, .bytes = 4096});
   }
@@ -92,6 +104,7 @@ class operator_harness final : public operator_context, private batch_consumer {
   void wake_at(std::chrono::steady_clock::time_point when) override {
     wake_ = wake_ <= clock_.now() ? when : std::min(wake_, when);
   }
+  keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
 
  private:
   void consume(batch& rows, rows_access) override {
@@ -107,6 +120,7 @@ class operator_harness final : public operator_context, private batch_consumer {
   manual_io io_;
   memory_files files_;
   virtual_clock clock_;
+  keyed_state_slot keyed_state_;
   static constexpr auto never = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;

@@ -8,7 +8,7 @@
 
 #include "millrace/core/assert.hpp"
 #include "millrace/core/key_group.hpp"
-#include "millrace/operators/same_key.hpp"
+#include "millrace/state/same_key.hpp"
 
 namespace millrace {
 
@@ -16,7 +16,8 @@ namespace millrace {
 /// and moved as a whole. Owned by one operator of one task.
 ///
 /// Each group's table is an open-addressing index of 8-byte slots (32 bits of the key's hash, 32
-/// bits for where the entry is) over a dense array of entries in the order of their insertion. A
+/// bits for where the entry is) over a dense array of entries in the order of their insertion
+/// (a removal moves the last one). A
 /// lookup is one probe into the index and one into the entries; both can be prefetched for a whole
 /// block of rows, which hides the cache misses of tables that outgrow the caches. Growth rehashes
 /// the index alone, from its own bits: keys are hashed once, by the caller.
@@ -33,8 +34,8 @@ class keyed_table {
       : first_group_(groups.first), max_parallelism_(max_parallelism), groups_(groups.size()) {}
 
   /// The value of a key, and whether it was made just now, from `make()`. `hash` is its key_hash.
-  /// The reference is valid until the next insertion. `key` is a `Key` or what `same_key` compares
-  /// with one, and is copied only if it is new.
+  /// The reference is valid until the next insertion or removal. `key` is a `Key` or what
+  /// `same_key` compares with one, and is copied only if it is new.
   template <class View, class Make>
   std::pair<Value&, bool> find_or_make(std::uint64_t hash, const View& key, Make&& make) {
     group& g = group_of(hash);
@@ -49,15 +50,50 @@ class keyed_table {
   }
 
   /// Null if there is no such key.
-  Value* find(std::uint64_t hash, const Key& key) noexcept {
+  template <class View>
+  entry* find_entry(std::uint64_t hash, const View& key) noexcept {
     group& g = group_of(hash);
-    const auto tag = static_cast<std::uint32_t>(hash);
-    std::size_t at = tag & g.mask;
-    for (slot s; (s = g.index[at]).entry_number != 0; at = (at + 1) & g.mask) {
-      if (s.tag == tag && same_key(g.entries[s.entry_number - 1].key, key))
-        return &g.entries[s.entry_number - 1].value;
+    const slot s = g.index[slot_of(g, hash, key)];
+    return s.entry_number == 0 ? nullptr : &g.entries[s.entry_number - 1];
+  }
+  template <class View>
+  Value* find(std::uint64_t hash, const View& key) noexcept {
+    entry* found = find_entry(hash, key);
+    return found == nullptr ? nullptr : &found->value;
+  }
+
+  /// Removes a key, if it is there. The group's last entry takes the place of the removed one;
+  /// `hash_of` gives the hash of a kept key, and `on_moved(entry&)` is told of the entry that
+  /// moved. Invalidates references into the group.
+  template <class View, class HashOf, class OnMoved>
+  bool erase(std::uint64_t hash, const View& key, HashOf&& hash_of, OnMoved&& on_moved) {
+    group& g = group_of(hash);
+    const std::size_t at = slot_of(g, hash, key);
+    const std::uint32_t number = g.index[at].entry_number;
+    if (number == 0) return false;
+    const auto last = static_cast<std::uint32_t>(g.entries.size());
+    if (number != last) {
+      entry& moved = g.entries.back();
+      std::size_t moved_at = static_cast<std::uint32_t>(hash_of(moved.key)) & g.mask;
+      while (g.index[moved_at].entry_number != last) moved_at = (moved_at + 1) & g.mask;
+      g.index[moved_at].entry_number = number;
+      g.entries[number - 1] = std::move(moved);
     }
-    return nullptr;
+    g.entries.pop_back();
+    --size_;
+    free_slot(g, at);
+    if (number != last) on_moved(g.entries[number - 1]);
+    return true;
+  }
+  template <class View, class HashOf>
+  bool erase(std::uint64_t hash, const View& key, HashOf&& hash_of) {
+    return erase(hash, key, hash_of, [](entry&) {});
+  }
+
+  /// Forgets a group's entries and gives its memory back.
+  void clear_group(std::uint32_t offset) {
+    size_ -= groups_[offset].entries.size();
+    groups_[offset] = group();
   }
 
   /// Whether lookups miss the caches often enough for prefetching to pay.
@@ -85,14 +121,15 @@ class keyed_table {
   std::size_t size() const noexcept { return size_; }
   std::uint32_t first_group() const noexcept { return first_group_; }
   std::uint32_t group_count() const noexcept { return static_cast<std::uint32_t>(groups_.size()); }
-  /// The entries of key group `first_group() + offset`, in the order of their insertion. Keys must
-  /// not be changed.
+  /// The entries of key group `first_group() + offset`. Keys must not be changed.
   std::vector<entry>& entries_of(std::uint32_t offset) noexcept { return groups_[offset].entries; }
 
  private:
   /// About half of a core's level 2 cache.
   static constexpr std::size_t cached_bytes = 512 * 1024;
   static constexpr std::size_t slots_min = 16;
+  /// An index of this size is kept even if it is nearly empty.
+  static constexpr std::size_t slots_kept = 256;
 
   struct slot {
     std::uint32_t tag = 0;           ///< The low bits of the hash; the high ones chose the group.
@@ -115,6 +152,33 @@ class keyed_table {
     return groups_[offset];
   }
 
+  /// Where a key's slot is, or the empty one where it would be.
+  template <class View>
+  static std::size_t slot_of(const group& g, std::uint64_t hash, const View& key) noexcept {
+    const auto tag = static_cast<std::uint32_t>(hash);
+    std::size_t at = tag & g.mask;
+    for (slot s; (s = g.index[at]).entry_number != 0; at = (at + 1) & g.mask)
+      if (s.tag == tag && same_key(g.entries[s.entry_number - 1].key, key)) break;
+    return at;
+  }
+
+  /// Empties a slot and closes the gap, so that no probe ends early (Knuth, volume 3, algorithm
+  /// 6.4R). A group that has lost most of its entries gives memory back.
+  static void free_slot(group& g, std::size_t hole) {
+    for (std::size_t next = (hole + 1) & g.mask; g.index[next].entry_number != 0;
+         next = (next + 1) & g.mask) {
+      const std::size_t home = g.index[next].tag & g.mask;
+      if (((next - home) & g.mask) < ((next - hole) & g.mask)) continue;
+      g.index[hole] = g.index[next];
+      hole = next;
+    }
+    g.index[hole] = slot();
+    if (g.mask + 1 > slots_kept && g.entries.size() * 8 < g.mask + 1) {
+      resize_index(g, (g.mask + 1) / 4);
+      g.entries.shrink_to_fit();
+    }
+  }
+
   template <class View, class Make>
   Value& insert(group& g, std::uint32_t tag, std::size_t at, const View& key, Make&& make) {
     // At most 7/10 full; a power of two in size, so about half full on average.
@@ -129,8 +193,9 @@ class keyed_table {
     return made;
   }
 
-  static void grow(group& g) {
-    const std::size_t slots = g.mask == 0 ? slots_min : 2 * (g.mask + 1);
+  static void grow(group& g) { resize_index(g, g.mask == 0 ? slots_min : 2 * (g.mask + 1)); }
+
+  static void resize_index(group& g, std::size_t slots) {
     auto index = std::make_unique<slot[]>(slots);
     for (std::size_t i = 0; i <= g.mask; ++i) {
       if (g.index[i].entry_number == 0) continue;

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "millrace/core/hash.hpp"
-#include "millrace/operators/keyed_table.hpp"
+#include "millrace/state/keyed_table.hpp"
 
 using namespace millrace;
 
@@ -86,4 +86,22 @@ TEST_CASE("a key that lies in a record hashes and compares as the one that is ke
   CHECK(table.find_or_make(hash, std::tie(shop, place), [] { return 1; }).second);
   CHECK(!table.find_or_make(hash, std::tie(shop, place), [] { return 2; }).second);
   CHECK(*table.find(hash, kept) == 1);
+}
+
+TEST_CASE("a keyed table forgets what is erased and finds the rest") {
+  keyed_table<std::int64_t, std::int64_t> table({0, 3}, 4);
+  const auto hash_of_key = [](std::int64_t key) { return key_hash(key); };
+  for (std::int64_t key = 0; key < 5'000; ++key)
+    table.find_or_make(key_hash(key), key, [key] { return key; });
+  for (std::int64_t key = 0; key < 5'000; ++key) {
+    if (key % 50 == 7) continue;
+    CHECK(table.erase(key_hash(key), key, hash_of_key));
+    CHECK(!table.erase(key_hash(key), key, hash_of_key));
+  }
+  CHECK(table.size() == 100);
+  for (std::int64_t key = 0; key < 5'000; ++key) {
+    const auto* found = table.find(key_hash(key), key);
+    CHECK((found != nullptr) == (key % 50 == 7));
+    if (found != nullptr) CHECK(*found == key);
+  }
 }

@@ -1,0 +1,212 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/fingerprint.hpp"
+#include "millrace/state/hashmap_map_store.hpp"
+#include "millrace/state/hashmap_store.hpp"
+#include "millrace/state/keyed_state_backend_base.hpp"
+#include "millrace/state/state_kinds.hpp"
+#include "millrace/state/timer_service.hpp"
+
+namespace millrace {
+
+/// The keyed state of one subtask of an operator whose keys are of type `Key`: gives out handles,
+/// and says which key they act on.
+///
+///     auto& state = context.keyed_backend<std::string>();
+///     counts_ = state.get_state(value_state_descriptor<std::int64_t>("counts"));
+///     …
+///     state.set_current_key(row.user);
+///     ++counts_.get_or_default();
+///
+/// For whole batches, compute the hashes of a block of rows first and `prefetch` them.
+template <class Key>
+class keyed_state_backend final : public keyed_state_backend_base {
+ public:
+  static_assert(encodable<Key> && hashable_key<Key>,
+                "millrace: a key must be hashable and encodable");
+
+  /// Keeps state as live objects if `store` is null.
+  explicit keyed_state_backend(keyed_state_environment env,
+                               std::unique_ptr<byte_store> store = nullptr)
+      : keyed_state_backend_base(std::move(env), fingerprint_of<Key>(), std::move(store)) {}
+
+  /// `hash` is the key's key_hash; `key` a Key or what can be assigned to one.
+  template <class View>
+  void set_current_key(const View& key, std::uint64_t hash) {
+    context_.key = key;
+    context_.hash = hash;
+  }
+  void set_current_key(const Key& key) { set_current_key(key, key_hash(key)); }
+  const Key& current_key() const noexcept { return context_.key; }
+  std::uint64_t current_key_hash() const noexcept { return context_.hash; }
+
+  /// Brings the state of a block of keys near before they are used: 64 to a few hundred rows.
+  /// `keys` may be empty, which is as good for the hashmap backend.
+  void prefetch(std::span<const Key> keys, std::span<const std::uint64_t> hashes) {
+    for (auto* table : typed_tables_) table->prefetch(keys, hashes);
+  }
+
+  // -- what functions ask for, in open(); the same name gives the same state again --------------
+
+  template <class T>
+  value_state<T> get_state(const value_state_descriptor<T>& descriptor) {
+    return get_namespaced<void_namespace>(descriptor);
+  }
+  template <class T>
+  list_state<T> get_list_state(const list_state_descriptor<T>& descriptor) {
+    return get_namespaced<void_namespace>(descriptor);
+  }
+  template <class K, class V>
+  map_state<K, V> get_map_state(const map_state_descriptor<K, V>& descriptor) {
+    return get_namespaced<void_namespace>(descriptor);
+  }
+  template <class T>
+  reducing_state<T> get_reducing_state(const reducing_state_descriptor<T>& descriptor) {
+    return get_namespaced<void_namespace>(descriptor);
+  }
+  template <class In, class Acc, class Out>
+  aggregating_state<In, Out> get_aggregating_state(
+      const aggregating_state_descriptor<In, Acc, Out>& descriptor) {
+    return get_namespaced<void_namespace>(descriptor);
+  }
+
+  // -- what operators ask for: the same in namespaces of type N ---------------------------------
+
+  template <state_namespace N, class T>
+  namespaced<value_state<T>, N> get_namespaced(const value_state_descriptor<T>& descriptor) {
+    return get_cells<value_state<T>, value_state_access<T>, N, T, value_state_table>(
+        descriptor, state_kind::value);
+  }
+  template <state_namespace N, class T>
+  namespaced<reducing_state<T>, N> get_namespaced(const reducing_state_descriptor<T>& descriptor) {
+    return get_cells<reducing_state<T>, reducing_state_access<T>, N, T, reducing_state_table>(
+        descriptor, state_kind::reducing);
+  }
+  template <state_namespace N, class In, class Acc, class Out>
+  namespaced<aggregating_state<In, Out>, N> get_namespaced(
+      const aggregating_state_descriptor<In, Acc, Out>& descriptor) {
+    using access = aggregating_state_access<In, Out>;
+    const auto info = info_of<N, Acc>(descriptor.name(), state_kind::aggregating, descriptor);
+    return get_table<aggregating_state<In, Out>, access, N>(info, descriptor, [&](auto ttl) {
+      using cell = typename decltype(ttl)::template cell<Acc>;
+      return with_store<N, cell>(info, ttl, [&](auto store) -> table_ptr {
+        return std::make_unique<
+            aggregating_state_table<Key, N, In, Acc, Out, decltype(store), decltype(ttl)>>(
+            info, max_parallelism(), ttl, std::move(store), descriptor);
+      });
+    });
+  }
+  template <state_namespace N, class T>
+  namespaced<list_state<T>, N> get_namespaced(const list_state_descriptor<T>& descriptor) {
+    const auto info = info_of<N, T>(descriptor.name(), state_kind::list, descriptor);
+    return get_table<list_state<T>, list_state_access<T>, N>(info, descriptor, [&](auto ttl) {
+      using cells = std::vector<typename decltype(ttl)::template cell<T>>;
+      return with_store<N, cells>(info, ttl, [&](auto store) -> table_ptr {
+        return std::make_unique<list_state_table<Key, N, T, decltype(store), decltype(ttl)>>(
+            info, max_parallelism(), ttl, std::move(store), descriptor);
+      });
+    });
+  }
+  template <state_namespace N, class K, class V>
+  namespaced<map_state<K, V>, N> get_namespaced(const map_state_descriptor<K, V>& descriptor) {
+    auto info = info_of<N, V>(descriptor.name(), state_kind::map, descriptor);
+    info.map_key_type = fingerprint_of<K>();
+    return get_table<map_state<K, V>, map_state_access<K, V>, N>(info, descriptor, [&](auto ttl) {
+      using cell = typename decltype(ttl)::template cell<V>;
+      return with_map_store<N, K, cell>(info, ttl, [&](auto store) -> table_ptr {
+        return std::make_unique<map_state_table<Key, N, K, V, decltype(store), decltype(ttl)>>(
+            info, max_parallelism(), ttl, std::move(store), descriptor);
+      });
+    });
+  }
+
+  /// The timers of that name.
+  template <state_namespace N>
+  timer_service<Key, N>& timers(const std::string& name) {
+    state_info info{.name = name,
+                    .kind = state_kind::timers,
+                    .serializer_version = codec_version,
+                    .key_type = key_type(),
+                    .namespace_type = fingerprint_of<N>()};
+    if (auto* known = find_table(info)) return as<timer_service<Key, N>>(*known);
+    auto made =
+        std::make_unique<timer_service<Key, N>>(info, context_, groups(), max_parallelism());
+    auto& kept = *made;
+    add_table(std::move(made));
+    return kept;
+  }
+
+ private:
+  using table_ptr = std::unique_ptr<keyed_state_table_of<Key>>;
+
+  template <class N, class T, class Descriptor>
+  state_info info_of(const std::string& name, state_kind kind, const Descriptor& descriptor) const {
+    return {.name = name,
+            .kind = kind,
+            .serializer_version = codec_version,
+            .has_ttl = descriptor.ttl().has_value(),
+            .key_type = key_type(),
+            .namespace_type = fingerprint_of<N>(),
+            .value_type = fingerprint_of<T>()};
+  }
+
+  /// A state of one cell per key and namespace, whose table is `Table<Key, N, T, Store, Ttl>`.
+  template <class Handle, class Access, class N, class T,
+            template <class, class, class, class, class> class Table, class Descriptor>
+  namespaced<Handle, N> get_cells(const Descriptor& descriptor, state_kind kind) {
+    const auto info = info_of<N, T>(descriptor.name(), kind, descriptor);
+    return get_table<Handle, Access, N>(info, descriptor, [&](auto ttl) {
+      using cell = typename decltype(ttl)::template cell<T>;
+      return with_store<N, cell>(info, ttl, [&](auto store) -> table_ptr {
+        return std::make_unique<Table<Key, N, T, decltype(store), decltype(ttl)>>(
+            info, max_parallelism(), ttl, std::move(store), descriptor);
+      });
+    });
+  }
+
+  /// The handle of a table that is there, or of the one that `make(ttl)` makes.
+  template <class Handle, class Access, class N, class Descriptor, class Make>
+  namespaced<Handle, N> get_table(const state_info& info, const Descriptor& descriptor,
+                                  Make&& make) {
+    keyed_state_table* table = find_table(info);
+    if (table == nullptr) {
+      table_ptr made = descriptor.ttl() ? make(with_ttl(*descriptor.ttl(), *environment().time))
+                                        : make(no_ttl());
+      auto* kept = made.get();
+      add_table(std::move(made));
+      typed_tables_.push_back(kept);
+      table = kept;
+    }
+    return namespaced<Handle, N>(as<Access>(*table), as<namespace_control<N>>(*table));
+  }
+
+  template <class N, class V, class Ttl, class Make>
+  table_ptr with_store(const state_info&, const Ttl&, Make&& make) {
+    return make(hashmap_store<Key, N, V>(context_, groups(), max_parallelism()));
+  }
+  template <class N, class MapKey, class V, class Ttl, class Make>
+  table_ptr with_map_store(const state_info&, const Ttl&, Make&& make) {
+    return make(hashmap_map_store<Key, N, MapKey, V>(context_, groups(), max_parallelism()));
+  }
+
+  /// Two types may have one encoding and yet not be the same.
+  template <class Wanted>
+  Wanted& as(keyed_state_table& table) const {
+    auto* typed = dynamic_cast<Wanted*>(&table);
+    if (typed == nullptr) throw_used_otherwise(table.info(), "was asked for with another C++ type");
+    return *typed;
+  }
+
+  key_context<Key> context_;
+  std::vector<keyed_state_table_of<Key>*> typed_tables_;
+};
+
+}  // namespace millrace

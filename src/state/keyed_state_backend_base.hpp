@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/core/byte_buffer.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/key_group.hpp"
+#include "millrace/state/keyed_state_table.hpp"
+#include "millrace/state/state_backend.hpp"
+
+namespace millrace {
+
+/// All keyed state and timers of one subtask of an operator, as snapshots see it: by key group and
+/// by name, whatever the types. Owned by the operator's task and used only from it.
+///
+/// A state exists from the first time a function asks for it. What a snapshot has of states that
+/// nobody asked for is kept as it came, handed to the state once it is asked for, and is part of
+/// later snapshots until then.
+///
+/// Snapshot of a key group, by `codec`:
+///
+///     u8   format, now 1
+///     u32  key group
+///     length-prefixed sections, in the order of the names:
+///       state_info
+///       bytes: the entries, each key, namespace, map key and value as bytes with their length
+///
+/// It has no byte that depends on the backend or on the parallelism.
+class keyed_state_backend_base {
+ public:
+  virtual ~keyed_state_backend_base();
+  keyed_state_backend_base(const keyed_state_backend_base&) = delete;
+  keyed_state_backend_base& operator=(const keyed_state_backend_base&) = delete;
+
+  key_group_range groups() const noexcept { return env_.groups; }
+  std::uint32_t max_parallelism() const noexcept { return env_.max_parallelism; }
+  const std::string& operator_name() const noexcept { return env_.operator_name; }
+
+  /// The states that were asked for, in the order of their names.
+  std::vector<state_info> states() const;
+  /// Entries of one state and key group; nothing if there is no such state. Sees restored entries
+  /// of states only that were asked for.
+  void for_each(const std::string& state, std::uint32_t group, state_entry_visitor& visitor);
+
+  /// Appends all that is in a key group. Throws `failure` if a value can't be encoded or read.
+  void snapshot_key_group(std::uint32_t group, byte_writer& out);
+  /// Adds what `snapshot_key_group` wrote for the same group, of this backend or another. On
+  /// failure, `invalid_data` or `type_mismatch`, the content is unspecified.
+  status restore_key_group(std::uint32_t group, byte_reader& in);
+
+  /// Brings what is only in memory to where the backend keeps it.
+  void flush();
+
+ protected:
+  keyed_state_backend_base(keyed_state_environment env, std::uint64_t key_type,
+                           std::unique_ptr<byte_store> store);
+
+  /// Null if nobody asked for it yet. Throws `failure(invalid_argument)` if it was asked for as
+  /// something else.
+  keyed_state_table* find_table(const state_info& wanted);
+  /// Takes a new state and gives it what was restored for it. Throws `failure(type_mismatch)` if
+  /// that is of another type.
+  void add_table(std::unique_ptr<keyed_state_table> table);
+  [[noreturn]] void throw_used_otherwise(const state_info& wanted, const std::string& how) const;
+
+  std::uint64_t key_type() const noexcept { return key_type_; }
+  const keyed_state_environment& environment() const noexcept { return env_; }
+  /// Null if state is live objects.
+  byte_store* store() const noexcept { return store_.get(); }
+
+ private:
+  /// What a snapshot had of a state that nobody asked for yet.
+  struct unclaimed_state {
+    state_info info;
+    std::map<std::uint32_t, std::vector<std::byte>> entries;  // by key group
+  };
+
+  status restore_section(std::uint32_t group, const state_info& saved, byte_view entries);
+  status restore_entries(keyed_state_table& table, std::uint32_t group, const state_info& saved,
+                         byte_view entries);
+  std::string subject(const std::string& state) const;
+
+  keyed_state_environment env_;
+  std::uint64_t key_type_;
+  std::unique_ptr<byte_store> store_;  // outlives the tables
+  std::map<std::string, std::unique_ptr<keyed_state_table>> tables_;
+  std::map<std::string, unclaimed_state> unclaimed_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "millrace/core/byte_buffer.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/state/state_info.hpp"
+
+namespace millrace {
+
+/// Receives a group's entries as encoded bytes, which are valid during the call only.
+class state_entry_visitor {
+ public:
+  virtual ~state_entry_visitor() = default;
+  /// `map_key` is empty unless the state is a map.
+  virtual void entry(std::span<const std::byte> key, std::span<const std::byte> ns,
+                     std::span<const std::byte> map_key, std::span<const std::byte> value) = 0;
+};
+
+/// One entry of a snapshot, as encoded bytes that belong to somebody else.
+struct encoded_entry {
+  std::span<const std::byte> key;
+  std::span<const std::byte> ns;
+  std::span<const std::byte> map_key;
+  std::span<const std::byte> value;
+};
+
+/// The content of one state, by key group, whatever its types: what snapshots see. Owned by its
+/// backend.
+class keyed_state_table {
+ public:
+  virtual ~keyed_state_table() = default;
+
+  virtual const state_info& info() const noexcept = 0;
+  /// Entries of one key group. Their order is the same for the same history of calls.
+  virtual void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) = 0;
+  /// Adds an entry of a group of this backend that `saved` describes, which is compatible with
+  /// `info()`. Fails on bytes that are no such entry, or of a key of another group.
+  virtual status restore_entry(std::uint32_t group, const state_info& saved,
+                               const encoded_entry& entry) = 0;
+  /// Brings what is only in memory to where the backend keeps it.
+  virtual void flush() {}
+};
+
+/// The part that knows the key's type.
+template <class Key>
+class keyed_state_table_of : public keyed_state_table {
+ public:
+  /// Brings the entries of a block of keys near, for the accesses that follow. `keys` may be
+  /// shorter than `hashes` (empty) if only hashes are known; then less can be done.
+  virtual void prefetch(std::span<const Key> /*keys*/, std::span<const std::uint64_t> /*hashes*/) {}
+};
+
+}  // namespace millrace

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "millrace/core/io.hpp"
+#include "millrace/core/key_group.hpp"
+#include "millrace/state/byte_store.hpp"
+
+namespace millrace {
+
+/// Whose state it is, and what the world gives to it.
+struct keyed_state_environment {
+  std::string operator_name;
+  std::string operator_uid;
+  std::uint32_t subtask_index = 0;
+  key_group_range groups;
+  std::uint32_t max_parallelism = max_parallelism_default;
+  const clock* time = nullptr;  ///< Outlives the state.
+};
+
+/// Chosen by `state.backend.type` and shared by all tasks of a task manager. Safe to use from any
+/// thread.
+class state_backend {
+ public:
+  virtual ~state_backend() = default;
+
+  /// "hashmap", "rocksdb"
+  virtual std::string_view type() const noexcept = 0;
+  /// Where an operator's keyed state lives; null for live objects in memory. May block. The store
+  /// may outlive the backend.
+  virtual result<std::unique_ptr<byte_store>> open_store(const keyed_state_environment& who) = 0;
+};
+
+/// State as live objects in open-addressing tables.
+class hashmap_state_backend final : public state_backend {
+ public:
+  std::string_view type() const noexcept override { return "hashmap"; }
+  result<std::unique_ptr<byte_store>> open_store(const keyed_state_environment&) override {
+    return nullptr;
+  }
+};
+
+}  // namespace millrace

@@ -1,0 +1,286 @@
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "millrace/state/state_descriptor.hpp"
+#include "millrace/state/state_table.hpp"
+
+/// The kinds of state, each once for both backends.
+namespace millrace {
+
+template <class Key, class N, class T, class Store, class Ttl>
+class value_state_table final : public cell_table<Key, N, T, Store, Ttl>,
+                                public value_state_access<T> {
+ public:
+  value_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
+                    const value_state_descriptor<T>& descriptor)
+      : cell_table<Key, N, T, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
+                                          std::move(store)),
+        initial_(descriptor.initial()) {}
+
+  const T* find() override { return base::find(); }
+  const T& initial() const noexcept override { return initial_; }
+  T& get_or_default() override {
+    return this->find_or_make([this]() -> T { return initial_; }).first;
+  }
+  void update(T value) override { this->put(std::move(value)); }
+  void clear() override { this->erase(); }
+
+ private:
+  using base = cell_table<Key, N, T, Store, Ttl>;
+  T initial_;
+};
+
+template <class Key, class N, class T, class Store, class Ttl>
+class reducing_state_table final : public cell_table<Key, N, T, Store, Ttl>,
+                                   public reducing_state_access<T> {
+ public:
+  reducing_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
+                       const reducing_state_descriptor<T>& descriptor)
+      : cell_table<Key, N, T, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
+                                          std::move(store)),
+        reduce_(descriptor.function()) {}
+
+  const T* get() override { return this->find(); }
+  void add(const T& value) override {
+    auto [into, is_new] = this->find_or_make([&]() -> T { return value; });
+    if (!is_new) reduce_(into, value);
+  }
+  void clear() override { this->erase(); }
+  void merge_namespaces(const N& target, std::span<const N> sources) override {
+    this->merge_by(target, sources, reduce_);
+  }
+
+ private:
+  typename reducing_state_descriptor<T>::reduce reduce_;
+};
+
+template <class Key, class N, class In, class Acc, class Out, class Store, class Ttl>
+class aggregating_state_table final : public cell_table<Key, N, Acc, Store, Ttl>,
+                                      public aggregating_state_access<In, Out> {
+ public:
+  aggregating_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
+                          const aggregating_state_descriptor<In, Acc, Out>& descriptor)
+      : cell_table<Key, N, Acc, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
+                                            std::move(store)),
+        aggregate_(descriptor.function()) {}
+
+  std::optional<Out> get() override {
+    const Acc* found = this->find();
+    if (found == nullptr) return std::nullopt;
+    return aggregate_->get_result(*found);
+  }
+  void add(const In& value) override {
+    aggregate_->add(
+        this->find_or_make([this]() -> Acc { return aggregate_->create_accumulator(); }).first,
+        value);
+  }
+  void clear() override { this->erase(); }
+  void merge_namespaces(const N& target, std::span<const N> sources) override {
+    this->merge_by(target, sources,
+                   [this](Acc& into, const Acc& from) { aggregate_->merge(into, from); });
+  }
+
+ private:
+  typename aggregating_state_descriptor<In, Acc, Out>::function_ptr aggregate_;
+};
+
+/// Keeps a vector of cells per key and namespace; elements live and expire one by one.
+template <class Key, class N, class T, class Store, class Ttl>
+class list_state_table final : public state_table<Key, N, Store, Ttl>, public list_state_access<T> {
+ public:
+  using cell = typename Ttl::template cell<T>;
+  using cells = std::vector<cell>;
+
+  list_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
+                   const list_state_descriptor<T>&)
+      : state_table<Key, N, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
+                                        std::move(store)) {}
+
+  const std::vector<T>& get() override {
+    sweep();
+    cells* found = this->reads_touch() ? this->store_.find_for_update() : this->store_.find();
+    if constexpr (Ttl::is_enabled) {
+      shown_.clear();
+      if (found == nullptr) return shown_;
+      if (this->reads_touch()) {
+        if (!this->ttl_.shows_expired()) drop_expired(*found);
+        for (auto& c : *found)
+          if (this->is_live(c)) this->touch(c);
+      }
+      for (const auto& c : *found)
+        if (this->is_shown(c)) shown_.push_back(c.value);
+      return shown_;
+    } else {
+      return found == nullptr ? shown_ : *found;
+    }
+  }
+  void add(T element) override {
+    sweep();
+    for_update().push_back(this->ttl_.make(std::move(element)));
+  }
+  void add_all(std::vector<T> elements) override {
+    if (elements.empty()) return;
+    sweep();
+    cells& all = for_update();
+    for (auto&& element : elements) all.push_back(this->ttl_.make(T(std::move(element))));
+  }
+  void update(std::vector<T> elements) override {
+    if (elements.empty()) return clear();
+    cells all;
+    all.reserve(elements.size());
+    for (auto&& element : elements) all.push_back(this->ttl_.make(T(std::move(element))));
+    this->store_.put(std::move(all));
+  }
+  void clear() override { this->store_.erase(); }
+
+  void merge_namespaces(const N& target, std::span<const N> sources) override {
+    for (const N& source : sources) {
+      if (source == target) continue;
+      this->store_.set_namespace(source);
+      cells* found = this->store_.find_for_update();
+      if (found == nullptr) continue;
+      cells moved = std::move(*found);
+      this->store_.erase();
+      this->store_.set_namespace(target);
+      cells& into = this->for_update();
+      into.insert(into.end(), std::make_move_iterator(moved.begin()),
+                  std::make_move_iterator(moved.end()));
+    }
+    this->store_.set_namespace(target);
+  }
+
+  void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
+    byte_writer parts[4];
+    this->store_.for_each_in_group(group, [&](const Key& key, const N& ns, const cells& value) {
+      this->encode_part(parts[0], key);
+      this->encode_part(parts[1], ns);
+      this->encode_part(parts[3], value);
+      this->visit_encoded(visitor, parts);
+    });
+  }
+  status restore_entry(std::uint32_t group, const state_info& saved,
+                       const encoded_entry& entry) override {
+    Key key{};
+    N ns{};
+    cells value;
+    return read_key(entry, group, this->max_parallelism_, key, ns)
+        .and_then([&] { return read_cells<T>(entry, saved.has_ttl, this->ttl_, value); })
+        .map([&] { this->store_.restore(key, ns, std::move(value)); });
+  }
+
+ private:
+  cells& for_update() {
+    return this->store_.find_or_make([] { return cells(); }).first;
+  }
+  void drop_expired(cells& all) const {
+    if constexpr (Ttl::is_enabled)
+      std::erase_if(all, [this](const cell& c) { return this->ttl_.is_expired(c); });
+  }
+  void sweep() {
+    if constexpr (Ttl::is_enabled)
+      this->store_.sweep(this->ttl_.cleanup_entries(), [this](cells& all) {
+        drop_expired(all);
+        return all.empty();
+      });
+  }
+
+  std::vector<T> shown_;  // what get() returned; empty without time to live
+};
+
+/// Keeps a cell per key, namespace and map key.
+template <class Key, class N, class K, class V, class Store, class Ttl>
+class map_state_table final : public state_table<Key, N, Store, Ttl>,
+                              public map_state_access<K, V> {
+ public:
+  using cell = typename Ttl::template cell<V>;
+
+  map_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
+                  const map_state_descriptor<K, V>&)
+      : state_table<Key, N, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
+                                        std::move(store)) {}
+
+  const V* get(const K& key) override {
+    sweep();
+    cell* found = this->reads_touch() ? this->store_.find_for_update(key) : this->store_.find(key);
+    if (found == nullptr) return nullptr;
+    if (!this->is_live(*found)) {
+      if (this->is_shown(*found)) return &this->ttl_.value(*found);
+      this->store_.erase(key);
+      return nullptr;
+    }
+    if (this->reads_touch()) this->touch(*found);
+    return &this->ttl_.value(*found);
+  }
+  V& get_or_default(const K& key) override {
+    sweep();
+    auto [found, is_new] =
+        this->store_.find_or_make(key, [this]() -> cell { return this->ttl_.make(V{}); });
+    if (!is_new && !this->is_live(found)) found = this->ttl_.make(V{});
+    this->touch(found);
+    return this->ttl_.value(found);
+  }
+  void put(const K& key, V value) override {
+    sweep();
+    this->store_.put(key, this->ttl_.make(std::move(value)));
+  }
+  bool remove(const K& key) override {
+    const cell* found = this->store_.find(key);
+    const bool was_there = found != nullptr && this->is_shown(*found);
+    if (found != nullptr) this->store_.erase(key);
+    return was_there;
+  }
+  void for_each(const std::function<void(const K&, const V&)>& visit) override {
+    std::vector<K> read;
+    this->store_.for_each([&](const K& key, cell& c) {
+      if (!this->is_shown(c)) return true;
+      if (this->reads_touch() && this->is_live(c)) read.push_back(key);
+      visit(key, this->ttl_.value(c));
+      return true;
+    });
+    for (const K& key : read)
+      if (cell* c = this->store_.find_for_update(key); c != nullptr) this->touch(*c);
+  }
+  bool is_empty() override {
+    bool found = false;
+    this->store_.for_each([&](const K&, const cell& c) { return !(found = this->is_shown(c)); });
+    return !found;
+  }
+  void clear() override { this->store_.clear(); }
+
+  void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
+    byte_writer parts[4];
+    this->store_.for_each_in_group(
+        group, [&](const Key& key, const N& ns, const K& map_key, const cell& value) {
+          if (!this->is_live(value)) return;
+          this->encode_part(parts[0], key);
+          this->encode_part(parts[1], ns);
+          this->encode_part(parts[2], map_key);
+          this->encode_part(parts[3], value);
+          this->visit_encoded(visitor, parts);
+        });
+  }
+  status restore_entry(std::uint32_t group, const state_info& saved,
+                       const encoded_entry& entry) override {
+    Key key{};
+    N ns{};
+    cell value{};
+    auto map_key = decode_bytes<K>(entry.map_key);
+    if (!map_key) return tl::unexpected(map_key.error());
+    return read_key(entry, group, this->max_parallelism_, key, ns)
+        .and_then([&] { return read_cell<V>(entry, saved.has_ttl, this->ttl_, value); })
+        .map([&] { this->store_.restore(key, ns, *map_key, std::move(value)); });
+  }
+
+ private:
+  void sweep() {
+    if constexpr (Ttl::is_enabled)
+      this->store_.sweep(this->ttl_.cleanup_entries(),
+                         [this](const cell& c) { return this->ttl_.is_expired(c); });
+  }
+};
+
+}  // namespace millrace

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <compare>
+#include <concepts>
+#include <cstdint>
+#include <tuple>
+
+#include "millrace/core/codec.hpp"
+#include "millrace/core/hash.hpp"
+
+namespace millrace {
+
+/// The namespace of state that has none: what users see.
+struct void_namespace {
+  auto operator<=>(const void_namespace&) const = default;
+};
+
+/// What may subdivide the state of a key: a window, the end of a slice.
+template <class N>
+concept state_namespace = encodable<N> && hashable_key<N> && std::equality_comparable<N>;
+
+/// The hash of a key within a namespace: the high half is the key's own, so that the namespaces of
+/// a key are all in the key's group; the low half, which hash tables use, depends on both.
+template <class N>
+constexpr std::uint64_t scoped_hash(std::uint64_t hash_of_key, const N& ns) {
+  if constexpr (std::same_as<N, void_namespace>) {
+    return hash_of_key;
+  } else {
+    constexpr std::uint64_t low = 0xFFFFFFFFull;
+    return (hash_of_key & ~low) | (hashing::combine(hash_of_key, key_hash(ns)) & low);
+  }
+}
+
+/// A key and its namespace, as tables keep them.
+template <class Key, class N>
+using scoped_key = std::tuple<Key, N>;
+
+/// The same for looking up, without copies.
+template <class Key, class N>
+using scoped_key_view = std::tuple<const Key&, const N&>;
+
+template <class Key, class N>
+std::uint64_t hash_of(const scoped_key<Key, N>& key) {
+  return scoped_hash(key_hash(std::get<0>(key)), std::get<1>(key));
+}
+
+/// The key that all states of a backend look at, set by the operator for each record and timer.
+template <class Key>
+struct key_context {
+  Key key{};
+  std::uint64_t hash = 0;  ///< key_hash of `key`.
+};
+
+}  // namespace millrace

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/fingerprint.hpp"
+#include "millrace/core/key_group.hpp"
+#include "millrace/state/keyed_state_table.hpp"
+#include "millrace/state/state_handles.hpp"
+#include "millrace/state/state_namespace.hpp"
+#include "millrace/state/state_ttl.hpp"
+
+namespace millrace {
+
+/// `adopt` of all elements of a saved list.
+template <class Ttl, class Saved>
+auto adopt_all(const Ttl& ttl, std::vector<Saved>&& saved) {
+  std::vector<decltype(ttl.adopt(std::declval<Saved>()))> adopted;
+  adopted.reserve(saved.size());
+  for (auto&& cell : saved) adopted.push_back(ttl.adopt(Saved(std::move(cell))));
+  return adopted;
+}
+
+/// Reads a value of type `T` that was saved with or without time to live, as a cell of `Ttl`.
+template <class T, class Ttl>
+status read_cell(const encoded_entry& entry, bool saved_with_ttl, const Ttl& ttl,
+                 typename Ttl::template cell<T>& cell) {
+  const auto adopt = [&](auto&& saved) { cell = ttl.adopt(std::move(saved)); };
+  if (saved_with_ttl) return decode_bytes<expiring<T>>(entry.value).map(adopt);
+  return decode_bytes<T>(entry.value).map(adopt);
+}
+
+/// The same for a list of `T`.
+template <class T, class Ttl>
+status read_cells(const encoded_entry& entry, bool saved_with_ttl, const Ttl& ttl,
+                  std::vector<typename Ttl::template cell<T>>& cells) {
+  const auto adopt = [&](auto&& saved) { cells = adopt_all(ttl, std::move(saved)); };
+  if (saved_with_ttl) return decode_bytes<std::vector<expiring<T>>>(entry.value).map(adopt);
+  return decode_bytes<std::vector<T>>(entry.value).map(adopt);
+}
+
+/// The key and the namespace of an entry that belongs to `group`.
+template <class Key, class N>
+status read_key(const encoded_entry& entry, std::uint32_t group, std::uint32_t max_parallelism,
+                Key& key, N& ns) {
+  auto decoded_key = decode_bytes<Key>(entry.key);
+  if (!decoded_key) return tl::unexpected(decoded_key.error());
+  auto decoded_ns = decode_bytes<N>(entry.ns);
+  if (!decoded_ns) return tl::unexpected(decoded_ns.error());
+  key = std::move(*decoded_key);
+  ns = std::move(*decoded_ns);
+  const auto own = key_group_of(key_hash(key), max_parallelism);
+  if (own != group)
+    return fail(errc::invalid_data, "a key of key group " + std::to_string(own) +
+                                        " is among those of key group " + std::to_string(group));
+  return {};
+}
+
+/// What state kinds have in common, over the `Store` of either backend; `Ttl` is `no_ttl` or
+/// `with_ttl`.
+template <class Key, class N, class Store, class Ttl>
+class state_table : public keyed_state_table_of<Key>, public namespace_control<N> {
+ public:
+  state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store)
+      : info_(std::move(info)),
+        max_parallelism_(max_parallelism),
+        ttl_(std::move(ttl)),
+        store_(std::move(store)) {}
+
+  const state_info& info() const noexcept final { return info_; }
+  void prefetch(std::span<const Key> keys, std::span<const std::uint64_t> hashes) final {
+    store_.prefetch(keys, hashes);
+  }
+  void flush() final { store_.flush(); }
+  void set_current_namespace(const N& ns) final { store_.set_namespace(ns); }
+  void merge_namespaces(const N&, std::span<const N>) override {
+    throw failure(errc::invalid_argument, "state '" + info_.name + "' is a " +
+                                              std::string(to_string(info_.kind)) +
+                                              ", which can't be merged over namespaces");
+  }
+
+ protected:
+  /// Whether a cell may still be shown.
+  template <class Cell>
+  bool is_shown([[maybe_unused]] const Cell& cell) const {
+    if constexpr (Ttl::is_enabled)
+      return ttl_.shows_expired() || !ttl_.is_expired(cell);
+    else
+      return true;
+  }
+  /// Whether a cell may be built upon.
+  template <class Cell>
+  bool is_live([[maybe_unused]] const Cell& cell) const {
+    if constexpr (Ttl::is_enabled)
+      return !ttl_.is_expired(cell);
+    else
+      return true;
+  }
+  template <class Cell>
+  void touch([[maybe_unused]] Cell& cell) const {
+    if constexpr (Ttl::is_enabled) ttl_.touch(cell);
+  }
+  bool reads_touch() const {
+    if constexpr (Ttl::is_enabled)
+      return ttl_.reads_touch();
+    else
+      return false;
+  }
+
+  static void visit_encoded(state_entry_visitor& visitor, byte_writer (&parts)[4]) {
+    visitor.entry(parts[0].bytes(), parts[1].bytes(), parts[2].bytes(), parts[3].bytes());
+  }
+  template <class T>
+  static void encode_part(byte_writer& part, const T& value) {
+    part.clear();
+    encode(part, value);
+  }
+
+  state_info info_;
+  std::uint32_t max_parallelism_;
+  Ttl ttl_;
+  Store store_;
+};
+
+/// States that keep one cell per key and namespace: a value of type `T`, with its time of life.
+template <class Key, class N, class T, class Store, class Ttl>
+class cell_table : public state_table<Key, N, Store, Ttl> {
+ public:
+  using state_table<Key, N, Store, Ttl>::state_table;
+  using cell = typename Ttl::template cell<T>;
+
+  void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) final {
+    byte_writer parts[4];
+    this->store_.for_each_in_group(group, [&](const Key& key, const N& ns, const cell& value) {
+      if (!this->is_live(value)) return;
+      this->encode_part(parts[0], key);
+      this->encode_part(parts[1], ns);
+      this->encode_part(parts[3], value);
+      this->visit_encoded(visitor, parts);
+    });
+  }
+
+  status restore_entry(std::uint32_t group, const state_info& saved,
+                       const encoded_entry& entry) final {
+    Key key{};
+    N ns{};
+    cell value{};
+    return read_key(entry, group, this->max_parallelism_, key, ns)
+        .and_then([&] { return read_cell<T>(entry, saved.has_ttl, this->ttl_, value); })
+        .map([&] { this->store_.restore(key, ns, std::move(value)); });
+  }
+
+ protected:
+  /// The current cell's value, to read; null if there is none or it is over.
+  T* find() {
+    sweep();
+    cell* found = this->reads_touch() ? this->store_.find_for_update() : this->store_.find();
+    if (found == nullptr) return nullptr;
+    if (!this->is_live(*found)) {
+      if (this->is_shown(*found)) return &this->ttl_.value(*found);
+      this->store_.erase();
+      return nullptr;
+    }
+    if (this->reads_touch()) this->touch(*found);
+    return &this->ttl_.value(*found);
+  }
+
+  /// The current cell's value, to change it, and whether it was made just now.
+  template <class Make>
+  std::pair<T&, bool> find_or_make(Make&& make) {
+    sweep();
+    auto [found, is_new] =
+        this->store_.find_or_make([&]() -> cell { return this->ttl_.make(make()); });
+    if (!is_new && !this->is_live(found)) {
+      found = this->ttl_.make(make());
+      is_new = true;
+    }
+    this->touch(found);
+    return {this->ttl_.value(found), is_new};
+  }
+
+  void put(T value) {
+    sweep();
+    this->store_.put(this->ttl_.make(std::move(value)));
+  }
+
+  void erase() { this->store_.erase(); }
+
+  /// Merges by `add(T& into, T&& value)`.
+  template <class Add>
+  void merge_by(const N& target, std::span<const N> sources, Add&& add) {
+    for (const N& source : sources) {
+      if (source == target) continue;
+      this->store_.set_namespace(source);
+      cell* found = this->store_.find_for_update();
+      if (found == nullptr) continue;
+      if (!this->is_live(*found)) {
+        this->store_.erase();
+        continue;
+      }
+      cell moved = std::move(*found);
+      this->store_.erase();
+      this->store_.set_namespace(target);
+      T value = std::move(this->ttl_.value(moved));
+      bool taken = false;
+      auto [into, is_new] = find_or_make([&]() -> T {
+        taken = true;
+        return std::move(value);
+      });
+      if (!taken) add(into, std::move(value));
+    }
+    this->store_.set_namespace(target);
+  }
+
+ private:
+  void sweep() {
+    if constexpr (Ttl::is_enabled)
+      this->store_.sweep(this->ttl_.cleanup_entries(),
+                         [this](const cell& c) { return this->ttl_.is_expired(c); });
+  }
+};
+
+}  // namespace millrace

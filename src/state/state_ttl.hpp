@@ -1,0 +1,123 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/io.hpp"
+
+namespace millrace {
+
+/// What prolongs the life of a value (Flink's StateTtlConfig.UpdateType).
+enum class ttl_update : std::uint8_t {
+  on_create_and_write,
+  on_read_and_write,
+};
+
+/// Whether a value that has expired may still be seen before it is removed.
+enum class ttl_visibility : std::uint8_t {
+  never_return_expired,
+  return_expired_if_not_cleaned_up,
+};
+
+/// How long state lives without being touched, in processing time. Elements of a list and entries
+/// of a map expire one by one.
+struct state_ttl_config {
+  std::chrono::milliseconds ttl{0};
+  ttl_update update = ttl_update::on_create_and_write;
+  ttl_visibility visibility = ttl_visibility::never_return_expired;
+  /// Entries that each access looks at to remove what has expired and is never asked for again
+  /// (Flink's cleanupIncrementally); 0 leaves them where they are.
+  std::uint32_t cleanup_entries = 5;
+};
+
+/// A value with the wall-clock time, in milliseconds, at which it was last touched.
+template <class T>
+struct expiring {
+  std::int64_t touched_ms = 0;
+  T value{};
+};
+
+/// State without time to live: a cell is the value itself.
+class no_ttl {
+ public:
+  template <class T>
+  using cell = T;
+  static constexpr bool is_enabled = false;
+
+  template <class T>
+  static T& value(T& cell) noexcept {
+    return cell;
+  }
+  template <class T>
+  static T make(T value) {
+    return value;
+  }
+  /// Gives a cell of either kind the form of this one.
+  template <class T>
+  static T adopt(T&& saved) {
+    return std::move(saved);
+  }
+  template <class T>
+  static T adopt(expiring<T>&& saved) {
+    return std::move(saved.value);
+  }
+};
+
+/// State with time to live: a cell remembers when it was touched.
+class with_ttl {
+ public:
+  template <class T>
+  using cell = expiring<T>;
+  static constexpr bool is_enabled = true;
+
+  with_ttl(const state_ttl_config& config, const clock& time) : config_(config), time_(&time) {}
+
+  template <class T>
+  static T& value(expiring<T>& cell) noexcept {
+    return cell.value;
+  }
+  template <class T>
+  static const T& value(const expiring<T>& cell) noexcept {
+    return cell.value;
+  }
+  template <class T>
+  expiring<T> make(T value) const {
+    return {time_->wall_ms(), std::move(value)};
+  }
+  template <class T>
+  expiring<T> adopt(expiring<T>&& saved) const {
+    return std::move(saved);
+  }
+  /// What was saved without time to live begins to live now.
+  template <class T>
+  expiring<T> adopt(T&& saved) const {
+    return make(std::move(saved));
+  }
+
+  bool is_expired_at(std::int64_t touched_ms, std::int64_t now_ms) const noexcept {
+    // A clock that was set back must not make values expire, nor the sum overflow.
+    return now_ms > touched_ms && now_ms - touched_ms >= config_.ttl.count();
+  }
+  template <class T>
+  bool is_expired(const expiring<T>& c) const noexcept {
+    return is_expired_at(c.touched_ms, time_->wall_ms());
+  }
+  template <class T>
+  void touch(expiring<T>& c) const noexcept {
+    c.touched_ms = time_->wall_ms();
+  }
+
+  bool reads_touch() const noexcept { return config_.update == ttl_update::on_read_and_write; }
+  bool shows_expired() const noexcept {
+    return config_.visibility == ttl_visibility::return_expired_if_not_cleaned_up;
+  }
+  std::uint32_t cleanup_entries() const noexcept { return config_.cleanup_entries; }
+
+ private:
+  state_ttl_config config_;
+  const clock* time_;
+};
+
+}  // namespace millrace

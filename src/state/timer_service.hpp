@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "millrace/core/codec.hpp"
+#include "millrace/state/state_table.hpp"
+#include "millrace/state/timer_queue.hpp"
+
+namespace millrace {
+
+/// Timers of an operator in event time and in processing time (Flink's InternalTimerService). They
+/// belong to a key and a namespace, live by key group in memory, whatever the backend, and are part
+/// of its snapshots. Registering one twice is registering it once. Owned by the backend, which also
+/// says which key is the current one.
+///
+/// Timers fire in the order of their timestamps, each after it was removed; `fire(timer)` must set
+/// the current key itself, and may register and delete timers: what it registers for a time that
+/// has come fires in the same call.
+template <class Key, class N>
+class timer_service final : public keyed_state_table_of<Key> {
+ public:
+  timer_service(state_info info, const key_context<Key>& context, key_group_range groups,
+                std::uint32_t max_parallelism)
+      : info_(std::move(info)),
+        context_(context),
+        max_parallelism_(max_parallelism),
+        event_timers_(groups, max_parallelism),
+        processing_timers_(groups, max_parallelism) {}
+
+  /// Of the current key. False if it was registered before.
+  bool register_event_time_timer(const N& ns, std::int64_t timestamp_ms) {
+    return event_timers_.add(context_.hash, context_.key, ns, timestamp_ms);
+  }
+  bool register_processing_time_timer(const N& ns, std::int64_t timestamp_ms) {
+    return processing_timers_.add(context_.hash, context_.key, ns, timestamp_ms);
+  }
+  /// Of the current key. False if there was none.
+  bool delete_event_time_timer(const N& ns, std::int64_t timestamp_ms) {
+    return event_timers_.remove(context_.hash, context_.key, ns, timestamp_ms);
+  }
+  bool delete_processing_time_timer(const N& ns, std::int64_t timestamp_ms) {
+    return processing_timers_.remove(context_.hash, context_.key, ns, timestamp_ms);
+  }
+
+  /// The last one given to advance_watermark(); before it, the smallest number.
+  std::int64_t current_watermark() const noexcept { return watermark_; }
+
+  /// The watermark is `timestamp_ms` now, unless it was later before: `fire(const timer<Key, N>&)`
+  /// for every event-time timer up to it.
+  template <class Fire>
+  void advance_watermark(std::int64_t timestamp_ms, Fire&& fire) {
+    if (timestamp_ms < watermark_) return;
+    watermark_ = timestamp_ms;
+    fire_until(event_timers_, timestamp_ms, fire);
+  }
+
+  /// The wall clock says `timestamp_ms`: the same for processing-time timers.
+  template <class Fire>
+  void advance_processing_time(std::int64_t timestamp_ms, Fire&& fire) {
+    fire_until(processing_timers_, timestamp_ms, fire);
+  }
+
+  /// When the next processing-time timer is due; the greatest number if there is none.
+  std::int64_t next_processing_time() const noexcept { return processing_timers_.next_timestamp(); }
+  std::int64_t next_event_time() const noexcept { return event_timers_.next_timestamp(); }
+
+  std::size_t event_time_timer_count() const noexcept { return event_timers_.size(); }
+  std::size_t processing_time_timer_count() const noexcept { return processing_timers_.size(); }
+
+  const state_info& info() const noexcept override { return info_; }
+
+  void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
+    byte_writer key_bytes, ns_bytes, value_bytes;
+    const auto visit_all = [&](timer_queue<Key, N>& timers, domain where) {
+      timers.for_each_in_group(group, [&](const Key& key, const N& ns, std::int64_t timestamp) {
+        key_bytes.clear();
+        ns_bytes.clear();
+        value_bytes.clear();
+        encode(key_bytes, key);
+        encode(ns_bytes, ns);
+        encode(value_bytes, where, timestamp);
+        visitor.entry(key_bytes.bytes(), ns_bytes.bytes(), {}, value_bytes.bytes());
+      });
+    };
+    visit_all(event_timers_, domain::event_time);
+    visit_all(processing_timers_, domain::processing_time);
+  }
+
+  status restore_entry(std::uint32_t group, const state_info&,
+                       const encoded_entry& entry) override {
+    Key key{};
+    N ns{};
+    if (auto good = read_key(entry, group, max_parallelism_, key, ns); !good) return good;
+    auto value = decode_bytes<std::pair<domain, std::int64_t>>(entry.value);
+    if (!value) return tl::unexpected(value.error());
+    const auto [where, timestamp] = *value;
+    if (where != domain::event_time && where != domain::processing_time)
+      return fail(errc::invalid_data, "a timer is of no known kind of time");
+    auto& timers = where == domain::event_time ? event_timers_ : processing_timers_;
+    timers.add(key_hash(key), key, ns, timestamp);
+    return {};
+  }
+
+ private:
+  /// Numbers are in snapshots: do not renumber.
+  enum class domain : std::uint8_t { event_time = 1, processing_time = 2 };
+
+  template <class Fire>
+  static void fire_until(timer_queue<Key, N>& timers, std::int64_t timestamp_ms, Fire& fire) {
+    while (!timers.empty() && timers.next_timestamp() <= timestamp_ms) {
+      const timer<Key, N> due = timers.pop();
+      fire(due);
+    }
+  }
+
+  state_info info_;
+  const key_context<Key>& context_;
+  std::uint32_t max_parallelism_;
+  timer_queue<Key, N> event_timers_;
+  timer_queue<Key, N> processing_timers_;
+  std::int64_t watermark_ = std::numeric_limits<std::int64_t>::min();
+};
+
+}  // namespace millrace

@@ -1,0 +1,303 @@
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "millrace/state/keyed_state_backend.hpp"
+#include "support/state_backends.hpp"
+#include "support/state_world.hpp"
+
+using namespace millrace;
+using millrace::test::all_state_backends;
+using millrace::test::restore;
+using millrace::test::snapshot_of;
+using millrace::test::state_world;
+using millrace::test::test_max_parallelism;
+
+namespace {
+
+struct total final : aggregate_function<std::int64_t, std::int64_t, std::string> {
+  void add(std::int64_t& into, const std::int64_t& value) const override { into += value; }
+  std::string get_result(const std::int64_t& from) const override { return std::to_string(from); }
+  void merge(std::int64_t& into, const std::int64_t& from) const override { into += from; }
+};
+
+/// What a key has in one namespace.
+struct content {
+  std::optional<std::string> value;
+  std::vector<std::int64_t> list;
+  std::map<std::int64_t, std::string> map;
+  std::optional<std::int64_t> reduced;
+  std::optional<std::int64_t> aggregated;
+};
+
+/// All kinds of state of one subtask.
+struct subtask {
+  explicit subtask(std::unique_ptr<keyed_state_backend<std::string>> made)
+      : state(std::move(made)),
+        value(state->get_namespaced<std::int64_t>(value_state_descriptor<std::string>("value"))),
+        list(state->get_namespaced<std::int64_t>(list_state_descriptor<std::int64_t>("list"))),
+        map(state->get_namespaced<std::int64_t>(
+            map_state_descriptor<std::int64_t, std::string>("map"))),
+        reduced(state->get_namespaced<std::int64_t>(reducing_state_descriptor<std::int64_t>(
+            "reduced", [](std::int64_t a, std::int64_t b) { return a + b; }))),
+        aggregated(state->get_namespaced<std::int64_t>(
+            aggregating_state_descriptor<std::int64_t, std::int64_t, std::string>("aggregated",
+                                                                                  total()))) {}
+
+  void at(const std::string& key, std::int64_t ns) {
+    state->set_current_key(key);
+    value.set_current_namespace(ns);
+    list.set_current_namespace(ns);
+    map.set_current_namespace(ns);
+    reduced.set_current_namespace(ns);
+    aggregated.set_current_namespace(ns);
+  }
+
+  std::unique_ptr<keyed_state_backend<std::string>> state;
+  namespaced<value_state<std::string>, std::int64_t> value;
+  namespaced<list_state<std::int64_t>, std::int64_t> list;
+  namespaced<map_state<std::int64_t, std::string>, std::int64_t> map;
+  namespaced<reducing_state<std::int64_t>, std::int64_t> reduced;
+  namespaced<aggregating_state<std::int64_t, std::string>, std::int64_t> aggregated;
+};
+
+void check_equal(subtask& part, const content& expected) {
+  CHECK(part.value.has_value() == expected.value.has_value());
+  if (expected.value) CHECK(part.value.value() == *expected.value);
+  CHECK(part.list.get() == expected.list);
+  const auto entries = part.map.entries();
+  CHECK(std::map<std::int64_t, std::string>(entries.begin(), entries.end()) == expected.map);
+  CHECK(entries.size() == expected.map.size());
+  CHECK((part.reduced.get() != nullptr) == expected.reduced.has_value());
+  if (expected.reduced) CHECK(*part.reduced.get() == *expected.reduced);
+  CHECK(part.aggregated.get().has_value() == expected.aggregated.has_value());
+  if (expected.aggregated) CHECK(*part.aggregated.get() == std::to_string(*expected.aggregated));
+}
+
+/// One random use of one kind of state, on both sides.
+void use(std::mt19937& random, subtask& part, content& c) {
+  const auto n = static_cast<std::int64_t>(random() % 12);
+  const std::string text(random() % 40, static_cast<char>('a' + n));
+  switch (random() % 16) {
+    case 0:
+      part.value.update(text);
+      c.value = text;
+      break;
+    case 1:
+      part.value.get_or_default() += 'x';
+      c.value = c.value.value_or("") + 'x';
+      break;
+    case 2:
+      part.value.clear();
+      c.value.reset();
+      break;
+    case 3:
+    case 4:
+      part.list.add(n);
+      c.list.push_back(n);
+      break;
+    case 5:
+      part.list.update({n, n});
+      c.list = {n, n};
+      break;
+    case 6:
+      part.list.clear();
+      c.list.clear();
+      break;
+    case 7:
+    case 8:
+      part.map.put(n, text);
+      c.map[n] = text;
+      break;
+    case 9:
+      part.map.get_or_default(n) += 'y';
+      c.map[n] += 'y';
+      break;
+    case 10:
+    case 11:
+      CHECK(part.map.remove(n) == (c.map.erase(n) == 1));
+      CHECK(part.map.is_empty() == c.map.empty());
+      break;
+    case 12:
+      part.map.clear();
+      c.map.clear();
+      break;
+    case 13:
+      part.reduced.add(n);
+      c.reduced = c.reduced.value_or(0) + n;
+      break;
+    case 14:
+      part.aggregated.add(n);
+      c.aggregated = c.aggregated.value_or(0) + n;
+      break;
+    default:
+      part.reduced.clear();
+      part.aggregated.clear();
+      c.reduced.reset();
+      c.aggregated.reset();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("all kinds of state agree with a model across restores, splits and backends") {
+  const auto backends = all_state_backends();
+  std::deque<state_world> worlds;
+  for (const auto& b : backends) worlds.emplace_back(b.backend);
+  for (std::uint32_t seed = 0; seed < 12; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    std::map<std::pair<std::string, std::int64_t>, content> model;
+    std::deque<subtask> parts;
+    parts.emplace_back(worlds[seed % worlds.size()].make<std::string>());
+    const auto part_of = [&](const std::string& key) -> subtask& {
+      const auto group = key_group_of(key_hash(key), test_max_parallelism);
+      for (auto& part : parts)
+        if (part.state->groups().contains(group)) return part;
+      throw std::logic_error("no part");
+    };
+    for (int step = 0; step < 6'000; ++step) {
+      const auto key = "key " + std::to_string(random() % 60);
+      const auto ns = static_cast<std::int64_t>(random() % 3);
+      auto& part = part_of(key);
+      part.at(key, ns);
+      auto& expected = model[{key, ns}];
+      use(random, part, expected);
+      if (random() % 8 == 0) check_equal(part, expected);
+      if (random() % 200 == 0) part.state->flush();
+      if (random() % 100 == 0) {
+        // Session windows: everything into namespace 0.
+        const std::vector<std::int64_t> sources{0, 1, 2};
+        part.list.merge_namespaces(0, sources);
+        part.reduced.merge_namespaces(0, sources);
+        auto& target = model[{key, 0}];
+        for (const std::int64_t source : {1, 2}) {
+          auto& from = model[{key, source}];
+          target.list.insert(target.list.end(), from.list.begin(), from.list.end());
+          from.list.clear();
+          if (from.reduced) target.reduced = target.reduced.value_or(0) + *from.reduced;
+          from.reduced.reset();
+        }
+      }
+      if (random() % 1'500 == 0) {
+        std::vector<std::vector<std::byte>> saved(test_max_parallelism);
+        for (auto& p : parts) {
+          auto some = snapshot_of(*p.state);
+          for (auto g = p.state->groups().first; g <= p.state->groups().last; ++g)
+            saved[g] = std::move(some[g]);
+        }
+        auto& world = worlds[random() % worlds.size()];
+        const std::uint32_t parallelism = 1 + random() % 5;
+        parts.clear();
+        for (std::uint32_t i = 0; i < parallelism; ++i) {
+          const auto groups = key_group_range_of(i, test_max_parallelism, parallelism);
+          auto state = world.make<std::string>(groups);
+          // States are asked for before or after they are restored.
+          if (random() % 2 == 0) {
+            REQUIRE(restore(*state, saved));
+            parts.emplace_back(std::move(state));
+          } else {
+            parts.emplace_back(std::move(state));
+            REQUIRE(restore(*parts.back().state, saved));
+          }
+        }
+      }
+    }
+    for (auto& [where, expected] : model) {
+      auto& part = part_of(where.first);
+      part.at(where.first, where.second);
+      check_equal(part, expected);
+    }
+  }
+}
+
+TEST_CASE("a state that nobody asks for survives further snapshots") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto first = world.make<std::int64_t>();
+    const value_state_descriptor<int> kept("kept");
+    const value_state_descriptor<int> used("used");
+    for (std::int64_t key = 0; key < 50; ++key) {
+      first->set_current_key(key);
+      first->get_state(kept).update(static_cast<int>(key));
+      first->get_state(used).update(1);
+    }
+    auto second = world.make<std::int64_t>();
+    REQUIRE(restore(*second, snapshot_of(*first)));
+    second->set_current_key(3);
+    second->get_state(used).update(2);
+    auto third = world.make<std::int64_t>();
+    REQUIRE(restore(*third, snapshot_of(*second)));
+    for (std::int64_t key = 0; key < 50; ++key) {
+      third->set_current_key(key);
+      CHECK(third->get_state(kept).value() == key);
+      CHECK(third->get_state(used).value() == (key == 3 ? 2 : 1));
+    }
+    CHECK(third->states().size() == 2);
+    CHECK(third->states().front().name == "kept");
+  }
+}
+
+TEST_CASE("a snapshot of another type is refused by name") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto saved = world.make<std::int64_t>();
+    saved->set_current_key(1);
+    saved->get_state(value_state_descriptor<std::int64_t>("n")).update(1);
+    const auto snapshot = snapshot_of(*saved);
+
+    auto other_value = world.make<std::int64_t>();
+    other_value->get_state(value_state_descriptor<std::string>("n"));
+    const auto refused = restore(*other_value, snapshot);
+    REQUIRE(!refused);
+    CHECK(refused.error() ==
+          error{errc::type_mismatch,
+                "state 'n' of operator 'counter' can't be restored: it had another type of value; "
+                "give the state of the new type a new name, or keep the old type"});
+
+    auto late = world.make<std::int64_t>();
+    REQUIRE(restore(*late, snapshot));
+    CHECK_THROWS_AS(late->get_list_state(list_state_descriptor<std::int64_t>("n")), failure);
+
+    auto other_key = world.make<std::string>();
+    REQUIRE(restore(*other_key, snapshot));
+    CHECK_THROWS_AS(other_key->get_state(value_state_descriptor<std::int64_t>("n")), failure);
+  }
+}
+
+TEST_CASE("damaged snapshots are refused and never crash") {
+  state_world world(std::make_shared<hashmap_state_backend>());
+  auto saved = world.make<std::string>();
+  for (int i = 0; i < 40; ++i) {
+    saved->set_current_key("key " + std::to_string(i));
+    saved->get_map_state(map_state_descriptor<std::string, double>("map")).put("x", i);
+    saved->get_list_state(list_state_descriptor<std::string>("list")).add("y");
+    saved->timers<std::int64_t>("timers").register_event_time_timer(i, i);
+  }
+  const auto good = snapshot_of(*saved);
+  std::mt19937 random(1);
+  int refused = 0;
+  for (int round = 0; round < 2'000; ++round) {
+    const std::uint32_t group = random() % test_max_parallelism;
+    auto bytes = good[group];
+    if (round % 2 == 0)
+      bytes.resize(random() % bytes.size());
+    else
+      bytes[random() % bytes.size()] ^= static_cast<std::byte>(1u << random() % 8);
+    auto state = world.make<std::string>();
+    state->get_map_state(map_state_descriptor<std::string, double>("map"));
+    state->get_list_state(list_state_descriptor<std::string>("list"));
+    state->timers<std::int64_t>("timers");
+    byte_reader in(bytes);
+    const auto done = state->restore_key_group(group, in);
+    if (!done) ++refused;
+    if (round % 2 == 0) CHECK(!done);
+  }
+  CHECK(refused > 1'000);
+}

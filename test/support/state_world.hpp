@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/state/keyed_state_backend.hpp"
+#include "millrace/state/state_backend.hpp"
+#include "support/virtual_clock.hpp"
+
+namespace millrace::test {
+
+inline constexpr std::uint32_t test_max_parallelism = 16;
+
+/// Makes keyed state of one backend, with a clock that stands still.
+class state_world {
+ public:
+  explicit state_world(std::shared_ptr<state_backend> backend) : backend_(std::move(backend)) {}
+
+  template <class Key>
+  std::unique_ptr<keyed_state_backend<Key>> make(key_group_range groups = {
+                                                     0, test_max_parallelism - 1}) {
+    keyed_state_environment env{.operator_name = "counter",
+                                .operator_uid = "uid-of-counter",
+                                .groups = groups,
+                                .max_parallelism = test_max_parallelism,
+                                .time = &time};
+    auto store = backend_->open_store(env);
+    if (!store) throw failure(store.error());
+    return std::make_unique<keyed_state_backend<Key>>(std::move(env), std::move(*store));
+  }
+
+  virtual_clock time;
+
+ private:
+  std::shared_ptr<state_backend> backend_;
+};
+
+/// Snapshots of all key groups of a backend, by group.
+inline std::vector<std::vector<std::byte>> snapshot_of(keyed_state_backend_base& state) {
+  std::vector<std::vector<std::byte>> groups(state.max_parallelism());
+  for (auto g = state.groups().first; g <= state.groups().last; ++g) {
+    byte_writer out;
+    state.snapshot_key_group(g, out);
+    groups[g] = std::move(out).take();
+  }
+  return groups;
+}
+
+/// Gives a backend its own groups of a snapshot.
+inline status restore(keyed_state_backend_base& state,
+                      const std::vector<std::vector<std::byte>>& groups) {
+  for (auto g = state.groups().first; g <= state.groups().last; ++g) {
+    byte_reader in(groups[g]);
+    if (auto done = state.restore_key_group(g, in); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace millrace::test
