@@ -19,6 +19,7 @@
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
+#include "millrace/state/make_state_backend.hpp"
 
 namespace millrace {
 
@@ -112,7 +113,8 @@ class local_node final : public cluster_node {
     network_->endpoint().publish(master_);
   }
 
-  void start_task_manager(const resource_id& id, const std::string& host, std::uint16_t port) {
+  void start_task_manager(const resource_id& id, const std::string& host, std::uint16_t port,
+                          std::shared_ptr<state_backend> state) {
     task_manager_options options;
     options.resource = id;
     options.host = host;
@@ -127,6 +129,7 @@ class local_node final : public cluster_node {
     options.io = io_;
     options.files = files_;
     options.time = time_;
+    options.state = std::move(state);
     options.blob_directory = directory_->blobs_of("taskmanager");
     options.config = config_;
     options.on_fatal = [](const error& e) { end_process(e.message); };
@@ -225,6 +228,12 @@ result<std::unique_ptr<cluster_node>> cluster_node::start(const configuration& c
   if (!directory) return tl::unexpected(directory.error());
   auto network = node_network::make(config, network_options);
   if (!network) return tl::unexpected(network.error());
+  std::shared_ptr<state_backend> state;
+  if (role != "jobmanager") {
+    auto made = make_state_backend(config);
+    if (!made) return tl::unexpected(made.error());
+    state = std::move(*made);
+  }
   auto node = std::make_unique<local_node>(std::move(*directory), std::move(*network), config);
 
   if (is_master) node->start_master();
@@ -238,7 +247,7 @@ result<std::unique_ptr<cluster_node>> cluster_node::start(const configuration& c
                   e));
   }
   if (role != "jobmanager")
-    node->start_task_manager(id, network_options.advertised_host, node->port());
+    node->start_task_manager(id, network_options.advertised_host, node->port(), std::move(state));
   log_event(log_level::info, "node started", {{"role", role}, {"address", node->address()}});
   return node;
 }

@@ -14,6 +14,7 @@
 #include "millrace/actors/wire.hpp"
 #include "millrace/api/job_runner.hpp"
 #include "millrace/core/options.hpp"
+#include "millrace/state/make_state_backend.hpp"
 #include "millrace/transport/actor_system_options.hpp"
 
 namespace millrace {
@@ -33,7 +34,8 @@ struct embedded_config : caf::actor_system_config {
 /// A cluster of one process: the actors of a master and of one task manager, without a network.
 class embedded_cluster {
  public:
-  embedded_cluster(const configuration& config, std::uint32_t slots)
+  embedded_cluster(const configuration& config, std::uint32_t slots,
+                   std::shared_ptr<state_backend> state)
       : config_(config),
         system_(config_),
         io_(std::make_shared<io_pool>(
@@ -65,6 +67,7 @@ class embedded_cluster {
     worker.io = io_;
     worker.files = files;
     worker.time = time;
+    worker.state = std::move(state);
     worker.blob_directory = directory;
     worker.config = config;
     task_manager_ = spawn_task_manager(system_, std::move(worker));
@@ -97,8 +100,9 @@ class embedded_cluster {
 
 class embedded_runner final : public job_runner {
  public:
-  embedded_runner(const configuration& config, std::uint32_t slots)
-      : cluster_(std::make_shared<embedded_cluster>(config, slots)) {}
+  embedded_runner(const configuration& config, std::uint32_t slots,
+                  std::shared_ptr<state_backend> state)
+      : cluster_(std::make_shared<embedded_cluster>(config, slots, std::move(state))) {}
 
   result<std::unique_ptr<job_client>> submit(graph::job_graph graph,
                                              std::shared_ptr<const job_program> program) override {
@@ -136,7 +140,9 @@ result<std::shared_ptr<job_runner>> make_embedded_runner(const configuration& co
                                       "out, or lower the parallelism");
     slots = given;
   }
-  return std::make_shared<embedded_runner>(config, std::max(slots, 1u));
+  auto state = make_state_backend(config);
+  if (!state) return tl::unexpected(state.error());
+  return std::make_shared<embedded_runner>(config, std::max(slots, 1u), std::move(*state));
 }
 
 }  // namespace millrace

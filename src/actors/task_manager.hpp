@@ -13,6 +13,7 @@
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/core/io.hpp"
+#include "millrace/state/state_backend.hpp"
 #include "millrace/transport/connector.hpp"
 
 namespace millrace {
@@ -36,8 +37,9 @@ struct task_manager_options {
   std::shared_ptr<program_provider> programs;
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
-  std::shared_ptr<const clock> time;  ///< Must agree with the actor system's clock.
-  std::string blob_directory;         ///< For job libraries; made if missing.
+  std::shared_ptr<const clock> time;     ///< Must agree with the actor system's clock.
+  std::shared_ptr<state_backend> state;  ///< Of all tasks; null for the hashmap backend.
+  std::string blob_directory;            ///< For job libraries; made if missing.
   configuration config;
 
   /// A task does not end though it was cancelled `task.cancellation.timeout` ago, so that its slot

@@ -131,6 +131,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   setup.options.batches.rows = options_.config.get(options::batch_rows);
   setup.options.batches.bytes =
       static_cast<std::uint32_t>(options_.config.get(options::batch_bytes).bytes);
+  setup.options.state = options_.state;
   setup.options.record_bytes_max = options_.config.get(options::record_bytes_max).bytes;
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
     const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});

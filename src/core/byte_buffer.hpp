@@ -67,6 +67,8 @@ class byte_writer {
 
   /// Forgets the content, keeps the memory.
   void clear() noexcept { size_ = 0; }
+  /// Forgets all but the first `n` bytes, of at least so many.
+  void truncate(std::size_t n) noexcept { size_ = std::min(size_, n); }
 
   /// Gives the bytes away; the writer is empty afterwards.
   std::vector<std::byte> take() && {

@@ -12,6 +12,7 @@ namespace millrace::options {
 
 inline constexpr std::string_view node_roles[] = {"jobmanager", "taskmanager", "both"};
 inline constexpr std::string_view runtime_modes[] = {"streaming", "batch"};
+inline constexpr std::string_view state_backends[] = {"hashmap", "rocksdb"};
 inline constexpr std::string_view log_levels[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 // -- Node ----------------------------------------------------------------------------
@@ -176,6 +177,27 @@ inline constexpr config_option<std::chrono::milliseconds> task_cancellation_time
      .form = value_form::duration,
      .min = 1}};
 
+// -- State ---------------------------------------------------------------------------
+
+inline constexpr config_option<std::string> state_backend_type{
+    {.key = "state.backend.type",
+     .group = "State",
+     .default_text = "hashmap",
+     .description = "Where keyed state lives: `hashmap` keeps it as objects in memory, `rocksdb` "
+                    "on disk below `io.tmp.dirs`, with a cache of objects in front.",
+     .form = value_form::choice,
+     .choices = state_backends}};
+
+inline constexpr config_option<memory_size> rocksdb_memory{
+    {.key = "state.backend.rocksdb.memory.fixed-per-tm",
+     .group = "State",
+     .default_text = "512 mb",
+     .description = "Memory that the `rocksdb` backend takes for all tasks of a task manager "
+                    "together: half for cached objects, half for RocksDB's own blocks and "
+                    "memtables.",
+     .form = value_form::memory,
+     .min = std::int64_t{8} << 20}};
+
 // -- Cluster -------------------------------------------------------------------------
 
 inline constexpr config_option<std::chrono::milliseconds> heartbeat_interval{
@@ -323,6 +345,8 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &runtime_mode,
                                              &slot_request_timeout,
                                              &task_cancellation_timeout,
+                                             &state_backend_type,
+                                             &rocksdb_memory,
                                              &heartbeat_interval,
                                              &heartbeat_timeout,
                                              &registration_initial_timeout,

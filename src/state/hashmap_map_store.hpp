@@ -53,11 +53,11 @@ class hashmap_map_store {
   void put(const MapKey& map_key, V value) {
     maps_.find_or_make([] { return map(); }).first.insert_or_assign(map_key, std::move(value));
   }
-  bool erase(const MapKey& map_key) {
+  void erase(const MapKey& map_key) {
     map* entries = maps_.find();
-    if (entries == nullptr || entries->erase(map_key) == 0) return false;
+    if (entries == nullptr) return;
+    entries->erase(map_key);
     if (entries->empty()) maps_.erase();
-    return true;
   }
   void clear() { maps_.erase(); }
 
@@ -94,6 +94,8 @@ class hashmap_map_store {
     maps_.at(key, ns).insert_or_assign(map_key, std::move(value));
   }
   void flush() {}
+  static constexpr std::size_t cached_bytes() noexcept { return 0; }
+  void release_memory(std::size_t) noexcept {}
 
  private:
   using map = boost::unordered_flat_map<MapKey, V, map_key_hash, map_key_equal>;

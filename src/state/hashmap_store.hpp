@@ -41,7 +41,7 @@ class hashmap_store {
     auto [kept, is_new] = find_or_make([&]() -> V { return std::move(value); });
     if (!is_new) kept = std::move(value);
   }
-  bool erase() { return table_.erase(hash(), view(), hash_of<Key, N>); }
+  void erase() { table_.erase(hash(), view(), hash_of<Key, N>); }
 
   /// Lets `is_over(V&)` look at the next `count` entries in turn, and removes those it says.
   template <class IsOver>
@@ -84,6 +84,8 @@ class hashmap_store {
     return table_.find_or_make(scoped_hash(key_hash(key), ns), where, [] { return V{}; }).first;
   }
   void flush() {}
+  static constexpr std::size_t cached_bytes() noexcept { return 0; }
+  void release_memory(std::size_t) noexcept {}
 
   std::size_t size() const noexcept { return table_.size(); }
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "millrace/core/fingerprint.hpp"
+#include "millrace/state/cached_map_store.hpp"
+#include "millrace/state/cached_store.hpp"
 #include "millrace/state/hashmap_map_store.hpp"
 #include "millrace/state/hashmap_store.hpp"
 #include "millrace/state/keyed_state_backend_base.hpp"
@@ -41,6 +43,8 @@ class keyed_state_backend final : public keyed_state_backend_base {
   /// `hash` is the key's key_hash; `key` a Key or what can be assigned to one.
   template <class View>
   void set_current_key(const View& key, std::uint64_t hash) {
+    if (cache_budget().is_over()) [[unlikely]]
+      keep_to_budget();
     context_.key = key;
     context_.hash = hash;
   }
@@ -51,6 +55,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
   /// Brings the state of a block of keys near before they are used: 64 to a few hundred rows.
   /// `keys` may be empty, which is as good for the hashmap backend.
   void prefetch(std::span<const Key> keys, std::span<const std::uint64_t> hashes) {
+    if (store() != nullptr) keep_to_budget();
     for (auto* table : typed_tables_) table->prefetch(keys, hashes);
   }
 
@@ -189,12 +194,25 @@ class keyed_state_backend final : public keyed_state_backend_base {
   }
 
   template <class N, class V, class Ttl, class Make>
-  table_ptr with_store(const state_info&, const Ttl&, Make&& make) {
+  table_ptr with_store(const state_info& info, const Ttl& ttl, Make&& make) {
+    if (store() != nullptr)
+      return make(cached_store<Key, N, V>(context_, groups(), table_below(info, ttl)));
     return make(hashmap_store<Key, N, V>(context_, groups(), max_parallelism()));
   }
   template <class N, class MapKey, class V, class Ttl, class Make>
-  table_ptr with_map_store(const state_info&, const Ttl&, Make&& make) {
+  table_ptr with_map_store(const state_info& info, const Ttl& ttl, Make&& make) {
+    if (store() != nullptr)
+      return make(cached_map_store<Key, N, MapKey, V>(context_, groups(), table_below(info, ttl)));
     return make(hashmap_map_store<Key, N, MapKey, V>(context_, groups(), max_parallelism()));
+  }
+
+  /// Values of lists begin with their length, so the store can't tell how old they are.
+  template <class Ttl>
+  cached_table table_below(const state_info& info, [[maybe_unused]] const Ttl& ttl) {
+    std::optional<std::int64_t> ttl_ms;
+    if constexpr (Ttl::is_enabled)
+      if (info.kind != state_kind::list) ttl_ms = ttl.ttl_ms();
+    return {store()->table(info.name, ttl_ms), cache_budget(), max_parallelism()};
   }
 
   /// Two types may have one encoding and yet not be the same.

@@ -61,6 +61,7 @@ keyed_state_backend_base::keyed_state_backend_base(keyed_state_environment env,
                                                    std::unique_ptr<byte_store> store)
     : env_(std::move(env)), key_type_(key_type), store_(std::move(store)) {
   MILLRACE_ASSERT(env_.time != nullptr, "state needs a clock");
+  keep_to_budget();
 }
 
 keyed_state_backend_base::~keyed_state_backend_base() = default;
@@ -166,6 +167,19 @@ status keyed_state_backend_base::restore_entries(keyed_state_table& table, std::
 
 void keyed_state_backend_base::flush() {
   for (auto& [name, table] : tables_) table->flush();
+}
+
+void keyed_state_backend_base::keep_to_budget() {
+  if (store_ == nullptr) return;
+  cache_budget_.set_limit(store_->object_cache_bytes());
+  if (!cache_budget_.is_over()) return;
+  // A little more than needed, so that dirty objects are written in large batches; each state gives
+  // in proportion to what it has.
+  const double kept = static_cast<double>(cache_budget_.limit()) / 32 * 31 /
+                      static_cast<double>(cache_budget_.used());
+  for (auto& [name, table] : tables_)
+    table->release_memory(
+        static_cast<std::size_t>(static_cast<double>(table->cached_bytes()) * kept));
 }
 
 keyed_state_table* keyed_state_backend_base::find_table(const state_info& wanted) {

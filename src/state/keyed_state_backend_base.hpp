@@ -10,6 +10,7 @@
 #include "millrace/core/error.hpp"
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/keyed_state_table.hpp"
+#include "millrace/state/object_cache.hpp"
 #include "millrace/state/state_backend.hpp"
 
 namespace millrace {
@@ -54,6 +55,8 @@ class keyed_state_backend_base {
 
   /// Brings what is only in memory to where the backend keeps it.
   void flush();
+  /// Bytes that objects cached in front of the store take now; 0 for the hashmap backend.
+  std::size_t cached_bytes() const noexcept { return cache_budget_.used(); }
 
  protected:
   keyed_state_backend_base(keyed_state_environment env, std::uint64_t key_type,
@@ -71,6 +74,9 @@ class keyed_state_backend_base {
   const keyed_state_environment& environment() const noexcept { return env_; }
   /// Null if state is live objects.
   byte_store* store() const noexcept { return store_.get(); }
+  object_cache_budget& cache_budget() noexcept { return cache_budget_; }
+  /// Asks the store how much may be cached, and releases what is cached beyond.
+  void keep_to_budget();
 
  private:
   /// What a snapshot had of a state that nobody asked for yet.
@@ -87,6 +93,7 @@ class keyed_state_backend_base {
   keyed_state_environment env_;
   std::uint64_t key_type_;
   std::unique_ptr<byte_store> store_;  // outlives the tables
+  object_cache_budget cache_budget_;
   std::map<std::string, std::unique_ptr<keyed_state_table>> tables_;
   std::map<std::string, unclaimed_state> unclaimed_;
 };

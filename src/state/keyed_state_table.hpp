@@ -42,6 +42,10 @@ class keyed_state_table {
                                const encoded_entry& entry) = 0;
   /// Brings what is only in memory to where the backend keeps it.
   virtual void flush() {}
+  /// Bytes that objects cached in front of a store take; 0 if the state is live objects.
+  virtual std::size_t cached_bytes() const noexcept { return 0; }
+  /// Writes and forgets cached objects until they take no more than `keep_bytes`.
+  virtual void release_memory(std::size_t /*keep_bytes*/) {}
 };
 
 /// The part that knows the key's type.

@@ -32,7 +32,7 @@ class list_state_access {
  public:
   virtual ~list_state_access() = default;
   virtual const std::vector<T>& get() = 0;
-  virtual void add(T element) = 0;
+  virtual void add(T added) = 0;
   virtual void add_all(std::vector<T> elements) = 0;
   virtual void update(std::vector<T> elements) = 0;
   virtual void clear() = 0;
@@ -117,7 +117,7 @@ class list_state : public state_handle<list_state_access<T>> {
   using state_handle<list_state_access<T>>::state_handle;
 
   const std::vector<T>& get() const { return this->access().get(); }
-  void add(T element) const { this->access().add(std::move(element)); }
+  void add(T added) const { this->access().add(std::move(added)); }
   void add_all(std::vector<T> elements) const { this->access().add_all(std::move(elements)); }
   /// Replaces the list.
   void update(std::vector<T> elements) const { this->access().update(std::move(elements)); }

@@ -118,21 +118,21 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
       return found == nullptr ? shown_ : *found;
     }
   }
-  void add(T element) override {
+  void add(T added) override {
     sweep();
-    for_update().push_back(this->ttl_.make(std::move(element)));
+    for_update().push_back(this->ttl_.make(std::move(added)));
   }
   void add_all(std::vector<T> elements) override {
     if (elements.empty()) return;
     sweep();
     cells& all = for_update();
-    for (auto&& element : elements) all.push_back(this->ttl_.make(T(std::move(element))));
+    for (auto&& each : elements) all.push_back(this->ttl_.make(T(std::move(each))));
   }
   void update(std::vector<T> elements) override {
     if (elements.empty()) return clear();
     cells all;
     all.reserve(elements.size());
-    for (auto&& element : elements) all.push_back(this->ttl_.make(T(std::move(element))));
+    for (auto&& each : elements) all.push_back(this->ttl_.make(T(std::move(each))));
     this->store_.put(std::move(all));
   }
   void clear() override { this->store_.erase(); }

@@ -75,6 +75,8 @@ class state_table : public keyed_state_table_of<Key>, public namespace_control<N
     store_.prefetch(keys, hashes);
   }
   void flush() final { store_.flush(); }
+  std::size_t cached_bytes() const noexcept final { return store_.cached_bytes(); }
+  void release_memory(std::size_t keep_bytes) final { store_.release_memory(keep_bytes); }
   void set_current_namespace(const N& ns) final { store_.set_namespace(ns); }
   void merge_namespaces(const N&, std::span<const N>) override {
     throw failure(errc::invalid_argument, "state '" + info_.name + "' is a " +

@@ -109,6 +109,7 @@ class with_ttl {
     c.touched_ms = time_->wall_ms();
   }
 
+  std::int64_t ttl_ms() const noexcept { return config_.ttl.count(); }
   bool reads_touch() const noexcept { return config_.update == ttl_update::on_read_and_write; }
   bool shows_expired() const noexcept {
     return config_.visibility == ttl_visibility::return_expired_if_not_cleaned_up;

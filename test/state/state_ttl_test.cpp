@@ -1,0 +1,205 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "millrace/state/keyed_state_backend.hpp"
+#include "support/state_backends.hpp"
+#include "support/state_world.hpp"
+
+using namespace millrace;
+using namespace std::chrono_literals;
+using millrace::test::all_state_backends;
+using millrace::test::restore;
+using millrace::test::snapshot_of;
+using millrace::test::state_world;
+
+namespace {
+
+/// Counts the entries of a state.
+class entry_counter final : public state_entry_visitor {
+ public:
+  void entry(byte_view, byte_view, byte_view, byte_view) override { ++count; }
+  std::size_t count = 0;
+};
+
+std::size_t entries_of(keyed_state_backend_base& state, const std::string& name) {
+  entry_counter counter;
+  for (auto g = state.groups().first; g <= state.groups().last; ++g)
+    state.for_each(name, g, counter);
+  return counter.count;
+}
+
+}  // namespace
+
+TEST_CASE("a value expires after its time since it was written") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const auto value = state->get_state(
+        value_state_descriptor<std::string>("value", "none").enable_ttl({.ttl = 10s}));
+    const auto sum =
+        state->get_reducing_state(reducing_state_descriptor<int>("sum", [](int a, int b) {
+                                    return a + b;
+                                  }).enable_ttl({.ttl = 10s}));
+    state->set_current_key(1);
+    value.update("x");
+    sum.add(1);
+    world.time.advance(9'999ms);
+    CHECK(value.value() == "x");
+    sum.add(1);
+    world.time.advance(1ms);
+    CHECK(value.value() == "none");
+    CHECK(!value.has_value());
+    CHECK(*sum.get() == 2);
+    world.time.advance(9'999ms);
+    CHECK(sum.get() == nullptr);
+    sum.add(5);
+    CHECK(*sum.get() == 5);
+    CHECK(value.get_or_default() == "none");
+    world.time.advance(5s);
+    value.get_or_default() = "y";
+    world.time.advance(9s);
+    CHECK(value.value() == "y");
+  }
+}
+
+TEST_CASE("reading prolongs a value's life only if it is to") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const state_ttl_config on_read{.ttl = 10s, .update = ttl_update::on_read_and_write};
+    const auto read = state->get_state(value_state_descriptor<int>("read").enable_ttl(on_read));
+    const auto written =
+        state->get_state(value_state_descriptor<int>("written").enable_ttl({.ttl = 10s}));
+    const auto map =
+        state->get_map_state(map_state_descriptor<int, int>("map").enable_ttl(on_read));
+    const auto list = state->get_list_state(list_state_descriptor<int>("list").enable_ttl(on_read));
+    state->set_current_key(1);
+    read.update(1);
+    written.update(1);
+    map.put(1, 1);
+    map.put(2, 2);
+    list.add(1);
+    for (int i = 0; i < 5; ++i) {
+      world.time.advance(6s);
+      state->flush();
+      CHECK(read.value() == 1);
+      CHECK(written.has_value() == (i == 0));
+      CHECK(map.contains(1));
+      CHECK(list.get() == std::vector<int>{1});
+    }
+    CHECK(!map.contains(2));
+    CHECK(map.entries().size() == 1);
+    world.time.advance(10s);
+    CHECK(map.is_empty());
+    CHECK(list.get().empty());
+  }
+}
+
+TEST_CASE("elements of a list and entries of a map expire one by one") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const state_ttl_config config{.ttl = 10s};
+    const auto map =
+        state->get_map_state(map_state_descriptor<std::string, int>("map").enable_ttl(config));
+    const auto list =
+        state->get_list_state(list_state_descriptor<std::string>("list").enable_ttl(config));
+    state->set_current_key(1);
+    for (const char* step : {"a", "b", "c"}) {
+      map.put(step, 1);
+      list.add(step);
+      world.time.advance(4s);
+    }
+    CHECK(list.get() == std::vector<std::string>{"b", "c"});
+    CHECK(!map.contains("a"));
+    CHECK(map.get_or_default("b") == 1);
+    CHECK(map.get_or_default("a") == 0);
+    world.time.advance(9s);
+    CHECK(map.keys().size() == 2);
+    CHECK(list.get().empty());
+  }
+}
+
+TEST_CASE("an expired value may be shown until it is cleaned up") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const state_ttl_config config{.ttl = 10s,
+                                  .visibility = ttl_visibility::return_expired_if_not_cleaned_up,
+                                  .cleanup_entries = 0};
+    const auto value = state->get_state(value_state_descriptor<int>("value").enable_ttl(config));
+    state->set_current_key(1);
+    value.update(4);
+    world.time.advance(1h);
+    CHECK(value.value() == 4);
+    CHECK(value.get_or_default() == 0);
+  }
+}
+
+TEST_CASE("accesses to other keys clean up what has expired") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    if (name == "bytes, little of it cached" || name == "rocksdb") continue;  // cleans the cache
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const auto value = state->get_state(
+        value_state_descriptor<int>("value").enable_ttl({.ttl = 10s, .cleanup_entries = 3}));
+    for (std::int64_t key = 0; key < 1'000; ++key) {
+      state->set_current_key(key);
+      value.update(1);
+    }
+    world.time.advance(11s);
+    for (int i = 0; i < 2'000; ++i) {
+      state->set_current_key(5'000);
+      value.update(1);
+    }
+    world.time.advance(-11s);  // What expired but was not removed would be counted again.
+    CHECK(entries_of(*state, "value") == 1);
+  }
+}
+
+TEST_CASE("state is restored with its age, and with or without time to live") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    value_state_descriptor<int> plain("value");
+    auto expiring_value = plain;
+    expiring_value.enable_ttl({.ttl = 10s});
+    list_state_descriptor<int> plain_list("list");
+    auto expiring_list = plain_list;
+    expiring_list.enable_ttl({.ttl = 10s});
+
+    auto first = world.make<std::int64_t>();
+    first->set_current_key(1);
+    first->get_state(expiring_value).update(1);
+    first->get_list_state(expiring_list).add(1);
+    const auto saved = snapshot_of(*first);
+    world.time.advance(6s);
+
+    auto second = world.make<std::int64_t>();
+    REQUIRE(restore(*second, saved));
+    second->set_current_key(1);
+    CHECK(second->get_state(expiring_value).value() == 1);
+    world.time.advance(6s);
+    CHECK(!second->get_state(expiring_value).has_value());
+    CHECK(second->get_list_state(expiring_list).get().empty());
+
+    auto without = world.make<std::int64_t>();
+    REQUIRE(restore(*without, saved));
+    without->set_current_key(1);
+    CHECK(without->get_state(plain).value() == 1);
+    CHECK(without->get_list_state(plain_list).get() == std::vector<int>{1});
+
+    auto again = world.make<std::int64_t>();
+    REQUIRE(restore(*again, snapshot_of(*without)));
+    again->set_current_key(1);
+    CHECK(again->get_state(expiring_value).value() == 1);
+    world.time.advance(10s);
+    CHECK(!again->get_state(expiring_value).has_value());
+  }
+}
