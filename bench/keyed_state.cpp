@@ -217,17 +217,17 @@ bool compare_cached(std::uint64_t records, int rounds) {
 }
 
 bool compare_uncached(std::uint64_t records, int rounds) {
-  // A line of the cache takes some 100 bytes, and half the memory is for lines.
-  constexpr std::uint64_t memory_bytes = 32ull << 20;
-  constexpr std::uint64_t keys = 10 * (memory_bytes / 2) / 100;
+  // A line of the cache takes 64 bytes, and half the memory is for lines.
+  constexpr std::uint64_t memory_bytes = 16ull << 20;
+  constexpr std::uint64_t keys = 10 * (memory_bytes / 2) / 64;
   bare_rocksdb bare(memory_bytes);
   const auto ours = open_rocksdb(memory_bytes);
   counter counts(*ours, disk_block_rows);
-  for_each_batch(0, 2 * keys, keys, [&](auto rows) {
+  for_each_batch(0, keys, keys, [&](auto rows) {
     bare.process(rows);
     counts.process(rows);
   });
-  std::uint64_t bare_at = 2 * keys, ours_at = 2 * keys;
+  std::uint64_t bare_at = keys, ours_at = keys;
   const auto c = bench::compare(
       rounds,
       [&] {

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 
 #include "millrace/core/codec.hpp"
+#include "millrace/core/event_time.hpp"
 #include "millrace/state/state_table.hpp"
 #include "millrace/state/timer_queue.hpp"
 
@@ -31,39 +31,39 @@ class timer_service final : public keyed_state_table_of<Key> {
         processing_timers_(groups, max_parallelism) {}
 
   /// Of the current key. False if it was registered before.
-  bool register_event_time_timer(const N& ns, std::int64_t timestamp_ms) {
-    return event_timers_.add(context_.hash, context_.key, ns, timestamp_ms);
+  bool register_event_time_timer(const N& ns, timestamp_ms timestamp) {
+    return event_timers_.add(context_.hash, context_.key, ns, timestamp);
   }
-  bool register_processing_time_timer(const N& ns, std::int64_t timestamp_ms) {
-    return processing_timers_.add(context_.hash, context_.key, ns, timestamp_ms);
+  bool register_processing_time_timer(const N& ns, timestamp_ms timestamp) {
+    return processing_timers_.add(context_.hash, context_.key, ns, timestamp);
   }
   /// Of the current key. False if there was none.
-  bool delete_event_time_timer(const N& ns, std::int64_t timestamp_ms) {
-    return event_timers_.remove(context_.hash, context_.key, ns, timestamp_ms);
+  bool delete_event_time_timer(const N& ns, timestamp_ms timestamp) {
+    return event_timers_.remove(context_.hash, context_.key, ns, timestamp);
   }
-  bool delete_processing_time_timer(const N& ns, std::int64_t timestamp_ms) {
-    return processing_timers_.remove(context_.hash, context_.key, ns, timestamp_ms);
+  bool delete_processing_time_timer(const N& ns, timestamp_ms timestamp) {
+    return processing_timers_.remove(context_.hash, context_.key, ns, timestamp);
   }
 
-  /// The last one given to advance_watermark(); before it, the smallest number.
-  std::int64_t current_watermark() const noexcept { return watermark_; }
+  /// The last one given to advance_watermark(); before it, no_timestamp.
+  timestamp_ms current_watermark() const noexcept { return watermark_; }
 
-  /// The watermark is `timestamp_ms` now, unless it was later before: `fire(const timer<Key, N>&)`
+  /// The watermark is `timestamp` now, unless it was later before: `fire(const timer<Key, N>&)`
   /// for every event-time timer up to it.
   template <class Fire>
-  void advance_watermark(std::int64_t timestamp_ms, Fire&& fire) {
-    if (timestamp_ms < watermark_) return;
-    watermark_ = timestamp_ms;
-    fire_until(event_timers_, timestamp_ms, fire);
+  void advance_watermark(timestamp_ms timestamp, Fire&& fire) {
+    if (timestamp < watermark_) return;
+    watermark_ = timestamp;
+    fire_until(event_timers_, timestamp, fire);
   }
 
-  /// The wall clock says `timestamp_ms`: the same for processing-time timers.
+  /// The wall clock says `timestamp`: the same for processing-time timers.
   template <class Fire>
-  void advance_processing_time(std::int64_t timestamp_ms, Fire&& fire) {
-    fire_until(processing_timers_, timestamp_ms, fire);
+  void advance_processing_time(timestamp_ms timestamp, Fire&& fire) {
+    fire_until(processing_timers_, timestamp, fire);
   }
 
-  /// When the next processing-time timer is due; the greatest number if there is none.
+  /// When the next processing-time timer is due; max_watermark if there is none.
   std::int64_t next_processing_time() const noexcept { return processing_timers_.next_timestamp(); }
   std::int64_t next_event_time() const noexcept { return event_timers_.next_timestamp(); }
 
@@ -109,8 +109,8 @@ class timer_service final : public keyed_state_table_of<Key> {
   enum class domain : std::uint8_t { event_time = 1, processing_time = 2 };
 
   template <class Fire>
-  static void fire_until(timer_queue<Key, N>& timers, std::int64_t timestamp_ms, Fire& fire) {
-    while (!timers.empty() && timers.next_timestamp() <= timestamp_ms) {
+  static void fire_until(timer_queue<Key, N>& timers, timestamp_ms timestamp, Fire& fire) {
+    while (!timers.empty() && timers.next_timestamp() <= timestamp) {
       const timer<Key, N> due = timers.pop();
       fire(due);
     }
@@ -121,7 +121,7 @@ class timer_service final : public keyed_state_table_of<Key> {
   std::uint32_t max_parallelism_;
   timer_queue<Key, N> event_timers_;
   timer_queue<Key, N> processing_timers_;
-  std::int64_t watermark_ = std::numeric_limits<std::int64_t>::min();
+  timestamp_ms watermark_ = no_timestamp;
 };
 
 }  // namespace millrace
