@@ -14,6 +14,8 @@
 #include "millrace/operators/flat_map.hpp"
 #include "millrace/operators/function_sink.hpp"
 #include "millrace/operators/map.hpp"
+#include "millrace/operators/process.hpp"
+#include "millrace/stream/output_tag.hpp"
 
 namespace millrace {
 
@@ -21,6 +23,12 @@ template <class T>
 class single_output;
 template <class T, class KeyOf>
 class keyed_stream;
+template <class T1, class T2>
+class connected_streams;
+namespace detail {
+template <class T1, class T2>
+class stream_pair;
+}  // namespace detail
 
 /// A stream of records of type `T`, and all that can be done with it. A light handle: copies mean
 /// the same stream, and consuming it twice sends every record both ways.
@@ -78,6 +86,29 @@ class data_stream {
     else
       return transform<T>("filter", nullptr);
   }
+
+  /// `fn(const T&, process_context&, collector<U>&)`, or an object as process_function is: any
+  /// number of records out, side outputs, time. `U` is read off the function; a generic one needs
+  /// it: `process<U>(fn)`.
+  template <class U = void, class Fn>
+  auto process(Fn fn) const {
+    using out = std::conditional_t<std::is_void_v<U>, processed_type<Fn>, U>;
+    static_assert(element_function<Fn, T, process_context, out>,
+                  "millrace: process needs a function that takes `const T&`, `process_context&` "
+                  "and `collector<U>&`, or one as process_function is; if it is generic, say what "
+                  "comes out: process<U>(fn)");
+    if constexpr (!element_function<Fn, T, process_context, out>)
+      return transform<T>("process", nullptr);
+    else if constexpr (check_record<out>() && check_copyable<Fn>())
+      return transform<out>("process", make_process<T, out>(std::move(fn)));
+    else
+      return transform<T>("process", nullptr);
+  }
+
+  /// This stream and one of another type, for a function that works on both. Include
+  /// "millrace/api/connected_streams.hpp", as "millrace/millrace.hpp" does.
+  template <class U>
+  connected_streams<T, U> connect(const data_stream<U>& other) const;
 
   /// Records of one key go to one subtask. A key selector is a function, a pointer to member or
   /// `field<I>`; several make a composite key.
@@ -206,8 +237,26 @@ class data_stream {
                           std::shared_ptr<const router_factory> router = nullptr) const {
     if (!router) router = std::make_shared<plain_router_factory<T>>(how);
     auto parts = parts_;
-    for (auto& part : parts) part = {part.node, how, true, router};
+    set_partitioning(parts, how, router);
     return data_stream(builder_, std::move(parts));
+  }
+
+  static void set_partitioning(std::vector<detail::stream_part>& parts, graph::partitioning how,
+                               const std::shared_ptr<const router_factory>& router) {
+    for (auto& part : parts) {
+      part.partitioning = how;
+      part.is_explicit = true;
+      part.router = router;
+    }
+  }
+
+  /// What `node` emits to the side output of that tag.
+  template <class U>
+  data_stream<U> side_stream(std::uint32_t node, const output_tag<U>& tag) const {
+    builder_->add_side_output(node, tag.name(), record_type_of<U>());
+    auto part = data_stream<U>::unpartitioned(node);
+    part.side_output = tag.name();
+    return data_stream<U>(builder_, {std::move(part)});
   }
 
   template <class Out>
@@ -226,6 +275,8 @@ class data_stream {
  private:
   template <class>
   friend class data_stream;
+  template <class, class>
+  friend class detail::stream_pair;
 
   /// By one selector, which there is; its key may still be none.
   template <class KeyOf>
@@ -253,6 +304,13 @@ class single_output : public data_stream<T>, public operator_settings<single_out
   single_output(std::shared_ptr<detail::job_builder> builder, std::uint32_t node)
       : data_stream<T>(builder, {data_stream<T>::unpartitioned(node)}),
         operator_settings<single_output<T>>(builder, node) {}
+
+  /// What the operator emits to the side output of that tag (Flink's getSideOutput). What goes to a
+  /// side output that nobody reads is dropped.
+  template <class U>
+  data_stream<U> side_output(const output_tag<U>& tag) const {
+    return this->side_stream(this->parts_.front().node, tag);
+  }
 };
 
 }  // namespace millrace

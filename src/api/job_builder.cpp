@@ -1,5 +1,7 @@
 #include "millrace/api/job_builder.hpp"
 
+#include <algorithm>
+
 #include "millrace/core/options.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 
@@ -33,10 +35,19 @@ std::uint32_t job_builder::add_operator(graph::stream_node node,
   return graph_.add_node(std::move(node));
 }
 
-void job_builder::connect(const stream_part& from, std::uint32_t to) {
+void job_builder::add_side_output(std::uint32_t node, const std::string& tag,
+                                  const record_type& type) {
+  graph::side_output side{tag, describe(type)};
+  auto& known = graph_.node(node).side_outputs;
+  if (std::find(known.begin(), known.end(), side) == known.end()) known.push_back(std::move(side));
+}
+
+void job_builder::connect(const stream_part& from, std::uint32_t to, std::uint32_t input) {
   graph::stream_edge edge;
   edge.source = from.node;
   edge.target = to;
+  edge.target_input = input;
+  edge.side_output = from.side_output;
   edge.partitioning = from.partitioning;
   edge.is_explicit = from.is_explicit;
   graph_.add_edge(edge);

@@ -22,6 +22,7 @@ struct stream_part {
   graph::partitioning partitioning = graph::partitioning::forward;
   bool is_explicit = false;
   std::shared_ptr<const router_factory> router;
+  std::string side_output{};  // the tag; empty: the main output
 };
 
 /// What an environment and its streams share: the operators described so far, and the job-wide
@@ -34,7 +35,10 @@ class job_builder {
   /// Returns the node's id. The node's record types are the factory's.
   std::uint32_t add_operator(graph::stream_node node,
                              std::shared_ptr<const operator_factory> factory);
-  void connect(const stream_part& from, std::uint32_t to);
+  /// `input` is the target's logical input.
+  void connect(const stream_part& from, std::uint32_t to, std::uint32_t input = 0);
+  /// The job reads a side output of the node.
+  void add_side_output(std::uint32_t node, const std::string& tag, const record_type& type);
   graph::stream_node& node(std::uint32_t id) { return graph_.node(id); }
 
   configuration& config() noexcept { return config_; }

@@ -3,8 +3,13 @@
 #include "millrace/api/data_stream.hpp"
 #include "millrace/operators/fold.hpp"
 #include "millrace/operators/keyed_fold.hpp"
+#include "millrace/operators/keyed_functions.hpp"
+#include "millrace/operators/keyed_process.hpp"
 
 namespace millrace {
+
+template <class T1, class KeyOf1, class T2, class KeyOf2>
+class keyed_connected_streams;
 
 /// A stream whose records of one key go to one subtask. What it aggregates it keeps per key: in
 /// streaming mode every record is answered by its key's new value, in batch mode each key's last
@@ -17,8 +22,59 @@ class keyed_stream : public data_stream<T> {
   keyed_stream(const data_stream<T>& stream, KeyOf key_of)
       : data_stream<T>(stream), key_of_(std::move(key_of)) {
     const auto router = std::make_shared<keyed_router_factory<T, KeyOf>>(key_of_);
-    for (auto& part : this->parts_) part = {part.node, graph::partitioning::hash, true, router};
+    this->set_partitioning(this->parts_, graph::partitioning::hash, router);
   }
+
+  const KeyOf& key_of() const noexcept { return key_of_; }
+
+  /// `fn(const T&, keyed_process_context<key>&, collector<U>&)`, or an object as
+  /// keyed_process_function is: state and timers per key, side outputs. `U` is read off the
+  /// function; a generic one needs it: `process<U>(fn)`.
+  template <class U = void, class Fn>
+  auto process(Fn fn) const {
+    using out = std::conditional_t<std::is_void_v<U>, processed_type<Fn>, U>;
+    constexpr bool fits = element_function<Fn, T, keyed_process_context<key>, out>;
+    static_assert(fits,
+                  "millrace: process of a keyed stream needs a function that takes `const T&`, "
+                  "`keyed_process_context<Key>&` with the stream's type of key and "
+                  "`collector<U>&`, or one as keyed_process_function is; if it is generic, say "
+                  "what comes out: process<U>(fn)");
+    if constexpr (!fits)
+      return this->template transform<T>("process", nullptr);
+    else
+      return keyed<out>("process", std::move(fn));
+  }
+
+  /// As on any stream; a function whose open() takes a keyed_runtime_context<key>& has state.
+  template <class Fn>
+  auto map(Fn fn) const {
+    if constexpr (opened_with_state<Fn, key> && map_function<Fn, T>)
+      return keyed<std::decay_t<std::invoke_result_t<Fn&, const T&>>>(
+          "map", detail::mapping<Fn>{{std::move(fn)}});
+    else
+      return data_stream<T>::map(std::move(fn));
+  }
+  template <class U = void, class Fn>
+  auto flat_map(Fn fn) const {
+    using out = std::conditional_t<std::is_void_v<U>, collected_type<Fn, 1>, U>;
+    if constexpr (opened_with_state<Fn, key> && flat_map_function<Fn, T, out>)
+      return keyed<out>("flat_map", detail::flat_mapping<Fn>{{std::move(fn)}});
+    else
+      return data_stream<T>::template flat_map<U>(std::move(fn));
+  }
+  template <class Fn>
+  single_output<T> filter(Fn fn) const {
+    if constexpr (opened_with_state<Fn, key> && filter_function<Fn, T>)
+      return keyed<T>("filter", detail::filtering<Fn>{{std::move(fn)}});
+    else
+      return data_stream<T>::filter(std::move(fn));
+  }
+
+  using data_stream<T>::connect;
+  /// This stream and one of another type with keys of the same type, for a function that works on
+  /// both with one state per key.
+  template <class U, class KeyOfU>
+  keyed_connected_streams<T, KeyOf, U, KeyOfU> connect(const keyed_stream<U, KeyOfU>& other) const;
 
   /// `fn(const T& value, const T& record)` makes a key's new value; its first record is its first
   /// value.
@@ -69,6 +125,14 @@ class keyed_stream : public data_stream<T> {
   }
 
  private:
+  template <class Out, class Fn>
+  single_output<Out> keyed(std::string kind, Fn fn) const {
+    static_cast<void>(check_record<Out>() && check_copyable<Fn>() &&
+                      check_keyed_function<Fn, key, Out>());
+    return this->template transform<Out>(std::move(kind),
+                                         make_keyed_process<T, Out>(key_of_, std::move(fn)));
+  }
+
   template <class Fold>
   single_output<T> fold(std::string kind, Fold fold) const {
     return this->template transform<T>(std::move(kind),

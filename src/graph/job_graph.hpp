@@ -14,7 +14,7 @@
 
 namespace millrace::graph {
 
-inline constexpr std::uint32_t job_graph_format_version = 1;
+inline constexpr std::uint32_t job_graph_format_version = 2;
 
 /// The most subtasks or key groups an operator may have (Flink's UPPER_BOUND_MAX_PARALLELISM).
 inline constexpr std::uint32_t max_parallelism_limit = 32768;
@@ -24,6 +24,8 @@ struct chained_input {
   /// Index of the feeding operator in the same chain; nothing if records arrive over exchanges.
   std::optional<std::uint32_t> from_operator;
   std::uint32_t input = 0;  ///< Index of the operator's logical input.
+  /// Tag of the feeding operator's side output; empty for its main output, and over exchanges.
+  std::string side_output;
 
   bool operator==(const chained_input&) const = default;
 };
@@ -70,7 +72,8 @@ struct job_edge {
   std::string type;               ///< Description of the record type.
   std::uint64_t fingerprint = 0;  ///< Of the record type.
   std::uint32_t stream_edge =
-      0;  ///< Id in the stream graph: finds key selectors, custom partitioners.
+      0;                    ///< Id in the stream graph: finds key selectors, custom partitioners.
+  std::string side_output;  ///< Tag of the source operator's side output; empty: its main output.
 
   bool operator==(const job_edge&) const = default;
 };

@@ -47,7 +47,7 @@ chained_operator describe(const stream_node& node, std::string uid) {
   op.kind = node.kind;
   op.is_source = node.is_source;
   op.is_sink = node.is_sink;
-  for (std::uint32_t i = 0; i < node.inputs.size(); ++i) op.inputs.push_back({std::nullopt, i});
+  for (std::uint32_t i = 0; i < node.inputs.size(); ++i) op.inputs.push_back({std::nullopt, i, {}});
   return op;
 }
 
@@ -86,6 +86,7 @@ class chain_builder {
       if (const stream_edge* edge = chained_into_[id]) {
         place.vertex = places_[edge->source].vertex;
         op.inputs.front().from_operator = places_[edge->source].op;
+        op.inputs.front().side_output = edge->side_output;
       } else {
         place.vertex = static_cast<std::uint32_t>(job.vertices.size());
         job.vertices.push_back(start_chain(place.vertex, op, nodes_[id]));
@@ -102,7 +103,7 @@ class chain_builder {
   void add_edges(job_graph& job) const {
     for (const auto& edge : graph_.edges()) {
       if (chained_into_[edge.target] == &edge) continue;
-      const auto& type = graph_.node(edge.source).output;
+      const auto& type = *graph_.node(edge.source).output_type(edge.side_output);
       job_edge exchange;
       exchange.id = static_cast<std::uint32_t>(job.edges.size());
       exchange.source_vertex = places_[edge.source].vertex;
@@ -114,6 +115,7 @@ class chain_builder {
       exchange.type = type.description;
       exchange.fingerprint = type.fingerprint;
       exchange.stream_edge = edge.id;
+      exchange.side_output = edge.side_output;
       job.edges.push_back(std::move(exchange));
     }
   }

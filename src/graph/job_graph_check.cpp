@@ -24,10 +24,14 @@ status check_head(const std::string& path, const chained_operator& op) {
   if (op.is_source != op.inputs.empty())
     return invalid(path + ".inputs", op.is_source ? "a source has no inputs"
                                                   : "an operator that is no source needs one");
-  for (std::size_t i = 0; i < op.inputs.size(); ++i)
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+    const auto here = path + "." + at("inputs", i);
     if (op.inputs[i].from_operator)
-      return invalid(path + "." + at("inputs", i) + ".from_operator",
+      return invalid(here + ".from_operator",
                      "the first operator of a chain is fed by exchanges only");
+    if (!op.inputs[i].side_output.empty())
+      return invalid(here + ".side_output", "is said by the edges of an exchange");
+  }
   return {};
 }
 

@@ -28,7 +28,8 @@ json to_json_value(const chained_operator& op) {
   json inputs = json::array();
   for (const auto& in : op.inputs)
     inputs.push_back({{"from_operator", in.from_operator ? json(*in.from_operator) : json()},
-                      {"input", in.input}});
+                      {"input", in.input},
+                      {"side_output", in.side_output}});
   return {{"name", op.name},      {"kind", op.kind},  {"uid", op.uid},
           {"node", op.node},      {"inputs", inputs}, {"is_source", op.is_source},
           {"is_sink", op.is_sink}};
@@ -58,7 +59,8 @@ json to_json_value(const job_edge& edge) {
           {"partitioning", to_string(edge.partitioning)},
           {"type", edge.type},
           {"fingerprint", hex64(edge.fingerprint)},
-          {"stream_edge", edge.stream_edge}};
+          {"stream_edge", edge.stream_edge},
+          {"side_output", edge.side_output}};
 }
 
 chained_operator read_operator(const json_cursor& at) {
@@ -69,11 +71,12 @@ chained_operator read_operator(const json_cursor& at) {
   op.uid = at.field("uid").text();
   op.node = at.field("node").number();
   at.field("inputs").items([&](const json_cursor& in) {
-    in.expect_fields({"from_operator", "input"});
+    in.expect_fields({"from_operator", "input", "side_output"});
     chained_input input;
     auto from = in.field("from_operator");
     if (!from.is_null()) input.from_operator = from.number();
     input.input = in.field("input").number();
+    input.side_output = in.field("side_output").text();
     op.inputs.push_back(input);
   });
   op.is_source = at.field("is_source").boolean();
@@ -101,7 +104,8 @@ job_vertex read_vertex(const json_cursor& at) {
 
 job_edge read_edge(const json_cursor& at) {
   at.expect_fields({"id", "source_vertex", "source_operator", "target_vertex", "target_operator",
-                    "target_input", "partitioning", "type", "fingerprint", "stream_edge"});
+                    "target_input", "partitioning", "type", "fingerprint", "stream_edge",
+                    "side_output"});
   job_edge edge;
   edge.id = at.field("id").id('e');
   edge.source_vertex = at.field("source_vertex").id('v');
@@ -116,6 +120,7 @@ job_edge read_edge(const json_cursor& at) {
   edge.type = at.field("type").text();
   edge.fingerprint = at.field("fingerprint").hex64();
   edge.stream_edge = at.field("stream_edge").number();
+  edge.side_output = at.field("side_output").text();
   return edge;
 }
 

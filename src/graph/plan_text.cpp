@@ -15,7 +15,10 @@ void add_operator(std::string& text, const job_graph& graph, const job_vertex& v
   const auto& op = vertex.operators[index];
   text += std::string(indent, ' ') + op.name;
   if (op.kind != op.name) text += " (" + op.kind + ")";
-  text += "  uid " + op.uid + "\n";
+  text += "  uid " + op.uid;
+  if (!op.inputs.empty() && !op.inputs.front().side_output.empty())
+    text += ", reads side output '" + op.inputs.front().side_output + "'";
+  text += "\n";
   for (auto consumer : chained_consumers(vertex, index))
     add_operator(text, graph, vertex, consumer, indent + 2);
   for (const job_edge* edge : out_edges(graph, vertex.id)) {
@@ -25,6 +28,7 @@ void add_operator(std::string& text, const job_graph& graph, const job_vertex& v
             target.operators[edge->target_operator].name;
     if (target.operators[edge->target_operator].inputs.size() > 1)
       text += " input " + std::to_string(edge->target_input);
+    if (!edge->side_output.empty()) text += ", side output '" + edge->side_output + "'";
     text += ", " + std::string(to_string(edge->partitioning));
     if (!edge->type.empty()) text += ", " + edge->type;
     text += "\n";

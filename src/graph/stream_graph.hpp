@@ -24,6 +24,14 @@ enum class chaining : std::uint8_t {
   never,   ///< Alone (`disable_chaining`).
 };
 
+/// A stream that an operator emits beside its main one.
+struct side_output {
+  std::string tag;
+  record_type type;
+
+  bool operator==(const side_output&) const = default;
+};
+
 /// One operator as the user described it. What is empty is decided by `build_job_graph`.
 struct stream_node {
   std::uint32_t id = 0;  ///< Assigned by `stream_graph::add_node`.
@@ -44,6 +52,10 @@ struct stream_node {
 
   std::vector<record_type> inputs;  ///< One per logical input; several edges may feed one (union).
   record_type output;               ///< Meaningless for a sink.
+  std::vector<side_output> side_outputs;  ///< Those that the job asked for, by unique tags.
+
+  /// The type of the main output (no tag) or of a side output; null if there is none of that tag.
+  const record_type* output_type(const std::string& side_output_tag) const noexcept;
 
   bool operator==(const stream_node&) const = default;
 };
@@ -54,6 +66,7 @@ struct stream_edge {
   std::uint32_t source = 0;        ///< Node id.
   std::uint32_t target = 0;        ///< Node id.
   std::uint32_t target_input = 0;  ///< Index into the target's `inputs`.
+  std::string side_output;         ///< Tag of the source's side output; empty: its main output.
 
   /// Only what the user asked for if `is_explicit`; otherwise the edge becomes `forward` when both
   /// ends have the same parallelism, else `rebalance`.

@@ -38,12 +38,34 @@ status check_edge(const stream_graph& graph, const stream_edge& edge) {
     return invalid("operator " + quoted(source.name) + " feeds input " +
                    std::to_string(edge.target_input) + " of operator " + quoted(target.name) +
                    ", which has " + std::to_string(target.inputs.size()));
+  const auto* produced = source.output_type(edge.side_output);
+  if (produced == nullptr)
+    return invalid("operator " + quoted(target.name) + " reads side output " +
+                   quoted(edge.side_output) + " of operator " + quoted(source.name) +
+                   ", which has no such side output");
   const auto& wanted = target.inputs[edge.target_input];
-  if (source.output.fingerprint != wanted.fingerprint)
-    return fail(errc::type_mismatch, "operator " + quoted(source.name) + " produces " +
-                                         type_text(source.output) + ", but operator " +
-                                         quoted(target.name) + " reads " + type_text(wanted) +
-                                         " on input " + std::to_string(edge.target_input));
+  if (produced->fingerprint != wanted.fingerprint)
+    return fail(
+        errc::type_mismatch,
+        "operator " + quoted(source.name) + " produces " + type_text(*produced) +
+            (edge.side_output.empty() ? "" : " on side output " + quoted(edge.side_output)) +
+            ", but operator " + quoted(target.name) + " reads " + type_text(wanted) + " on input " +
+            std::to_string(edge.target_input));
+  return {};
+}
+
+status check_side_outputs(const stream_node& node) {
+  for (auto side = node.side_outputs.begin(); side != node.side_outputs.end(); ++side) {
+    if (side->tag.empty())
+      return invalid("operator " + quoted(node.name) + " has a side output without a tag");
+    const auto twin = std::find_if(node.side_outputs.begin(), side,
+                                   [&](const auto& other) { return other.tag == side->tag; });
+    if (twin != side)
+      return fail(errc::type_mismatch,
+                  "side output " + quoted(side->tag) + " of operator " + quoted(node.name) +
+                      " is read as " + type_text(twin->type) + " and as " + type_text(side->type) +
+                      "; give each type a tag of its own");
+  }
   return {};
 }
 
@@ -72,6 +94,8 @@ status check_stream_graph(const stream_graph& graph, runtime_mode mode) {
 
   std::vector<std::vector<bool>> fed;
   for (const auto& node : nodes) fed.emplace_back(node.inputs.size(), false);
+  for (const auto& node : nodes)
+    if (auto ok = check_side_outputs(node); !ok) return ok;
   for (const auto& edge : graph.edges()) {
     if (auto ok = check_edge(graph, edge); !ok) return ok;
     fed[edge.target][edge.target_input] = true;

@@ -35,17 +35,26 @@ std::string hash_of(const std::string& bytes) {
 std::string description(const stream_graph& graph, std::uint32_t node,
                         const std::vector<std::vector<const stream_edge*>>& edges_into,
                         const std::vector<std::string>& uids) {
-  std::vector<std::pair<std::uint32_t, std::string>> inputs;
+  struct fed_input {
+    std::uint32_t index;
+    std::string uid;
+    std::string side_output;
+    auto operator<=>(const fed_input&) const = default;
+  };
+  std::vector<fed_input> inputs;
   for (const stream_edge* edge : edges_into[node])
-    inputs.emplace_back(edge->target_input, uids[edge->source]);
+    inputs.push_back({edge->target_input, uids[edge->source], edge->side_output});
   std::sort(inputs.begin(), inputs.end());
 
   std::string bytes = "millrace uid 1;";
   append(bytes, graph.node(node).kind);
   append(bytes, graph.node(node).name);
-  for (const auto& [index, uid] : inputs) {
-    append(bytes, index);
-    append(bytes, uid);
+  for (const auto& input : inputs) {
+    append(bytes, input.index);
+    append(bytes, input.uid);
+    if (input.side_output.empty()) continue;
+    bytes += "side output:";  // a length comes first everywhere else
+    append(bytes, input.side_output);
   }
   return bytes;
 }

@@ -47,6 +47,17 @@ class user_function {
  public:
   explicit user_function(Fn fn) : fn_(std::move(fn)) {}
 
+  /// For functions that may be opened with what an operator has to offer beyond runtime_context.
+  template <class Context>
+  void open_with(operator_context& context, Context& special) {
+    if constexpr (opened_with<Fn, Context>) {
+      is_open_ = true;
+      fn_.open(special);
+    } else {
+      open(context);
+    }
+  }
+
   void open(operator_context& context) {
     is_open_ = true;
     if constexpr (opened_with<Fn, runtime_context>)

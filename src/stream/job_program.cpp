@@ -37,17 +37,17 @@ status check_same_program(const job_program& program, const graph::job_graph& su
       return tl::unexpected(differs(source, "lacks an output"));
     const auto& ours = edges[edge.stream_edge];
     if (ours.source != source.node || ours.target != target.node ||
-        ours.target_input != edge.target_input)
+        ours.target_input != edge.target_input || ours.side_output != edge.side_output)
       return tl::unexpected(differs(source, "feeds another operator than '" + target.name + "'"));
     if (ours.is_explicit && ours.partitioning != edge.partitioning)
       return tl::unexpected(
           differs(source, "sends its records by " + std::string(to_string(ours.partitioning)) +
                               " rather than " + std::string(to_string(edge.partitioning))));
-    const auto* type = program.operators[source.node]->output_type();
-    if (type == nullptr || type->fingerprint() != edge.fingerprint)
+    const auto* type = program.graph.node(source.node).output_type(edge.side_output);
+    if (type == nullptr || type->fingerprint != edge.fingerprint)
       return tl::unexpected(differs(source, "emits other records (" +
-                                                std::string(type ? type->description() : "none") +
-                                                ", not " + edge.type + ")"));
+                                                (type ? type->description : "none") + ", not " +
+                                                edge.type + ")"));
   }
   return {};
 }

@@ -38,6 +38,13 @@ class operator_context {
   /// time it is then, and asks again if that is too early.
   void wake_at_processing_time(timestamp_ms when);
 
+  /// Where rows of `type` for the side output of that tag go; null if the job does not read it.
+  /// Push what is for it before a watermark that it precedes: watermarks take their way through the
+  /// main output. Throws `failure(type_mismatch)` if the job reads it as another type.
+  virtual output* side_output(const std::string& tag, const record_type& type) = 0;
+  /// How large batches for side outputs become; those of the main output are what bind_output said.
+  virtual const batch_limits& batches() const noexcept = 0;
+
   /// The operator's keyed state, made by the first call; `Key` must be the same in all. Include
   /// "millrace/state/keyed_state_slot.hpp" to use it. Throws `failure` if the backend can't be
   /// opened.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
+#include <typeinfo>
 #include <utility>
 
 #include "millrace/core/assert.hpp"
@@ -10,6 +12,17 @@
 #include "millrace/stream/operator_failure.hpp"
 
 namespace millrace {
+
+namespace {
+
+/// Null if the program has no such operator or input.
+const record_type* input_type_of(const job_program& program, const graph::chained_operator& op,
+                                 std::uint32_t input) {
+  if (op.node >= program.operators.size() || !program.operators[op.node]) return nullptr;
+  return program.operators[op.node]->input_type(input);
+}
+
+}  // namespace
 
 /// One operator in its place: its context, its output, and the consumer that its predecessor feeds.
 class operator_chain::link final : public batch_consumer,
@@ -23,6 +36,21 @@ class operator_chain::link final : public batch_consumer,
         chain_(chain),
         services_(chain.services_),
         keyed_state_(keyed_state_of(runtime_, services_.time()), std::move(state)) {}
+
+  /// `side_output` is the tag, empty for the main output; `type` is what the consumer reads.
+  void add_consumer(const std::string& side_output, batch_consumer& consumer,
+                    const record_type* type) {
+    if (side_output.empty()) return out_.add(consumer);
+    if (type == nullptr)
+      throw failure(errc::invalid_graph,
+                    "this node has no code for what reads side output '" + side_output +
+                        "' of operator '" + runtime_.operator_name() +
+                        "': it was built from another job than the one submitted");
+    auto& side = side_[side_output];
+    side.type = type;  // the same for all: the graph was checked
+    side.out.add(consumer);
+    out_.add_to_time(consumer);
+  }
 
   /// Runs a call into the operator; what it throws gets the operator's name.
   template <class Call>
@@ -50,7 +78,11 @@ class operator_chain::link final : public batch_consumer,
   stream_operator& op() noexcept { return *op_; }
   const stream_operator& op() const noexcept { return *op_; }
   output& out() noexcept { return out_; }
-  operator_counts counts() const noexcept { return {rows_in_, out_.rows_out()}; }
+  operator_counts counts() const noexcept {
+    auto rows_out = out_.rows_out();
+    for (const auto& [tag, side] : side_) rows_out += side.out.rows_out();
+    return {rows_in_, rows_out};
+  }
 
   runtime_context& runtime() noexcept override { return runtime_; }
   const runtime_context& runtime() const noexcept { return runtime_; }
@@ -61,6 +93,20 @@ class operator_chain::link final : public batch_consumer,
     wake_ = std::min(wake_, when);
     chain_.wake_at(when);
   }
+
+  output* side_output(const std::string& tag, const record_type& type) override {
+    const auto side = side_.find(tag);
+    if (side == side_.end()) return nullptr;
+    // Different types may have one fingerprint, but batches in memory are of one C++ type.
+    if (typeid(*side->second.type) != typeid(type))
+      throw failure(errc::type_mismatch, "side output '" + tag + "' is given records of type " +
+                                             std::string(type.description()) +
+                                             ", but the job reads it as " +
+                                             std::string(side->second.type->description()) +
+                                             ": use an output_tag of the same type at both ends");
+    return &side->second.out;
+  }
+  const batch_limits& batches() const noexcept override { return chain_.batches_; }
 
   /// Calls the operator if its wake-up is due; returns the next one.
   std::chrono::steady_clock::time_point wake(std::chrono::steady_clock::time_point now) {
@@ -114,6 +160,11 @@ class operator_chain::link final : public batch_consumer,
   keyed_state_slot keyed_state_;
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;
+  struct side_stream {
+    const record_type* type = nullptr;
+    output out;
+  };
+  std::map<std::string, side_stream> side_;  // by tag
   std::uint64_t rows_in_ = 0;
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
   std::exception_ptr io_failure_;
@@ -122,7 +173,7 @@ class operator_chain::link final : public batch_consumer,
 operator_chain::operator_chain(const graph::job_graph& graph, const execution_attempt_id& who,
                                const job_program& program, task_services& services,
                                const task_options& options)
-    : services_(services) {
+    : services_(services), batches_(options.batches) {
   const auto& vertex = graph.vertices.at(who.vertex);
   make_operators(graph, vertex, who, program, options);
   make_exchanges(graph, who, program, options);
@@ -159,7 +210,9 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
     links_.push_back(
         std::make_unique<link>(std::move(op), std::move(identity), *this, options.state));
     for (const auto& input : description.inputs) {
-      if (input.from_operator) links_.at(*input.from_operator)->out().add(*links_.back());
+      if (input.from_operator)
+        links_.at(*input.from_operator)
+            ->add_consumer(input.side_output, *links_.back(), factory.input_type(input.input));
     }
   }
 }
@@ -185,7 +238,10 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
                         "' to '" + target.name +
                         "': it was built from another job than the one submitted");
     routers_.push_back(program.routers[edge->stream_edge]->create(*exchanges_.back(), where));
-    links_.at(edge->source_operator)->out().add(*routers_.back());
+    links_.at(edge->source_operator)
+        ->add_consumer(
+            edge->side_output, *routers_.back(),
+            input_type_of(program, target.operators.at(edge->target_operator), edge->target_input));
   }
 }
 

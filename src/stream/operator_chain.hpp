@@ -95,6 +95,7 @@ class operator_chain {
   std::vector<std::uint32_t> first_channel_;  // by exchange
   std::vector<const record_type*> head_types_;
   task_services& services_;
+  batch_limits batches_;
   source_operator* source_ = nullptr;
   /// No operator's wake-up is before this.
   std::chrono::steady_clock::time_point next_wake_ = never;

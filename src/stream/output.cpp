@@ -11,12 +11,14 @@ void output::push_watermark(timestamp_ms at) {
   if (status_ == stream_status::idle) return;
   watermark_ = at;
   for (auto* consumer : consumers_) consumer->on_watermark(at);
+  for (auto* consumer : only_timed_) consumer->on_watermark(at);
 }
 
 void output::push_status(stream_status now) {
   if (now == status_) return;
   status_ = now;
   for (auto* consumer : consumers_) consumer->on_status(now);
+  for (auto* consumer : only_timed_) consumer->on_status(now);
 }
 
 }  // namespace millrace

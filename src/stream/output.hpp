@@ -28,6 +28,9 @@ class batch_consumer {
 class output {
  public:
   void add(batch_consumer& consumer) { consumers_.push_back(&consumer); }
+  /// A consumer that gets its rows from a side output of the operator: time goes by here for it,
+  /// too.
+  void add_to_time(batch_consumer& consumer) { only_timed_.push_back(&consumer); }
 
   /// One virtual call per consumer and batch. Only the last one may take the rows.
   void push(batch& rows, rows_access access) {
@@ -58,6 +61,7 @@ class output {
 
  private:
   std::vector<batch_consumer*> consumers_;
+  std::vector<batch_consumer*> only_timed_;
   std::uint64_t rows_out_ = 0;
   timestamp_ms watermark_ = no_timestamp;
   stream_status status_ = stream_status::active;

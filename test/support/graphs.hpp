@@ -38,6 +38,18 @@ struct graph_maker {
     return id;
   }
 
+  /// An operator that reads a side output.
+  std::uint32_t side(std::string name, std::uint32_t from, const std::string& tag) {
+    graph.node(from).side_outputs.push_back({tag, type});
+    auto id = op(std::move(name), {});
+    graph::stream_edge edge;
+    edge.source = from;
+    edge.target = id;
+    edge.side_output = tag;
+    graph.add_edge(edge);
+    return id;
+  }
+
   std::uint32_t sink(std::string name, std::uint32_t from) {
     auto id = op(std::move(name), {from}, "sink");
     graph.node(id).is_sink = true;

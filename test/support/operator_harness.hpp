@@ -3,12 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <string>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include "millrace/state/keyed_state_slot.hpp"
 #include "millrace/stream/operator.hpp"
+#include "millrace/stream/output_tag.hpp"
 #include "support/manual_io.hpp"
 #include "support/memory_files.hpp"
 #include "support/virtual_clock.hpp"
@@ -34,7 +38,7 @@ class operator_harness final : public operator_context, private batch_consumer {
             std::move(state)),
         op_(factory->create()) {
     out_.add(*this);
-    op_->bind_output(out_, {.rows = 8, .bytes = 4096});
+    op_->bind_output(out_, limits_);
   }
   ~operator_harness() override { op_->close(); }
 
@@ -81,6 +85,16 @@ class operator_harness final : public operator_context, private batch_consumer {
   }
   void close() { op_->close(); }
 
+  /// Reads a side output from now on; call before open().
+  template <class T>
+  const std::vector<T>& listen(const output_tag<T>& tag) {
+    auto listener = std::make_unique<side_listener<T>>();
+    const auto& rows = listener->rows;
+    listener->out.add(*listener);
+    side_[tag.name()] = std::move(listener);
+    return rows;
+  }
+
   source_operator& source() { return dynamic_cast<source_operator&>(*op_); }
   stream_operator& op() { return *op_; }
   std::vector<Out> take() {
@@ -101,6 +115,13 @@ class operator_harness final : public operator_context, private batch_consumer {
   io_executor& io() noexcept override { return io_; }
   file_system& files() noexcept override { return files_; }
   const clock& time() const noexcept override { return clock_; }
+  output* side_output(const std::string& tag, const record_type& type) override {
+    const auto side = side_.find(tag);
+    if (side == side_.end()) return nullptr;
+    CHECK(typeid(*side->second->type) == typeid(type));
+    return &side->second->out;
+  }
+  const batch_limits& batches() const noexcept override { return limits_; }
   void wake_at(std::chrono::steady_clock::time_point when) override {
     wake_ = wake_ <= clock_.now() ? when : std::min(wake_, when);
   }
@@ -116,6 +137,22 @@ class operator_harness final : public operator_context, private batch_consumer {
   void on_watermark(timestamp_ms at) override { watermarks_.push_back(at); }
   void on_status(stream_status now) override { statuses_.push_back(now); }
 
+  struct side_stream {
+    virtual ~side_stream() = default;
+    const record_type* type = nullptr;
+    output out;
+  };
+  template <class T>
+  struct side_listener final : side_stream, batch_consumer {
+    side_listener() { this->type = &record_type_of<T>(); }
+    void consume(batch& batch, rows_access) override {
+      const auto& typed = rows_of<T>(batch);
+      rows.insert(rows.end(), typed.begin(), typed.end());
+    }
+    std::vector<T> rows;
+  };
+
+  const batch_limits limits_{.rows = 8, .bytes = 4096};
   runtime_context runtime_;
   manual_io io_;
   memory_files files_;
@@ -124,6 +161,7 @@ class operator_harness final : public operator_context, private batch_consumer {
   static constexpr auto never = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;
+  std::map<std::string, std::unique_ptr<side_stream>> side_;
   std::unique_ptr<stream_operator> op_;
   std::vector<Out> emitted_;
   timestamp_column timestamps_;

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <utility>
+
+#include "millrace/operators/process_function.hpp"
+
+// Functions on two connected streams, one method for the records of each. On keyed streams both
+// share their keys, state and timers. Any class with the same members will do.
+
+namespace millrace {
+
+/// On streams without keys (Flink's CoProcessFunction).
+template <class T1, class T2, class Out>
+class co_process_function {
+ public:
+  virtual ~co_process_function() = default;
+  virtual void open(runtime_context&) {}
+  virtual void process_element1(const T1& row, process_context& context, collector<Out>& out) = 0;
+  virtual void process_element2(const T2& row, process_context& context, collector<Out>& out) = 0;
+  virtual void close() {}
+};
+
+/// On two keyed streams with keys of one type (Flink's KeyedCoProcessFunction): a key's records of
+/// both streams see the same state. The watermark is the lesser one of the two streams'.
+template <class Key, class T1, class T2, class Out>
+class keyed_co_process_function {
+ public:
+  virtual ~keyed_co_process_function() = default;
+  virtual void open(keyed_runtime_context<Key>&) {}
+  virtual void process_element1(const T1& row, keyed_process_context<Key>& context,
+                                collector<Out>& out) = 0;
+  virtual void process_element2(const T2& row, keyed_process_context<Key>& context,
+                                collector<Out>& out) = 0;
+  /// As keyed_process_function::on_timer.
+  virtual void on_timer(timestamp_ms /*at*/, on_timer_context<Key>&, collector<Out>&) {}
+  virtual void close() {}
+};
+
+template <class Fn, class T1, class T2, class Context, class Out>
+concept co_element_function = requires(Fn& fn, const T1& row1, const T2& row2, Context& context,
+                                       collector<Out>& out) {
+  fn.process_element1(row1, context, out);
+  fn.process_element2(row2, context, out);
+};
+
+namespace detail {
+
+template <class Fn>
+consteval auto find_co_processed() {
+  if constexpr (requires { collected_by<2>(&Fn::process_element1); })
+    return decltype(collected_by<2>(&Fn::process_element1)){};
+  else
+    return std::type_identity<void>{};
+}
+
+/// Two functions that map, one for each stream, as a co-process function.
+template <class Fn1, class Fn2>
+struct co_mapping {
+  Fn1 fn1;
+  Fn2 fn2;
+
+  template <class Row, class Context, class Out>
+  void process_element1(Row&& row, Context&, collector<Out>& out) {
+    out.emit(std::invoke(fn1, std::forward<Row>(row)));
+  }
+  template <class Row, class Context, class Out>
+  void process_element2(Row&& row, Context&, collector<Out>& out) {
+    out.emit(std::invoke(fn2, std::forward<Row>(row)));
+  }
+};
+
+/// The same for two that collect.
+template <class Fn1, class Fn2>
+struct co_flat_mapping {
+  Fn1 fn1;
+  Fn2 fn2;
+
+  template <class Row, class Context, class Out>
+  void process_element1(Row&& row, Context&, collector<Out>& out) {
+    std::invoke(fn1, std::forward<Row>(row), out);
+  }
+  template <class Row, class Context, class Out>
+  void process_element2(Row&& row, Context&, collector<Out>& out) {
+    std::invoke(fn2, std::forward<Row>(row), out);
+  }
+};
+
+}  // namespace detail
+
+/// What a co-process function emits; void if it is generic and does not tell.
+template <class Fn>
+using co_processed_type = typename decltype(detail::find_co_processed<std::decay_t<Fn>>())::type;
+
+}  // namespace millrace

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+
+#include "millrace/operators/process_context.hpp"
+#include "millrace/state/keyed_state_slot.hpp"
+
+namespace millrace {
+
+/// Which clock a timer goes by.
+enum class time_domain : std::uint8_t { event_time, processing_time };
+
+/// The timers of the current key (Flink's TimerService). One per key, timestamp and time domain:
+/// registering it twice is registering it once.
+///
+/// An event-time timer fires when the watermark reaches its timestamp, so one for the past fires at
+/// the next watermark; at the end of the input all that are left fire. A processing-time timer
+/// fires when the wall clock shows its timestamp; those that are left at the end of the input are
+/// dropped and counted by the metric `processing_time_timers_dropped`.
+template <class Key>
+class keyed_timers {
+ public:
+  keyed_timers(const process_context& now, millrace::timer_service<Key, void_namespace>& timers)
+      : now_(now), timers_(timers) {}
+
+  timestamp_ms current_watermark() const noexcept { return now_.current_watermark(); }
+  timestamp_ms current_processing_time() const { return now_.current_processing_time(); }
+
+  void register_event_time_timer(timestamp_ms at) { timers_.register_event_time_timer({}, at); }
+  void register_processing_time_timer(timestamp_ms at) {
+    timers_.register_processing_time_timer({}, at);
+  }
+  /// Nothing happens if there is no such timer.
+  void delete_event_time_timer(timestamp_ms at) { timers_.delete_event_time_timer({}, at); }
+  void delete_processing_time_timer(timestamp_ms at) {
+    timers_.delete_processing_time_timer({}, at);
+  }
+
+ private:
+  const process_context& now_;
+  millrace::timer_service<Key, void_namespace>& timers_;
+};
+
+/// What a function on a keyed stream learns about the record at hand (Flink's
+/// KeyedProcessFunction.Context). Valid during the call only.
+template <class Key>
+class keyed_process_context : public process_context {
+ public:
+  const Key& current_key() const noexcept { return state_->current_key(); }
+  keyed_timers<Key> timer_service() { return {*this, *timers_}; }
+
+  // -- for operators ---------------------------------------------------------------------------
+
+  void open(operator_context& context, side_outputs& side, keyed_state_backend<Key>& state,
+            millrace::timer_service<Key, void_namespace>& timers) {
+    process_context::open(context, side);
+    state_ = &state;
+    timers_ = &timers;
+  }
+
+ private:
+  keyed_state_backend<Key>* state_ = nullptr;
+  millrace::timer_service<Key, void_namespace>* timers_ = nullptr;
+};
+
+/// The same when a timer fires: timestamp() is the timer's, the key is the one that registered it.
+template <class Key>
+class on_timer_context : public keyed_process_context<Key> {
+ public:
+  millrace::time_domain time_domain() const noexcept { return domain_; }
+
+  /// For operators.
+  void set_time_domain(millrace::time_domain domain) noexcept { domain_ = domain; }
+
+ private:
+  millrace::time_domain domain_ = millrace::time_domain::event_time;
+};
+
+}  // namespace millrace

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "millrace/operators/user_function.hpp"
+#include "millrace/state/keyed_state_slot.hpp"
+#include "millrace/stream/runtime_context.hpp"
+
+namespace millrace {
+
+/// What a function on a keyed stream is opened with: its runtime_context, and its state. Take
+/// handles in open() and keep them; they act on the key of the record or timer at hand.
+///
+///     void open(keyed_runtime_context<std::string>& context) override {
+///       total_ = context.get_state(value_state_descriptor<std::int64_t>("total"));
+///     }
+template <class Key>
+class keyed_runtime_context {
+ public:
+  keyed_runtime_context(runtime_context& self, keyed_state_backend<Key>& state)
+      : self_(self), state_(state) {}
+
+  runtime_context& runtime() const noexcept { return self_; }
+  /// So that functions which need no state are opened with their runtime_context.
+  operator runtime_context&() const noexcept { return self_; }  // NOLINT(*-explicit-*)
+
+  /// Each throws `failure` if the name was taken for a state of another kind or type.
+  template <class T>
+  value_state<T> get_state(const value_state_descriptor<T>& descriptor) {
+    return state_.get_state(descriptor);
+  }
+  template <class T>
+  list_state<T> get_list_state(const list_state_descriptor<T>& descriptor) {
+    return state_.get_list_state(descriptor);
+  }
+  template <class K, class V>
+  map_state<K, V> get_map_state(const map_state_descriptor<K, V>& descriptor) {
+    return state_.get_map_state(descriptor);
+  }
+  template <class T>
+  reducing_state<T> get_reducing_state(const reducing_state_descriptor<T>& descriptor) {
+    return state_.get_reducing_state(descriptor);
+  }
+  template <class In, class Acc, class Out>
+  aggregating_state<In, Out> get_aggregating_state(
+      const aggregating_state_descriptor<In, Acc, Out>& descriptor) {
+    return state_.get_aggregating_state(descriptor);
+  }
+
+ private:
+  runtime_context& self_;
+  keyed_state_backend<Key>& state_;
+};
+
+/// A function that asks for keyed state when it is opened.
+template <class Fn, class Key>
+concept opened_with_state =
+    opened_with<Fn, keyed_runtime_context<Key>> && !opened_with<Fn, runtime_context>;
+
+}  // namespace millrace
