@@ -15,6 +15,7 @@
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/graph/execution_graph.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 
@@ -66,7 +67,7 @@ class job_master {
   std::optional<graph::execution_graph> execution_;
   std::optional<job_slots> slots_;
   std::map<resource_id, caf::actor> task_managers_;
-  std::map<resource_id, std::uint64_t> lost_;  // the latest registration that was
+  std::map<resource_id, std::uint64_t> lost_;  // registrations, as long as slots are taken
   job_metrics metrics_;
   accumulator_map accumulators_;
   std::string waiting_for_;
@@ -137,6 +138,7 @@ void job_master::deploy() {
   if (deployed_ || !slots_->is_complete() || execution_->status() != graph::job_status::running)
     return;
   deployed_ = true;
+  lost_.clear();
   waiting_for_.clear();
   log_event(
       log_level::info, "deploying job",
@@ -186,13 +188,14 @@ void job_master::on_slots_missing(const wire::slots_missing& missing) {
 
 void job_master::on_task_manager_lost(const wire::task_manager_lost& lost) {
   task_managers_.erase(lost.resource);
-  lost_[lost.resource] = lost.registration;
   const error why{errc::task_manager_lost,
                   "task manager " + lost.address + " was lost (" + lost.reason + ")"};
   if (deployed_)
     carry_out(execution_->on_task_manager_lost(lost.resource, why, now_ms()));
-  else
+  else {
+    lost_[lost.resource] = lost.registration;
     slots_->remove(lost.resource);  // The resource manager looks for others by itself.
+  }
 }
 
 // -- tasks ----------------------------------------------------------------------------------------
@@ -224,6 +227,7 @@ void job_master::on_reports(const wire::task_reports& reports) {
 
 void job_master::on_cancel() {
   log_event(log_level::info, "cancelling job", {{"job", to_string(options_.job)}});
+  if (MILLRACE_MUTANT(cancel_ignored)) return;
   carry_out(execution_->on_cancel(now_ms()));
 }
 

@@ -204,6 +204,7 @@ struct heartbeat {
   std::uint64_t master_epoch = 0;
   std::uint64_t sequence = 0;
   std::vector<slot_status> slots;
+  std::uint64_t grants_seen = 0;  ///< The last allocate_slot that `slots` takes into account.
 };
 struct heartbeat_answer {
   std::uint64_t master_epoch = 0;
@@ -217,8 +218,9 @@ struct allocate_slot {
   std::uint32_t slot = 0;
   allocation_id allocation;
   job_id job;
-  std::uint64_t registration =
-      0;  ///< Which of the task manager's, in the order of all; for the offer.
+  std::uint64_t number = 0;  ///< Ascending, for the heartbeat.
+  /// Which of all registrations it is meant for; for the offer.
+  std::uint64_t registration = 0;
 };
 
 /// task manager -> resource manager: the slot is free again.

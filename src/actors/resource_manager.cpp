@@ -24,7 +24,6 @@ namespace {
 
 /// A heartbeat may have been sent before the allocation it does not know arrived; the second one
 /// without it was not.
-constexpr int heartbeats_without_max = 2;
 
 class resource_manager {
  public:
@@ -59,19 +58,21 @@ class resource_manager {
     std::uint32_t needed = 0;             ///< 0: it is ending, and only wants to hear of losses.
     std::set<allocation_id> allocations;  ///< Asked for and not given back, granted or not.
     std::optional<wire::slots_missing> told;
+    /// It has refused a slot: ask for another one later, lest the two go round in circles.
+    std::chrono::steady_clock::time_point ask_again_at{};
   };
   struct granted {
     job_id job;
     resource_id task_manager;
+    std::uint64_t number = 0;  ///< Of its allocate_slot; 0 if it was held at the registration.
     bool confirmed = false;
-    int heartbeats_without = 0;
   };
 
   std::chrono::steady_clock::time_point now() const { return self_->clock().now(); }
   std::int64_t now_ms() const;
   void lose(const resource_id& id, const std::string& reason);
   void remove(const resource_id& id, const std::string& reason);
-  void compare(const resource_id& id, const std::vector<wire::slot_status>& slots);
+  void compare(const wire::heartbeat& beat);
   void forget(const allocation_id& allocation);
   void renew(const job_id& id, const allocation_id& old);
   void ask_for_missing(const job_id& id, job& j);
@@ -90,6 +91,7 @@ class resource_manager {
   std::chrono::steady_clock::time_point tick_at_{};  // of the one tick that counts
   std::map<resource_id, task_manager> task_managers_;
   std::uint64_t registrations_ = 0;
+  std::uint64_t grants_ = 0;
   std::map<job_id, job> jobs_;
   std::map<allocation_id, granted> granted_;
 };
@@ -141,7 +143,7 @@ caf::result<wire::registration> resource_manager::on_register(
                      slot.job, slot.allocation});
     if (is_free) continue;
     // Whoever had it was told that it is lost, or belongs to another life of this master.
-    granted_[slot.allocation] = {slot.job, id, true, 0};
+    granted_[slot.allocation] = {slot.job, id, 0, true};
     self_->send(handle, wire::free_slot{slot.job, slot.allocation});
   }
   matcher_.add_task_manager(id, tm.address, slots);
@@ -158,22 +160,23 @@ wire::heartbeat_answer resource_manager::on_heartbeat(const wire::heartbeat& bea
   if (beat.master_epoch != epoch_ || !task_managers_.contains(beat.resource))
     return {beat.master_epoch == epoch_ ? 0 : epoch_, beat.sequence};
   heartbeats_->heard(beat.resource, now());
-  compare(beat.resource, beat.slots);
+  compare(beat);
   return {epoch_, beat.sequence};
 }
 
-void resource_manager::compare(const resource_id& id, const std::vector<wire::slot_status>& slots) {
+/// Takes the task manager's word for what it holds, except of grants that are still on their way.
+void resource_manager::compare(const wire::heartbeat& beat) {
+  const auto& id = beat.resource;
   std::set<allocation_id> held;
-  for (const auto& slot : slots)
+  for (const auto& slot : beat.slots)
     if (slot.allocation) held.insert(slot.allocation);
   std::vector<allocation_id> gone;
   for (auto& [allocation, grant] : granted_) {
     if (grant.task_manager != id) continue;
     if (held.contains(allocation)) {
-      grant.heartbeats_without = 0;
       grant.confirmed = true;
       matcher_.confirm(id, allocation);
-    } else if (++grant.heartbeats_without >= heartbeats_without_max) {
+    } else if (beat.grants_seen >= grant.number || MILLRACE_MUTANT(late_grant_given_up)) {
       gone.push_back(allocation);
     }
   }
@@ -195,7 +198,9 @@ void resource_manager::on_slot_freed(const wire::slot_freed& freed) {
   const auto found = granted_.find(freed.allocation);
   if (found == granted_.end() || found->second.task_manager != freed.resource) return;
   matcher_.release(freed.resource, freed.allocation);
-  if (!MILLRACE_MUTANT(freed_slot_remembered)) forget(freed.allocation);
+  if (const auto j = jobs_.find(found->second.job); !found->second.confirmed && j != jobs_.end())
+    j->second.ask_again_at = now() + options_.heartbeat_interval;
+  forget(freed.allocation);
   match();
 }
 
@@ -251,6 +256,7 @@ void resource_manager::on_require_slots(const wire::require_slots& request,
   j.name = request.name;
   j.needed = request.slots;
   j.told.reset();
+  j.ask_again_at = {};
   if (j.needed == 0) {
     j.allocations.clear();
     matcher_.withdraw(request.job);
@@ -259,6 +265,7 @@ void resource_manager::on_require_slots(const wire::require_slots& request,
 }
 
 void resource_manager::ask_for_missing(const job_id& id, job& j) {
+  if (now() < j.ask_again_at) return;
   std::vector<allocation_id> added;
   while (j.allocations.size() < j.needed) {
     added.push_back(make_id<allocation_id>(random_));
@@ -272,15 +279,15 @@ void resource_manager::match() {
   for (auto& [id, j] : jobs_) ask_for_missing(id, j);
   for (const auto& grant : matcher_.match()) {
     const auto& tm = task_managers_.at(grant.task_manager);
-    granted_[grant.allocation] = {grant.job, grant.task_manager, false, 0};
+    granted_[grant.allocation] = {grant.job, grant.task_manager, ++grants_};
     log_event(log_level::debug, "granted a slot",
               {{"job", to_string(grant.job)},
                {"address", tm.address},
                {"slot", std::to_string(grant.slot)}});
-    self_->send(
-        tm.handle,
-        wire::allocate_slot{epoch_, grant.slot, grant.allocation, grant.job, tm.registration},
-        jobs_.at(grant.job).master);
+    self_->send(tm.handle,
+                wire::allocate_slot{epoch_, grant.slot, grant.allocation, grant.job, grants_,
+                                    tm.registration},
+                jobs_.at(grant.job).master);
   }
   tell_waiting();
   set_tick();

@@ -23,6 +23,10 @@ namespace millrace {
 
 namespace {
 
+/// CAF keeps a delayed message, and with it an actor that has ended, until it is due. So a task
+/// that sleeps for long looks at the clock now and then.
+constexpr std::chrono::seconds nap_max{30};
+
 /// The state of a task actor, and the world as its stream_task sees it.
 class task_host : public task_services {
  public:
@@ -40,6 +44,7 @@ class task_host : public task_services {
   void on_channel_opened(const wire::channel_opened& opened, const caf::strong_actor_ptr& producer);
   void on_io_done(const local::io_done& done);
   void on_wake(const local::wake& wake);
+  void set_wake();
   void check_inputs();
   void cancel();
   void fail(error cause, std::string failed_operator = {});
@@ -211,14 +216,19 @@ void task_host::on_io_done(const local::io_done& done) {
 void task_host::wake_at(std::chrono::steady_clock::time_point when) {
   if (wake_ && *wake_ <= when) return;
   wake_ = when;
-  const auto delay =
-      std::max(when - setup_.time->now(), std::chrono::steady_clock::duration::zero());
-  self_->delayed_send(self_, delay, local::wake{when});
+  set_wake();
+}
+
+void task_host::set_wake() {
+  using duration = std::chrono::steady_clock::duration;
+  const auto delay = std::clamp<duration>(*wake_ - setup_.time->now(), duration::zero(), nap_max);
+  self_->delayed_send(self_, delay, local::wake{*wake_});
 }
 
 void task_host::on_wake(const local::wake& wake) {
   // An earlier request has replaced the one that this message is about.
   if (!wake_ || *wake_ != wake.when) return;
+  if (setup_.time->now() < *wake_) return set_wake();
   wake_.reset();
   schedule_step();
 }

@@ -96,6 +96,7 @@ class worker {
   std::set<allocation_id> closing_;                    // to be freed when their tasks are gone
   std::map<local::timer_kind, std::uint64_t> timers_;  // generation of the latest one
   std::vector<std::pair<wire::allocate_slot, caf::actor>> early_;  // before the registration
+  std::uint64_t grants_seen_ = 0;
   std::vector<graph::slot_info> freed_early_;  // the registration may say that they are taken
   bool reporting_ = false;
   bool stopping_ = false;
@@ -123,7 +124,8 @@ void worker::init(task_manager_options options) {
           [this](const resource_id& p) { return peer_actor(p); }});
   master_.emplace(
       *self_, options_,
-      master_link::hooks{[this] { return slot_report(); }, [this] { on_registered(); },
+      master_link::hooks{[this] { return slot_report(); }, [this] { return grants_seen_; },
+                         [this] { on_registered(); },
                          [this](const std::string& reason) { on_master_lost(reason); }});
   master_->start();
   set_timer(local::timer_kind::housekeeping, housekeeping_interval);
@@ -147,10 +149,11 @@ void worker::on_allocate_slot(const wire::allocate_slot& request, const caf::act
   if (stopping_ || !job_master) return;
   if (!master_->is_registered()) {
     // The resource manager gives slots out before its answer to our registration has arrived.
-    if (early_.size() < slots_->size()) early_.emplace_back(request, job_master);
+    early_.emplace_back(request, job_master);
     return;
   }
   if (request.master_epoch != master_->epoch()) return;
+  grants_seen_ = request.number;
   const auto offer_ms = std::chrono::duration_cast<std::chrono::milliseconds>(offer_timeout);
   auto promised = slots_->allocate(request.job, request.allocation, now_ms() + 2 * offer_ms.count(),
                                    request.slot);
@@ -240,6 +243,7 @@ void worker::on_registered() {
 void worker::on_master_lost(const std::string& reason) {
   // Whoever takes over, or finds itself alone, gives the work out anew.
   early_.clear();
+  grants_seen_ = 0;
   const error why{errc::master_lost, "its task manager has lost the master (" + reason + ")"};
   for (const auto& s : slots_->report())
     if (s.state != graph::slot_state::free) close_allocation(s.allocation, why);

@@ -114,6 +114,7 @@ void master_link::beat() {
   beat.master_epoch = epoch_;
   beat.sequence = heartbeat_->next();
   beat.slots = hooks_.slots();
+  beat.grants_seen = hooks_.grants_seen();
   self_.send(resource_manager_, std::move(beat));
   set_timer(heartbeat_->interval());
 }

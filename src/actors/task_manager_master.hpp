@@ -26,6 +26,8 @@ class master_link {
  public:
   struct hooks {
     std::function<std::vector<wire::slot_status>()> slots;
+    /// Number of the last allocate_slot that `slots` takes into account.
+    std::function<std::uint64_t()> grants_seen;
     std::function<void()> on_registered;
     /// Only after on_registered; the link goes on to look for the master by itself.
     std::function<void(const std::string& reason)> on_lost;

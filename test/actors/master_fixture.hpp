@@ -78,7 +78,7 @@ inline caf::behavior fake_task_manager_behavior(caf::event_based_actor* self,
         if (!tm->offers) return;
         self->request(job_master, 10s,
                       wire::offer_slot{a.job, a.allocation, tm->self.resource, tm->self.host,
-                                       tm->self.port},
+                                       tm->self.port, a.registration},
                       caf::actor(self))
             .then([=](const wire::slot_offer_answer& answer) {
               tm->offer_answers.push_back(answer.accepted);
@@ -221,9 +221,9 @@ class master_fixture {
 
   /// A heartbeat that reports the slots in `tm.self`, those it has granted included.
   wire::heartbeat_answer beat(fake_task_manager& tm) {
-    return ask<wire::heartbeat_answer>(
-               resource_manager, wire::heartbeat{tm.self.resource, epoch, ++beats, tm.self.slots})
-        .value();
+    wire::heartbeat b{tm.self.resource, epoch, ++beats, tm.self.slots};
+    if (!tm.allocations.empty()) b.grants_seen = tm.allocations.back().number;
+    return ask<wire::heartbeat_answer>(resource_manager, b).value();
   }
   /// From now on its heartbeats say that it holds all that it was allocated.
   void hold_allocations(fake_task_manager& tm) {

@@ -165,6 +165,9 @@ plan make_plan(std::string_view scenario, std::uint64_t seed) {
   }
   auto& job = p.jobs.front();
   if (is("cancel") || (is("faults") && random.chance(25))) job.cancel_after = up_to(3000, random);
+  // One that would end by itself only long after it must have ended.
+  if (is("cancel") && random.chance(50))
+    for (auto& b : job.spec.branches) b.per_second = static_cast<double>(b.rows + 1) / 36'000;
   if (is("throw") || (is("faults") && random.chance(15))) {
     job.spec.throws_at =
         random.between(0, static_cast<std::int64_t>(job.spec.branches[0].rows) - 1);
@@ -189,8 +192,9 @@ plan make_plan(std::string_view scenario, std::uint64_t seed) {
   }
   if (is("faults")) plan_faults(p, 5, random);
   if (is("calm")) {
-    plan_faults(p, 4, random);
+    plan_faults(p, 40, random);
     std::erase_if(p.faults, [&](const fault& f) { return may_fail_jobs(f, p.timing.latency_max); });
+    if (p.faults.size() > 6) p.faults.resize(6);
   }
   plan_scheduling(p, random);
   return p;

@@ -310,6 +310,7 @@ void simulation::note(const char* what, std::size_t machine, std::size_t which) 
   mix(static_cast<std::uint64_t>(what[0]));
   mix(machine);
   mix(which);
+  mix(static_cast<std::uint64_t>((now_ - start_).count()));
   if (options_.trace != nullptr)
     *options_.trace << outcome_.steps << ' ' << (now_ - start_).count() / 1000 << " us n" << machine
                     << ' ' << what << ' ' << which << '\n';
