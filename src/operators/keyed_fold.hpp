@@ -7,8 +7,8 @@
 
 #include "millrace/core/hash.hpp"
 #include "millrace/operators/fold.hpp"
-#include "millrace/state/keyed_table.hpp"
 #include "millrace/operators/typed_factory.hpp"
+#include "millrace/state/keyed_table.hpp"
 
 namespace millrace {
 
