@@ -176,7 +176,7 @@ void resource_manager::compare(const wire::heartbeat& beat) {
     if (held.contains(allocation)) {
       grant.confirmed = true;
       matcher_.confirm(id, allocation);
-    } else if (beat.grants_seen >= grant.number || MILLRACE_MUTANT(late_grant_given_up)) {
+    } else if (beat.grants_seen >= grant.number) {
       gone.push_back(allocation);
     }
   }

@@ -21,7 +21,6 @@ constexpr mutant mutants[] = {
     {"early_channel_lost", "a request for a channel that comes before its producer is lost"},
     {"hello_not_answered", "a task manager does not answer another one's greeting"},
     {"slot_kept", "a task manager does not free the slot of a job that is over"},
-    {"late_grant_given_up", "a grant that is still on its way is taken for refused"},
     {"program_kept", "a job's program stays loaded when the job is over"},
     {"registration_lost", "the second task manager is told that it is registered, and is not"},
     {"cancel_ignored", "a job that is to be cancelled goes on"},
