@@ -11,6 +11,7 @@
 #include "operator_totals.hpp"
 #include "quantity.hpp"
 #include "text_table.hpp"
+#include "watermark_table.hpp"
 
 namespace millrace::cli {
 
@@ -112,6 +113,7 @@ result<exit_code> run(const cli_context& context, const parsed_line& line) {
   for (const wire::vertex_details& details : job->vertices) {
     if (details.vertex < job->graph.vertices.size()) {
       print_vertex(job->graph.vertices[details.vertex], details);
+      std::cout << watermark_table(job->graph, details);
     }
   }
   return exit_code::ok;
@@ -127,7 +129,8 @@ const command describe_command{
         "JOB is the job's id, or a beginning of it that no other job's id has. Records are "
         "counted\nsince the start, rates are of the last reporting interval; BUSY and BACK "
         "PRESSURE are parts of\nthe subtask's time: at work, and waiting for the subtasks "
-        "that follow.",
+        "that follow. For jobs with event time,\nWATERMARK is how far it is on each input, and "
+        "WAITS FOR the active producer that is\nleast far.",
     .add_options = add_options,
     .run = run,
 };

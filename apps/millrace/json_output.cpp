@@ -32,9 +32,31 @@ json to_json(const wire::operator_report& report) {
   return {{"records_in", report.rows_in}, {"records_out", report.rows_out}, {"metrics", metrics}};
 }
 
+/// Milliseconds since the epoch; null before the first watermark, "end" behind the last record.
+json watermark_json(timestamp_ms watermark) {
+  if (watermark == no_timestamp) return nullptr;
+  if (watermark == max_watermark) return "end";
+  return watermark;
+}
+
+json to_json(const wire::input_time_report& input) {
+  json producer = nullptr;
+  if (input.held_back_by)
+    producer = {{"vertex", input.held_back_by->vertex}, {"subtask", input.held_back_by->subtask}};
+  return {{"watermark", watermark_json(input.watermark)},
+          {"idle", input.is_idle},
+          {"held_back_by", producer}};
+}
+
 json to_json(const wire::subtask_details& subtask) {
   json operators = json::array();
-  for (const auto& report : subtask.report.operators) operators.push_back(to_json(report));
+  for (const auto& report : subtask.report.operators) {
+    json entry = to_json(report);
+    entry["output_watermark"] = watermark_json(report.output_watermark);
+    operators.push_back(entry);
+  }
+  json inputs = json::array();
+  for (const auto& input : subtask.report.inputs) inputs.push_back(to_json(input));
   return {{"subtask", subtask.subtask},
           {"attempt", subtask.attempt},
           {"state", text(to_string(subtask.state))},
@@ -45,6 +67,7 @@ json to_json(const wire::subtask_details& subtask) {
           {"busy", fraction(subtask.busy_permille)},
           {"back_pressure", fraction(subtask.blocked_permille)},
           {"bytes_out", subtask.report.bytes_out},
+          {"inputs", inputs},
           {"operators", operators}};
 }
 

@@ -38,6 +38,7 @@ class job_master {
   wire::slot_offer_answer on_offer(const wire::offer_slot& offer, const caf::actor& task_manager);
   void on_state_changed(wire::task_state_changed& change);
   void on_reports(const wire::task_reports& reports);
+  void on_alignment_reached(const wire::alignment_reached& reached);
   // From the resource manager.
   void on_slots_missing(const wire::slots_missing& missing);
   void on_task_manager_lost(const wire::task_manager_lost& lost);
@@ -59,6 +60,12 @@ class job_master {
   void deployment_failed(const std::vector<wire::task_deployment>& tasks, const error& why);
   void carry_out(const graph::execution_decision& decision);
   void cancel_tasks(const std::vector<execution_attempt_id>& tasks);
+  /// Sends a message with the `tasks` of each task manager to it.
+  template <class Message>
+  void tell_hosts_of(const std::vector<execution_attempt_id>& tasks, const Message& message);
+  void announce_limit(const std::string& group, timestamp_ms limit);
+  /// Nobody waits for attempts that have ended, however they did.
+  void forget_ended_members();
   void end();
   void quit_if_rid_of_slots();
 
@@ -69,6 +76,7 @@ class job_master {
   std::map<resource_id, caf::actor> task_managers_;
   std::map<resource_id, std::uint64_t> lost_;  // registrations, as long as slots are taken
   job_metrics metrics_;
+  alignment_coordinator alignment_;
   accumulator_map accumulators_;
   std::string waiting_for_;
   bool deployed_ = false;
@@ -225,6 +233,26 @@ void job_master::on_reports(const wire::task_reports& reports) {
   }
 }
 
+void job_master::on_alignment_reached(const wire::alignment_reached& reached) {
+  const auto* e = execution_->find(reached.task);
+  if (e == nullptr || graph::is_terminal(e->state())) return;
+  const auto& report = reached.report;
+  if (const auto limit = alignment_.on_report(reached.task, reached.operator_index, report))
+    announce_limit(report.group, *limit);
+}
+
+void job_master::announce_limit(const std::string& group, timestamp_ms limit) {
+  tell_hosts_of(alignment_.members_of(group), wire::align_watermarks{group, limit, {}});
+}
+
+void job_master::forget_ended_members() {
+  const auto has_ended = [this](const execution_attempt_id& task) {
+    const auto* e = execution_->find(task);
+    return e == nullptr || graph::is_terminal(e->state());
+  };
+  for (const auto& [group, limit] : alignment_.forget(has_ended)) announce_limit(group, limit);
+}
+
 void job_master::on_cancel() {
   log_event(log_level::info, "cancelling job", {{"job", to_string(options_.job)}});
   if (MILLRACE_MUTANT(cancel_ignored)) return;
@@ -254,6 +282,7 @@ void job_master::on_cancellation_timeout() {
 
 void job_master::carry_out(const graph::execution_decision& decision) {
   cancel_tasks(decision.cancel);
+  forget_ended_members();
   if (!decision.status) return;
   log_event(log_level::info, "job status",
             {{"job", to_string(options_.job)},
@@ -272,14 +301,21 @@ void job_master::carry_out(const graph::execution_decision& decision) {
 }
 
 void job_master::cancel_tasks(const std::vector<execution_attempt_id>& tasks) {
-  std::map<resource_id, wire::cancel_tasks> messages;
+  tell_hosts_of(tasks, wire::cancel_tasks{});
+}
+
+template <class Message>
+void job_master::tell_hosts_of(const std::vector<execution_attempt_id>& tasks,
+                               const Message& message) {
+  std::map<resource_id, Message> messages;
   for (const auto& task : tasks) {
     const auto* e = execution_->find(task);
-    if (e != nullptr && e->slot()) messages[e->slot()->task_manager].tasks.push_back(task);
+    if (e != nullptr && e->slot())
+      messages.try_emplace(e->slot()->task_manager, message).first->second.tasks.push_back(task);
   }
-  for (auto& [resource, message] : messages) {
+  for (auto& [resource, one] : messages) {
     const auto tm = task_managers_.find(resource);
-    if (tm != task_managers_.end()) self_->send(tm->second, std::move(message));
+    if (tm != task_managers_.end()) self_->send(tm->second, std::move(one));
   }
 }
 
@@ -330,6 +366,7 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       },
       [&state](wire::task_state_changed& change) { state.on_state_changed(change); },
       [&state](const wire::task_reports& reports) { state.on_reports(reports); },
+      [&state](const wire::alignment_reached& reached) { state.on_alignment_reached(reached); },
       [&state](const wire::slots_missing& missing) { state.on_slots_missing(missing); },
       [&state](const wire::task_manager_lost& lost) { state.on_task_manager_lost(lost); },
       [&state](const wire::list_jobs&) { return state.on_list(); },

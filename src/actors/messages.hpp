@@ -14,6 +14,7 @@
 #include "millrace/graph/job_status.hpp"
 #include "millrace/stream/accumulator.hpp"
 #include "millrace/stream/element.hpp"
+#include "millrace/stream/watermark_alignment.hpp"
 
 // Every message between actors of different kinds, in the order of a job's life. Plain aggregates
 // that the byte codec encodes (wire.hpp makes CAF use it), so a message costs one copy of bytes,
@@ -114,12 +115,26 @@ struct operator_report {
   std::uint64_t rows_in = 0;
   std::uint64_t rows_out = 0;
   std::vector<std::pair<std::string, std::uint64_t>> metrics;  ///< The user's counters.
+  timestamp_ms output_watermark = no_timestamp;                ///< The last that it passed on.
+};
+
+/// How far event time is on one logical input of a task.
+struct input_time_report {
+  timestamp_ms watermark = no_timestamp;
+  bool is_idle = false;
+  /// Which producer it waits for: the one with the smallest watermark of those that are active.
+  struct producer {
+    std::uint32_t vertex = 0;
+    std::uint32_t subtask = 0;
+  };
+  std::optional<producer> held_back_by;
 };
 
 /// What one task has done since its start.
 struct task_report {
   execution_attempt_id task;
   std::vector<operator_report> operators;  ///< By operator index of the vertex.
+  std::vector<input_time_report> inputs;   ///< By logical input.
   std::uint64_t busy_ns = 0;
   std::uint64_t idle_ns = 0;
   std::uint64_t blocked_ns = 0;
@@ -327,6 +342,20 @@ struct task_reports {
   resource_id resource;
   job_id job;
   std::vector<task_report> reports;
+};
+
+/// task actor -> task manager -> job master: how far a member of a watermark alignment group is.
+struct alignment_reached {
+  execution_attempt_id task;
+  std::uint32_t operator_index = 0;
+  alignment_report report;
+};
+
+/// job master -> task manager -> task actors: whoever of the group is further is to wait.
+struct align_watermarks {
+  std::string group;
+  timestamp_ms limit = max_watermark;
+  std::vector<execution_attempt_id> tasks;
 };
 
 // -- task manager <-> task manager ----------------------------------------------------------------

@@ -45,6 +45,7 @@ class task_host : public task_services {
   void on_io_done(const local::io_done& done);
   void on_wake(const local::wake& wake);
   void set_wake();
+  void on_alignment_limit(const wire::align_watermarks& limit);
   void check_inputs();
   void cancel();
   void fail(error cause, std::string failed_operator = {});
@@ -56,6 +57,7 @@ class task_host : public task_services {
   file_system& files() noexcept override { return *setup_.files; }
   const clock& time() const noexcept override { return *setup_.time; }
   void wake_at(std::chrono::steady_clock::time_point when) override;
+  void report_alignment(std::uint32_t operator_index, const alignment_report& report) override;
 
  private:
   struct input {
@@ -83,6 +85,7 @@ class task_host : public task_services {
   std::unique_ptr<actor_io_executor> io_;
   std::unique_ptr<stream_task> task_;                                           // from start to end
   std::vector<input> inputs_;                                                   // by input channel
+  std::vector<execution_attempt_id> producers_;                                 // by input channel
   std::vector<output> outputs_;                                                 // by output channel
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
   std::optional<credit_accumulator> credit_;
@@ -110,6 +113,7 @@ void task_host::init(task_setup setup) {
   setup_ = std::move(setup);
   io_ = std::make_unique<actor_io_executor>(*self_, setup_.io);
   inputs_.resize(setup_.inputs.size());
+  for (const auto& in : setup_.inputs) producers_.push_back(in.producer);
   credit_.emplace(static_cast<std::uint32_t>(inputs_.size()), setup_.channel_bytes);
   make_outputs();
 }
@@ -233,6 +237,16 @@ void task_host::on_wake(const local::wake& wake) {
   schedule_step();
 }
 
+void task_host::report_alignment(std::uint32_t operator_index, const alignment_report& report) {
+  self_->send(setup_.task_manager, wire::alignment_reached{setup_.id, operator_index, report});
+}
+
+void task_host::on_alignment_limit(const wire::align_watermarks& limit) {
+  if (!is_active()) return;
+  guarded([&] { task_->on_alignment_limit(limit.group, limit.limit); });
+  schedule_step();
+}
+
 void task_host::check_inputs() {
   if (!is_active()) return;
   for (std::size_t c = 0; c < inputs_.size(); ++c) {
@@ -258,7 +272,8 @@ void task_host::fail(error cause, std::string failed_operator) {
 }
 
 void task_host::report() {
-  if (is_active()) self_->send(setup_.task_manager, local::task_reported{report_of(*task_)});
+  if (is_active())
+    self_->send(setup_.task_manager, local::task_reported{report_of(*task_, producers_)});
 }
 
 void task_host::end(wire::task_state_changed how) {
@@ -266,7 +281,7 @@ void task_host::end(wire::task_state_changed how) {
   io_->drop_all();
   if (task_) {
     task_->close();
-    how.report = report_of(*task_);
+    how.report = report_of(*task_, producers_);
     how.accumulators = std::as_const(*task_).chain().accumulators();
   }
   self_->send(setup_.task_manager, std::move(how));
@@ -306,6 +321,7 @@ caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup set
       [&host, self](const wire::channel_opened& opened) {
         host.on_channel_opened(opened, self->current_sender());
       },
+      [&host](const wire::align_watermarks& limit) { host.on_alignment_limit(limit); },
       [&host](local::start_task) { host.start(); },
       [&host](local::tick) { host.check_inputs(); },
       [&host](wire::cancel) { host.cancel(); },

@@ -5,7 +5,8 @@
 
 namespace millrace {
 
-/// What a task has done so far, as messages carry it.
-wire::task_report report_of(const stream_task& task);
+/// What a task has done so far, as messages carry it. `producers` are those of its input channels.
+wire::task_report report_of(const stream_task& task,
+                            const std::vector<execution_attempt_id>& producers);
 
 }  // namespace millrace

@@ -48,10 +48,12 @@ class worker {
   // From job masters.
   caf::result<wire::ack> on_deploy_tasks(wire::deploy_tasks& request);
   void on_cancel_tasks(const wire::cancel_tasks& request);
+  void on_alignment_limit(const wire::align_watermarks& l) { tasks_->on_alignment_limit(l); }
   void on_free_slot(const wire::free_slot& request);
   // From tasks, here and elsewhere.
   void on_state_changed(wire::task_state_changed& change);
   void on_report(local::task_reported& report) { tasks_->on_report(std::move(report.report)); }
+  void on_alignment_reached(const wire::alignment_reached& reached);
   void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
   // From other task managers.
   void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
@@ -287,6 +289,12 @@ void worker::tell_job_master(wire::task_state_changed change) {
   if (found != job_masters_.end()) self_->send(found->second, std::move(change));
 }
 
+void worker::on_alignment_reached(const wire::alignment_reached& reached) {
+  const auto found = job_masters_.find(reached.task.job);
+  if (found != job_masters_.end() && tasks_->is_known(reached.task))
+    self_->send(found->second, reached);
+}
+
 void worker::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
   if (!consumer) return;
   tasks_->on_open_channel(request, consumer);
@@ -466,6 +474,8 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
       },
       [&state](wire::deploy_tasks& request) { return state.on_deploy_tasks(request); },
       [&state](const wire::cancel_tasks& request) { state.on_cancel_tasks(request); },
+      [&state](const wire::align_watermarks& limit) { state.on_alignment_limit(limit); },
+      [&state](const wire::alignment_reached& reached) { state.on_alignment_reached(reached); },
       [&state](const wire::free_slot& request) { state.on_free_slot(request); },
       [&state](wire::task_state_changed& change) { state.on_state_changed(change); },
       [&state](local::task_reported& report) { state.on_report(report); },

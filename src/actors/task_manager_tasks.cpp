@@ -26,6 +26,7 @@ constexpr std::chrono::milliseconds open_timeout{60'000};
 struct task_roster::deployment {
   job_id job;
   std::shared_ptr<const graph::job_graph> graph;
+  configuration config;  // the node's, with the job's settings over it
   std::vector<wire::peer_location> peers;
   std::map<std::pair<std::uint32_t, std::uint32_t>, wire::task_placement> placement_of;
   program_store::program program;  // null until it is here
@@ -67,6 +68,9 @@ status task_roster::deploy(wire::deploy_tasks request) {
       if (!d->placement_of.contains({v.id, s}))
         return fail(errc::protocol,
                     "subtask " + std::to_string(s) + " of '" + v.name + "' is placed nowhere");
+  d->config = options_.config;
+  for (const auto& [key, value] : request.graph.configuration)
+    if (auto set = d->config.set(key, value, "job '" + request.graph.name + "'"); !set) return set;
   for (const auto& t : request.tasks) {
     if (t.task.job != request.job || t.task.vertex >= vertices.size() ||
         t.task.subtask >= vertices[t.task.vertex].parallelism)
@@ -133,6 +137,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
       static_cast<std::uint32_t>(options_.config.get(options::batch_bytes).bytes);
   setup.options.state = options_.state;
   setup.options.record_bytes_max = options_.config.get(options::record_bytes_max).bytes;
+  setup.options.auto_watermark_interval = d.config.get(options::auto_watermark_interval);
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
     const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});
     const auto& where = d.peers[at.peer];
@@ -273,6 +278,13 @@ void task_roster::on_open_channel(const wire::open_channel& request, const caf::
     self_.send(found->second.actor, request, consumer);
   else if (!MILLRACE_MUTANT(early_channel_lost))
     waiting_channels_.hold(request.producer, {request, consumer}, now());
+}
+
+void task_roster::on_alignment_limit(const wire::align_watermarks& limit) {
+  for (const auto& id : limit.tasks) {
+    const auto found = tasks_.find(id);
+    if (found != tasks_.end() && found->second.actor) self_.send(found->second.actor, limit);
+  }
 }
 
 void task_roster::collect_reports() {

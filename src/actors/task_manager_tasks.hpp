@@ -65,6 +65,10 @@ class task_roster {
   bool on_down(const caf::actor_addr& who, const std::string& reason);
   void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
 
+  /// Hands a limit on to those of its tasks that are here.
+  void on_alignment_limit(const wire::align_watermarks& limit);
+  bool is_known(const execution_attempt_id& task) const { return tasks_.contains(task); }
+
   /// Asks all tasks for their reports.
   void collect_reports();
   void on_report(wire::task_report report);

@@ -15,6 +15,8 @@
 /// alphabetical order.
 #define MILLRACE_CODEC_WIRE_TYPES(X) \
   X(ack)                             \
+  X(align_watermarks)                \
+  X(alignment_reached)               \
   X(allocate_slot)                   \
   X(artifact_chunk)                  \
   X(artifact_offer)                  \

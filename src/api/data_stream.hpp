@@ -15,6 +15,7 @@
 #include "millrace/operators/function_sink.hpp"
 #include "millrace/operators/map.hpp"
 #include "millrace/operators/process.hpp"
+#include "millrace/operators/timestamps_and_watermarks.hpp"
 #include "millrace/stream/output_tag.hpp"
 
 namespace millrace {
@@ -109,6 +110,19 @@ class data_stream {
   /// "millrace/api/connected_streams.hpp", as "millrace/millrace.hpp" does.
   template <class U>
   connected_streams<T, U> connect(const data_stream<U>& other) const;
+
+  /// Gives the records their event times and says how far behind them event time is:
+  ///
+  ///     clicks.assign_timestamps_and_watermarks(
+  ///         watermark_strategy<click>::for_bounded_out_of_orderness(5s)
+  ///             .with_timestamp_assigner(&click::at_ms))
+  ///
+  /// Replaces the timestamps and watermarks that there are. Do it close to the source: behind an
+  /// exchange, the records of several readers are more out of order than those of one.
+  single_output<T> assign_timestamps_and_watermarks(watermark_strategy<T> strategy) const {
+    return transform<T>("timestamps_watermarks",
+                        make_timestamps_and_watermarks(std::move(strategy)));
+  }
 
   /// Records of one key go to one subtask. A key selector is a function, a pointer to member or
   /// `field<I>`; several make a composite key.

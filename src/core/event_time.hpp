@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
 
 namespace millrace {
 
@@ -15,5 +16,9 @@ inline constexpr timestamp_ms no_timestamp = std::numeric_limits<timestamp_ms>::
 
 /// The watermark behind the last record of a stream: event time is over (Flink's MAX_WATERMARK).
 inline constexpr timestamp_ms max_watermark = std::numeric_limits<timestamp_ms>::max();
+
+/// For people: "2026-03-01T12:30:00.250Z" in UTC; "-" for `no_timestamp` and "end" for
+/// `max_watermark`. Beyond the years 0 to 9999, the milliseconds as a number.
+std::string format_timestamp(timestamp_ms when);
 
 }  // namespace millrace

@@ -160,6 +160,15 @@ inline constexpr config_option<std::string> runtime_mode{
      .form = value_form::choice,
      .choices = runtime_modes}};
 
+inline constexpr config_option<std::chrono::milliseconds> auto_watermark_interval{
+    {.key = "pipeline.auto-watermark-interval",
+     .group = "Jobs",
+     .default_text = "200 ms",
+     .description = "How often watermark generators are asked for a watermark, and idle sources "
+                    "noticed; 0 for never.",
+     .form = value_form::duration,
+     .min = 0}};
+
 inline constexpr config_option<std::chrono::milliseconds> slot_request_timeout{
     {.key = "slot.request.timeout",
      .group = "Jobs",
@@ -343,6 +352,7 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &max_parallelism,
                                              &operator_chaining,
                                              &runtime_mode,
+                                             &auto_watermark_interval,
                                              &slot_request_timeout,
                                              &task_cancellation_timeout,
                                              &state_backend_type,

@@ -10,6 +10,7 @@
 #include "millrace/stream/collector.hpp"
 #include "millrace/stream/record_type.hpp"
 #include "millrace/stream/runtime_context.hpp"
+#include "millrace/stream/watermark_alignment.hpp"
 
 namespace millrace {
 
@@ -53,6 +54,13 @@ class operator_context {
     return static_cast<Slot&>(keyed_state()).template get<Key>();
   }
   virtual keyed_state_slot& keyed_state() noexcept = 0;
+
+  /// How often generators are asked for watermarks (`pipeline.auto-watermark-interval`); 0 for
+  /// never.
+  virtual std::chrono::milliseconds auto_watermark_interval() const noexcept = 0;
+  /// Tells the other members of an alignment group, wherever they run, how far this one is. What
+  /// follows from it comes back by on_alignment_limit.
+  virtual void report_alignment(const alignment_report& report) = 0;
 };
 
 /// One operator of one subtask. Called only from its task, one call at a time; may throw, which
@@ -83,13 +91,17 @@ class stream_operator {
   /// A wake-up that the operator has asked for is due; `now` is the wall clock's time. Not called
   /// while output waits for credit, so it may come late. Emits as process() does.
   virtual void on_processing_time(timestamp_ms /*now*/) {}
+  /// Members of this alignment group whose watermark is beyond `limit` are to wait (is_busy) for
+  /// the next limit. `max_watermark` lets everybody go.
+  virtual void on_alignment_limit(const std::string& /*group*/, timestamp_ms /*limit*/) {}
   /// Nothing follows on `input`.
   virtual void end_input(std::size_t /*input*/) {}
   /// All inputs have ended: emit what is held back, start the last writes. False if there is more:
   /// then it is called again when the output has room, so emit about a batch and return.
   virtual bool finish() { return true; }
-  /// True while the operator waits for I/O and should be given nothing more; the task asks again
-  /// after each completion. After finish() the task ends only when no operator is busy.
+  /// True while the operator waits for I/O, or for others of its alignment group, and should be
+  /// given nothing more; the task asks again after each completion and each limit. After finish()
+  /// the task ends only when no operator is busy.
   virtual bool is_busy() const noexcept { return false; }
   /// Releases everything; outstanding I/O is dropped.
   virtual void close() noexcept {}

@@ -35,7 +35,8 @@ class operator_chain::link final : public batch_consumer,
         runtime_(std::move(who)),
         chain_(chain),
         services_(chain.services_),
-        keyed_state_(keyed_state_of(runtime_, services_.time()), std::move(state)) {}
+        keyed_state_(keyed_state_of(runtime_, services_.time()), std::move(state)),
+        index_(static_cast<std::uint32_t>(chain.links_.size())) {}
 
   /// `side_output` is the tag, empty for the main output; `type` is what the consumer reads.
   void add_consumer(const std::string& side_output, batch_consumer& consumer,
@@ -107,6 +108,12 @@ class operator_chain::link final : public batch_consumer,
     return &side->second.out;
   }
   const batch_limits& batches() const noexcept override { return chain_.batches_; }
+  std::chrono::milliseconds auto_watermark_interval() const noexcept override {
+    return chain_.auto_watermark_interval_;
+  }
+  void report_alignment(const alignment_report& report) override {
+    services_.report_alignment(index_, report);
+  }
 
   /// Calls the operator if its wake-up is due; returns the next one.
   std::chrono::steady_clock::time_point wake(std::chrono::steady_clock::time_point now) {
@@ -158,6 +165,7 @@ class operator_chain::link final : public batch_consumer,
   operator_chain& chain_;
   task_services& services_;
   keyed_state_slot keyed_state_;
+  std::uint32_t index_;  // of the vertex
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;
   struct side_stream {
@@ -173,7 +181,9 @@ class operator_chain::link final : public batch_consumer,
 operator_chain::operator_chain(const graph::job_graph& graph, const execution_attempt_id& who,
                                const job_program& program, task_services& services,
                                const task_options& options)
-    : services_(services), batches_(options.batches) {
+    : services_(services),
+      batches_(options.batches),
+      auto_watermark_interval_(options.auto_watermark_interval) {
   const auto& vertex = graph.vertices.at(who.vertex);
   make_operators(graph, vertex, who, program, options);
   make_exchanges(graph, who, program, options);
@@ -299,6 +309,10 @@ void operator_chain::wake_operators(std::chrono::steady_clock::time_point now) {
   for (auto& l : links_) next = std::min(next, l->wake(now));
   // The task forgets later wake-ups when an earlier one comes.
   if (next != never) wake_at(next);
+}
+
+void operator_chain::on_alignment_limit(const std::string& group, timestamp_ms limit) {
+  for (auto& l : links_) l->named([&] { l->op().on_alignment_limit(group, limit); });
 }
 
 finish_status operator_chain::finish_step() {

@@ -53,6 +53,8 @@ class operator_chain {
   void on_time(const watermark_change& change);
   /// Calls the operators whose wake-up is due at `now`.
   void wake_operators(std::chrono::steady_clock::time_point now);
+  /// The members of an alignment group among the operators have a new limit.
+  void on_alignment_limit(const std::string& group, timestamp_ms limit);
   /// Ends the operators from the head down, each only when those above it hold nothing back any
   /// more. A bounded amount of work: call again until it says `done`.
   finish_status finish_step();
@@ -96,6 +98,7 @@ class operator_chain {
   std::vector<const record_type*> head_types_;
   task_services& services_;
   batch_limits batches_;
+  std::chrono::milliseconds auto_watermark_interval_;
   source_operator* source_ = nullptr;
   /// No operator's wake-up is before this.
   std::chrono::steady_clock::time_point next_wake_ = never;

@@ -57,6 +57,10 @@ void stream_task::on_credit(std::uint32_t output_channel, std::uint64_t charge) 
                                       " returned more credit than it was sent");
 }
 
+void stream_task::on_alignment_limit(const std::string& group, timestamp_ms limit) {
+  chain_.on_alignment_limit(group, limit);
+}
+
 void stream_task::check_output_channel(std::uint32_t channel) const {
   if (channel < chain_.output_channel_count()) return;
   throw failure(errc::protocol, "credit arrived for output channel " + std::to_string(channel) +

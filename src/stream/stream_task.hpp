@@ -49,6 +49,8 @@ class stream_task {
   void on_channel_open(std::uint32_t output_channel, std::uint64_t bytes);
   /// The receiver of an output channel has processed a batch.
   void on_credit(std::uint32_t output_channel, std::uint64_t charge);
+  /// The job master has news for the members of an alignment group.
+  void on_alignment_limit(const std::string& group, timestamp_ms limit);
 
   task_progress step();
 

@@ -8,6 +8,7 @@
 #include "millrace/core/io.hpp"
 #include "millrace/state/state_backend.hpp"
 #include "millrace/stream/exchange.hpp"
+#include "millrace/stream/watermark_alignment.hpp"
 
 namespace millrace {
 
@@ -22,6 +23,8 @@ class task_services : public element_port {
   virtual const clock& time() const noexcept = 0;
   /// Calls `stream_task::step` once `time().now()` has reached `when`.
   virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
+  /// Tells the job master how far operator `operator_index` of the chain is.
+  virtual void report_alignment(std::uint32_t operator_index, const alignment_report& report) = 0;
 };
 
 /// What the configuration decides.
@@ -29,6 +32,7 @@ struct task_options {
   batch_limits batches;
   std::uint64_t record_bytes_max = 8 * 1024 * 1024;
   std::shared_ptr<state_backend> state;  ///< Null for the hashmap backend.
+  std::chrono::milliseconds auto_watermark_interval{200};
 };
 
 }  // namespace millrace

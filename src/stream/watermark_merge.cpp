@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "millrace/core/mutant.hpp"
+
 namespace millrace {
 
 watermark_merge::watermark_merge(std::size_t channels)
@@ -72,8 +74,11 @@ watermark_change watermark_merge::update() {
 void watermark_merge::find_holder() noexcept {
   holder_.reset();
   for (std::size_t i = 0; i < channels_.size(); ++i) {
-    const auto& c = channels_[i];
-    if (c.takes_part && (!holder_ || c.watermark < channels_[*holder_].watermark)) holder_ = i;
+    if (!channels_[i].takes_part) continue;
+    const auto at = channels_[i].watermark;
+    if (!holder_ || at < channels_[*holder_].watermark ||
+        (MILLRACE_MUTANT(fastest_channel_counts) && at > channels_[*holder_].watermark))
+      holder_ = i;
   }
 }
 

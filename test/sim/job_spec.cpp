@@ -178,6 +178,70 @@ data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& st
   return stream;
 }
 
+/// A watermark behind every seventh row.
+struct punctuation {
+  void on_event(const row&, timestamp_ms timestamp, watermark_output& out) {
+    if (++rows % 7 == 0) out.emit_watermark(timestamp - 1);
+  }
+  void on_periodic_emit(watermark_output&) {}
+
+  int rows = 0;
+};
+
+data_stream<row> with_event_time(const data_stream<row>& stream, const job_branch& branch) {
+  using strategy = watermark_strategy<row>;
+  if (branch.time == time_kind::none) return stream;
+  // What a reader of a file gets one after the other need not be in order.
+  const std::chrono::milliseconds disorder(branch.from_file ? branch.rows : 0);
+  const auto how = branch.time == time_kind::punctuated && !branch.from_file
+                       ? strategy::for_generator(punctuation{})
+                       : strategy::for_bounded_out_of_orderness(disorder).with_idleness(
+                             std::chrono::milliseconds(700));
+  return stream.assign_timestamps_and_watermarks(how.with_timestamp_assigner(&row::value))
+      .set_parallelism(branch.parallelism);
+}
+
+/// Passes rows on, and fails the job at a late one: watermarks must not overtake rows anywhere.
+class punctuality_check final : public producing<row> {
+ public:
+  void process(std::size_t, batch& rows, rows_access access) override {
+    const auto& typed = static_cast<typed_batch<row>&>(rows);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (typed.timestamp_of(i) != no_timestamp && typed.timestamp_of(i) <= watermark_)
+        throw failure(errc::internal, "a row of time " + std::to_string(typed.timestamp_of(i)) +
+                                          " came behind the watermark " +
+                                          std::to_string(watermark_));
+    out_.target().push(rows, access);
+  }
+  void on_watermark(timestamp_ms at) override {
+    if (at <= watermark_) throw failure(errc::internal, "a watermark went back");
+    watermark_ = at;
+    producing<row>::on_watermark(at);
+  }
+
+ private:
+  timestamp_ms watermark_ = no_timestamp;
+};
+
+/// Opens the way to operators that the API has no verb for.
+struct opened_stream : data_stream<row> {
+  explicit opened_stream(const data_stream<row>& stream) : data_stream<row>(stream) {}
+  using data_stream<row>::transform;
+};
+
+/// If some branches have it: a union with rows that have no timestamps is nothing special.
+bool has_event_time(const job_spec& spec) {
+  return std::any_of(spec.branches.begin(), spec.branches.end(),
+                     [](const auto& b) { return b.time != time_kind::none; });
+}
+
+data_stream<row> checked(const data_stream<row>& stream, std::uint32_t parallelism) {
+  return opened_stream(stream)
+      .transform<row>("punctuality",
+                      make_factory<row, row>([] { return std::make_unique<punctuality_check>(); }))
+      .set_parallelism(parallelism);
+}
+
 data_stream<row> source_of(stream_environment& env, const job_branch& branch,
                            const std::string& path, test::memory_files& files) {
   const auto keys = branch.keys;
@@ -234,6 +298,7 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
     branch.rows = 1 + random.below(300);
     branch.keys = random.between(1, 40);
     branch.parallelism = width();
+    branch.time = static_cast<time_kind>(random.below(3));
     return branch;
   };
   const auto all = parallelism_max;
@@ -294,6 +359,8 @@ std::string to_string(const job_spec& spec) {
   for (const auto& b : spec.branches) {
     text << " [" << (b.from_file ? "file " : "") << b.rows << " rows " << b.keys << " keys";
     if (b.per_second > 0) text << " at " << b.per_second << "/s";
+    if (b.time != time_kind::none)
+      text << (b.time == time_kind::periodic ? " periodic" : " punctuated") << " time";
     text << " /" << b.parallelism;
     steps(b.steps);
     text << ']';
@@ -354,10 +421,11 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
                    })
                    .set_parallelism(branch.parallelism);
     }
-    auto its = extend(source, branch.steps);
+    auto its = extend(with_event_time(source, branch), branch.steps);
     stream = stream ? stream->union_with(its) : its;
   }
-  const auto all = extend(*stream, spec.steps);
+  auto all = extend(*stream, spec.steps);
+  if (has_event_time(spec)) all = checked(all, spec.sink_parallelism);
   if (spec.to_file) {
     job.output_path = "/data/out-" + suffix;
     all.map(text_of)

@@ -43,12 +43,21 @@ struct job_step {
   std::uint32_t parallelism = 1;
 };
 
+/// Where the watermarks of a source come from. Its rows are in the order of their timestamps, so
+/// that a late one is the engine's fault.
+enum class time_kind : std::uint8_t {
+  none,
+  punctuated,  ///< One behind every few rows.
+  periodic,    ///< By the clock; idle after a while.
+};
+
 /// A source and what follows it.
 struct job_branch {
   std::uint64_t rows = 0;
   std::int64_t keys = 10;
   double per_second = 0;  ///< 0: as fast as possible.
   bool from_file = false;
+  time_kind time = time_kind::none;
   std::uint32_t parallelism = 1;
   std::vector<job_step> steps;
 };

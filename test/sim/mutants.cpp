@@ -15,6 +15,8 @@ constexpr mutant mutants[] = {
     {"credit_kept", "a task never gives credit back"},
     {"credit_ignored", "a batch is sent though there is no credit for it"},
     {"end_overtakes_data", "the end of input overtakes batches that wait for credit"},
+    {"watermark_overtakes_data", "a watermark overtakes batches that wait for credit"},
+    {"fastest_channel_counts", "event time follows the fastest channel, not the slowest"},
     {"batch_after_end", "the last batch is sent to a subtask that was told the end"},
     {"blocked_batch_lost", "a batch is dropped when two wait for credit already"},
     {"one_end_ends_all", "the end of one channel is taken for the end of all"},

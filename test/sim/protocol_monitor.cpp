@@ -28,9 +28,23 @@ void protocol_monitor::on_open_channel(const wire::open_channel& request) {
 }
 
 void protocol_monitor::on_element(const wire::channel_element& element) {
+  auto& c = channels_[{element.consumer, element.input_channel}];
+  const auto complain = [&](const std::string& what) {
+    violations_.push_back(what + " on channel " + std::to_string(element.input_channel) + " of " +
+                          to_string(element.consumer));
+  };
+  if (const auto* time = std::get_if<watermark>(&element.what)) {
+    if (c.status == stream_status::idle) complain("a watermark came though it is idle");
+    if (time->at <= c.time)
+      complain("the watermark went from " + std::to_string(c.time) + " to " +
+               std::to_string(time->at));
+    c.time = time->at;
+  } else if (const auto* now = std::get_if<stream_status>(&element.what)) {
+    if (*now == c.status) complain("the same status came twice");
+    c.status = *now;
+  }
   const auto* data = std::get_if<record_batch>(&element.what);
   if (data == nullptr) return;
-  auto& c = channels_[{element.consumer, element.input_channel}];
   c.under_way += data->charge;
   if (c.under_way > c.granted)
     violations_.push_back(std::to_string(c.under_way) + " bytes are under way to " +

@@ -15,6 +15,7 @@ namespace millrace::sim {
 ///
 /// - Credit of a channel is never returned for what was not received, and what is under way never
 ///   exceeds the credit that was granted.
+/// - Watermarks of a channel never go back, and none comes while the channel is idle.
 /// - A task ends once, in one way.
 /// - A task manager never loses or doubles a slot, and no allocation holds two.
 class protocol_monitor final : public message_observer {
@@ -32,6 +33,8 @@ class protocol_monitor final : public message_observer {
   struct channel {
     std::uint64_t granted = 0;
     std::uint64_t under_way = 0;
+    timestamp_ms time = no_timestamp;
+    stream_status status = stream_status::active;
   };
   using channel_key = std::tuple<execution_attempt_id, std::uint32_t>;  // consumer, input channel
 

@@ -29,7 +29,7 @@ struct local_pipeline::node final : task_services {
     }
     auto& target = *pipeline.node_of_.at({to.target_vertex, to.target_subtask});
     target.queue_of({message::kind::element, to.target_channel})
-        .push_back({message::kind::element, to.target_channel, 0, std::move(e)});
+        .push_back({message::kind::element, to.target_channel, 0, std::move(e), {}});
   }
 
   void return_credit(std::uint32_t channel, std::uint64_t charge) override {
@@ -37,7 +37,12 @@ struct local_pipeline::node final : task_services {
     auto& producer = *pipeline.node_of_.at({from.source_vertex, from.source_subtask});
     const auto out = producer.output_channel_to(from.edge, id.subtask);
     producer.queue_of({message::kind::credit, out})
-        .push_back({message::kind::credit, out, charge, {}});
+        .push_back({message::kind::credit, out, charge, {}, {}});
+  }
+
+  void report_alignment(std::uint32_t operator_index, const alignment_report& report) override {
+    if (const auto limit = pipeline.alignment_.on_report(id, operator_index, report))
+      pipeline.announce(report.group, *limit);
   }
 
   io_executor& io() noexcept override { return io_executor_; }
@@ -97,7 +102,7 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
     n->task->open();
     for (std::uint32_t c = 0; c < n->outputs.size(); ++c)
       n->queue_of({message::kind::open, c})
-          .push_back({message::kind::open, c, settings_.channel_bytes, {}});
+          .push_back({message::kind::open, c, settings_.channel_bytes, {}, {}});
   }
 }
 
@@ -162,6 +167,9 @@ void local_pipeline::deliver(node& to, std::size_t queue) {
     case message::kind::open:
       to.task->on_channel_open(next.channel, next.bytes);
       break;
+    case message::kind::alignment:
+      to.task->on_alignment_limit(next.limit.first, next.limit.second);
+      break;
   }
   to.is_runnable = true;
 }
@@ -173,11 +181,23 @@ void local_pipeline::step(node& which) {
     case task_progress::waiting:
       which.is_runnable = false;
       break;
-    case task_progress::finished:
+    case task_progress::finished: {
       which.is_finished = true;
       which.task->close();
+      const auto is_this = [&](const execution_attempt_id& task) { return task == which.id; };
+      for (const auto& [group, limit] : alignment_.forget(is_this)) announce(group, limit);
       which.io_executor_.run_all_without_completion();
       break;
+    }
+  }
+}
+
+void local_pipeline::announce(const std::string& group, timestamp_ms limit) {
+  for (const auto& member : alignment_.members_of(group)) {
+    auto& to = *node_of_.at({member.vertex, member.subtask});
+    if (!to.is_finished)
+      to.queue_of({message::kind::alignment, 0})
+          .push_back({message::kind::alignment, 0, 0, {}, {group, limit}});
   }
 }
 

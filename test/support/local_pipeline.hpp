@@ -44,14 +44,16 @@ class local_pipeline {
  private:
   struct node;
   struct message {
-    enum class kind { element, credit, open } what = kind::element;
+    enum class kind { element, credit, open, alignment } what = kind::element;
     std::uint32_t channel = 0;
     std::uint64_t bytes = 0;
     element payload;
+    std::pair<std::string, timestamp_ms> limit;  // of an alignment group
   };
 
   void deliver(node& to, std::size_t queue);
   void step(node& which);
+  void announce(const std::string& group, timestamp_ms limit);
   bool pass_time();
 
   graph::job_graph graph_;
@@ -60,6 +62,7 @@ class local_pipeline {
   pipeline_settings settings_;
   std::mt19937_64 random_;
   virtual_clock clock_;
+  alignment_coordinator alignment_;
   std::vector<std::unique_ptr<node>> nodes_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, node*> node_of_;
   std::uint64_t events_ = 0;

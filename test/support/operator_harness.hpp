@@ -106,6 +106,8 @@ class operator_harness final : public operator_context, private batch_consumer {
   /// All that the operator has passed on.
   const std::vector<timestamp_ms>& watermarks() const { return watermarks_; }
   const std::vector<stream_status>& statuses() const { return statuses_; }
+  const std::vector<alignment_report>& alignment_reports() const { return alignment_reports_; }
+  bool has_wake_up() const { return wake_ != never; }
   manual_io& manual() { return io_; }
   memory_files& memory() { return files_; }
   virtual_clock& clock_now() { return clock_; }
@@ -122,6 +124,12 @@ class operator_harness final : public operator_context, private batch_consumer {
     return &side->second->out;
   }
   const batch_limits& batches() const noexcept override { return limits_; }
+  std::chrono::milliseconds auto_watermark_interval() const noexcept override {
+    return std::chrono::milliseconds(200);
+  }
+  void report_alignment(const alignment_report& report) override {
+    alignment_reports_.push_back(report);
+  }
   void wake_at(std::chrono::steady_clock::time_point when) override {
     wake_ = wake_ <= clock_.now() ? when : std::min(wake_, when);
   }
@@ -167,6 +175,7 @@ class operator_harness final : public operator_context, private batch_consumer {
   timestamp_column timestamps_;
   std::vector<timestamp_ms> watermarks_;
   std::vector<stream_status> statuses_;
+  std::vector<alignment_report> alignment_reports_;
 };
 
 }  // namespace millrace::test

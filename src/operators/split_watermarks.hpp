@@ -1,0 +1,69 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "millrace/operators/event_time_tracker.hpp"
+
+namespace millrace {
+
+/// Event time of a reader that reads several splits by turns: each has a generator of its own, so
+/// that their different speeds make no record late, and the reader is as far as the slowest of them
+/// that is not idle (Flink's WatermarkOutputMultiplexer). Belongs to one reader.
+template <class T>
+class split_watermarks {
+ public:
+  using time_point = typename event_time_tracker<T>::time_point;
+
+  split_watermarks(watermark_strategy<T> strategy, std::chrono::milliseconds interval)
+      : strategy_(std::move(strategy)), interval_(interval) {}
+
+  /// A split is read from now on. The reference is valid until it is removed.
+  event_time_tracker<T>& add(const std::string& split) {
+    return splits_.try_emplace(split, strategy_, interval_).first->second;
+  }
+  /// The split was read to its end, or goes to another reader.
+  void remove(const std::string& split) { splits_.erase(split); }
+  /// Null if there is no such split.
+  event_time_tracker<T>* find(const std::string& split) {
+    const auto found = splits_.find(split);
+    return found == splits_.end() ? nullptr : &found->second;
+  }
+  bool is_empty() const noexcept { return splits_.empty(); }
+
+  /// Each auto-watermark interval; `could_have_records` as for event_time_tracker.
+  void on_interval(time_point now, bool could_have_records = true) {
+    for (auto& [name, split] : splits_) split.on_interval(now, could_have_records);
+  }
+
+  /// Brings what the splits have said to one, in `out`, whose news go to the reader's output. With
+  /// all splits idle, the reader is idle at the greatest of their watermarks; with no split it
+  /// stays as it is.
+  void combine(watermark_output& out) {
+    if (splits_.empty()) return;
+    auto slowest = max_watermark, fastest = no_timestamp;
+    bool is_idle = true;
+    for (auto& [name, split] : splits_) {
+      const auto& said = split.out();
+      fastest = std::max(fastest, said.watermark());
+      if (said.status() == stream_status::idle) continue;
+      is_idle = false;
+      slowest = std::min(slowest, said.watermark());
+    }
+    if (const auto reached = is_idle ? fastest : slowest; reached > out.watermark())
+      out.emit_watermark(reached);
+    if (is_idle)
+      out.mark_idle();
+    else
+      out.mark_active();
+  }
+
+ private:
+  watermark_strategy<T> strategy_;
+  std::chrono::milliseconds interval_;
+  std::map<std::string, event_time_tracker<T>> splits_;
+};
+
+}  // namespace millrace

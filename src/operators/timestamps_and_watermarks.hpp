@@ -1,0 +1,129 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "millrace/operators/event_time_tracker.hpp"
+#include "millrace/operators/typed_factory.hpp"
+
+namespace millrace {
+
+/// Gives the records of a stream timestamps and emits watermarks, as a strategy says (Flink's
+/// TimestampsAndWatermarksOperator). Watermarks and idleness that come in are replaced.
+///
+/// As a member of an alignment group it takes no more records while its watermark is beyond the
+/// group's limit, so that whatever feeds it waits, too.
+template <class T>
+class timestamps_and_watermarks final : public producing<T> {
+ public:
+  explicit timestamps_and_watermarks(const watermark_strategy<T>& strategy) : strategy_(strategy) {}
+
+  void open(operator_context& context) override {
+    context_ = &context;
+    interval_ = context.auto_watermark_interval();
+    tracker_.emplace(strategy_, interval_);
+    next_report_ = context.time().now();
+    if (is_periodic() || strategy_.alignment()) look_again();
+  }
+
+  void process(std::size_t, batch& rows, rows_access access) override {
+    if (access == rows_access::exclusive) return observe(rows);
+    // Others read the rows, and see the timestamps that the rows have for them.
+    typed_batch_ptr<T> ours(new typed_batch<T>);
+    ours->rows = rows_of<T>(rows);
+    ours->timestamps = timestamps_of<T>(rows);
+    observe(*ours);
+  }
+
+  void on_watermark(timestamp_ms at) override {
+    if (at != max_watermark) return;
+    has_ended_ = true;
+    report();
+    this->forwarded().push_watermark(at);
+  }
+  void on_status(stream_status) override {}
+
+  void on_processing_time(timestamp_ms) override {
+    const auto now = context_->time().now();
+    if (is_periodic()) tracker_->on_interval(now, !is_busy());
+    tell();
+    if (strategy_.alignment() && now >= next_report_) {
+      next_report_ = now + strategy_.alignment()->update_interval;
+      report();
+    }
+    look_again();
+  }
+
+  void on_alignment_limit(const std::string& group, timestamp_ms limit) override {
+    if (strategy_.alignment() && strategy_.alignment()->group == group) limit_ = limit;
+  }
+
+  bool is_busy() const noexcept override {
+    return !has_ended_ && tracker_ && tracker_->out().watermark() > limit_;
+  }
+
+ private:
+  bool is_periodic() const {
+    return interval_.count() > 0 && (strategy_.emits_watermarks() || strategy_.idleness());
+  }
+
+  void look_again() {
+    const auto pause = is_periodic() ? interval_ : strategy_.alignment()->update_interval;
+    context_->wake_at(context_->time().now() + pause);
+  }
+
+  void observe(batch& rows) {
+    auto& in = rows_of<T>(rows);
+    auto& timestamps = timestamps_of<T>(rows);
+    tracker_->begin(in, timestamps);
+    tell();
+    for (std::size_t from = 0; from < in.size();) {
+      const auto next = tracker_->observe(in, timestamps, from);
+      if (from == 0 && next == in.size())
+        this->out_.target().push(rows, rows_access::exclusive);
+      else
+        emit(in, timestamps, from, next);
+      from = next;
+      tell();
+    }
+  }
+
+  /// Some of the rows, because a watermark comes between them and the others.
+  void emit(row_vector<T>& rows, const timestamp_column& timestamps, std::size_t from,
+            std::size_t end) {
+    for (; from < end; ++from)
+      this->out_.emit(std::move(rows[from]), timestamps.empty() ? no_timestamp : timestamps[from]);
+    this->out_.flush();
+  }
+
+  void tell() {
+    if (tracker_->out().has_news()) tracker_->out().tell(this->forwarded());
+  }
+
+  void report() {
+    if (!strategy_.alignment()) return;
+    const auto& out = tracker_->out();
+    context_->report_alignment({strategy_.alignment()->group, out.watermark(),
+                                has_ended_ || out.status() == stream_status::idle,
+                                strategy_.alignment()->max_drift.count()});
+  }
+
+  watermark_strategy<T> strategy_;
+  operator_context* context_ = nullptr;
+  std::chrono::milliseconds interval_{0};
+  std::optional<event_time_tracker<T>> tracker_;
+  std::chrono::steady_clock::time_point next_report_{};
+  timestamp_ms limit_ = max_watermark;
+  bool has_ended_ = false;
+};
+
+template <class T>
+std::shared_ptr<const operator_factory> make_timestamps_and_watermarks(
+    watermark_strategy<T> strategy) {
+  return make_factory<T, T>([strategy = std::move(strategy)] {
+    return std::make_unique<timestamps_and_watermarks<T>>(strategy);
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <algorithm>
+
+#include "millrace/stream/element.hpp"
+
+namespace millrace {
+
+/// Where a watermark generator puts its watermarks and says whether it is idle. Remembers what is
+/// still to be told; whoever owns the generator fetches it. Plain, so that a generator that emits
+/// after each record costs a store.
+class watermark_output {
+ public:
+  /// No record up to and including `at` is to come. Ends idleness; one that goes back is ignored.
+  void emit_watermark(timestamp_ms at) noexcept {
+    mark_active();
+    if (at <= watermark_) return;
+    watermark_ = at;
+    has_news_ = true;
+  }
+  /// Nothing is to be expected for now: do not wait for us.
+  void mark_idle() noexcept { set(stream_status::idle); }
+  void mark_active() noexcept { set(stream_status::active); }
+
+  timestamp_ms watermark() const noexcept { return watermark_; }
+  stream_status status() const noexcept { return status_; }
+
+  /// Whether anything changed since the last call of `tell`.
+  bool has_news() const noexcept { return has_news_; }
+  /// Tells `to`, which has push_watermark and push_status, how things are.
+  template <class Output>
+  void tell(Output& to) {
+    has_news_ = false;
+    if (status_ == stream_status::active) to.push_status(status_);
+    to.push_watermark(watermark_);
+    if (status_ == stream_status::idle) to.push_status(status_);
+  }
+
+ private:
+  void set(stream_status now) noexcept {
+    has_news_ |= now != status_;
+    status_ = now;
+  }
+
+  timestamp_ms watermark_ = no_timestamp;
+  stream_status status_ = stream_status::active;
+  bool has_news_ = false;
+};
+
+}  // namespace millrace
