@@ -291,8 +291,7 @@ void worker::tell_job_master(wire::task_state_changed change) {
 
 void worker::on_alignment_reached(const wire::alignment_reached& reached) {
   const auto found = job_masters_.find(reached.task.job);
-  if (found != job_masters_.end() && tasks_->is_known(reached.task))
-    self_->send(found->second, reached);
+  if (found != job_masters_.end()) self_->send(found->second, reached);
 }
 
 void worker::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {

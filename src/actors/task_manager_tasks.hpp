@@ -67,7 +67,6 @@ class task_roster {
 
   /// Hands a limit on to those of its tasks that are here.
   void on_alignment_limit(const wire::align_watermarks& limit);
-  bool is_known(const execution_attempt_id& task) const { return tasks_.contains(task); }
 
   /// Asks all tasks for their reports.
   void collect_reports();

@@ -25,7 +25,7 @@ struct chained_input {
   std::optional<std::uint32_t> from_operator;
   std::uint32_t input = 0;  ///< Index of the operator's logical input.
   /// Tag of the feeding operator's side output; empty for its main output, and over exchanges.
-  std::string side_output;
+  std::string side_output{};
 
   bool operator==(const chained_input&) const = default;
 };
@@ -72,8 +72,8 @@ struct job_edge {
   std::string type;               ///< Description of the record type.
   std::uint64_t fingerprint = 0;  ///< Of the record type.
   std::uint32_t stream_edge =
-      0;                    ///< Id in the stream graph: finds key selectors, custom partitioners.
-  std::string side_output;  ///< Tag of the source operator's side output; empty: its main output.
+      0;                      ///< Id in the stream graph: finds key selectors, custom partitioners.
+  std::string side_output{};  ///< Tag of the source operator's side output; empty: its main output.
 
   bool operator==(const job_edge&) const = default;
 };

@@ -66,7 +66,7 @@ struct stream_edge {
   std::uint32_t source = 0;        ///< Node id.
   std::uint32_t target = 0;        ///< Node id.
   std::uint32_t target_input = 0;  ///< Index into the target's `inputs`.
-  std::string side_output;         ///< Tag of the source's side output; empty: its main output.
+  std::string side_output{};       ///< Tag of the source's side output; empty: its main output.
 
   /// Only what the user asked for if `is_explicit`; otherwise the edge becomes `forward` when both
   /// ends have the same parallelism, else `rebalance`.

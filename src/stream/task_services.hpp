@@ -31,7 +31,7 @@ class task_services : public element_port {
 struct task_options {
   batch_limits batches;
   std::uint64_t record_bytes_max = 8 * 1024 * 1024;
-  std::shared_ptr<state_backend> state;  ///< Null for the hashmap backend.
+  std::shared_ptr<state_backend> state{};  ///< Null for the hashmap backend.
   std::chrono::milliseconds auto_watermark_interval{200};
 };
 

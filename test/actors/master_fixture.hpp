@@ -62,6 +62,7 @@ struct fake_task_manager {
   std::vector<wire::deploy_tasks> deployments;
   std::vector<execution_attempt_id> cancelled;
   std::vector<wire::free_slot> freed;
+  std::vector<wire::align_watermarks> limits;
   bool offers = true;                   ///< Or keeps an allocation to itself.
   std::optional<error> deploy_failure;  ///< Refuses deployments.
 
@@ -93,6 +94,7 @@ inline caf::behavior fake_task_manager_behavior(caf::event_based_actor* self,
         tm->cancelled.insert(tm->cancelled.end(), c.tasks.begin(), c.tasks.end());
       },
       [=](const wire::free_slot& f) { tm->freed.push_back(f); },
+      [=](const wire::align_watermarks& l) { tm->limits.push_back(l); },
       [=](wire::cancel) { self->quit(); },
   };
 }
@@ -250,7 +252,8 @@ class master_fixture {
     return ask<wire::job_submitted>(wire::submit_job{std::move(graph)}).value().job;
   }
 
-  void report(const fake_task_manager& tm, wire::task_state_changed change) {
+  template <class Message>
+  void report(const fake_task_manager& tm, Message change) {
     REQUIRE(tm.job_master);
     caf::anon_send(tm.job_master, std::move(change));
     run();

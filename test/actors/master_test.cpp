@@ -357,6 +357,37 @@ TEST_CASE_FIXTURE(running_job, "messages about other attempts and jobs change no
   CHECK(describe(job).overview.status == job_status::running);
 }
 
+TEST_CASE_FIXTURE(running_job, "members of an alignment group hear how far they may go") {
+  const auto reached = [this](const fake_task_manager& tm, std::size_t task, timestamp_ms at) {
+    report(tm, wire::alignment_reached{task_at(tm, task), 0, {"group", at, false, 100}});
+  };
+  reached(*a, 0, 1000);
+  REQUIRE(a->limits.size() == 1);
+  CHECK(a->limits[0].group == "group");
+  CHECK(a->limits[0].limit == 1100);
+  CHECK(a->limits[0].tasks == std::vector{task_at(*a, 0)});
+  CHECK(b->limits.empty());
+
+  reached(*b, 0, 500);
+  REQUIRE(b->limits.size() == 1);
+  CHECK(b->limits[0].limit == 600);
+  CHECK(b->limits[0].tasks == std::vector{task_at(*b, 0)});
+  CHECK(a->limits.back().limit == 600);
+
+  auto stranger = task_at(*b, 0);
+  ++stranger.attempt;
+  report(*b, wire::alignment_reached{stranger, 0, {"group", 5, false, 100}});
+  CHECK(a->limits.back().limit == 600);
+
+  // Whoever has ended holds back nobody.
+  wire::task_state_changed finished;
+  finished.task = task_at(*b, 0);
+  finished.state = graph::execution_state::finished;
+  finished.report.task = finished.task;
+  report(*b, finished);
+  CHECK(a->limits.back().limit == 1100);
+}
+
 TEST_CASE_FIXTURE(running_job, "reports become totals and rates") {
   wire::task_reports reports;
   reports.job = job;

@@ -24,6 +24,7 @@ struct seen {
   std::vector<wire::channel_opened> opened;
   std::vector<wire::channel_element> elements;
   std::vector<wire::channel_credit> credits;
+  std::vector<wire::alignment_reached> alignments;
   caf::actor opener;
   caf::actor producer;
 
@@ -53,6 +54,7 @@ caf::behavior recorder(caf::event_based_actor* self, std::shared_ptr<seen> log) 
       },
       [log](const wire::channel_element& m) { log->elements.push_back(m); },
       [log](const wire::channel_credit& m) { log->credits.push_back(m); },
+      [log](const wire::alignment_reached& m) { log->alignments.push_back(m); },
   };
 }
 
@@ -131,6 +133,14 @@ void no_more_than_7(stream_environment& env, const arguments&) {
       .discard();
 }
 
+/// A watermark at every record.
+struct always_ahead {
+  void on_event(const std::int64_t&, timestamp_ms timestamp, watermark_output& out) {
+    out.emit_watermark(timestamp);
+  }
+  void on_periodic_emit(watermark_output&) {}
+};
+
 element numbers(std::int64_t first, std::int64_t count, std::uint64_t charge) {
   auto* rows = new typed_batch<std::int64_t>;
   batch_ptr owner(rows);
@@ -187,6 +197,50 @@ TEST_CASE("A consuming task asks its producers to open channels and returns thei
   h.tell(wire::channel_element{h.id, 0, end_of_input{}});
   REQUIRE(h.states().back() == execution_state::finished);
   CHECK(h.log->states.back().report.operators.at(0).rows_in == 10);
+}
+
+TEST_CASE("A task reports its event time, and which producer it waits for") {
+  host h(numbers_to_nowhere);
+  h.spawn(1);
+  h.tell(wire::channel_opened{h.id, 0, 0});
+  h.tell(wire::channel_element{h.id, 0, watermark{1234}});
+  h.tell(local::report_task{});
+  REQUIRE(h.log->reports.size() == 1);
+  const auto& report = h.log->reports[0];
+  REQUIRE(report.inputs.size() == 1);
+  CHECK(report.inputs[0].watermark == 1234);
+  CHECK_FALSE(report.inputs[0].is_idle);
+  REQUIRE(report.inputs[0].held_back_by);
+  CHECK(report.inputs[0].held_back_by->vertex == 0);
+  CHECK(report.inputs[0].held_back_by->subtask == 0);
+  CHECK(report.operators.at(0).output_watermark == 1234);
+}
+
+TEST_CASE("A member of an alignment group says how far it is, and waits when it is told to") {
+  host h([](stream_environment& env, const arguments&) {
+    env.from_sequence(1, 1000)
+        .rebalance()
+        .assign_timestamps_and_watermarks(
+            watermark_strategy<std::int64_t>::for_generator(always_ahead{})
+                .with_timestamp_assigner([](const std::int64_t& n) { return n; })
+                .with_watermark_alignment("group", std::chrono::milliseconds(5)))
+        .discard();
+  });
+  h.spawn(1);
+  h.tell(wire::channel_opened{h.id, 0, 0});
+  h.tell(wire::channel_element{h.id, 0, numbers(1, 10, 80)});
+  CHECK(h.log->credits.size() == 1);
+  h.tell(wire::align_watermarks{"group", 5, {h.id}});
+  h.tell(wire::channel_element{h.id, 0, numbers(11, 10, 80)});
+  CHECK(h.log->credits.size() == 1);
+  h.tell(wire::align_watermarks{"group", 10, {h.id}});
+  CHECK(h.log->credits.size() == 2);
+  h.tell(wire::channel_element{h.id, 0, end_of_input{}});
+  h.tell(wire::align_watermarks{"group", 100, {h.id}});
+  REQUIRE(h.states().back() == execution_state::finished);
+  REQUIRE_FALSE(h.log->alignments.empty());
+  CHECK(h.log->alignments.back().task == h.id);
+  CHECK(h.log->alignments.back().report == alignment_report{"group", 20, true, 5});
 }
 
 TEST_CASE("Credit of several batches of one step is returned in one message") {

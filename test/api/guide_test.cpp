@@ -104,6 +104,21 @@ TEST_CASE("the guide: sources, transformations and sinks are called as the table
       .start_new_chain();
 }
 
+TEST_CASE("the guide: event time is assigned as it says") {
+  using namespace std::chrono_literals;
+  struct timed_click {
+    std::string user;
+    std::int64_t at_ms = 0;
+  };
+  auto env = make_env();
+  const auto clicks = env.from_elements<timed_click>({{"a", 5}, {"b", 7}});
+  auto timed = clicks.assign_timestamps_and_watermarks(
+      watermark_strategy<timed_click>::for_bounded_out_of_orderness(5s)
+          .with_timestamp_assigner(&timed_click::at_ms)
+          .with_idleness(1min));
+  CHECK(timed.execute_and_collect().size() == 2);
+}
+
 TEST_CASE("the guide: a rich function's accumulator comes back with the result") {
   auto env = make_env();
   env.from_elements("a 1", "nonsense", "b 2").flat_map(parse{}).discard();

@@ -217,48 +217,49 @@ TEST_CASE("strategies refuse settings that make no sense") {
 }
 
 TEST_CASE("a reader of several splits is as far as the slowest of them") {
-  split_watermarks<click> splits(strategy::for_monotonous_timestamps(), 200ms);
-  auto& one = splits.add("one");
-  auto& two = splits.add("two");
+  split_watermarks<click> splits(strategy::for_monotonous_timestamps().with_idleness(1s), 200ms);
+  splits.add("one");
+  splits.add("two");
   watermark_output out;
-  const auto read = [](auto& split, std::int64_t t) {
+  event_time_tracker<click>::time_point now{};
+  const auto read = [&](const std::string& split, std::int64_t t) {
     row_vector<click> rows{{t, 0}};
     timestamp_column timestamps{t};
-    split.begin(rows, timestamps);
-    split.observe(rows, timestamps, 0);
+    splits.find(split)->begin(rows, timestamps);
+    splits.find(split)->observe(rows, timestamps, 0);
   };
-  read(one, 100);
-  splits.on_interval({});
-  splits.combine(out);
+  const auto pass = [&](int intervals) {
+    for (int i = 0; i < intervals; ++i) splits.on_interval(now += 200ms);
+    splits.combine(out);
+  };
+  read("one", 100);
+  pass(1);
   CHECK(out.watermark() == no_timestamp);
-  read(two, 50);
-  splits.on_interval({});
-  splits.combine(out);
+  read("two", 50);
+  pass(1);
   CHECK(out.watermark() == 49);
-  two.out().mark_idle();
-  splits.combine(out);
-  CHECK(out.watermark() == 99);
-  one.out().mark_idle();
-  splits.combine(out);
+  pass(4);
+  read("two", 60);  // the other one has fallen silent
+  pass(1);
+  CHECK(out.watermark() == 59);
+  CHECK(out.status() == stream_status::active);
+  read("two", 90);
+  pass(6);
   CHECK(out.status() == stream_status::idle);
-  read(two, 200);
-  two.out().mark_active();
-  splits.on_interval({});
-  splits.combine(out);
+  CHECK(out.watermark() == 99);  // nobody holds back the greatest any more
+  read("two", 200);
+  pass(1);
   CHECK(out.status() == stream_status::active);
   CHECK(out.watermark() == 199);
-  auto& late = splits.add("late");  // a split that is new does not pull the reader back
-  splits.combine(out);
+  splits.add("new");  // holds the reader back, but does not pull it back
+  read("two", 300);
+  pass(1);
   CHECK(out.watermark() == 199);
-  read(two, 300);
-  splits.on_interval({});
-  splits.combine(out);
-  CHECK(out.watermark() == 199);
-  read(late, 250);
-  splits.on_interval({});
-  splits.combine(out);
+  read("new", 250);
+  pass(1);
   CHECK(out.watermark() == 249);
-  splits.remove("late");
-  splits.combine(out);
+  splits.remove("new");
+  pass(1);
   CHECK(out.watermark() == 299);
+  CHECK(splits.find("new") == nullptr);
 }

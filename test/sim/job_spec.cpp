@@ -191,12 +191,12 @@ struct punctuation {
 data_stream<row> with_event_time(const data_stream<row>& stream, const job_branch& branch) {
   using strategy = watermark_strategy<row>;
   if (branch.time == time_kind::none) return stream;
-  // What a reader of a file gets one after the other need not be in order.
+  // What a reader of a file gets one after the other need not be in order. Nobody is ever idle:
+  // what comes from a stream that was may be late.
   const std::chrono::milliseconds disorder(branch.from_file ? branch.rows : 0);
   const auto how = branch.time == time_kind::punctuated && !branch.from_file
                        ? strategy::for_generator(punctuation{})
-                       : strategy::for_bounded_out_of_orderness(disorder).with_idleness(
-                             std::chrono::milliseconds(700));
+                       : strategy::for_bounded_out_of_orderness(disorder);
   return stream.assign_timestamps_and_watermarks(how.with_timestamp_assigner(&row::value))
       .set_parallelism(branch.parallelism);
 }

@@ -48,7 +48,7 @@ struct job_step {
 enum class time_kind : std::uint8_t {
   none,
   punctuated,  ///< One behind every few rows.
-  periodic,    ///< By the clock; idle after a while.
+  periodic,    ///< By the clock.
 };
 
 /// A source and what follows it.
@@ -57,9 +57,9 @@ struct job_branch {
   std::int64_t keys = 10;
   double per_second = 0;  ///< 0: as fast as possible.
   bool from_file = false;
-  time_kind time = time_kind::none;
   std::uint32_t parallelism = 1;
   std::vector<job_step> steps;
+  time_kind time = time_kind::none;
 };
 
 struct job_spec {

@@ -493,6 +493,25 @@ TEST_CASE("each operator of a chain is woken at its own time") {
   CHECK(t.world.rows<std::int64_t>()[0].size() == 4);
 }
 
+TEST_CASE("alignment goes through the task in both directions") {
+  job_maker make;
+  script second;
+  second.on_open = [](operator_context& c) { c.report_alignment({"g", 5, false, 1}); };
+  const auto from = make.source("source");
+  const auto first = make.op("first");
+  const auto last = make.op("second", second);
+  const auto to = make.sink("sink");
+  make.connect(from, first, partitioning::rebalance);
+  make.connect(first, last);
+  make.connect(last, to, partitioning::rebalance);
+  running_task t(make, 1);
+  REQUIRE(t.world.alignment_reports.size() == 1);
+  CHECK(t.world.alignment_reports[0].first == 1);
+  CHECK(t.world.alignment_reports[0].second == alignment_report{"g", 5, false, 1});
+  t.task.on_alignment_limit("g", 7);
+  CHECK(*t.log == call_log{"limit first g 7", "limit second g 7"});
+}
+
 TEST_CASE("wake-ups wait for credit but not for I/O") {
   int woken = 0;
   bool is_waiting = true;

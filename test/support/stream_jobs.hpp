@@ -58,6 +58,9 @@ class scripted : public producing<std::int64_t, Base> {
     if (script_.logs_time) note(now == stream_status::idle ? "idle" : "active");
     producing<std::int64_t, Base>::on_status(now);
   }
+  void on_alignment_limit(const std::string& group, timestamp_ms limit) override {
+    note("limit", group + " " + std::to_string(limit));
+  }
   void on_processing_time(timestamp_ms now) override {
     if (!script_.on_processing_time) return;
     note("woken");
