@@ -23,25 +23,25 @@ class keyed_runtime_context {
   operator runtime_context&() const noexcept { return self_; }  // NOLINT(*-explicit-*)
 
   /// Each throws `failure` if the name was taken for a state of another kind or type.
-  template <class T>
-  value_state<T> get_state(const value_state_descriptor<T>& descriptor) {
+  template <class T, class Lifetime>
+  value_state<T> get_state(const value_state_descriptor<T, Lifetime>& descriptor) {
     return state_.get_state(descriptor);
   }
-  template <class T>
-  list_state<T> get_list_state(const list_state_descriptor<T>& descriptor) {
+  template <class T, class Lifetime>
+  list_state<T> get_list_state(const list_state_descriptor<T, Lifetime>& descriptor) {
     return state_.get_list_state(descriptor);
   }
-  template <class K, class V>
-  map_state<K, V> get_map_state(const map_state_descriptor<K, V>& descriptor) {
+  template <class K, class V, class Lifetime>
+  map_state<K, V> get_map_state(const map_state_descriptor<K, V, Lifetime>& descriptor) {
     return state_.get_map_state(descriptor);
   }
-  template <class T>
-  reducing_state<T> get_reducing_state(const reducing_state_descriptor<T>& descriptor) {
+  template <class T, class Lifetime>
+  reducing_state<T> get_reducing_state(const reducing_state_descriptor<T, Lifetime>& descriptor) {
     return state_.get_reducing_state(descriptor);
   }
-  template <class In, class Acc, class Out>
+  template <class In, class Acc, class Out, class Lifetime>
   aggregating_state<In, Out> get_aggregating_state(
-      const aggregating_state_descriptor<In, Acc, Out>& descriptor) {
+      const aggregating_state_descriptor<In, Acc, Out, Lifetime>& descriptor) {
     return state_.get_aggregating_state(descriptor);
   }
 

@@ -61,43 +61,45 @@ class keyed_state_backend final : public keyed_state_backend_base {
 
   // -- what functions ask for, in open(); the same name gives the same state again --------------
 
-  template <class T>
-  value_state<T> get_state(const value_state_descriptor<T>& descriptor) {
+  template <class T, class Lifetime>
+  value_state<T> get_state(const value_state_descriptor<T, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
-  template <class T>
-  list_state<T> get_list_state(const list_state_descriptor<T>& descriptor) {
+  template <class T, class Lifetime>
+  list_state<T> get_list_state(const list_state_descriptor<T, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
-  template <class K, class V>
-  map_state<K, V> get_map_state(const map_state_descriptor<K, V>& descriptor) {
+  template <class K, class V, class Lifetime>
+  map_state<K, V> get_map_state(const map_state_descriptor<K, V, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
-  template <class T>
-  reducing_state<T> get_reducing_state(const reducing_state_descriptor<T>& descriptor) {
+  template <class T, class Lifetime>
+  reducing_state<T> get_reducing_state(const reducing_state_descriptor<T, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
-  template <class In, class Acc, class Out>
+  template <class In, class Acc, class Out, class Lifetime>
   aggregating_state<In, Out> get_aggregating_state(
-      const aggregating_state_descriptor<In, Acc, Out>& descriptor) {
+      const aggregating_state_descriptor<In, Acc, Out, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
 
   // -- what operators ask for: the same in namespaces of type N ---------------------------------
 
-  template <state_namespace N, class T>
-  namespaced<value_state<T>, N> get_namespaced(const value_state_descriptor<T>& descriptor) {
+  template <state_namespace N, class T, class Lifetime>
+  namespaced<value_state<T>, N> get_namespaced(
+      const value_state_descriptor<T, Lifetime>& descriptor) {
     return get_cells<value_state<T>, value_state_access<T>, N, T, value_state_table>(
         descriptor, state_kind::value);
   }
-  template <state_namespace N, class T>
-  namespaced<reducing_state<T>, N> get_namespaced(const reducing_state_descriptor<T>& descriptor) {
+  template <state_namespace N, class T, class Lifetime>
+  namespaced<reducing_state<T>, N> get_namespaced(
+      const reducing_state_descriptor<T, Lifetime>& descriptor) {
     return get_cells<reducing_state<T>, reducing_state_access<T>, N, T, reducing_state_table>(
         descriptor, state_kind::reducing);
   }
-  template <state_namespace N, class In, class Acc, class Out>
+  template <state_namespace N, class In, class Acc, class Out, class Lifetime>
   namespaced<aggregating_state<In, Out>, N> get_namespaced(
-      const aggregating_state_descriptor<In, Acc, Out>& descriptor) {
+      const aggregating_state_descriptor<In, Acc, Out, Lifetime>& descriptor) {
     using access = aggregating_state_access<In, Out>;
     const auto info = info_of<N, Acc>(descriptor.name(), state_kind::aggregating, descriptor);
     return get_table<aggregating_state<In, Out>, access, N>(info, descriptor, [&](auto ttl) {
@@ -109,8 +111,9 @@ class keyed_state_backend final : public keyed_state_backend_base {
       });
     });
   }
-  template <state_namespace N, class T>
-  namespaced<list_state<T>, N> get_namespaced(const list_state_descriptor<T>& descriptor) {
+  template <state_namespace N, class T, class Lifetime>
+  namespaced<list_state<T>, N> get_namespaced(
+      const list_state_descriptor<T, Lifetime>& descriptor) {
     const auto info = info_of<N, T>(descriptor.name(), state_kind::list, descriptor);
     return get_table<list_state<T>, list_state_access<T>, N>(info, descriptor, [&](auto ttl) {
       using cells = std::vector<typename decltype(ttl)::template cell<T>>;
@@ -120,8 +123,9 @@ class keyed_state_backend final : public keyed_state_backend_base {
       });
     });
   }
-  template <state_namespace N, class K, class V>
-  namespaced<map_state<K, V>, N> get_namespaced(const map_state_descriptor<K, V>& descriptor) {
+  template <state_namespace N, class K, class V, class Lifetime>
+  namespaced<map_state<K, V>, N> get_namespaced(
+      const map_state_descriptor<K, V, Lifetime>& descriptor) {
     auto info = info_of<N, V>(descriptor.name(), state_kind::map, descriptor);
     info.map_key_type = fingerprint_of<K>();
     return get_table<map_state<K, V>, map_state_access<K, V>, N>(info, descriptor, [&](auto ttl) {
@@ -152,12 +156,17 @@ class keyed_state_backend final : public keyed_state_backend_base {
  private:
   using table_ptr = std::unique_ptr<keyed_state_table_of<Key>>;
 
+  template <class Descriptor>
+  auto ttl_of(const Descriptor& descriptor) const {
+    return cells_of(descriptor.lifetime(), *environment().time);
+  }
+
   template <class N, class T, class Descriptor>
   state_info info_of(const std::string& name, state_kind kind, const Descriptor& descriptor) const {
     return {.name = name,
             .kind = kind,
             .serializer_version = codec_version,
-            .has_ttl = descriptor.ttl().has_value(),
+            .has_ttl = decltype(ttl_of(descriptor))::is_enabled,
             .key_type = key_type(),
             .namespace_type = fingerprint_of<N>(),
             .value_type = fingerprint_of<T>()};
@@ -183,8 +192,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
                                   Make&& make) {
     keyed_state_table* table = find_table(info);
     if (table == nullptr) {
-      table_ptr made = descriptor.ttl() ? make(with_ttl(*descriptor.ttl(), *environment().time))
-                                        : make(no_ttl());
+      table_ptr made = make(ttl_of(descriptor));
       auto* kept = made.get();
       add_table(std::move(made));
       typed_tables_.push_back(kept);

@@ -16,7 +16,7 @@ class value_state_table final : public cell_table<Key, N, T, Store, Ttl>,
                                 public value_state_access<T> {
  public:
   value_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                    const value_state_descriptor<T>& descriptor)
+                    const auto& descriptor)
       : cell_table<Key, N, T, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
                                           std::move(store)),
         initial_(descriptor.initial()) {}
@@ -39,7 +39,7 @@ class reducing_state_table final : public cell_table<Key, N, T, Store, Ttl>,
                                    public reducing_state_access<T> {
  public:
   reducing_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                       const reducing_state_descriptor<T>& descriptor)
+                       const auto& descriptor)
       : cell_table<Key, N, T, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
                                           std::move(store)),
         reduce_(descriptor.function()) {}
@@ -63,7 +63,7 @@ class aggregating_state_table final : public cell_table<Key, N, Acc, Store, Ttl>
                                       public aggregating_state_access<In, Out> {
  public:
   aggregating_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                          const aggregating_state_descriptor<In, Acc, Out>& descriptor)
+                          const auto& descriptor)
       : cell_table<Key, N, Acc, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
                                             std::move(store)),
         aggregate_(descriptor.function()) {}
@@ -96,7 +96,7 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
   using cells = std::vector<cell>;
 
   list_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                   const list_state_descriptor<T>&)
+                   const auto&)
       : state_table<Key, N, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
                                         std::move(store)) {}
 
@@ -198,8 +198,7 @@ class map_state_table final : public state_table<Key, N, Store, Ttl>,
  public:
   using cell = typename Ttl::template cell<V>;
 
-  map_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                  const map_state_descriptor<K, V>&)
+  map_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store, const auto&)
       : state_table<Key, N, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
                                         std::move(store)) {}
 

@@ -32,6 +32,9 @@ struct state_ttl_config {
   std::uint32_t cleanup_entries = 5;
 };
 
+/// State that lives until it is cleared.
+struct unlimited_lifetime {};
+
 /// A value with the wall-clock time, in milliseconds, at which it was last touched.
 template <class T>
 struct expiring {
@@ -120,5 +123,13 @@ class with_ttl {
   state_ttl_config config_;
   const clock* time_;
 };
+
+/// How the cells of a state with that lifetime are kept.
+inline no_ttl cells_of(const unlimited_lifetime&, const clock&) {
+  return {};
+}
+inline with_ttl cells_of(const state_ttl_config& config, const clock& time) {
+  return {config, time};
+}
 
 }  // namespace millrace

@@ -186,15 +186,16 @@ TEST_CASE("a state in namespaces keeps each apart and merges them") {
     state_world world(backend);
     auto state = world.make<std::string>();
     const auto sum = state->get_namespaced<window>(sum_of("sum"));
-    const auto rows = state->get_namespaced<window>(list_state_descriptor<int>("rows"));
+    const auto rows = state->get_namespaced<window>(list_state_descriptor<std::int64_t>("rows"));
     const auto means = state->get_namespaced<window>(
         aggregating_state_descriptor<std::int64_t, mean, double>("means", average()));
-    const auto plain = state->get_namespaced<window>(value_state_descriptor<int>("plain"));
-    const auto maps = state->get_namespaced<window>(map_state_descriptor<int, int>("maps"));
+    const auto plain = state->get_namespaced<window>(value_state_descriptor<std::int64_t>("plain"));
+    const auto maps =
+        state->get_namespaced<window>(map_state_descriptor<std::int64_t, std::int64_t>("maps"));
     const std::vector<window> windows{{0, 10}, {5, 15}, {12, 20}};
     for (const char* key : {"a", "b"}) {
       state->set_current_key(key);
-      int n = 0;
+      std::int64_t n = 0;
       for (const auto& w : windows) {
         sum.set_current_namespace(w);
         rows.set_current_namespace(w);
@@ -214,7 +215,7 @@ TEST_CASE("a state in namespaces keeps each apart and merges them") {
     means.merge_namespaces(merged, windows);
     CHECK(*means.get() == 2);
     rows.merge_namespaces(windows[0], windows);
-    CHECK(rows.get() == std::vector<int>{1, 2, 3});
+    CHECK(rows.get() == std::vector<std::int64_t>{1, 2, 3});
     for (const auto& w : windows) {
       sum.set_current_namespace(w);
       CHECK(sum.get() == nullptr);
@@ -224,7 +225,7 @@ TEST_CASE("a state in namespaces keeps each apart and merges them") {
     state->set_current_key("b");
     CHECK(*sum.get() == 3);
     rows.set_current_namespace(windows[1]);
-    CHECK(rows.get() == std::vector<int>{2});
+    CHECK(rows.get() == std::vector<std::int64_t>{2});
     CHECK(error_of([&] { plain.merge_namespaces(merged, windows); }).message ==
           "state 'plain' is a value state, which can't be merged over namespaces");
   }
@@ -260,20 +261,21 @@ TEST_CASE("the same name gives the same state, and another kind or type is refus
     CAPTURE(name);
     state_world world(backend);
     auto state = world.make<std::int64_t>();
-    const auto first = state->get_state(value_state_descriptor<int>("n"));
-    const auto second = state->get_state(value_state_descriptor<int>("n"));
+    const auto first = state->get_state(value_state_descriptor<std::int64_t>("n"));
+    const auto second = state->get_state(value_state_descriptor<std::int64_t>("n"));
     state->set_current_key(1);
     first.update(4);
     CHECK(second.value() == 4);
-    CHECK(error_of([&] { state->get_list_state(list_state_descriptor<int>("n")); }) ==
+    CHECK(error_of([&] { state->get_list_state(list_state_descriptor<std::string>("n")); }) ==
           error{errc::invalid_argument,
                 "state 'n' of operator 'counter' is already in use: it was a value state and is "
                 "now a list state; every state of an operator needs a name of its own"});
-    CHECK(error_of([&] { state->get_state(value_state_descriptor<double>("n")); }).message ==
+    CHECK(error_of([&] { state->get_state(value_state_descriptor<mean>("n")); }).message ==
           "state 'n' of operator 'counter' is already in use: it had another type of value; every "
           "state of an operator needs a name of its own");
-    CHECK(error_of([&] { state->get_namespaced<window>(value_state_descriptor<int>("n")); }).code ==
-          errc::invalid_argument);
+    CHECK(error_of([&] {
+            state->get_namespaced<window>(value_state_descriptor<std::int64_t>("n"));
+          }).code == errc::invalid_argument);
     CHECK(error_of([&] { state->timers<void_namespace>("n"); }).code == errc::invalid_argument);
     CHECK(error_of([&] { state->get_state(value_state_descriptor<mean>("")); }).message ==
           "a state of operator 'counter' has no name");

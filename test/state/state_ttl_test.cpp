@@ -168,11 +168,9 @@ TEST_CASE("state is restored with its age, and with or without time to live") {
     CAPTURE(name);
     state_world world(backend);
     value_state_descriptor<int> plain("value");
-    auto expiring_value = plain;
-    expiring_value.enable_ttl({.ttl = 10s});
+    const auto expiring_value = plain.enable_ttl({.ttl = 10s});
     list_state_descriptor<int> plain_list("list");
-    auto expiring_list = plain_list;
-    expiring_list.enable_ttl({.ttl = 10s});
+    const auto expiring_list = plain_list.enable_ttl({.ttl = 10s});
 
     auto first = world.make<std::int64_t>();
     first->set_current_key(1);
