@@ -17,12 +17,14 @@ class split_watermarks {
  public:
   using time_point = typename event_time_tracker<T>::time_point;
 
-  split_watermarks(watermark_strategy<T> strategy, std::chrono::milliseconds interval)
-      : strategy_(std::move(strategy)), interval_(interval) {}
+  /// As for event_time_tracker.
+  split_watermarks(watermark_strategy<T> strategy, std::chrono::milliseconds interval,
+                   const clock& time)
+      : strategy_(std::move(strategy)), interval_(interval), time_(&time) {}
 
   /// A split is read from now on. The reference is valid until it is removed.
   event_time_tracker<T>& add(const std::string& split) {
-    return splits_.try_emplace(split, strategy_, interval_).first->second;
+    return splits_.try_emplace(split, strategy_, interval_, *time_).first->second;
   }
   /// The split was read to its end, or goes to another reader.
   void remove(const std::string& split) { splits_.erase(split); }
@@ -63,6 +65,7 @@ class split_watermarks {
  private:
   watermark_strategy<T> strategy_;
   std::chrono::milliseconds interval_;
+  const clock* time_;
   std::map<std::string, event_time_tracker<T>> splits_;
 };
 

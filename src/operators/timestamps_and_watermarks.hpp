@@ -22,7 +22,7 @@ class timestamps_and_watermarks final : public producing<T> {
   void open(operator_context& context) override {
     context_ = &context;
     interval_ = context.auto_watermark_interval();
-    tracker_.emplace(strategy_, interval_);
+    tracker_.emplace(strategy_, interval_, context.time());
     next_report_ = context.time().now();
     if (is_periodic() || strategy_.alignment()) look_again();
   }

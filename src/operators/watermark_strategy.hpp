@@ -56,6 +56,16 @@ class watermark_strategy {
         [prototype] { return std::make_unique<detail::custom_generator<T, G>>(prototype); });
   }
 
+  /// Ingestion time: a record's timestamp is the wall clock's time when it comes here, never less
+  /// than that of the one before, and event time follows the clock. No record is late, and a stream
+  /// without records does not hold up the others (with Flink's assigner of the current time it
+  /// does).
+  static watermark_strategy for_ingestion_time() {
+    auto by_clock = no_watermarks();
+    by_clock.is_ingestion_time_ = by_clock.emits_ = true;
+    return by_clock;
+  }
+
   /// None at all, for streams that only processing time matters to.
   static watermark_strategy no_watermarks() {
     watermark_strategy none([] { return std::make_unique<detail::no_generator<T>>(); });
@@ -71,6 +81,11 @@ class watermark_strategy {
                   "millrace: with_timestamp_assigner needs a pointer to a member, or a function "
                   "that takes `const T&`, and that yields milliseconds since the epoch as an "
                   "integer or a time point of std::chrono::system_clock");
+    if (is_ingestion_time_)
+      throw failure(
+          errc::invalid_argument,
+          "for_ingestion_time takes the clock's time and can't have a timestamp assigner; "
+          "use for_bounded_out_of_orderness for times that records carry");
     auto changed = *this;
     if constexpr (timestamp_function<Fn, T>)
       changed.assigner_ = std::make_shared<detail::function_assigner<T, Fn>>(std::move(fn));
@@ -107,6 +122,7 @@ class watermark_strategy {
   /// Null if records keep their timestamps.
   const timestamp_assigner<T>* assigner() const noexcept { return assigner_.get(); }
   std::unique_ptr<batch_watermark_generator<T>> make_generator() const { return make_->make(); }
+  bool is_ingestion_time() const noexcept { return is_ingestion_time_; }
   /// False for `no_watermarks`.
   bool emits_watermarks() const noexcept { return emits_; }
   const std::optional<std::chrono::milliseconds>& idleness() const noexcept { return idleness_; }
@@ -132,6 +148,7 @@ class watermark_strategy {
   std::shared_ptr<const timestamp_assigner<T>> assigner_;
   std::optional<std::chrono::milliseconds> idleness_;
   std::optional<watermark_alignment> alignment_;
+  bool is_ingestion_time_ = false;
   bool emits_ = true;
 };
 

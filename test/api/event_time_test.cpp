@@ -136,6 +136,59 @@ TEST_CASE("streams of an alignment group stay close to the slowest") {
   CHECK(greatest_lead(true) < 100 + 3 * 400 + 2000);
 }
 
+TEST_CASE("generators of the user's make watermarks behind records and by the clock") {
+  struct every_tenth {
+    timestamp_ms greatest = 0;
+    int records = 0;
+    void on_event(const event&, timestamp_ms timestamp, watermark_output& out) {
+      greatest = std::max(greatest, timestamp);
+      if (++records % 10 == 0) out.emit_watermark(greatest - 8);
+    }
+    void on_periodic_emit(watermark_output&) {}
+  };
+  struct by_the_clock {
+    timestamp_ms greatest = 0;
+    void on_event(const event&, timestamp_ms timestamp, watermark_output&) {
+      greatest = std::max(greatest, timestamp);
+    }
+    void on_periodic_emit(watermark_output& out) { out.emit_watermark(greatest - 8); }
+  };
+  const auto watermarks_of = [](const auto& generator, std::uint64_t seed) {
+    auto env = make_env(seed);
+    env.set_parallelism(static_cast<std::uint32_t>(1 + seed % 3));
+    const auto log = std::make_shared<time_log>();
+    const auto events =
+        env.from_generator(out_of_order, {.count = 1000, .per_second = 500})
+            .assign_timestamps_and_watermarks(
+                strategy::for_generator(generator).with_timestamp_assigner(&event::at));
+    CHECK(probed(events.rebalance(), log).execute_and_collect().size() == 1000);
+    CHECK(log->late == 0);
+    CHECK(log->untimed == 0);
+    return log->watermarks / (1 + seed % 3);
+  };
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    CAPTURE(seed);
+    CHECK(watermarks_of(every_tenth{}, seed) > 15);
+    CHECK(watermarks_of(by_the_clock{}, seed) > 5);
+  }
+}
+
+TEST_CASE("event time goes on by the clock for a stream with ingestion time") {
+  auto env = make_env(4);
+  env.set_parallelism(2);
+  const auto log = std::make_shared<time_log>();
+  const auto how = strategy::for_ingestion_time();
+  // One record each 20 s beside many: nobody waits for it.
+  const auto steady = env.from_generator(out_of_order, {.count = 400, .per_second = 100})
+                          .assign_timestamps_and_watermarks(how);
+  const auto silent = env.from_generator(out_of_order, {.count = 2, .per_second = 0.05})
+                          .assign_timestamps_and_watermarks(how);
+  CHECK(probed(steady.union_with(silent).rebalance(), log).execute_and_collect().size() == 402);
+  CHECK(log->late == 0);
+  CHECK(log->untimed == 0);
+  CHECK(log->watermarks > 2 * 20);
+}
+
 TEST_CASE("the auto-watermark interval is the job's") {
   auto env = make_env(1);
   env.set("pipeline.auto-watermark-interval", "0");

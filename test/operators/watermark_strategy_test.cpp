@@ -148,6 +148,51 @@ TEST_CASE("a generator of the user's can emit a watermark behind any record") {
   }
 }
 
+TEST_CASE("a generator of the user's is asked each interval, too") {
+  struct counting {
+    timestamp_ms rows = 0;
+    void on_event(const click&, timestamp_ms, watermark_output&) { ++rows; }
+    void on_periodic_emit(watermark_output& out) { out.emit_watermark(rows); }
+  };
+  click_harness op(make_timestamps_and_watermarks(strategy::for_generator(counting{})));
+  op.open();
+  op.process(at({5, 6, 7}));
+  CHECK(op.watermarks().empty());
+  op.pass_time(400ms);
+  op.process(at({8}));
+  op.pass_time(200ms);
+  CHECK(op.watermarks() == std::vector<timestamp_ms>{3, 4});
+}
+
+TEST_CASE("ingestion time is the clock's, with records and without") {
+  click_harness op(make_timestamps_and_watermarks(strategy::for_ingestion_time()));
+  op.open();
+  const auto start = op.time().wall_ms();
+  op.process_timed(at({5, 6}), {1, 2}, rows_access::shared);
+  CHECK(op.timestamps() == timestamp_column{start, start});
+  op.pass_time(400ms);
+  CHECK(op.watermarks() == std::vector<timestamp_ms>{start + 199, start + 399});
+  op.take();
+  op.process(at({7}));
+  CHECK(op.timestamps() == timestamp_column{start + 400});
+  CHECK_THROWS_AS(strategy::for_ingestion_time().with_timestamp_assigner(&click::at), failure);
+}
+
+TEST_CASE("ingestion time does not go back with the clock") {
+  struct settable final : clock {
+    std::int64_t wall = 1000;
+    std::chrono::steady_clock::time_point now() const noexcept override { return {}; }
+    std::int64_t wall_ms() const noexcept override { return wall; }
+  } time;
+  event_time_tracker<click> tracker(strategy::for_ingestion_time(), 200ms, time);
+  tracker.on_interval(time.now());
+  CHECK(tracker.out().watermark() == 999);
+  time.wall = 400;
+  timestamp_column timestamps;
+  tracker.begin({{1, 1}}, timestamps);
+  CHECK(timestamps == timestamp_column{1000});
+}
+
 TEST_CASE("a stream without records for long enough is idle until the next one") {
   click_harness op(make_timestamps_and_watermarks(
       strategy::for_monotonous_timestamps().with_timestamp_assigner(&click::at).with_idleness(1s)));
@@ -217,7 +262,9 @@ TEST_CASE("strategies refuse settings that make no sense") {
 }
 
 TEST_CASE("a reader of several splits is as far as the slowest of them") {
-  split_watermarks<click> splits(strategy::for_monotonous_timestamps().with_idleness(1s), 200ms);
+  const test::virtual_clock clock;
+  split_watermarks<click> splits(strategy::for_monotonous_timestamps().with_idleness(1s), 200ms,
+                                 clock);
   splits.add("one");
   splits.add("two");
   watermark_output out;

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""What `millrace describe` says of event time, of a job whose windows would be stuck."""
+
+import cluster
+from cluster import Cluster, SystemTest, test_job, wait_until
+
+
+class StuckEventTime(SystemTest):
+    """A silent stream holds back a busy one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(task_managers=1, slots=2,
+                              config={"metrics.update.interval": "100 ms"})
+        cls.addClassCleanup(cls.cluster.close)
+
+    def start(self, *arguments):
+        job = self.cluster.run_detached("-p", 2, "-D", "pipeline.auto-watermark-interval=50 ms",
+                                        test_job("stuck"), *arguments)
+        self.addCleanup(self.cluster.millrace, "cancel", job, expect=None)
+        self.cluster.await_status(job, "RUNNING")
+        return job
+
+    def vertex(self, job, operator):
+        """Of the operator with that name."""
+        return next(vertex for vertex in self.cluster.json("describe", job)["vertices"]
+                    if operator in [each["name"] for each in vertex["operators"]])
+
+    def inputs(self, job):
+        return [subtask["inputs"][0] for subtask in self.vertex(job, "merged")["subtasks"]
+                if subtask["inputs"]]
+
+    def test_the_silent_stream_is_named(self):
+        job = self.start()
+        silent = self.vertex(job, "silent")["id"]
+        busy = self.vertex(job, "busy")["id"]
+
+        def is_stuck():
+            # The silent stream's only record is of 1000, so its watermark is 999.
+            inputs = self.inputs(job)
+            return len(inputs) == 2 and all(
+                each["watermark"] == 999 and each["held_back_by"] == {"vertex": silent, "subtask": 0}
+                for each in inputs)
+
+        wait_until(is_stuck, 20, "both subtasks wait for the silent stream")
+
+        def goes_on():
+            done = self.vertex(job, "busy")["subtasks"][0]["operators"][-1]["output_watermark"]
+            return done is not None and done > 1500
+
+        wait_until(goes_on, 20, "the busy stream goes on")
+        self.assertTrue(is_stuck())
+        text = self.cluster.millrace("describe", job).stdout
+        self.assert_says(text, "merged", "WATERMARK", "WAITS FOR", f"v{silent} ", "silent", "1/1")
+        self.assertNotIn(f"  v{busy} ", text.split("WAITS FOR")[-1])
+
+    def test_an_idle_stream_is_not_waited_for(self):
+        job = self.start("--idle", "1")
+        wait_until(lambda: all((each["watermark"] or 0) > 1500 for each in self.inputs(job)) and
+                   self.inputs(job), 20, "event time goes on")
+
+
+if __name__ == "__main__":
+    cluster.main()
