@@ -26,6 +26,10 @@ template <class T, class KeyOf>
 class keyed_stream;
 template <class T1, class T2>
 class connected_streams;
+template <class T>
+class broadcast_stream;
+template <class T, class B>
+class broadcast_connected_stream;
 namespace detail {
 template <class T1, class T2>
 class stream_pair;
@@ -110,6 +114,9 @@ class data_stream {
   /// "millrace/api/connected_streams.hpp", as "millrace/millrace.hpp" does.
   template <class U>
   connected_streams<T, U> connect(const data_stream<U>& other) const;
+  /// This stream and a broadcast one, for a function that keeps what was broadcast.
+  template <class U>
+  broadcast_connected_stream<T, U> connect(const broadcast_stream<U>& other) const;
 
   /// Gives the records their event times and says how far behind them event time is:
   ///
@@ -148,6 +155,15 @@ class data_stream {
   data_stream shuffle() const { return partitioned(graph::partitioning::shuffle); }
   /// Every record to every subtask.
   data_stream broadcast() const { return partitioned(graph::partitioning::broadcast); }
+  /// The same, to be kept in these states beside the stream that is connected to it:
+  ///
+  ///     payments.key_by(&payment::account).connect(rules.broadcast(rules_by_name)).process(fn)
+  ///
+  /// Throws `failure(invalid_argument)` if two have one name; none can have a time to live. Include
+  /// "millrace/api/broadcast_stream.hpp", as "millrace/millrace.hpp" does.
+  template <class... K, class... V>
+  broadcast_stream<T> broadcast(const map_state_descriptor<K, V>&... states) const
+      requires(sizeof...(K) > 0);
   /// Everything to the first subtask.
   data_stream global() const { return partitioned(graph::partitioning::global); }
   /// Subtask i to subtask i; what follows must have the same parallelism.

@@ -10,6 +10,8 @@ namespace millrace {
 
 template <class T1, class KeyOf1, class T2, class KeyOf2>
 class keyed_connected_streams;
+template <class T, class KeyOf, class B>
+class keyed_broadcast_connected_stream;
 
 /// A stream whose records of one key go to one subtask. What it aggregates it keeps per key: in
 /// streaming mode every record is answered by its key's new value, in batch mode each key's last
@@ -70,11 +72,19 @@ class keyed_stream : public data_stream<T> {
       return data_stream<T>::filter(std::move(fn));
   }
 
-  using data_stream<T>::connect;
+  /// As on any stream: without the keys.
+  template <class U>
+  connected_streams<T, U> connect(const data_stream<U>& other) const {
+    return data_stream<T>::connect(other);
+  }
   /// This stream and one of another type with keys of the same type, for a function that works on
   /// both with one state per key.
   template <class U, class KeyOfU>
   keyed_connected_streams<T, KeyOf, U, KeyOfU> connect(const keyed_stream<U, KeyOfU>& other) const;
+  /// This stream and a broadcast one, for a function with state per key that keeps what was
+  /// broadcast.
+  template <class U>
+  keyed_broadcast_connected_stream<T, KeyOf, U> connect(const broadcast_stream<U>& other) const;
 
   /// `fn(const T& value, const T& record)` makes a key's new value; its first record is its first
   /// value.

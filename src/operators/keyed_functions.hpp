@@ -9,18 +9,6 @@
 
 namespace millrace::detail {
 
-/// Opens and closes a function.
-template <class Fn>
-struct opened_function {
-  Fn fn;
-
-  template <class Context>
-  void open(Context& context) requires opened_with<Fn, Context> {
-    fn.open(context);
-  }
-  void close() requires closeable<Fn> { fn.close(); }
-};
-
 template <class Fn>
 struct mapping : opened_function<Fn> {
   template <class Row, class Context, class Out>

@@ -11,7 +11,8 @@ namespace millrace {
 
 /// What functions on keyed streams have in common, whatever they are called with (Flink's
 /// KeyedProcessOperator and KeyedCoProcessOperator): the current key, timers, time, side outputs.
-template <class Key, class Out, class Fn>
+/// `Context` is a timer_context.
+template <class Key, class Out, class Fn, class Context = on_timer_context<Key>>
 class keyed_process_base : public producing<Out> {
  public:
   explicit keyed_process_base(Fn fn) : fn_(std::move(fn)) {}
@@ -72,7 +73,19 @@ class keyed_process_base : public producing<Out> {
     end_call();
   }
 
+  /// Nothing that was emitted may lag, and the function may have registered timers.
+  void end_call() {
+    this->out_.flush();
+    side_.flush();
+    ask_for_wake_up();
+  }
+
   user_function<Fn> fn_;
+  // -- checkpointed, by key group
+  keyed_state_backend<Key>* state_ = nullptr;
+  // -- not checkpointed
+  side_outputs side_;
+  Context now_;
 
  private:
   static constexpr timestamp_ms never = std::numeric_limits<timestamp_ms>::max();
@@ -80,7 +93,7 @@ class keyed_process_base : public producing<Out> {
   static constexpr const char* timers_name = "_timers";
 
   void fire(const timer<Key, void_namespace>& due, time_domain domain) {
-    if constexpr (has_on_timer<Fn, Key, Out>) {
+    if constexpr (has_on_timer<Fn, Context, Out>) {
       state_->set_current_key(due.key);
       set_timestamp(due.timestamp,
                     domain == time_domain::event_time ? due.timestamp : no_timestamp);
@@ -94,13 +107,6 @@ class keyed_process_base : public producing<Out> {
     now_.set_timestamp(at, of_rows);
   }
 
-  /// Nothing that was emitted may lag, and the function may have registered timers.
-  void end_call() {
-    this->out_.flush();
-    side_.flush();
-    ask_for_wake_up();
-  }
-
   void ask_for_wake_up() {
     const auto next = timers_->next_processing_time();
     if (next >= wake_up_) return;
@@ -109,12 +115,9 @@ class keyed_process_base : public producing<Out> {
   }
 
   // -- checkpointed, by key group
-  keyed_state_backend<Key>* state_ = nullptr;
   timer_service<Key, void_namespace>* timers_ = nullptr;
   // -- not checkpointed
   operator_context* context_ = nullptr;
-  side_outputs side_;
-  on_timer_context<Key> now_;
   timestamp_ms wake_up_ = never;  // that was asked for
 };
 

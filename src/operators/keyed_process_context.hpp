@@ -63,9 +63,9 @@ class keyed_process_context : public process_context {
   millrace::timer_service<Key, void_namespace>* timers_ = nullptr;
 };
 
-/// The same when a timer fires: timestamp() is the timer's, the key is the one that registered it.
-template <class Key>
-class on_timer_context : public keyed_process_context<Key> {
+/// A context when a timer fires: timestamp() is the timer's, the key is the one that registered it.
+template <class Context>
+class timer_context : public Context {
  public:
   millrace::time_domain time_domain() const noexcept { return domain_; }
 
@@ -75,5 +75,9 @@ class on_timer_context : public keyed_process_context<Key> {
  private:
   millrace::time_domain domain_ = millrace::time_domain::event_time;
 };
+
+/// What a function on a keyed stream learns about a timer (Flink's OnTimerContext).
+template <class Key>
+using on_timer_context = timer_context<keyed_process_context<Key>>;
 
 }  // namespace millrace

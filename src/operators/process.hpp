@@ -9,8 +9,8 @@
 namespace millrace {
 
 /// What process functions without keys have in common, whatever they are called with (Flink's
-/// ProcessOperator and CoProcessOperator).
-template <class Out, class Fn>
+/// ProcessOperator and CoProcessOperator). `Context` is a process_context.
+template <class Out, class Fn, class Context = process_context>
 class process_base : public function_operator<Fn, producing<Out>> {
  public:
   using function_operator<Fn, producing<Out>>::function_operator;
@@ -30,20 +30,17 @@ class process_base : public function_operator<Fn, producing<Out>> {
   /// `call(row, context)` for each row.
   template <class In, class Call>
   void process_rows(batch& rows, rows_access access, Call&& call) {
-    for_each_row<In>(rows, access, this->out_, [&]<class Row>(Row& row) {
-      now_.set_timestamp(this->out_.timestamp(), this->out_.timestamp());
-      if constexpr (std::is_const_v<Row>)
-        call(row, now_);
-      else
-        call(std::move(row), now_);
-    });
+    process_rows<In>(rows, access, now_, std::forward<Call>(call));
+  }
+  template <class In, class AnyContext, class Call>
+  void process_rows(batch& rows, rows_access access, AnyContext& now, Call&& call) {
+    for_each_row<In>(rows, access, this->out_, now, std::forward<Call>(call));
     this->out_.flush();
     side_.flush();
   }
 
- private:
   side_outputs side_;
-  process_context now_;
+  Context now_;
 };
 
 template <class In, class Out, class Fn>

@@ -56,8 +56,9 @@ concept element_function = has_process_element<Fn, T, Context, Out> || std::invo
         const T&, Context&, collector<Out>
 & > ;
 
-template <class Fn, class Key, class Out>
-concept has_on_timer = requires(Fn& fn, on_timer_context<Key>& context, collector<Out>& out) {
+/// `Context` is what it is called with when a timer fires.
+template <class Fn, class Context, class Out>
+concept has_on_timer = requires(Fn& fn, Context& context, collector<Out>& out) {
   fn.on_timer(timestamp_ms{}, context, out);
 };
 
@@ -89,17 +90,18 @@ using processed_type = typename decltype(detail::find_processed<std::decay_t<Fn>
 
 /// Says so where a function has an open() or on_timer() that nobody would call. For the API, as
 /// `check_record`.
-template <class Fn, class Key, class Out>
+template <class Fn, class Key, class Out, class TimerContext = on_timer_context<Key>>
 consteval bool check_keyed_function() {
   constexpr bool opens = !detail::names_open<Fn> || opened_with<Fn, keyed_runtime_context<Key>>;
   static_assert(opens,
                 "millrace: open() of a function on a keyed stream takes a "
                 "`keyed_runtime_context<Key>&` with the stream's type of key, or a "
                 "`runtime_context&`");
-  constexpr bool fires = !detail::names_on_timer<Fn> || has_on_timer<Fn, Key, Out>;
+  constexpr bool fires = !detail::names_on_timer<Fn> || has_on_timer<Fn, TimerContext, Out>;
   static_assert(fires,
-                "millrace: on_timer() takes a `timestamp_ms`, an `on_timer_context<Key>&` with the "
-                "stream's type of key, and the same `collector<Out>&` as process_element()");
+                "millrace: on_timer() takes a `timestamp_ms`, an `on_timer_context<Key>&` (beside "
+                "a broadcast stream a `broadcast_timer_context<Key>&`) with the stream's type of "
+                "key, and the same `collector<Out>&` as process_element()");
   return opens && fires;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "millrace/stream/collector.hpp"
@@ -28,6 +29,18 @@ void for_each_row(batch& rows, rows_access access, collector<Out>& out, Use&& us
     loop(in.rows);
   else
     loop(std::as_const(in.rows));
+}
+
+/// `call(row, context)` for each row, with a context that knows the row's timestamp.
+template <class In, class Out, class Context, class Call>
+void for_each_row(batch& rows, rows_access access, collector<Out>& out, Context& now, Call&& call) {
+  for_each_row<In>(rows, access, out, [&]<class Row>(Row& row) {
+    now.set_timestamp(out.timestamp(), out.timestamp());
+    if constexpr (std::is_const_v<Row>)
+      call(row, now);
+    else
+      call(std::move(row), now);
+  });
 }
 
 }  // namespace millrace

@@ -88,6 +88,22 @@ class user_function {
   bool is_open_ = false;
 };
 
+namespace detail {
+
+/// Opens and closes a function that an adapter holds.
+template <class Fn>
+struct opened_function {
+  Fn fn;
+
+  template <class Context>
+  void open(Context& context) requires opened_with<Fn, Context> {
+    fn.open(context);
+  }
+  void close() requires closeable<Fn> { fn.close(); }
+};
+
+}  // namespace detail
+
 /// An operator around a user's function: opens and closes it (Flink's AbstractUdfStreamOperator).
 /// `Base` is what the operator is else.
 template <class Fn, class Base>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
 #include <span>
@@ -18,6 +19,24 @@
 #include "millrace/state/timer_service.hpp"
 
 namespace millrace {
+
+/// Gathers the keys of a state's entries, which come key by key.
+template <class Key>
+class keys_of_entries final : public state_entry_visitor {
+ public:
+  void entry(byte_view key, byte_view, byte_view, byte_view) override {
+    if (!keys.empty() && std::ranges::equal(key, last_)) return;
+    auto decoded = decode_bytes<Key>(key);
+    if (!decoded) throw failure(decoded.error());
+    keys.push_back(std::move(*decoded));
+    last_.assign(key.begin(), key.end());
+  }
+
+  std::vector<Key> keys;
+
+ private:
+  std::vector<std::byte> last_;
+};
 
 /// The keyed state of one subtask of an operator whose keys are of type `Key`: gives out handles,
 /// and says which key they act on.
@@ -57,6 +76,20 @@ class keyed_state_backend final : public keyed_state_backend_base {
   void prefetch(std::span<const Key> keys, std::span<const std::uint64_t> hashes) {
     if (store() != nullptr) keep_to_budget();
     for (auto* table : typed_tables_) table->prefetch(keys, hashes);
+  }
+
+  /// Calls `use(key)` for each key that has something in that state, with it as the current one.
+  /// `use` may change what the key has. Nothing happens if nobody asked for such a state yet.
+  template <class Use>
+  void for_each_key(const std::string& state, Use&& use) {
+    for (std::uint32_t group = groups().first; group <= groups().last; ++group) {
+      keys_of_entries<Key> found;  // of the whole group first: `use` may remove or move entries
+      for_each(state, group, found);
+      for (const Key& key : found.keys) {
+        set_current_key(key);
+        use(current_key());
+      }
+    }
   }
 
   // -- what functions ask for, in open(); the same name gives the same state again --------------

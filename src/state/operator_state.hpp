@@ -40,16 +40,14 @@ class operator_list_state {
   std::vector<T>* elements_ = nullptr;
 };
 
-/// A map of which every subtask has the same copy. Nobody checks that: all subtasks must make the
-/// same changes, which they do if only broadcast records cause them. Kept in the order of the keys,
-/// so that all iterate alike. A cheap handle, valid from open() to close().
+/// A broadcast_state for those who must not change it (Flink's ReadOnlyBroadcastState).
 template <class K, class V>
-class broadcast_state {
+class read_only_broadcast_state {
  public:
   using map = std::map<K, V>;
 
-  broadcast_state() = default;
-  explicit broadcast_state(map& entries) : entries_(&entries) {}
+  read_only_broadcast_state() = default;
+  explicit read_only_broadcast_state(map& entries) : entries_(&entries) {}
 
   /// Null if there is no such entry. Valid until the state is changed.
   const V* get(const K& key) const {
@@ -57,14 +55,24 @@ class broadcast_state {
     return found == entries_->end() ? nullptr : &found->second;
   }
   bool contains(const K& key) const { return entries_->contains(key); }
-  void put(const K& key, V value) const { entries_->insert_or_assign(key, std::move(value)); }
-  bool remove(const K& key) const { return entries_->erase(key) == 1; }
   const map& entries() const { return *entries_; }
   bool is_empty() const { return entries_->empty(); }
-  void clear() const { entries_->clear(); }
 
- private:
+ protected:
   map* entries_ = nullptr;
+};
+
+/// A map of which every subtask has the same copy. Nobody checks that: all subtasks must make the
+/// same changes, which they do if only broadcast records cause them. Kept in the order of the keys,
+/// so that all iterate alike. A cheap handle, valid from open() to close().
+template <class K, class V>
+class broadcast_state : public read_only_broadcast_state<K, V> {
+ public:
+  using read_only_broadcast_state<K, V>::read_only_broadcast_state;
+
+  void put(const K& key, V value) const { this->entries_->insert_or_assign(key, std::move(value)); }
+  bool remove(const K& key) const { return this->entries_->erase(key) == 1; }
+  void clear() const { this->entries_->clear(); }
 };
 
 /// The operator state of one subtask, owned by its task. A state exists from the first time it is

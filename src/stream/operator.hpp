@@ -15,6 +15,7 @@
 namespace millrace {
 
 class keyed_state_slot;
+class operator_state_backend;
 template <class Key>
 class keyed_state_backend;
 
@@ -54,6 +55,8 @@ class operator_context {
     return static_cast<Slot&>(keyed_state()).template get<Key>();
   }
   virtual keyed_state_slot& keyed_state() noexcept = 0;
+  /// The operator's state that belongs to no key. Include "millrace/state/operator_state.hpp".
+  virtual operator_state_backend& operator_state() noexcept = 0;
 
   /// How often generators are asked for watermarks (`pipeline.auto-watermark-interval`); 0 for
   /// never.

@@ -9,6 +9,7 @@
 #include "millrace/core/assert.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/state/keyed_state_slot.hpp"
+#include "millrace/state/operator_state.hpp"
 #include "millrace/stream/operator_failure.hpp"
 
 namespace millrace {
@@ -36,6 +37,7 @@ class operator_chain::link final : public batch_consumer,
         chain_(chain),
         services_(chain.services_),
         keyed_state_(keyed_state_of(runtime_, services_.time()), std::move(state)),
+        operator_state_(runtime_.operator_name()),
         index_(static_cast<std::uint32_t>(chain.links_.size())) {}
 
   /// `side_output` is the tag, empty for the main output; `type` is what the consumer reads.
@@ -124,6 +126,7 @@ class operator_chain::link final : public batch_consumer,
     return wake_;
   }
   keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
+  operator_state_backend& operator_state() noexcept override { return operator_state_; }
 
   /// After this no completion reaches the operator.
   void close() noexcept {
@@ -165,6 +168,7 @@ class operator_chain::link final : public batch_consumer,
   operator_chain& chain_;
   task_services& services_;
   keyed_state_slot keyed_state_;
+  operator_state_backend operator_state_;
   std::uint32_t index_;  // of the vertex
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;

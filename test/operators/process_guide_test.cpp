@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "millrace/operators/broadcast_process.hpp"
 #include "millrace/operators/co_process.hpp"
 #include "millrace/operators/keyed_process.hpp"
 #include "support/operator_harness.hpp"
@@ -97,6 +98,59 @@ class enrich : public keyed_co_process_function<std::int64_t, ride, fare, ride_a
   value_state<fare> fare_;
 };
 
+struct limit {
+  std::string name;
+  double euros = 0;
+  bool operator==(const limit&) const = default;
+};
+
+struct refund {
+  std::int64_t account = 0;
+  double amount = 0;
+  bool operator==(const refund&) const = default;
+};
+
+struct balance {
+  void open(keyed_runtime_context<std::int64_t>& context) {
+    euros_ = context.get_state(value_state_descriptor<double>("euros"));
+  }
+  double map1(const payment& p) { return euros_.get_or_default() -= p.amount; }
+  double map2(const refund& r) { return euros_.get_or_default() += r.amount; }
+
+  value_state<double> euros_;
+};
+
+const map_state_descriptor<std::string, double> limits("limits");
+const list_state_descriptor<payment> unchecked("unchecked");
+
+class limit_check : public keyed_broadcast_process_function<std::int64_t, payment, limit, alert> {
+ public:
+  void open(keyed_runtime_context<std::int64_t>& context) override {
+    unchecked_ = context.get_list_state(unchecked);
+  }
+  void process_element(const payment& p, keyed_broadcast_read_only_context<std::int64_t>& now,
+                       collector<alert>& out) override {
+    if (const auto* most = now.get_broadcast_state(limits).get("payment")) {
+      if (p.amount > *most) out.emit({p.account, p.amount});
+    } else {
+      unchecked_.add(p);
+    }
+  }
+  void process_broadcast_element(const limit& l, keyed_broadcast_context<std::int64_t>& now,
+                                 collector<alert>& out) override {
+    now.get_broadcast_state(limits).put(l.name, l.euros);
+    if (l.name != "payment") return;
+    now.apply_to_keyed_state(unchecked, [&](std::int64_t account, const list_state<payment>& all) {
+      for (const auto& p : all.get())
+        if (p.amount > l.euros) out.emit({account, p.amount});
+      all.clear();
+    });
+  }
+
+ private:
+  list_state<payment> unchecked_;
+};
+
 template <class T>
 void feed(stream_operator& op, std::size_t input, std::vector<T> rows) {
   typed_batch_ptr<T> in(new typed_batch<T>);
@@ -127,4 +181,29 @@ TEST_CASE("the guide's enrichment joins rides and fares whichever comes first") 
   feed<fare>(op.op(), 1, {{2, 20}, {1, 10}});
   feed<ride>(op.op(), 0, {{2, "bob"}, {3, "eve"}});
   CHECK(op.take() == std::vector<ride_and_fare>{{{1, "ann"}, {1, 10}}, {{2, "bob"}, {2, 20}}});
+}
+
+TEST_CASE("the guide's balance is one for payments and refunds") {
+  operator_harness<payment, double> op(make_keyed_co_process<payment, refund, double>(
+      &payment::account, &refund::account, detail::co_map_methods<balance>{{balance{}}}));
+  op.open();
+  feed<payment>(op.op(), 0, {{1, 10}, {2, 20}});
+  feed<refund>(op.op(), 1, {{1, 4}, {2, 25}});
+  CHECK(op.take() == std::vector<double>{-10, -20, -6, 5});
+}
+
+TEST_CASE("the guide's limit check finds payments that came before the limit and after") {
+  broadcast_descriptors states;
+  states.add(limits);
+  operator_harness<payment, alert> op(make_keyed_broadcast_process<payment, limit, alert>(
+      &payment::account, states, limit_check{}));
+  op.open();
+  feed<payment>(op.op(), 0, {{1, 100}, {2, 900}});
+  feed<limit>(op.op(), 1, {{"transfer", 10}});
+  CHECK(op.take().empty());
+  feed<limit>(op.op(), 1, {{"payment", 500}});
+  feed<payment>(op.op(), 0, {{1, 600}, {2, 400}});
+  CHECK(op.take() == std::vector<alert>{{2, 900}, {1, 600}});
+  feed<limit>(op.op(), 1, {{"payment", 50}});
+  CHECK(op.take().empty());
 }

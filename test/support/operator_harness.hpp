@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "millrace/state/keyed_state_slot.hpp"
+#include "millrace/state/operator_state.hpp"
 #include "millrace/stream/operator.hpp"
 #include "millrace/stream/output_tag.hpp"
 #include "support/manual_io.hpp"
@@ -36,6 +37,7 @@ class operator_harness final : public operator_context, private batch_consumer {
              .max_parallelism = runtime_.max_parallelism(),
              .time = &clock_},
             std::move(state)),
+        operator_state_(runtime_.operator_name()),
         op_(factory->create()) {
     out_.add(*this);
     op_->bind_output(out_, limits_);
@@ -134,6 +136,7 @@ class operator_harness final : public operator_context, private batch_consumer {
     wake_ = wake_ <= clock_.now() ? when : std::min(wake_, when);
   }
   keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
+  operator_state_backend& operator_state() noexcept override { return operator_state_; }
 
  private:
   void consume(batch& rows, rows_access) override {
@@ -166,6 +169,7 @@ class operator_harness final : public operator_context, private batch_consumer {
   memory_files files_;
   virtual_clock clock_;
   keyed_state_slot keyed_state_;
+  operator_state_backend operator_state_;
   static constexpr auto never = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;
