@@ -110,10 +110,11 @@ result<exit_code> run(const cli_context& context, const parsed_line& line) {
     return exit_code::ok;
   }
   print_header(*job);
+  const bool shows_time = has_event_time(*job);
   for (const wire::vertex_details& details : job->vertices) {
     if (details.vertex < job->graph.vertices.size()) {
       print_vertex(job->graph.vertices[details.vertex], details);
-      std::cout << watermark_table(job->graph, details);
+      if (shows_time) std::cout << watermark_table(job->graph, details);
     }
   }
   return exit_code::ok;

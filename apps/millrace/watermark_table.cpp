@@ -31,14 +31,17 @@ std::string holder_text(const graph::job_graph& graph, const wire::input_time_re
 
 }  // namespace
 
+bool has_event_time(const wire::job_details& job) {
+  return std::any_of(job.vertices.begin(), job.vertices.end(), [](const auto& vertex) {
+    return std::any_of(vertex.subtasks.begin(), vertex.subtasks.end(),
+                       [](const auto& subtask) { return has_event_time(subtask.report); });
+  });
+}
+
 std::string watermark_table(const graph::job_graph& graph, const wire::vertex_details& details) {
-  const auto& subtasks = details.subtasks;
-  if (std::none_of(subtasks.begin(), subtasks.end(),
-                   [](const auto& s) { return has_event_time(s.report); }))
-    return {};
   const auto parallelism = graph.vertices[details.vertex].parallelism;
   text_table table({{"SUBTASK"}, {"INPUT"}, {"WATERMARK"}, {"WAITS FOR"}, {"OUTPUT WATERMARK"}}, 4);
-  for (const auto& subtask : subtasks) {
+  for (const auto& subtask : details.subtasks) {
     const auto& report = subtask.report;
     const auto name = subtask_text(subtask.subtask, parallelism);
     const auto passed_on = report.operators.empty()

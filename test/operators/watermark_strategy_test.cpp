@@ -208,6 +208,15 @@ TEST_CASE("a stream without records for long enough is idle until the next one")
   CHECK(op.watermarks() == std::vector<timestamp_ms>{9, 19});
 }
 
+TEST_CASE("a stream without watermarks can be idle, so that nobody waits for any") {
+  click_harness op(make_timestamps_and_watermarks(strategy::no_watermarks().with_idleness(1s)));
+  op.open();
+  op.process(at({10}));
+  op.pass_time(2s);
+  CHECK(op.statuses() == std::vector<stream_status>{stream_status::idle});
+  CHECK(op.watermarks().empty());
+}
+
 TEST_CASE("time in which a task was held up does not make it idle") {
   using time_point = idleness_timer::time_point;
   idleness_timer timer(1s, 200ms);
