@@ -74,10 +74,6 @@ consteval auto find_processed() {
 
 /// A function with such a member that takes something else would silently never be called.
 template <class Fn>
-concept names_open = requires {
-  &Fn::open;
-};
-template <class Fn>
 concept names_on_timer = requires {
   &Fn::on_timer;
 };

@@ -41,6 +41,16 @@ concept closeable = requires(Fn& fn) {
   fn.close();
 };
 
+namespace detail {
+
+/// Has an `open` that may take something else, and would then silently never be called.
+template <class Fn>
+concept names_open = requires {
+  &Fn::open;
+};
+
+}  // namespace detail
+
 /// A subtask's own copy of a user's function, and its open and close.
 template <class Fn>
 class user_function {
@@ -64,6 +74,10 @@ class user_function {
       fn_.open(context.runtime());
     else if constexpr (opened_with<Fn, operator_context>)
       fn_.open(context);
+    else
+      static_assert(!detail::names_open<Fn>,
+                    "millrace: open() of a function takes a `runtime_context&`; on a keyed stream "
+                    "it may take a `keyed_runtime_context<Key>&` with the stream's type of key");
   }
 
   /// After the last record: what close() throws is the job's failure.
