@@ -15,14 +15,20 @@ actor_io_executor::actor_io_executor(caf::event_based_actor& owner,
 actor_io_executor::~actor_io_executor() = default;
 
 void actor_io_executor::submit(std::function<void()> work, std::function<void()> done) {
-  const auto ticket = ++last_;
-  waiting_.emplace(ticket, std::move(done));
-  backend_->run([work = std::move(work), owner = owner_.address(), ticket]() mutable {
+  backend_->run([work = std::move(work), completed = expect(std::move(done))]() mutable {
     work();
     work = nullptr;  // `done` is to hold the last reference to what both share
+    completed();
+  });
+}
+
+std::function<void()> actor_io_executor::expect(std::function<void()> done) {
+  const auto ticket = ++last_;
+  waiting_.emplace(ticket, std::move(done));
+  return [owner = owner_.address(), ticket] {
     if (auto alive = caf::actor_cast<caf::actor>(owner))
       caf::anon_send(alive, local::io_done{ticket});
-  });
+  };
 }
 
 void actor_io_executor::complete(const local::io_done& completed) {

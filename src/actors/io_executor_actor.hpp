@@ -23,6 +23,7 @@ class actor_io_executor final : public io_executor {
   ~actor_io_executor() override;
 
   void submit(std::function<void()> work, std::function<void()> done) override;
+  std::function<void()> expect(std::function<void()> done) override;
 
   /// Runs the `done` of a completed submission. What it throws passes through.
   void complete(const local::io_done& completed);

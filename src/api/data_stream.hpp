@@ -9,6 +9,7 @@
 #include "millrace/connectors/csv_format.hpp"
 #include "millrace/connectors/file_sink.hpp"
 #include "millrace/connectors/print_sink.hpp"
+#include "millrace/operators/async_options.hpp"
 #include "millrace/operators/collecting_sink.hpp"
 #include "millrace/operators/filter.hpp"
 #include "millrace/operators/flat_map.hpp"
@@ -108,6 +109,20 @@ class data_stream {
       return transform<out>("process", make_process<T, out>(std::move(fn)));
     else
       return transform<T>("process", nullptr);
+  }
+
+  /// Asks something that takes its time about each record: a database, a service. `fn` is a
+  /// function that may block, a coroutine, or one with a callback (operators/async_function.hpp),
+  /// `U` the type of what comes out, if it can't be read off a generic one. Results leave in the
+  /// order of the records.
+  template <class U = void, class Fn>
+  auto async_map_ordered(Fn fn, const async_options& options = {}) const {
+    return async_map<U>(async_order::ordered, std::move(fn), options);
+  }
+  /// The same, but results leave as they come; only watermarks keep their place.
+  template <class U = void, class Fn>
+  auto async_map_unordered(Fn fn, const async_options& options = {}) const {
+    return async_map<U>(async_order::unordered, std::move(fn), options);
   }
 
   /// This stream and one of another type, for a function that works on both. Include
@@ -308,6 +323,9 @@ class data_stream {
   template <class, class>
   friend class detail::stream_pair;
 
+  template <class U, class Fn>
+  auto async_map(async_order order, Fn fn, const async_options& options) const;
+
   /// By one selector, which there is; its key may still be none.
   template <class KeyOf>
   auto keyed_by(KeyOf key_of) const;
@@ -345,4 +363,5 @@ class single_output : public data_stream<T>, public operator_settings<single_out
 
 }  // namespace millrace
 
+#include "millrace/api/async_map.hpp"
 #include "millrace/api/keyed_stream.hpp"

@@ -39,6 +39,11 @@ class io_executor {
   /// then `done` is dropped, not run. Neither may throw: `work` leaves its `result` in what it
   /// owns.
   virtual void submit(std::function<void()> work, std::function<void()> done) = 0;
+
+  /// For what somebody else does: a client library with threads of its own. Returns a function that
+  /// brings `done` into the owner's context, as submit() does, when it is called: on any thread, at
+  /// any time, to some effect once. `done` is kept until then, or until the owner has gone.
+  virtual std::function<void()> expect(std::function<void()> done) = 0;
 };
 
 }  // namespace millrace

@@ -94,7 +94,11 @@ class operator_chain::link final : public batch_consumer,
   const clock& time() const noexcept override { return services_.time(); }
   void wake_at(std::chrono::steady_clock::time_point when) override {
     wake_ = std::min(wake_, when);
-    chain_.wake_at(when);
+    // The task steps after each completion: no timer is needed for what is due at once.
+    if (is_completing_ && when <= services_.time().now())
+      chain_.next_wake_ = std::min(chain_.next_wake_, when);
+    else
+      chain_.wake_at(when);
   }
 
   output* side_output(const std::string& tag, const record_type& type) override {
@@ -150,17 +154,25 @@ class operator_chain::link final : public batch_consumer,
             .time = &time};
   }
 
-  /// Completions come from outside a step, where nobody expects an exception.
   void submit(std::function<void()> work, std::function<void()> done) override {
-    services_.io().submit(std::move(work),
-                          [this, done = std::move(done), open = std::weak_ptr<bool>(is_open_)] {
-                            if (open.expired()) return;
-                            try {
-                              named(done);
-                            } catch (...) {
-                              if (!io_failure_) io_failure_ = std::current_exception();
-                            }
-                          });
+    services_.io().submit(std::move(work), guarded(std::move(done)));
+  }
+  std::function<void()> expect(std::function<void()> done) override {
+    return services_.io().expect(guarded(std::move(done)));
+  }
+
+  /// Completions come from outside a step, where nobody expects an exception.
+  std::function<void()> guarded(std::function<void()> done) {
+    return [this, done = std::move(done), open = std::weak_ptr<bool>(is_open_)] {
+      if (open.expired()) return;
+      is_completing_ = true;
+      try {
+        named(done);
+      } catch (...) {
+        if (!io_failure_) io_failure_ = std::current_exception();
+      }
+      is_completing_ = false;
+    };
   }
 
   std::unique_ptr<stream_operator> op_;
@@ -179,6 +191,7 @@ class operator_chain::link final : public batch_consumer,
   std::map<std::string, side_stream> side_;  // by tag
   std::uint64_t rows_in_ = 0;
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
+  bool is_completing_ = false;  // a completion of I/O is with the operator
   std::exception_ptr io_failure_;
 };
 

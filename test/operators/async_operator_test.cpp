@@ -1,0 +1,287 @@
+#include "millrace/operators/async_operator.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+#include <string>
+
+#include "support/operator_harness.hpp"
+
+using namespace millrace;
+using namespace std::chrono_literals;
+using test::operator_harness;
+
+namespace {
+
+using number = std::int64_t;
+using numbers = std::vector<number>;
+using harness = operator_harness<number, number>;
+
+/// Keeps what it is asked; the test answers.
+struct asked_callback {
+  std::shared_ptr<std::map<number, result_future<number>>> waiting =
+      std::make_shared<std::map<number, result_future<number>>>();
+  std::shared_ptr<int> calls = std::make_shared<int>(0);
+
+  void operator()(const number& n, result_future<number> future) {
+    ++*calls;
+    waiting->insert_or_assign(n, std::move(future));
+  }
+
+  void answer(harness& op, number n) const {
+    waiting->at(n).complete(n * 10);
+    waiting->erase(n);
+    settle(op);
+  }
+  static void settle(harness& op) {
+    op.manual().run_all();
+    op.pass_time(0ms);
+  }
+};
+
+template <class Fn>
+harness make(Fn fn, async_order order, const async_options& options = {}) {
+  return harness(make_async<number, number>(std::move(fn), order, options));
+}
+
+}  // namespace
+
+TEST_CASE("ordered results keep the order and the timestamps of the records") {
+  asked_callback ask;
+  auto op = make(ask, async_order::ordered);
+  op.open();
+  op.process_timed({1, 2, 3}, {100, 200, 300});
+  ask.answer(op, 3);
+  ask.answer(op, 2);
+  CHECK(op.take().empty());
+  ask.answer(op, 1);
+  CHECK(op.timestamps() == timestamp_column{100, 200, 300});
+  CHECK(op.take() == numbers{10, 20, 30});
+}
+
+TEST_CASE("unordered results come as they are there, and watermarks stay behind their records") {
+  asked_callback ask;
+  auto op = make(ask, async_order::unordered);
+  op.open();
+  op.process({1, 2});
+  op.advance_to(500);
+  op.op().on_status(stream_status::idle);
+  op.process({3});
+  ask.answer(op, 3);
+  ask.answer(op, 2);
+  CHECK(op.take() == numbers{20});
+  CHECK(op.watermarks().empty());
+  ask.answer(op, 1);
+  CHECK(op.take() == numbers{10, 30});
+  CHECK(op.watermarks() == std::vector<timestamp_ms>{500});
+  CHECK(op.statuses() == std::vector{stream_status::idle});
+}
+
+TEST_CASE("a full operator is busy, and asks for no more than its capacity at a time") {
+  asked_callback ask;
+  auto op = make(ask, async_order::unordered, {.capacity = 2});
+  op.open();
+  op.process({1});
+  CHECK_FALSE(op.op().is_busy());
+  op.process({2, 3, 4});
+  CHECK(op.op().is_busy());
+  CHECK(*ask.calls == 2);
+  ask.answer(op, 2);
+  CHECK(*ask.calls == 3);
+  CHECK(op.op().is_busy());
+  ask.answer(op, 1);
+  ask.answer(op, 3);
+  CHECK_FALSE(op.op().is_busy());
+  op.op().end_input(0);
+  CHECK(op.op().is_busy());  // until the last result is out
+  ask.answer(op, 4);
+  CHECK_FALSE(op.op().is_busy());
+  CHECK(op.take() == numbers{20, 10, 30, 40});
+}
+
+TEST_CASE("results are given by any number of records, and only the first time") {
+  const auto several = [](const number& n, result_future<number> future) {
+    future.complete_all(numbers(static_cast<std::size_t>(n), n));
+    future.complete(99);
+    future.fail(std::string("too late"));
+  };
+  auto op = make(several, async_order::ordered);
+  op.open();
+  op.process({0, 1, 2});
+  asked_callback::settle(op);
+  CHECK(op.take() == numbers{1, 2, 2});
+}
+
+TEST_CASE("blocking functions run by the I/O executor, so many at a time") {
+  auto op = make([](const number& n) { return n + 1; }, async_order::ordered, {.threads = 2});
+  op.open();
+  op.process({1, 2, 3});
+  CHECK(op.manual().size() == 2);
+  op.manual().run(1);
+  CHECK(op.manual().size() == 2);
+  asked_callback::settle(op);
+  CHECK(op.take() == numbers{2, 3, 4});
+}
+
+TEST_CASE("a failed request fails the operator, and says why") {
+  const auto expect = [](auto fn, const char* message) {
+    auto op = make(fn, async_order::unordered);
+    op.open();
+    op.process({1});
+    op.manual().run_all();
+    CHECK_THROWS_WITH_AS(op.pass_time(0ms), message, failure);
+  };
+  expect([](const number&) -> number { throw std::runtime_error("no route"); },
+         "the request for a record failed: no route");
+  expect([](const number&, const result_future<number>& f) { f.fail(std::string("status 500")); },
+         "the request for a record failed: status 500");
+  expect([](const number&, const result_future<number>&) {},
+         "the request for a record failed: the function let go of its promise without giving a "
+         "result");
+  expect(
+      [](const number&, async_context& context) -> async_task<number> {
+        auto broken = context.blocking([]() -> number { throw failure(errc::io, "disk on fire"); });
+        co_return co_await broken;
+      },
+      "the request for a record failed: disk on fire");
+}
+
+TEST_CASE("a request whose time is up fails the operator, or is answered by the handler") {
+  SUBCASE("without a handler") {
+    asked_callback ask;
+    auto op = make(ask, async_order::ordered, {.timeout = 100ms});
+    op.open();
+    op.process({1});
+    op.pass_time(99ms);
+    CHECK_THROWS_WITH_AS(op.pass_time(1ms),
+                         "there was no result for a record within 100 ms: allow more time, ask for "
+                         "less at a time (capacity), or say what to do with such records "
+                         "(with_timeout_handler)",
+                         failure);
+  }
+  SUBCASE("with one") {
+    asked_callback ask;
+    auto op = make(with_timeout_handler(ask, [](const number& n) { return -n; }),
+                   async_order::ordered, {.timeout = 100ms});
+    op.open();
+    op.process({1, 2});
+    ask.answer(op, 2);
+    op.pass_time(100ms);
+    CHECK(op.take() == numbers{-1, 20});
+    op.process({3});
+    ask.answer(op, 1);  // nobody waits for it
+    CHECK(op.take().empty());
+    ask.answer(op, 3);
+    CHECK(op.take() == numbers{30});
+  }
+}
+
+TEST_CASE("requests are tried again after errors and after results that won't do") {
+  asked_callback ask;
+  const auto retry = async_retry::exponential_backoff(3, 10ms, 25ms)
+                         .if_error([](const error& e) { return e.message != "never"; })
+                         .if_result<number>([](const number& n) { return n == 0; });
+  auto op = make(ask, async_order::ordered, {.timeout = 1s, .retry = retry});
+  op.open();
+  op.process({1});
+  const auto fail = [&](const std::string& why) {
+    ask.waiting->at(1).fail(why);
+    ask.waiting->clear();
+    asked_callback::settle(op);
+  };
+  fail("busy");
+  op.pass_time(9ms);
+  CHECK(*ask.calls == 1);
+  op.pass_time(1ms);
+  CHECK(*ask.calls == 2);
+  ask.waiting->at(1).complete(0);
+  ask.waiting->clear();
+  asked_callback::settle(op);
+  op.pass_time(20ms);
+  CHECK(*ask.calls == 3);
+  SUBCASE("until one does") {
+    fail("busy");
+    op.pass_time(25ms);
+    CHECK(*ask.calls == 4);
+    ask.answer(op, 1);
+    CHECK(op.take() == numbers{10});
+  }
+  SUBCASE("but not for ever") {
+    fail("busy");
+    op.pass_time(25ms);
+    CHECK_THROWS_WITH_AS(fail("busy"), "the request for a record failed in 4 attempts: busy",
+                         failure);
+  }
+  SUBCASE("and not for every error") {
+    CHECK_THROWS_WITH_AS(fail("never"), "the request for a record failed in 3 attempts: never",
+                         failure);
+  }
+}
+
+TEST_CASE("a coroutine waits several times, in its task") {
+  const auto twice = [](const number& n, async_context& context) -> async_task<number> {
+    auto more = context.blocking([n] { return n + 1; });
+    auto other = context.blocking([n] { return n * 1000; });
+    const number next = co_await more;
+    auto hundreds = context.promised<number>(
+        [next](const async_promise<number>& p) { p.complete(next * 100); });
+    const auto sum = co_await other + co_await hundreds;
+    if (sum != 2300) co_return sum;
+    auto three = context.blocking([] { return number(3); });
+    co_return co_await three;
+  };
+  auto op = make(twice, async_order::ordered);
+  op.open();
+  op.process({1, 2, 3});
+  asked_callback::settle(op);
+  CHECK(op.take() == numbers{1200, 3, 3400});
+}
+
+TEST_CASE("coroutines and calls go with the operator, wherever they wait") {
+  const auto alive = std::make_shared<int>();
+  const auto wait = [alive](const number& n, async_context& context) -> async_task<number> {
+    const auto mine = alive;
+    auto call = context.blocking([mine] {});
+    co_await call;
+    co_return n;
+  };
+  {
+    auto op = make(wait, async_order::ordered, {.threads = 1});
+    op.open();
+    op.process({1, 2, 3});
+    op.manual().run();
+    op.close();
+    op.manual().run_all_without_completion();
+  }
+  CHECK(alive.use_count() == 2);  // ours and the function's
+}
+
+TEST_CASE("what is under way is asked for again after a restore") {
+  asked_callback ask;
+  std::vector<pending_request<number>> saved;
+  {
+    auto op = make(ask, async_order::ordered, {.capacity = 2});
+    op.open();
+    op.process_timed({1, 2, 3}, {100, 200, 300});
+    ask.answer(op, 2);
+    saved = dynamic_cast<async_operator<number, number, asked_callback>&>(op.op()).pending();
+  }
+  CHECK(decode_bytes<std::vector<pending_request<number>>>(encode_to_bytes(saved)).has_value());
+  auto op = make(ask, async_order::ordered);
+  op.open();
+  dynamic_cast<async_operator<number, number, asked_callback>&>(op.op()).resubmit(saved);
+  op.process({4});
+  for (number n : {4, 3, 2, 1}) ask.answer(op, n);
+  CHECK(op.take() == numbers{10, 20, 30, 40});
+}
+
+TEST_CASE("options that make no sense are refused") {
+  CHECK(check_async_options({}).has_value());
+  CHECK_FALSE(check_async_options({.capacity = 0}).has_value());
+  CHECK_FALSE(check_async_options({.threads = 0}).has_value());
+  CHECK_FALSE(check_async_options({.timeout = -1ms}).has_value());
+  CHECK_FALSE(check_async_options({.retry = async_retry::fixed_delay(1, -1ms)}).has_value());
+  CHECK_FALSE(
+      check_async_options({.retry = async_retry::exponential_backoff(1, 1ms, 2ms, 0)}).has_value());
+  CHECK(async_retry::exponential_backoff(9, 1ms, 1h).delay_after(4000) == 1h);
+}
