@@ -35,6 +35,8 @@ namespace detail {
 template <class T1, class T2>
 class stream_pair;
 }  // namespace detail
+template <class T, class KeyOf, class Assigner, class Trigger, class Evictor, bool IsLocal>
+class windowed_stream;
 
 /// A stream of records of type `T`, and all that can be done with it. A light handle: copies mean
 /// the same stream, and consuming it twice sends every record both ways.
@@ -146,10 +148,26 @@ class data_stream {
                         make_timestamps_and_watermarks(std::move(strategy)));
   }
 
+  /// Pairs of records of this stream and another one that have equal keys and are in one window.
+  template <class U>
+  auto join(const data_stream<U>& other) const;
+  /// All records of two streams that have equal keys and are in one window.
+  template <class U>
+  auto co_group(const data_stream<U>& other) const;
+
   /// Records of one key go to one subtask. A key selector is a function, a pointer to member or
   /// `field<I>`; several make a composite key.
   template <class... KeyOf>
   auto key_by(KeyOf... key_of) const;
+
+  /// Windows over the whole stream, whatever the keys. Not parallel, so keyed windows with a
+  /// second step over their results are faster where there is much to do.
+  template <class Assigner>
+  auto window_all(Assigner assigner) const;
+  /// A result for each `n` records.
+  auto count_window_all(std::int64_t n) const;
+  /// At each `slide` records, a result of the last `n` ones.
+  auto count_window_all(std::int64_t n, std::int64_t slide) const;
 
   /// This stream and others of the same type as one.
   template <class... Others>
@@ -310,6 +328,22 @@ class data_stream {
     return single_output<Out>(builder_, add(std::move(kind), std::move(factory), false));
   }
 
+  /// An operator of its own behind each of the operators that this stream comes from, with as many
+  /// subtasks, however the stream is partitioned: no exchange lies between.
+  template <class Out, class Make>
+  data_stream<Out> transform_each(const std::string& kind, Make&& make) const {
+    std::vector<detail::stream_part> results;
+    for (const auto& part : parts_) {
+      auto from = unpartitioned(part.node);
+      from.side_output = part.side_output;
+      const auto id = data_stream(builder_, {std::move(from)}).add(kind, make(), false);
+      builder_->node(id).parallelism = builder_->node(part.node).parallelism;
+      builder_->node(id).non_parallel = builder_->node(part.node).non_parallel;
+      results.push_back(data_stream<Out>::unpartitioned(id));
+    }
+    return data_stream<Out>(builder_, std::move(results));
+  }
+
   data_sink sink(std::string kind, std::shared_ptr<const operator_factory> factory) const {
     return data_sink(builder_, add(std::move(kind), std::move(factory), true));
   }
@@ -322,6 +356,8 @@ class data_stream {
   friend class data_stream;
   template <class, class>
   friend class detail::stream_pair;
+  template <class, class, class, class, class, bool>
+  friend class windowed_stream;
 
   template <class U, class Fn>
   auto async_map(async_order order, Fn fn, const async_options& options) const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <tuple>
 
 #include "millrace/core/codec.hpp"
@@ -40,6 +41,14 @@ consteval bool check_key() {
                 "aggregates of these, or specialise millrace::key_hasher and millrace::codec");
   return is_key;
 }
+
+/// One key for all records: streams without keys as those with one.
+struct same_for_all {
+  template <class T>
+  std::uint8_t operator()(const T&) const noexcept {
+    return 0;
+  }
+};
 
 /// Stands in after a compile error, so that no others follow from it.
 struct no_key {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "millrace/api/data_stream.hpp"
+#include "millrace/api/windowed_stream.hpp"
 #include "millrace/operators/fold.hpp"
 #include "millrace/operators/keyed_fold.hpp"
 #include "millrace/operators/keyed_functions.hpp"
@@ -86,6 +87,10 @@ class keyed_stream : public data_stream<T> {
   template <class U>
   keyed_broadcast_connected_stream<T, KeyOf, U> connect(const broadcast_stream<U>& other) const;
 
+  /// Pairs of records of this stream and another one that have equal keys and whose times are near.
+  template <class U, class KeyOfU>
+  auto interval_join(const keyed_stream<U, KeyOfU>& other) const;
+
   /// `fn(const T& value, const T& record)` makes a key's new value; its first record is its first
   /// value.
   template <class Fn>
@@ -134,6 +139,31 @@ class keyed_stream : public data_stream<T> {
     return extreme<extreme_by_fold<Field, true>>("max_by", field);
   }
 
+  /// Cuts the stream of each key into windows, which are then aggregated:
+  ///
+  ///     clicks.key_by(&click::page)
+  ///         .window(sliding_event_time_windows::of(60s, 1s))
+  ///         .sum(&click::count)
+  template <class Assigner>
+  auto window(Assigner assigner) const {
+    static_assert(window_assigner<Assigner, T>,
+                  "millrace: window needs a window assigner such as "
+                  "tumbling_event_time_windows::of(1min)");
+    return windowed_stream<T, KeyOf, Assigner>(*this, key_of_, std::move(assigner));
+  }
+
+  /// A result for each `n` records of a key. What is left at the end of the stream has none.
+  auto count_window(std::int64_t n) const {
+    return window(global_windows::create())
+        .trigger(purging_trigger<count_trigger>::of(count_trigger::of(n)));
+  }
+  /// At each `slide` records of a key, a result of its last `n` ones.
+  auto count_window(std::int64_t n, std::int64_t slide) const {
+    return window(global_windows::create())
+        .trigger(count_trigger::of(slide))
+        .evictor(count_evictor::of(n));
+  }
+
  private:
   template <class Out, class Fn>
   single_output<Out> keyed(std::string kind, Fn fn) const {
@@ -142,7 +172,6 @@ class keyed_stream : public data_stream<T> {
     return this->template transform<Out>(std::move(kind),
                                          make_keyed_process<T, Out>(key_of_, std::move(fn)));
   }
-
   template <class Fold>
   single_output<T> fold(std::string kind, Fold fold) const {
     return this->template transform<T>(std::move(kind),
@@ -186,6 +215,22 @@ auto data_stream<T>::keyed_by(KeyOf key_of) const {
     return keyed_stream<T, KeyOf>(*this, std::move(key_of));
   else
     return keyed_stream<T, detail::no_key>(*this, {});
+}
+
+template <class T>
+template <class Assigner>
+auto data_stream<T>::window_all(Assigner assigner) const {
+  return keyed_stream<T, detail::same_for_all>(*this, {}).window(std::move(assigner));
+}
+
+template <class T>
+auto data_stream<T>::count_window_all(std::int64_t n) const {
+  return keyed_stream<T, detail::same_for_all>(*this, {}).count_window(n);
+}
+
+template <class T>
+auto data_stream<T>::count_window_all(std::int64_t n, std::int64_t slide) const {
+  return keyed_stream<T, detail::same_for_all>(*this, {}).count_window(n, slide);
 }
 
 }  // namespace millrace

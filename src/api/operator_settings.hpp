@@ -28,6 +28,9 @@ class operator_settings {
     return with(&graph::stream_node::max_parallelism, n);
   }
 
+  /// The operator can only run with one subtask.
+  Self set_non_parallel() { return with(&graph::stream_node::non_parallel, true); }
+
   /// Operators of different groups never share a slot.
   Self slot_sharing_group(std::string group) {
     return with(&graph::stream_node::slot_sharing_group, std::move(group));

@@ -14,6 +14,7 @@
 #include "millrace/state/cached_store.hpp"
 #include "millrace/state/hashmap_map_store.hpp"
 #include "millrace/state/hashmap_store.hpp"
+#include "millrace/state/key_schedule.hpp"
 #include "millrace/state/keyed_state_backend_base.hpp"
 #include "millrace/state/state_kinds.hpp"
 #include "millrace/state/timer_service.hpp"
@@ -181,6 +182,19 @@ class keyed_state_backend final : public keyed_state_backend_base {
     if (auto* known = find_table(info)) return as<timer_service<Key, N>>(*known);
     auto made =
         std::make_unique<timer_service<Key, N>>(info, context_, groups(), max_parallelism());
+    auto& kept = *made;
+    add_table(std::move(made));
+    return kept;
+  }
+
+  /// The schedule of that name.
+  key_schedule<Key>& schedule(const std::string& name) {
+    state_info info{.name = name,
+                    .kind = state_kind::schedule,
+                    .serializer_version = codec_version,
+                    .key_type = key_type()};
+    if (auto* known = find_table(info)) return as<key_schedule<Key>>(*known);
+    auto made = std::make_unique<key_schedule<Key>>(info, groups(), max_parallelism());
     auto& kept = *made;
     add_table(std::move(made));
     return kept;

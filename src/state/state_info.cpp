@@ -18,6 +18,8 @@ std::string_view to_string(state_kind kind) noexcept {
       return "aggregating state";
     case state_kind::timers:
       return "timer service";
+    case state_kind::schedule:
+      return "schedule of keys";
   }
   return "state of an unknown kind";
 }

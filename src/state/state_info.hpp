@@ -14,6 +14,7 @@ enum class state_kind : std::uint8_t {
   reducing = 4,
   aggregating = 5,
   timers = 6,
+  schedule = 7,
 };
 
 /// "value state", "timer service", …
@@ -30,7 +31,7 @@ struct state_info {
   std::uint64_t key_type = 0;
   std::uint64_t namespace_type = 0;
   std::uint64_t map_key_type = 0;  ///< 0 unless it is a map.
-  std::uint64_t value_type = 0;    ///< Of an element, for lists; of the accumulator; 0 for timers.
+  std::uint64_t value_type = 0;    ///< Of an element, for lists; of the accumulator; else 0.
 
   bool operator==(const state_info&) const = default;
 };

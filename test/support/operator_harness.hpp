@@ -50,11 +50,11 @@ class operator_harness final : public operator_context, private batch_consumer {
   }
   /// With a timestamp for each row.
   void process_timed(std::vector<In> rows, timestamp_column timestamps,
-                     rows_access access = rows_access::exclusive) {
+                     rows_access access = rows_access::exclusive, std::size_t input = 0) {
     typed_batch_ptr<In> in(new typed_batch<In>);
     in->rows.assign(rows.begin(), rows.end());
     in->timestamps = std::move(timestamps);
-    op_->process(0, *in, access);
+    op_->process(input, *in, access);
     if (access == rows_access::shared)
       CHECK(std::equal(rows.begin(), rows.end(), in->rows.begin(), in->rows.end()));
   }
@@ -95,6 +95,12 @@ class operator_harness final : public operator_context, private batch_consumer {
     listener->out.add(*listener);
     side_[tag.name()] = std::move(listener);
     return rows;
+  }
+
+  /// What came to a side output that is listened to.
+  template <class T>
+  const std::vector<T>& side_rows(const output_tag<T>& tag) const {
+    return static_cast<const side_listener<T>&>(*side_.at(tag.name())).rows;
   }
 
   source_operator& source() { return dynamic_cast<source_operator&>(*op_); }

@@ -1,0 +1,156 @@
+#pragma once
+
+#include <chrono>
+#include <utility>
+
+#include "millrace/api/keyed_stream.hpp"
+#include "millrace/operators/window_join.hpp"
+
+namespace millrace {
+
+/// Two streams in common windows (Flink's JoinedStreams.WithWindow and
+/// CoGroupedStreams.WithWindow). `Kind` is what is done with them, `Windows` a windowed_stream of
+/// the rows of either. Results carry the last timestamp of their window.
+template <class T1, class T2, class Kind, class Windows>
+class paired_windows {
+ public:
+  explicit paired_windows(Windows windows) : windows_(std::move(windows)) {}
+
+  /// These four as those of windowed_stream.
+  template <class Trigger>
+  auto trigger(Trigger trigger) const {
+    return with(windows_.trigger(std::move(trigger)));
+  }
+  template <class Evictor>
+  auto evictor(Evictor evictor) const {
+    return with(windows_.evictor(std::move(evictor)));
+  }
+  auto allowed_lateness(std::chrono::milliseconds lateness) const {
+    return with(windows_.allowed_lateness(lateness));
+  }
+  auto side_output_late_data(const output_tag<either_row<T1, T2>>& tag) const {
+    return with(windows_.side_output_late_data(tag));
+  }
+
+  /// After join: `fn(const T1&, const T2&)`, which returns a row, or `fn(const T1&, const T2&,
+  /// collector<Out>&)`, for each pair of rows of a key and window. In an outer join both are
+  /// pointers, and one is null for a row whose window has none of the other stream.
+  ///
+  /// After co_group: `fn(const std::vector<T1>&, const std::vector<T2>&, collector<Out>&)` for each
+  /// key and window that has rows of either stream.
+  template <class Out = void, class Fn>
+  auto apply(Fn fn) const {
+    using out = typename Kind::template result<T1, T2, Fn, Out>;
+    static_assert(!std::is_void_v<out>,
+                  "millrace: what comes out of the function can't be told: let it take a "
+                  "`collector<U>&` last, or say it: apply<U>(fn)");
+    return windows_.template add<out>(Kind::name, joined_contents<T1, T2>(),
+                                      typename Kind::template function<Fn>{{std::move(fn)}});
+  }
+
+ private:
+  template <class Other>
+  static auto with(Other windows) {
+    return paired_windows<T1, T2, Kind, Other>(std::move(windows));
+  }
+
+  Windows windows_;
+};
+
+/// What where(…).equal_to(…) gives: it needs a window.
+template <class T1, class KeyOf1, class T2, class KeyOf2, class Kind>
+class paired_keys {
+ public:
+  static_assert(std::same_as<key_type<T1, KeyOf1>, key_type<T2, KeyOf2>>,
+                "millrace: where and equal_to must give keys of the same type");
+
+  paired_keys(const data_stream<T1>& first, KeyOf1 key_of1, const data_stream<T2>& second,
+              KeyOf2 key_of2)
+      : first_(first), second_(second), key_of_{std::move(key_of1), std::move(key_of2)} {}
+
+  template <class Assigner>
+  auto window(Assigner assigner) const {
+    using row = either_row<T1, T2>;
+    static_assert(window_assigner<Assigner, row>,
+                  "millrace: window needs a window assigner such as "
+                  "tumbling_event_time_windows::of(1min)");
+    const auto all =
+        first_.map(to_either<T1, T2, 0>()).union_with(second_.map(to_either<T1, T2, 1>()));
+    auto windows =
+        keyed_stream<row, either_key<KeyOf1, KeyOf2>>(all, key_of_).window(std::move(assigner));
+    return paired_windows<T1, T2, Kind, decltype(windows)>(std::move(windows));
+  }
+
+ private:
+  data_stream<T1> first_;
+  data_stream<T2> second_;
+  either_key<KeyOf1, KeyOf2> key_of_;
+};
+
+/// What where(…) gives: it needs the other stream's key.
+template <class T1, class KeyOf1, class T2, class Kind>
+class half_paired_keys {
+ public:
+  half_paired_keys(const data_stream<T1>& first, KeyOf1 key_of, const data_stream<T2>& second)
+      : first_(first), second_(second), key_of_(std::move(key_of)) {}
+
+  /// The key of the second stream.
+  template <class KeyOf2>
+  auto equal_to(KeyOf2 key_of) const {
+    return paired_keys<T1, KeyOf1, T2, KeyOf2, Kind>(first_, key_of_, second_, std::move(key_of));
+  }
+
+ private:
+  data_stream<T1> first_;
+  data_stream<T2> second_;
+  KeyOf1 key_of_;
+};
+
+/// Two streams that are to be joined or co-grouped in windows (Flink's JoinedStreams and
+/// CoGroupedStreams):
+///
+///     clicks.join(views)
+///         .where(&click::user)
+///         .equal_to(&view::user)
+///         .window(tumbling_event_time_windows::of(1min))
+///         .apply([](const click& c, const view& v) { return clicked_view{c.user, v.page}; });
+template <class T1, class T2, class Kind>
+class paired_streams {
+ public:
+  paired_streams(const data_stream<T1>& first, const data_stream<T2>& second)
+      : first_(first), second_(second) {}
+
+  /// Rows of which the window has none of the other stream come out as well.
+  auto left_outer() const requires(Kind::is_join) { return as<join_type::left_outer>(); }
+  auto right_outer() const requires(Kind::is_join) { return as<join_type::right_outer>(); }
+  auto full_outer() const requires(Kind::is_join) { return as<join_type::full_outer>(); }
+
+  /// The key of the first stream: a function or a pointer to member.
+  template <class KeyOf1>
+  auto where(KeyOf1 key_of) const {
+    return half_paired_keys<T1, KeyOf1, T2, Kind>(first_, std::move(key_of), second_);
+  }
+
+ private:
+  template <join_type Type>
+  auto as() const {
+    return paired_streams<T1, T2, window_join_of<Type>>(first_, second_);
+  }
+
+  data_stream<T1> first_;
+  data_stream<T2> second_;
+};
+
+template <class T>
+template <class U>
+auto data_stream<T>::join(const data_stream<U>& other) const {
+  return paired_streams<T, U, window_join_of<join_type::inner>>(*this, other);
+}
+
+template <class T>
+template <class U>
+auto data_stream<T>::co_group(const data_stream<U>& other) const {
+  return paired_streams<T, U, window_co_group>(*this, other);
+}
+
+}  // namespace millrace

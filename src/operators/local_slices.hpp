@@ -1,0 +1,157 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "millrace/operators/key_block.hpp"
+#include "millrace/operators/typed_factory.hpp"
+#include "millrace/operators/window_slices.hpp"
+#include "millrace/operators/window_trigger.hpp"
+#include "millrace/state/same_key.hpp"
+
+namespace millrace {
+
+/// What some records of a key in one slice were aggregated to. Its timestamp is the slice's start.
+template <class Key, class Acc>
+struct partial_sum {
+  Key key{};
+  std::int64_t records = 0;
+  Acc content{};
+};
+
+/// Late partial sums count as the records that are in them.
+template <class Key, class Acc>
+std::int64_t records_in(const partial_sum<Key, Acc>& sum) noexcept {
+  return sum.records;
+}
+
+/// Makes windows out of partial sums in place of records.
+template <class Key, class Contents>
+struct partial_contents {
+  using accumulator = typename Contents::accumulator;
+  using result_type = typename Contents::result_type;
+  using partial = partial_sum<Key, accumulator>;
+
+  Contents contents;
+
+  void add_first(accumulator& into, const partial& sum, timestamp_ms) const { into = sum.content; }
+  void add(accumulator& into, const partial& sum, timestamp_ms) const {
+    contents.merge(into, sum.content);
+  }
+  void merge(accumulator& into, const accumulator& from) const { contents.merge(into, from); }
+  decltype(auto) result(const accumulator& from) const { return contents.result(from); }
+};
+
+/// Aggregates records by key and slice ahead of the exchange by key, so that a partial sum travels
+/// in place of many records (local-global aggregation, as Flink SQL's
+/// LocalSlicingWindowAggOperator; Larson: "Data reduction by partial preaggregation", ICDE 2002).
+/// Sums are kept in a table of a fixed size, where one that needs another's place sends that one
+/// on, and all go ahead of the next watermark: nothing is ever later or wronger than without. Not
+/// keyed, and no state: what is kept must be sent on ahead of a checkpoint barrier, too.
+template <class T, class KeyOf, class Contents>
+class local_slices_operator final
+    : public producing<partial_sum<key_type<T, KeyOf>, typename Contents::accumulator>> {
+ public:
+  local_slices_operator(const slice_geometry& geometry, KeyOf key_of, Contents contents)
+      : geometry_(geometry), keys_(std::move(key_of)), contents_(std::move(contents)) {}
+
+  void open(operator_context&) override { places_.resize(places); }
+
+  void process(std::size_t, batch& rows, rows_access) override {
+    const auto& in = static_cast<typed_batch<T>&>(rows);
+    if (in.timestamps.empty() && !in.rows.empty()) throw_record_without_timestamp();
+    for (std::size_t begin = 0; begin < in.size(); begin += keys_.rows_max) {
+      const auto count = std::min(keys_.rows_max, in.size() - begin);
+      keys_.find(&in.rows[begin], count);
+      for (std::size_t i = 0; i < count; ++i) add(in.rows[begin + i], in.timestamps[begin + i], i);
+    }
+    this->out_.flush();
+  }
+
+  void on_watermark(timestamp_ms at) override {
+    send_all();
+    this->forwarded().push_watermark(at);
+  }
+  /// While the input is idle, event time goes on without it.
+  void on_status(stream_status now) override {
+    send_all();
+    this->forwarded().push_status(now);
+  }
+
+ private:
+  using key = key_type<T, KeyOf>;
+  using partial = partial_sum<key, typename Contents::accumulator>;
+
+  /// About half of a core's level 2 cache for small keys and accumulators.
+  static constexpr std::size_t places = 16 * 1024;
+  struct place {
+    timestamp_ms slice = 0;
+    std::uint64_t hash = 0;
+    partial sum;  // without records if the place is free
+  };
+
+  void add(const T& row, timestamp_ms at, std::size_t i) {
+    if (at < slice_ || at >= slice_ + geometry_.length() || slice_ == no_timestamp) find_slice(at);
+    if (is_in_gap_) return;
+    const auto hash = keys_.hash(i);
+    const auto number = static_cast<std::uint32_t>((hash ^ slice_mix_) % places);
+    place& p = places_[number];
+    if (p.sum.records != 0 && p.hash == hash && p.slice == slice_ &&
+        same_key(p.sum.key, keys_.at(i))) [[likely]] {
+      contents_.add(p.sum.content, row, at);
+      ++p.sum.records;
+      return;
+    }
+    if (p.sum.records != 0)
+      send(p);
+    else
+      taken_.push_back(number);
+    p.slice = slice_;
+    p.hash = hash;
+    p.sum.key = keys_.at(i);
+    p.sum.records = 1;
+    contents_.add_first(p.sum.content, row, at);
+  }
+
+  void find_slice(timestamp_ms at) {
+    if (at == no_timestamp) throw_record_without_timestamp();
+    slice_ = geometry_.slice_start(at);
+    is_in_gap_ = geometry_.is_in_gap(slice_);
+    slice_mix_ = key_hash(slice_);
+  }
+
+  void send(const place& p) {
+    this->out_.set_timestamp(p.slice);
+    this->out_.emit(p.sum);
+  }
+
+  void send_all() {
+    for (const auto number : taken_) {
+      send(places_[number]);
+      places_[number].sum.records = 0;
+    }
+    taken_.clear();
+    this->out_.flush();
+  }
+
+  slice_geometry geometry_;
+  key_block<T, KeyOf> keys_;
+  Contents contents_;
+  std::vector<place> places_;
+  std::vector<std::uint32_t> taken_;   // numbers of places that are not free
+  timestamp_ms slice_ = no_timestamp;  // of the record before
+  std::uint64_t slice_mix_ = 0;
+  bool is_in_gap_ = false;
+};
+
+template <class T, class KeyOf, class Contents>
+std::shared_ptr<const operator_factory> make_local_slices(const slice_geometry& geometry,
+                                                          KeyOf key_of, Contents contents) {
+  using partial = partial_sum<key_type<T, KeyOf>, typename Contents::accumulator>;
+  return make_factory<T, partial>([geometry, key_of, contents] {
+    return std::make_unique<local_slices_operator<T, KeyOf, Contents>>(geometry, key_of, contents);
+  });
+}
+
+}  // namespace millrace

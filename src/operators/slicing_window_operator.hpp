@@ -1,0 +1,231 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/operators/slice_list.hpp"
+#include "millrace/operators/window_operator.hpp"
+#include "millrace/operators/window_slices.hpp"
+
+namespace millrace {
+
+/// Tumbling and sliding windows of event time with the default trigger, whose content is an
+/// aggregate: each record is added to one slice, however many windows it belongs to, and a window's
+/// result is merged from its slices when it fires (as Flink SQL's SlicingWindowOperator; Flink's
+/// DataStream API adds each record to each window). State per key: one value with its slices. The
+/// results are those of `window_operator`, provided that the order in which records are aggregated
+/// does not matter.
+///
+/// A key is due at one time: the end of the next window that has one of its slices, or else of the
+/// newest slice's allowed lateness. Late records within it emit the windows that they change at
+/// once.
+template <class T, class Out, class KeyOf, class Assigner, class Contents, class Function>
+class slicing_window_operator final : public producing<Out> {
+ public:
+  using settings = window_settings<T, KeyOf, Assigner, event_time_trigger, Contents, Function>;
+  using key = key_type<T, KeyOf>;
+
+  explicit slicing_window_operator(settings how)
+      : geometry_(how.assigner.size_ms(), how.assigner.slide_ms(), how.assigner.offset_ms()),
+        lateness_(how.allowed_lateness_ms),
+        keys_(std::move(how.key_of)),
+        contents_(std::move(how.contents)),
+        function_(std::move(how.function)),
+        late_(std::move(how.late_tag)) {}
+
+  void open(operator_context& context) override {
+    context_ = &context;
+    backend_ = &context.keyed_backend<key>();
+    due_ = &backend_->schedule("due-slices");
+    lists_ = backend_->get_state(value_state_descriptor<list>("slices"));
+    side_.open(context);
+    late_.open(context, side_);
+    function_.open(context);
+  }
+
+  void process(std::size_t, batch& rows, rows_access) override {
+    const auto& in = static_cast<typed_batch<T>&>(rows);
+    if (in.timestamps.empty() && !in.rows.empty()) throw_record_without_timestamp();
+    now_ = context_->time().wall_ms();
+    for (std::size_t begin = 0; begin < in.size(); begin += keys_.rows_max) {
+      const auto count = std::min(keys_.rows_max, in.size() - begin);
+      keys_.find(&in.rows[begin], count);
+      backend_->prefetch(keys_.keys(), keys_.hashes());
+      for (std::size_t i = 0; i < count; ++i) add(in.rows[begin + i], in.timestamps[begin + i], i);
+    }
+    this->out_.flush();
+    side_.flush();
+  }
+
+  void on_watermark(timestamp_ms at) override {
+    watermark_ = at;
+    now_ = context_->time().wall_ms();
+    due_->advance(at, [this](timestamp_ms due, const auto& block) {
+      backend_->prefetch(block.keys, block.hashes);
+      for (std::size_t i = 0; i < block.keys.size(); ++i) fire(due, block.keys[i], block.hashes[i]);
+    });
+    this->out_.flush();
+    producing<Out>::on_watermark(at);
+  }
+
+  bool finish() override {
+    function_.finish();
+    return true;
+  }
+  void close() noexcept override { function_.close(); }
+
+ private:
+  using accumulator = typename Contents::accumulator;
+  using list = slice_list<accumulator>;
+
+  void add(const T& row, timestamp_ms at, std::size_t i) {
+    // Most records belong to the slice of the one before.
+    if (at < current_.start || at >= current_.end) find_slice(at);
+    if (current_.is_in_gap) return;
+    const bool is_late = current_.first_window_end - 1 <= watermark_;
+    if (is_late && is_over(current_.last_window_end)) return late_.add(row, at);
+    backend_->set_current_key(keys_.at(i), keys_.hash(i));
+    list& all = lists_.get_or_default();
+    if (all.newest.start == current_.start && !is_late) [[likely]]
+      return contents_.add(all.newest.content, row, at);
+    add_apart(all, row, at, is_late);
+  }
+
+  /// To another slice than the key's newest one, or late.
+  [[gnu::noinline]] void add_apart(list& all, const T& row, timestamp_ms at, bool is_late) {
+    auto [into, is_new] = all.at(current_.start, [this](const slice<accumulator>& s) {
+      return is_over(geometry_.last_window_end(s.start));
+    });
+    if (is_new)
+      contents_.add_first(into.content, row, at);
+    else
+      contents_.add(into.content, row, at);
+    if (is_late)
+      add_late(all, row, at);
+    else if (is_new)
+      expect(all, current_.first_window_end - 1);
+  }
+
+  /// Windows that have fired already fire again with the late record, unless they are over.
+  void add_late(list& all, const T& row, timestamp_ms at) {
+    if (all.stacks) all.stacks->on_late(row, at, current_.start, contents_);
+    for (auto end = current_.last_window_end; end >= current_.first_window_end;
+         end -= geometry_.slide())
+      if (end - 1 <= watermark_ && !is_over(end)) emit(all, window_until(end));
+    expect(all, next_due(all, geometry_.last_end_until(watermark_)));
+  }
+
+  /// Makes the current key due at `when`, if it is not due earlier.
+  void expect(list& all, timestamp_ms when) {
+    if (when >= all.due) return;
+    all.due = when;
+    due_->add(backend_->current_key_hash(), backend_->current_key(), when);
+  }
+
+  void fire(timestamp_ms due, key& who, std::uint64_t hash) {
+    backend_->set_current_key(who, hash);
+    list& all = lists_.get_or_default();
+    if (all.due != due) {
+      // It became due earlier meanwhile, and was dealt with then.
+      if (all.is_empty()) lists_.clear();
+      return;
+    }
+    const auto end = geometry_.last_end_until(due);
+    if (end == due + 1) emit_next(all, window_until(end));
+    all.due = next_due(all, end);
+    if (all.due <= due)
+      lists_.clear();
+    else if (all.due != list::never)
+      due_->add(hash, std::move(who), all.due);
+  }
+
+  /// When something is to be done for a key, all windows until `end` having fired. Not later than
+  /// `end` if there is nothing any more.
+  timestamp_ms next_due(const list& all, timestamp_ms end) const noexcept {
+    const auto next = window_until(end + geometry_.slide());
+    timestamp_ms beyond = no_timestamp;
+    for (auto i = all.size(); i-- > 0;) {
+      const auto start = all[i].start;
+      if (start < next.start) break;
+      if (start < next.end) return next.max_timestamp();
+      beyond = start;
+    }
+    return beyond != no_timestamp ? geometry_.first_window_end(beyond) - 1
+                                  : over_at(geometry_.last_window_end(all.newest.start));
+  }
+
+  timestamp_ms over_at(timestamp_ms end) const noexcept {
+    return saturating_add(end - 1, lateness_);
+  }
+  bool is_over(timestamp_ms end) const noexcept { return over_at(end) <= watermark_; }
+  time_window window_until(timestamp_ms end) const noexcept {
+    return {end - geometry_.size(), end};
+  }
+
+  /// The result of a window that is complete now. Nothing if it has no records.
+  void emit_next(list& all, const time_window& window) {
+    if (!all.stacks && all.older.size() < list::stacks_worth_slices) return emit(all, window);
+    const auto* sum = all.stacks.get_or_make().sum(all, window, contents_, scratch_);
+    if (sum != nullptr) give(window, *sum);
+  }
+
+  /// The result of any window.
+  void emit(const list& all, const time_window& window) {
+    const auto run = all.run(window.start, window.end);
+    if (run.is_empty()) return;
+    if (run.begin + 1 == run.end) return give(window, all[run.begin].content);
+    scratch_ = all[run.begin].content;
+    for (auto i = run.begin + 1; i < run.end; ++i) contents_.merge(scratch_, all[i].content);
+    give(window, scratch_);
+  }
+
+  void give(const time_window& window, const accumulator& content) {
+    this->out_.set_timestamp(window.max_timestamp());
+    window_context<key, time_window> context(*backend_, window, watermark_, now_, false);
+    (*function_)(backend_->current_key(), context, contents_.result(content), this->out_);
+  }
+
+  void find_slice(timestamp_ms at) {
+    if (at == no_timestamp) throw_record_without_timestamp();
+    const auto start = geometry_.slice_start(at);
+    current_ = {start, start + geometry_.length(), geometry_.first_window_end(start),
+                geometry_.last_window_end(start), geometry_.is_in_gap(start)};
+  }
+
+  struct slice_times {
+    timestamp_ms start = 0;
+    timestamp_ms end = 0;
+    timestamp_ms first_window_end = 0;
+    timestamp_ms last_window_end = 0;
+    bool is_in_gap = false;
+  };
+
+  slice_geometry geometry_;
+  std::int64_t lateness_;
+  key_block<T, KeyOf> keys_;
+  Contents contents_;
+  user_function<Function> function_;
+  late_records<T> late_;
+  side_outputs side_;
+  operator_context* context_ = nullptr;
+  slice_times current_;  // of the record before
+  timestamp_ms watermark_ = no_timestamp;
+  timestamp_ms now_ = no_timestamp;
+  accumulator scratch_{};
+
+  // checkpointed, by the backend
+  keyed_state_backend<key>* backend_ = nullptr;
+  key_schedule<key>* due_ = nullptr;
+  value_state<list> lists_;
+};
+
+template <class T, class Out, class KeyOf, class Assigner, class Contents, class Function>
+std::shared_ptr<const operator_factory> make_slicing_window_operator(
+    window_settings<T, KeyOf, Assigner, event_time_trigger, Contents, Function> how) {
+  return make_factory<T, Out>([how] {
+    return std::make_unique<slicing_window_operator<T, Out, KeyOf, Assigner, Contents, Function>>(
+        how);
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <algorithm>
+#include <compare>
+#include <cstdint>
+#include <limits>
+
+#include "millrace/core/event_time.hpp"
+
+namespace millrace {
+
+/// The times from `start` to before `end` (Flink's TimeWindow). Milliseconds since the epoch.
+struct time_window {
+  timestamp_ms start = 0;
+  timestamp_ms end = 0;
+
+  /// The last time that belongs to the window: its results carry it, and the window is complete
+  /// once the watermark has reached it.
+  constexpr timestamp_ms max_timestamp() const noexcept { return end - 1; }
+  /// Whether the two overlap or touch.
+  constexpr bool intersects(const time_window& other) const noexcept {
+    return start <= other.end && end >= other.start;
+  }
+  /// The least window that has both in it.
+  constexpr time_window cover(const time_window& other) const noexcept {
+    return {std::min(start, other.start), std::max(end, other.end)};
+  }
+
+  auto operator<=>(const time_window&) const = default;
+};
+
+/// The one window that all records belong to (Flink's GlobalWindow). It never ends by itself.
+struct global_window {
+  constexpr timestamp_ms max_timestamp() const noexcept { return max_watermark; }
+
+  auto operator<=>(const global_window&) const = default;
+};
+
+/// The greatest start of a window of those at `offset` plus multiples of `size`, that is not beyond
+/// `at`. Right for times before the epoch, too.
+constexpr timestamp_ms window_start(timestamp_ms at, timestamp_ms offset,
+                                    std::int64_t size) noexcept {
+  const std::int64_t remainder = (at - offset) % size;
+  return remainder < 0 ? at - (remainder + size) : at - remainder;
+}
+
+/// `a + b` for a time and a span that is not negative: `max_watermark` where it would be beyond.
+constexpr timestamp_ms saturating_add(timestamp_ms a, std::int64_t b) noexcept {
+  return a > std::numeric_limits<timestamp_ms>::max() - b ? max_watermark : a + b;
+}
+
+}  // namespace millrace

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <concepts>
+#include <span>
+#include <utility>
+
+#include "millrace/core/io.hpp"
+#include "millrace/operators/window_trigger.hpp"
+#include "millrace/state/keyed_state_slot.hpp"
+
+namespace millrace {
+
+/// What a trigger may see and do for the current key and window (Flink's Trigger.TriggerContext).
+/// Owned by a window operator, which sets both.
+template <class Key, class Window, class State>
+class trigger_context {
+ public:
+  void open(keyed_state_backend<Key>& backend, timer_service<Key, Window>& timers,
+            const clock& time) {
+    timers_ = &timers;
+    time_ = &time;
+    if constexpr (has_state)
+      state_ =
+          backend.template get_namespaced<Window>(value_state_descriptor<State>("trigger-state"));
+  }
+
+  // -- for triggers -------------------------------------------------------------------------
+
+  timestamp_ms current_watermark() const noexcept { return timers_->current_watermark(); }
+  timestamp_ms current_processing_time() const noexcept { return time_->wall_ms(); }
+  /// In on_element: whether the window was empty before this record.
+  bool is_first_row() const noexcept { return is_first_row_; }
+
+  /// Timers belong to the key and the window; setting one again changes nothing.
+  void register_event_time_timer(timestamp_ms at) {
+    // A window without end could set timers for ever once the input has ended.
+    const bool is_over =
+        current_watermark() == max_watermark && window_->max_timestamp() == max_watermark;
+    if (!is_ending_ && !is_over) timers_->register_event_time_timer(*window_, at);
+  }
+  void register_processing_time_timer(timestamp_ms at) {
+    if (!is_ending_) timers_->register_processing_time_timer(*window_, at);
+  }
+  void delete_event_time_timer(timestamp_ms at) { timers_->delete_event_time_timer(*window_, at); }
+  void delete_processing_time_timer(timestamp_ms at) {
+    timers_->delete_processing_time_timer(*window_, at);
+  }
+
+  /// What the trigger remembers of this window, made by `State{}` if there is nothing. Valid until
+  /// the next call.
+  State& state() requires(!std::same_as<State, no_trigger_state>) {
+    state_.set_current_namespace(*window_);
+    return state_.get_or_default();
+  }
+  /// Null if it remembers nothing.
+  const State* find_state() const requires(!std::same_as<State, no_trigger_state>) {
+    state_.set_current_namespace(*window_);
+    return state_.find();
+  }
+  void clear_state() requires(!std::same_as<State, no_trigger_state>) {
+    state_.set_current_namespace(*window_);
+    state_.clear();
+  }
+  /// In on_merge: `merge(State& into, const State& from)` for each window that was merged. Theirs
+  /// stays until the trigger is asked to clear them, which follows.
+  template <class Merge>
+  void merge_state(Merge&& merge) requires(!std::same_as<State, no_trigger_state>) {
+    for (const Window& source : merged_) {
+      if (source == *window_) continue;
+      state_.set_current_namespace(source);
+      const State* found = state_.find();
+      if (found == nullptr) continue;
+      const State from = *found;
+      merge(state(), from);
+    }
+  }
+
+  // -- for operators ------------------------------------------------------------------------
+
+  void set_window(const Window& window, bool is_first_row = false) noexcept {
+    window_ = &window;
+    is_first_row_ = is_first_row;
+  }
+  void set_merged(std::span<const Window> merged) noexcept { merged_ = merged; }
+  /// From now on no timer is set: the input is over, and none would come.
+  void set_ending() noexcept { is_ending_ = true; }
+
+ private:
+  static constexpr bool has_state = !std::same_as<State, no_trigger_state>;
+  using state_handle =
+      std::conditional_t<has_state, namespaced<value_state<State>, Window>, no_trigger_state>;
+
+  timer_service<Key, Window>* timers_ = nullptr;
+  const clock* time_ = nullptr;
+  const Window* window_ = nullptr;
+  std::span<const Window> merged_;
+  bool is_first_row_ = false;
+  bool is_ending_ = false;
+  [[no_unique_address]] state_handle state_;
+};
+
+}  // namespace millrace

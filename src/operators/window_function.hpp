@@ -1,0 +1,128 @@
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/core/io.hpp"
+#include "millrace/operators/flat_map.hpp"
+#include "millrace/operators/time_window.hpp"
+#include "millrace/operators/user_function.hpp"
+#include "millrace/state/keyed_state_slot.hpp"
+
+namespace millrace {
+
+/// What a window function may see and use (Flink's ProcessWindowFunction.Context). Valid during the
+/// call.
+template <class Key, class Window>
+class window_context {
+ public:
+  window_context(keyed_state_backend<Key>& backend, const Window& window, timestamp_ms watermark,
+                 timestamp_ms now, bool windows_merge)
+      : backend_(backend),
+        window_(window),
+        watermark_(watermark),
+        now_(now),
+        windows_merge_(windows_merge) {}
+
+  const Window& window() const noexcept { return window_; }
+  timestamp_ms current_watermark() const noexcept { return watermark_; }
+  timestamp_ms current_processing_time() const noexcept { return now_; }
+
+  /// State of the key in this window, by a name of its own, for windows that fire more than once.
+  /// The function clears it in its `clear`, else it stays for ever. Throws `failure` where windows
+  /// merge, as nobody could tell what becomes of it.
+  template <class Descriptor>
+  auto window_state(const Descriptor& descriptor) const {
+    if (windows_merge_)
+      throw failure(errc::invalid_argument,
+                    "state '" + descriptor.name() +
+                        "' can't be kept per window, as these windows merge: use global_state");
+    auto state = backend_.template get_namespaced<Window>(descriptor);
+    state.set_current_namespace(window_);
+    return state;
+  }
+  /// State of the key over all its windows.
+  template <class Descriptor>
+  auto global_state(const Descriptor& descriptor) const {
+    return backend_.template get_namespaced<void_namespace>(descriptor);
+  }
+
+ private:
+  keyed_state_backend<Key>& backend_;
+  const Window& window_;
+  timestamp_ms watermark_;
+  timestamp_ms now_;
+  bool windows_merge_;
+};
+
+/// Emits a window's result as it is.
+struct emit_result {
+  template <class Key, class Window, class Result, class Out>
+  void operator()(const Key&, window_context<Key, Window>&, Result&& result,
+                  collector<Out>& out) const {
+    out.emit(std::forward<Result>(result));
+  }
+};
+
+/// `fn(const Key&, const Window&, const Result&, collector<Out>&)` (Flink's WindowFunction).
+template <class Fn>
+struct applied_function {
+  Fn fn;
+
+  void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
+    fn.open(context);
+  }
+  void close() requires closeable<Fn> { fn.close(); }
+  template <class Key, class Window, class Result, class Out>
+  void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
+                  collector<Out>& out) {
+    std::invoke(fn, key, context.window(), result, out);
+  }
+};
+
+/// An object with `process(const Key&, window_context<Key, Window>&, const Result&,
+/// collector<Out>&)` and, if it keeps state per window, `clear(window_context<Key, Window>&)`
+/// (Flink's ProcessWindowFunction).
+template <class Fn>
+struct processing_function {
+  Fn fn;
+
+  void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
+    fn.open(context);
+  }
+  void close() requires closeable<Fn> { fn.close(); }
+  template <class Key, class Window, class Result, class Out>
+  void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
+                  collector<Out>& out) {
+    fn.process(key, context, result, out);
+  }
+  template <class Key, class Window>
+  requires requires(Fn& f, window_context<Key, Window>& context) { f.clear(context); }
+  void clear(window_context<Key, Window>& context) { fn.clear(context); }
+};
+
+template <class Function>
+inline constexpr bool is_processing = false;
+template <class Fn>
+inline constexpr bool is_processing<processing_function<Fn>> = true;
+
+namespace detail {
+
+template <class Fn>
+consteval auto find_window_processed() {
+  if constexpr (requires { collected_by<3>(&Fn::process); })
+    return decltype(collected_by<3>(&Fn::process)){};
+  else
+    return std::type_identity<void>{};
+}
+
+}  // namespace detail
+
+/// The `U` of the `collector<U>&` that `Fn::process` takes last; void if it does not tell.
+template <class Fn>
+using window_processed_type =
+    typename decltype(detail::find_window_processed<std::decay_t<Fn>>())::type;
+
+}  // namespace millrace

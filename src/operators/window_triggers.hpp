@@ -1,0 +1,361 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "millrace/core/error.hpp"
+#include "millrace/operators/window_trigger.hpp"
+
+/// Triggers beside the default ones.
+namespace millrace {
+
+/// When a window fires next: nothing before its first record.
+using next_firing = std::optional<timestamp_ms>;
+
+namespace detail {
+
+inline std::int64_t checked_interval(std::chrono::milliseconds interval) {
+  if (interval.count() <= 0)
+    throw failure(errc::invalid_argument, "the interval of a trigger must be above 0, not " +
+                                              std::to_string(interval.count()) + " ms");
+  return interval.count();
+}
+
+inline void keep_earlier(next_firing& into, const next_firing& from) {
+  if (from && (!into || *from < *into)) into = from;
+}
+
+}  // namespace detail
+
+/// Fires each `interval` of event time while a window has records, and at its end (Flink's
+/// ContinuousEventTimeTrigger).
+class continuous_event_time_trigger {
+ public:
+  using state = next_firing;
+
+  static continuous_event_time_trigger of(std::chrono::milliseconds interval) {
+    return continuous_event_time_trigger(detail::checked_interval(interval));
+  }
+
+  template <class Row, class Window, class Context>
+  trigger_result on_element(const Row&, timestamp_ms at, const Window& window,
+                            Context& context) const {
+    if (at == no_timestamp) throw_record_without_timestamp();
+    if (window.max_timestamp() <= context.current_watermark()) return trigger_result::fire;
+    if (context.is_first_row()) context.register_event_time_timer(window.max_timestamp());
+    if (auto& next = context.state(); !next)
+      register_next(next, window_start(at, 0, interval_), window, context);
+    return trigger_result::proceed;
+  }
+  template <class Window, class Context>
+  trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
+    auto& next = context.state();
+    if (at == window.max_timestamp()) {
+      next.reset();  // a late record may yet make the window part of a longer one
+      return trigger_result::fire;
+    }
+    if (next != at) return trigger_result::proceed;
+    register_next(next, at, window, context);
+    return trigger_result::fire;
+  }
+  template <class Window, class Context>
+  trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
+    return trigger_result::proceed;
+  }
+  template <class Window, class Context>
+  void on_merge(const Window& window, Context& context) const {
+    context.merge_state(detail::keep_earlier);
+    // One that has ended has fired for the record that merged it.
+    if (window.max_timestamp() > context.current_watermark())
+      context.register_event_time_timer(window.max_timestamp());
+    if (const auto& next = context.state()) context.register_event_time_timer(*next);
+  }
+  template <class Window, class Context>
+  void clear(const Window& window, Context& context) const {
+    if (const auto* next = context.find_state(); next != nullptr && *next)
+      context.delete_event_time_timer(**next);
+    context.delete_event_time_timer(window.max_timestamp());
+    context.clear_state();
+  }
+
+ private:
+  explicit continuous_event_time_trigger(std::int64_t interval) : interval_(interval) {}
+
+  template <class Window, class Context>
+  void register_next(next_firing& next, timestamp_ms after, const Window& window,
+                     Context& context) const {
+    next = std::min(saturating_add(after, interval_), window.max_timestamp());
+    context.register_event_time_timer(*next);
+  }
+
+  std::int64_t interval_;
+};
+
+/// Fires each `interval` of the wall clock while a window has records, and at its end (Flink's
+/// ContinuousProcessingTimeTrigger).
+class continuous_processing_time_trigger {
+ public:
+  using state = next_firing;
+
+  static continuous_processing_time_trigger of(std::chrono::milliseconds interval) {
+    return continuous_processing_time_trigger(detail::checked_interval(interval));
+  }
+
+  template <class Row, class Window, class Context>
+  trigger_result on_element(const Row&, timestamp_ms, const Window& window,
+                            Context& context) const {
+    if (auto& next = context.state(); !next)
+      register_next(next, window_start(context.current_processing_time(), 0, interval_), window,
+                    context);
+    return trigger_result::proceed;
+  }
+  template <class Window, class Context>
+  trigger_result on_event_time(timestamp_ms, const Window&, Context&) const {
+    return trigger_result::proceed;
+  }
+  template <class Window, class Context>
+  trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
+    auto& next = context.state();
+    if (next != at) return trigger_result::proceed;
+    // Nothing comes behind the end of a window, even if its rows are kept for longer.
+    if (at < window.max_timestamp()) register_next(next, at, window, context);
+    return trigger_result::fire;
+  }
+  template <class Window, class Context>
+  void on_merge(const Window&, Context& context) const {
+    context.merge_state(detail::keep_earlier);
+    if (const auto& next = context.state()) context.register_processing_time_timer(*next);
+  }
+  template <class Window, class Context>
+  void clear(const Window&, Context& context) const {
+    if (const auto* next = context.find_state(); next != nullptr && *next)
+      context.delete_processing_time_timer(**next);
+    context.clear_state();
+  }
+
+ private:
+  explicit continuous_processing_time_trigger(std::int64_t interval) : interval_(interval) {}
+
+  template <class Window, class Context>
+  void register_next(next_firing& next, timestamp_ms after, const Window& window,
+                     Context& context) const {
+    next = std::min(saturating_add(after, interval_), window.max_timestamp());
+    context.register_processing_time_timer(*next);
+  }
+
+  std::int64_t interval_;
+};
+
+/// Fires at each record that is further than a threshold from the one it last fired at, or from the
+/// window's first: `distance(const T& last, const T& now)` (Flink's DeltaTrigger).
+template <class T, class Distance>
+class delta_trigger {
+ public:
+  using state = std::optional<T>;
+
+  delta_trigger(double threshold, Distance distance)
+      : threshold_(threshold), distance_(std::move(distance)) {}
+
+  template <class Window, class Context>
+  trigger_result on_element(const T& row, timestamp_ms, const Window&, Context& context) const {
+    auto& last = context.state();
+    if (!last) {
+      last = row;
+      return trigger_result::proceed;
+    }
+    if (!(std::invoke(distance_, std::as_const(*last), row) > threshold_))
+      return trigger_result::proceed;
+    last = row;
+    return trigger_result::fire;
+  }
+  template <class Window, class Context>
+  trigger_result on_event_time(timestamp_ms, const Window&, Context&) const {
+    return trigger_result::proceed;
+  }
+  template <class Window, class Context>
+  trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
+    return trigger_result::proceed;
+  }
+  template <class Window, class Context>
+  void clear(const Window&, Context& context) const {
+    context.clear_state();
+  }
+
+ private:
+  double threshold_;
+  Distance distance_;
+};
+
+/// `make_delta_trigger<trip>(50.0, distance_km)`
+template <class T, class Distance>
+delta_trigger<T, Distance> make_delta_trigger(double threshold, Distance distance) {
+  return delta_trigger<T, Distance>(threshold, std::move(distance));
+}
+
+namespace detail {
+
+/// What a trigger inside another one sees: its own part of the state.
+template <class Context, auto Part>
+class inner_trigger_context {
+ public:
+  explicit inner_trigger_context(Context& outer) : outer_(outer) {}
+
+  timestamp_ms current_watermark() const { return outer_.current_watermark(); }
+  timestamp_ms current_processing_time() const { return outer_.current_processing_time(); }
+  bool is_first_row() const { return outer_.is_first_row(); }
+  void register_event_time_timer(timestamp_ms at) { outer_.register_event_time_timer(at); }
+  void register_processing_time_timer(timestamp_ms at) {
+    outer_.register_processing_time_timer(at);
+  }
+  void delete_event_time_timer(timestamp_ms at) { outer_.delete_event_time_timer(at); }
+  void delete_processing_time_timer(timestamp_ms at) { outer_.delete_processing_time_timer(at); }
+  auto& state() { return outer_.state().*Part; }
+  auto find_state() {
+    const auto* all = outer_.find_state();
+    return all == nullptr ? nullptr : &(all->*Part);
+  }
+  void clear_state() {
+    if (outer_.find_state() != nullptr) state() = {};
+  }
+  template <class Merge>
+  void merge_state(Merge&& merge) {
+    outer_.merge_state([&](auto& into, const auto& from) { merge(into.*Part, from.*Part); });
+  }
+
+ private:
+  Context& outer_;
+};
+
+}  // namespace detail
+
+/// Another trigger, whose firing also drops the content of the window (Flink's PurgingTrigger).
+template <class Inner>
+class purging_trigger {
+ public:
+  using state = typename Inner::state;
+
+  static purging_trigger of(Inner inner) { return purging_trigger(std::move(inner)); }
+  explicit purging_trigger(Inner inner) : inner_(std::move(inner)) {}
+
+  template <class Row, class Window, class Context>
+  trigger_result on_element(const Row& row, timestamp_ms at, const Window& window,
+                            Context& context) const {
+    return purging(inner_.on_element(row, at, window, context));
+  }
+  template <class Window, class Context>
+  trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
+    return purging(inner_.on_event_time(at, window, context));
+  }
+  template <class Window, class Context>
+  trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
+    return purging(inner_.on_processing_time(at, window, context));
+  }
+  template <class Window, class Context>
+  requires requires(const Inner& inner, const Window& window, Context& context) {
+    inner.on_merge(window, context);
+  }
+  void on_merge(const Window& window, Context& context) const { inner_.on_merge(window, context); }
+  template <class Window, class Context>
+  void clear(const Window& window, Context& context) const {
+    inner_.clear(window, context);
+  }
+
+ private:
+  static trigger_result purging(trigger_result r) noexcept {
+    return fires(r) ? trigger_result::fire_and_purge : r;
+  }
+
+  Inner inner_;
+};
+
+/// Settings of a processing_time_timeout_trigger.
+struct timeout_options {
+  bool reset_on_new_record = false;  ///< Whether each record starts the time anew.
+  bool clear_on_timeout = true;      ///< Whether the inner trigger forgets what it had.
+};
+
+/// Another trigger, and besides a firing when a window had records for so long on the wall clock
+/// without one (Flink's ProcessingTimeoutTrigger). Unlike Flink's it leaves the inner trigger's own
+/// timers to the inner trigger: only the timeout is a timeout.
+template <class Inner>
+class processing_time_timeout_trigger {
+ public:
+  struct state {
+    typename Inner::state inner{};
+    next_firing timeout;
+  };
+
+  processing_time_timeout_trigger(Inner inner, std::chrono::milliseconds timeout,
+                                  timeout_options options = {})
+      : inner_(std::move(inner)), timeout_(detail::checked_interval(timeout)), options_(options) {}
+
+  template <class Row, class Window, class Context>
+  trigger_result on_element(const Row& row, timestamp_ms at, const Window& window,
+                            Context& context) const {
+    inner_context<Context> inside(context);
+    const auto result = inner_.on_element(row, at, window, inside);
+    if (fires(result)) {
+      clear(window, context);
+      return result;
+    }
+    auto& timeout = context.state().timeout;
+    if (timeout && options_.reset_on_new_record) {
+      context.delete_processing_time_timer(*timeout);
+      timeout.reset();
+    }
+    if (!timeout) {
+      timeout = saturating_add(context.current_processing_time(), timeout_);
+      context.register_processing_time_timer(*timeout);
+    }
+    return result;
+  }
+  template <class Window, class Context>
+  trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
+    inner_context<Context> inside(context);
+    return inner_.on_event_time(at, window, inside);
+  }
+  template <class Window, class Context>
+  trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
+    inner_context<Context> inside(context);
+    const auto result = inner_.on_processing_time(at, window, inside);
+    const auto* now = context.find_state();
+    if (now == nullptr || now->timeout != at) return result;
+    context.state().timeout.reset();
+    if (options_.clear_on_timeout) clear(window, context);
+    return purges(result) ? trigger_result::fire_and_purge : trigger_result::fire;
+  }
+  template <class Window, class Context>
+  requires requires(const Inner& inner, const Window& window, Context& context) {
+    inner.on_merge(window, context);
+  }
+  void on_merge(const Window& window, Context& context) const {
+    context.merge_state(
+        [](state& into, const state& from) { detail::keep_earlier(into.timeout, from.timeout); });
+    inner_context<Context> inside(context);
+    inner_.on_merge(window, inside);
+    if (const auto* now = context.find_state(); now != nullptr && now->timeout)
+      context.register_processing_time_timer(*now->timeout);
+  }
+  template <class Window, class Context>
+  void clear(const Window& window, Context& context) const {
+    inner_context<Context> inside(context);
+    inner_.clear(window, inside);
+    if (const auto* now = context.find_state(); now != nullptr && now->timeout)
+      context.delete_processing_time_timer(*now->timeout);
+    context.clear_state();
+  }
+
+ private:
+  template <class Context>
+  using inner_context = detail::inner_trigger_context<Context, &state::inner>;
+
+  Inner inner_;
+  std::int64_t timeout_;
+  timeout_options options_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/container/vector.hpp>
+
+#include "millrace/core/codec.hpp"
+#include "millrace/core/event_time.hpp"
+#include "millrace/state/state_table.hpp"
+
+namespace millrace {
+
+/// Says which keys are due when, for operators that have something to do for many keys at few
+/// different times, such as the ends of windows. Where `timer_service` finds each timer again by a
+/// hash table and orders it in a heap, this appends a key to the list of its time and hands out
+/// whole lists: the price is that nothing is ever looked up or taken back. An operator whose mind
+/// may change keeps with the key which time counts, and ignores the others as they come.
+///
+/// Lives by key group in memory, whatever the backend, and is part of its snapshots. Times come in
+/// their order, the keys of one by key group and within a group in the order they were added, which
+/// a snapshot keeps. Owned by the backend.
+template <class Key>
+class key_schedule final : public keyed_state_table_of<Key> {
+ public:
+  /// Keys that are due at the same time, with their hashes.
+  struct block {
+    std::span<Key> keys;  ///< May be moved from.
+    std::span<const std::uint64_t> hashes;
+  };
+  /// As many as are worth prefetching together.
+  static constexpr std::size_t block_keys_max = 64;
+
+  key_schedule(state_info info, key_group_range groups, std::uint32_t max_parallelism)
+      : info_(std::move(info)), groups_(groups), max_parallelism_(max_parallelism) {}
+
+  /// `hash` is the key's key_hash.
+  void add(std::uint64_t hash, Key key, timestamp_ms at) {
+    auto& list = lists_at(at)[key_group_of(hash, max_parallelism_) - groups_.first];
+    list.keys.push_back(std::move(key));
+    list.hashes.push_back(hash);
+  }
+
+  /// `visit(timestamp_ms, block)` for all that is due until `at`, which is no longer there then.
+  /// Keys that are added meanwhile for a time that has come follow in the same call; it must be
+  /// later than the one at hand.
+  template <class Visit>
+  void advance(timestamp_ms at, Visit&& visit) {
+    while (!times_.empty() && times_.begin()->first <= at) {
+      auto due = times_.extract(times_.begin());
+      recent_ = nullptr;
+      for (auto& list : due.mapped()) {
+        for (std::size_t begin = 0; begin < list.keys.size(); begin += block_keys_max) {
+          const auto count = std::min(block_keys_max, list.keys.size() - begin);
+          visit(due.key(),
+                block{{list.keys.data() + begin, count}, {list.hashes.data() + begin, count}});
+        }
+        list.keys.clear();
+        list.hashes.clear();
+      }
+      // Its lists have the size that the next ones will need.
+      if (spare_.empty()) spare_ = std::move(due.mapped());
+    }
+  }
+
+  const state_info& info() const noexcept override { return info_; }
+
+  void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
+    byte_writer key_bytes, ns_bytes, value_bytes;
+    encode(ns_bytes, void_namespace());
+    for (const auto& [at, lists] : times_) {
+      value_bytes.clear();
+      encode(value_bytes, at);
+      for (const Key& key : lists[group - groups_.first].keys) {
+        key_bytes.clear();
+        encode(key_bytes, key);
+        visitor.entry(key_bytes.bytes(), ns_bytes.bytes(), {}, value_bytes.bytes());
+      }
+    }
+  }
+
+  status restore_entry(std::uint32_t group, const state_info&,
+                       const encoded_entry& entry) override {
+    Key key{};
+    void_namespace ns;
+    if (auto good = read_key(entry, group, max_parallelism_, key, ns); !good) return good;
+    const auto at = decode_bytes<timestamp_ms>(entry.value);
+    if (!at) return tl::unexpected(at.error());
+    const auto hash = key_hash(key);
+    add(hash, std::move(key), *at);
+    return {};
+  }
+
+ private:
+  /// `std::vector<bool>` has no elements that could be pointed to.
+  using key_column = std::conditional_t<std::is_same_v<Key, bool>, boost::container::vector<bool>,
+                                        std::vector<Key>>;
+  struct key_list {
+    key_column keys;
+    std::vector<std::uint64_t> hashes;
+  };
+  using lists_by_group = std::vector<key_list>;
+
+  lists_by_group& lists_at(timestamp_ms at) {
+    if (recent_ != nullptr && recent_at_ == at) return *recent_;
+    const auto [found, is_new] = times_.try_emplace(at);
+    if (is_new) found->second = std::exchange(spare_, {});
+    found->second.resize(groups_.size());
+    recent_ = &found->second;
+    recent_at_ = at;
+    return *recent_;
+  }
+
+  state_info info_;
+  key_group_range groups_;
+  std::uint32_t max_parallelism_;
+  std::map<timestamp_ms, lists_by_group> times_;
+
+  lists_by_group* recent_ = nullptr;  // of times_, at recent_at_
+  timestamp_ms recent_at_ = 0;
+  lists_by_group spare_;
+};
+
+}  // namespace millrace

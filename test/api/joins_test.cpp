@@ -1,0 +1,201 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "millrace/millrace.hpp"
+#include "support/local_runner.hpp"
+
+using namespace millrace;
+using namespace std::chrono_literals;
+using test::local_runner;
+using test::pipeline_settings;
+
+namespace {
+
+struct order {
+  std::string id;
+  std::int64_t amount = 0;
+  std::int64_t at = 0;
+
+  auto operator<=>(const order&) const = default;
+};
+
+struct payment {
+  std::string order_id;
+  std::int64_t paid = 0;
+  std::int64_t at = 0;
+
+  auto operator<=>(const payment&) const = default;
+};
+
+struct paid_order {
+  std::string id;
+  std::int64_t amount = 0;
+  std::int64_t paid = 0;
+
+  auto operator<=>(const paid_order&) const = default;
+};
+
+stream_environment make_env(std::uint64_t seed) {
+  pipeline_settings settings;
+  settings.seed = seed;
+  return stream_environment({}, std::make_shared<local_runner>(settings));
+}
+
+template <class T>
+auto in_event_time(const data_stream<T>& rows, std::chrono::milliseconds disorder) {
+  return rows.assign_timestamps_and_watermarks(
+      watermark_strategy<T>::for_bounded_out_of_orderness(disorder).with_timestamp_assigner(
+          &T::at));
+}
+
+template <class T>
+std::vector<T> sorted(std::vector<T> rows) {
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+struct streams {
+  data_stream<order> orders;
+  data_stream<payment> payments;
+};
+
+streams orders_and_payments(stream_environment& env) {
+  return {
+      in_event_time(
+          env.from_elements<order>({{"a", 10, 1}, {"b", 20, 5}, {"a", 30, 11}, {"c", 40, 12}}),
+          20ms),
+      in_event_time(
+          env.from_elements<payment>({{"a", 1, 3}, {"a", 2, 9}, {"b", 3, 25}, {"d", 4, 4}}), 20ms)};
+}
+
+paid_order both(const order* o, const payment* p) {
+  return {o != nullptr ? o->id : p->order_id, o != nullptr ? o->amount : -1,
+          p != nullptr ? p->paid : -1};
+}
+
+}  // namespace
+
+TEST_CASE("a join pairs what is in the same window") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    auto env = make_env(seed);
+    env.set_parallelism(1 + seed % 4);
+    const auto [orders, payments] = orders_and_payments(env);
+    const auto pairs = orders.join(payments)
+                           .where(&order::id)
+                           .equal_to(&payment::order_id)
+                           .window(tumbling_event_time_windows::of(10ms))
+                           .apply([](const order& o, const payment& p) { return both(&o, &p); });
+    CHECK(sorted(pairs.execute_and_collect()) ==
+          std::vector<paid_order>{{"a", 10, 1}, {"a", 10, 2}});
+  }
+}
+
+TEST_CASE("a full outer join in windows also has what is alone in its window") {
+  auto env = make_env(1);
+  const auto [orders, payments] = orders_and_payments(env);
+  const auto pairs = orders.join(payments)
+                         .full_outer()
+                         .where(&order::id)
+                         .equal_to(&payment::order_id)
+                         .window(tumbling_event_time_windows::of(10ms))
+                         .apply([](const order* o, const payment* p, collector<paid_order>& out) {
+                           out.emit(both(o, p));
+                         });
+  CHECK(sorted(pairs.execute_and_collect()) == std::vector<paid_order>{{"a", 10, 1},
+                                                                       {"a", 10, 2},
+                                                                       {"a", 30, -1},
+                                                                       {"b", -1, 3},
+                                                                       {"b", 20, -1},
+                                                                       {"c", 40, -1},
+                                                                       {"d", -1, 4}});
+}
+
+TEST_CASE("co_group has all of both streams in a window at once") {
+  auto env = make_env(1);
+  env.set_parallelism(2);
+  const auto [orders, payments] = orders_and_payments(env);
+  const auto groups =
+      orders.co_group(payments)
+          .where(&order::id)
+          .equal_to(&payment::order_id)
+          .window(event_time_session_windows::with_gap(5ms))
+          .apply([](const std::vector<order>& os, const std::vector<payment>& ps,
+                    collector<paid_order>& out) {
+            out.emplace(os.empty() ? ps.front().order_id : os.front().id,
+                        static_cast<std::int64_t>(os.size()), static_cast<std::int64_t>(ps.size()));
+          });
+  CHECK(sorted(groups.execute_and_collect()) ==
+        std::vector<paid_order>{
+            {"a", 1, 1}, {"a", 1, 1}, {"b", 0, 1}, {"b", 1, 0}, {"c", 1, 0}, {"d", 0, 1}});
+}
+
+TEST_CASE("an interval join pairs what is near in time") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    auto env = make_env(seed);
+    env.set_parallelism(1 + seed % 4);
+    const auto [orders, payments] = orders_and_payments(env);
+    const auto paid = orders.key_by(&order::id)
+                          .interval_join(payments.key_by(&payment::order_id))
+                          .between(-2ms, 20ms)
+                          .upper_bound_exclusive()
+                          .process([](const order& o, const payment& p,
+                                      collector<paid_order>& out) { out.emit(both(&o, &p)); });
+    CHECK(sorted(paid.execute_and_collect()) ==
+          std::vector<paid_order>{{"a", 10, 1}, {"a", 10, 2}, {"a", 30, 2}});
+  }
+}
+
+TEST_CASE("rows that an outer interval join emits alone are not late behind it") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    auto env = make_env(seed);
+    env.set_parallelism(1);
+    const auto orders =
+        in_event_time(env.from_generator(
+                          [](std::uint64_t i) {
+                            return order{std::to_string(i % 10), 1, static_cast<std::int64_t>(i)};
+                          },
+                          1000),
+                      0ms);
+    const auto payments =
+        in_event_time(env.from_generator(
+                          [](std::uint64_t i) {
+                            return payment{std::to_string(i % 5), 1, static_cast<std::int64_t>(i)};
+                          },
+                          1000),
+                      0ms);
+    const auto sums =
+        orders.key_by(&order::id)
+            .interval_join(payments.key_by(&payment::order_id))
+            .between(0ms, 0ms)
+            .left_outer()
+            .process([](const order* o, const payment* p, collector<paid_order>& out) {
+              out.emit({o->id, 1, p != nullptr ? 1 : 0});
+            })
+            .key_by([](const paid_order&) { return 0; })
+            .window(tumbling_event_time_windows::of(100ms))
+            .reduce([](const paid_order& a, const paid_order& b) {
+              return paid_order{"", a.amount + b.amount, a.paid + b.paid};
+            });
+    auto all = sums.execute_and_collect();
+    CHECK(all.size() == 10);
+    CHECK(std::all_of(all.begin(), all.end(),
+                      [](const paid_order& p) { return p.amount == 100 && p.paid == 50; }));
+  }
+}
+
+TEST_CASE("an interval join without an interval is refused") {
+  auto env = make_env(1);
+  const auto [orders, payments] = orders_and_payments(env);
+  const auto join = orders.key_by(&order::id)
+                        .interval_join(payments.key_by(&payment::order_id))
+                        .between(5ms, 5ms)
+                        .lower_bound_exclusive();
+  CHECK_THROWS_WITH_AS(
+      join.process([](const order&, const payment&, collector<order>&) {}).discard(),
+      doctest::Contains("lower bound"), failure);
+}

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/operators/late_records.hpp"
+#include "support/operator_harness.hpp"
+#include "support/state_backends.hpp"
+
+namespace millrace::test::reference {
+
+/// The backend of a random case. Opening a database takes longer than a case, so that few are
+/// opened; most run on the same cache in front of a store in memory.
+inline const named_backend& backend_of_case(std::uint64_t seed) {
+  static const auto all = all_state_backends();
+  return all[seed % 50 == 0 ? 3 : seed % 4 == 0 ? 1 : seed % 4 == 1 ? 2 : 0];
+}
+
+/// All subtasks of a keyed operator, each with its key groups: rows go where their keys belong,
+/// some of them together in a batch, and watermarks to all.
+template <class Row, class Out>
+class keyed_subtasks {
+ public:
+  static constexpr std::uint32_t groups = 16;
+
+  keyed_subtasks(const std::shared_ptr<const operator_factory>& factory, std::uint32_t parallelism,
+                 const std::shared_ptr<state_backend>& backend)
+      : pending_(parallelism) {
+    for (std::uint32_t i = 0; i < parallelism; ++i)
+      subtasks_.push_back(std::make_unique<operator_harness<Row, Out>>(
+          factory,
+          runtime_context::identity{.job_name = {},
+                                    .operator_name = "operator",
+                                    .operator_uid = {},
+                                    .subtask_index = i,
+                                    .parallelism = parallelism,
+                                    .max_parallelism = groups},
+          backend));
+  }
+
+  /// Before open().
+  template <class T>
+  void listen(const output_tag<T>& tag) {
+    for (auto& s : subtasks_) s->listen(tag);
+  }
+  void open() {
+    for (auto& s : subtasks_) s->open();
+  }
+
+  template <class T>
+  void add(const T& row, std::int64_t key, timestamp_ms at, std::size_t input, bool flushes) {
+    const auto owner = subtask_of_key_group(key_group_of(key_hash(key), groups), groups,
+                                            static_cast<std::uint32_t>(subtasks_.size()));
+    auto& all = pending_[owner];
+    if (all.input != input) flush(owner);
+    all.input = input;
+    all.rows.push_back(row);
+    all.timestamps.push_back(at);
+    if (flushes) flush(owner);
+  }
+  void watermark(timestamp_ms at) {
+    for (std::size_t i = 0; i < subtasks_.size(); ++i) {
+      flush(i);
+      subtasks_[i]->advance_to(at);
+    }
+  }
+  std::vector<Out> finish() {
+    std::vector<Out> all;
+    for (std::size_t i = 0; i < subtasks_.size(); ++i) {
+      flush(i);
+      subtasks_[i]->finish();
+      for (auto& row : subtasks_[i]->take()) all.push_back(std::move(row));
+    }
+    return all;
+  }
+  template <class T>
+  std::vector<T> side_output(const output_tag<T>& tag) {
+    std::vector<T> all;
+    for (auto& s : subtasks_)
+      for (const auto& row : s->side_rows(tag)) all.push_back(row);
+    return all;
+  }
+  /// As the job's result would say.
+  std::int64_t late() const {
+    std::int64_t sum = 0;
+    for (const auto& s : subtasks_) {
+      const auto& totals = s->runtime().accumulators();
+      if (const auto found = totals.find(late_records_accumulator); found != totals.end())
+        sum += std::get<std::int64_t>(found->second.value);
+    }
+    return sum;
+  }
+
+ private:
+  struct block {
+    std::size_t input = 0;
+    std::vector<Row> rows;
+    timestamp_column timestamps;
+  };
+
+  void flush(std::size_t i) {
+    auto& all = pending_[i];
+    if (all.rows.empty()) return;
+    subtasks_[i]->process_timed(std::exchange(all.rows, {}), std::exchange(all.timestamps, {}),
+                                rows_access::exclusive, all.input);
+  }
+
+  std::vector<std::unique_ptr<operator_harness<Row, Out>>> subtasks_;
+  std::vector<block> pending_;
+};
+
+}  // namespace millrace::test::reference
