@@ -2,6 +2,7 @@
 
 /// All that a job needs.
 #include "millrace/api/arguments.hpp"
+#include "millrace/api/bounded_stream.hpp"
 #include "millrace/api/broadcast_stream.hpp"
 #include "millrace/api/connected_streams.hpp"
 #include "millrace/api/data_stream.hpp"

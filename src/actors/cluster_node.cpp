@@ -59,6 +59,7 @@ class node_directory {
 
   /// Master and task manager of one process each have their own.
   std::string blobs_of(const std::string& role) const { return blobs_ + "/" + role; }
+  std::string spilled() const { return (own_ / "spill").string(); }
 
  private:
   node_directory(std::filesystem::path own, std::string blobs)
@@ -131,6 +132,7 @@ class local_node final : public cluster_node {
     options.time = time_;
     options.state = std::move(state);
     options.blob_directory = directory_->blobs_of("taskmanager");
+    options.spill_directory = directory_->spilled();
     options.config = config_;
     options.on_fatal = [](const error& e) { end_process(e.message); };
     task_manager_ = spawn_task_manager(network_->system(), std::move(options));

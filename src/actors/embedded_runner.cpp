@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
+#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -31,12 +32,19 @@ struct embedded_config : caf::actor_system_config {
   }
 };
 
+void remove_if_empty(const std::string& directory) {
+  std::error_code ignored;
+  std::filesystem::remove(directory, ignored);
+}
+
 /// A cluster of one process: the actors of a master and of one task manager, without a network.
 class embedded_cluster {
  public:
   embedded_cluster(const configuration& config, std::uint32_t slots,
                    std::shared_ptr<state_backend> state)
-      : config_(config),
+      : directory_(config.get(options::io_tmp_dirs) + "/millrace-embedded-" +
+                   std::to_string(::getpid())),
+        config_(config),
         system_(config_),
         io_(std::make_shared<io_pool>(
             io_pool::options{.threads_max = config.get(options::io_threads)})),
@@ -45,8 +53,7 @@ class embedded_cluster {
     const auto time = std::make_shared<system_clock_source>();
     std::random_device entropy;
     const auto random = [&] { return (std::uint64_t{entropy()} << 32) | entropy(); };
-    const auto directory = config.get(options::io_tmp_dirs) + "/millrace-embedded-" +
-                           std::to_string(::getpid());  // made only if something is stored
+    const auto& directory = directory_;
 
     master_options master;
     master.config = config;
@@ -69,6 +76,7 @@ class embedded_cluster {
     worker.time = time;
     worker.state = std::move(state);
     worker.blob_directory = directory;
+    worker.spill_directory = directory + "/spill";
     worker.config = config;
     task_manager_ = spawn_task_manager(system_, std::move(worker));
   }
@@ -80,6 +88,8 @@ class embedded_cluster {
     self->wait_for(dispatcher_);
     stop_task_manager(task_manager_);
     self->wait_for(task_manager_);
+    remove_if_empty(directory_ + "/spill");
+    remove_if_empty(directory_);
   }
 
   embedded_cluster(const embedded_cluster&) = delete;
@@ -90,6 +100,8 @@ class embedded_cluster {
   const std::shared_ptr<embedded_program_provider>& programs() const noexcept { return programs_; }
 
  private:
+  /// Made only if something is stored; another cluster of this process may use it, too.
+  const std::string directory_;
   embedded_config config_;
   caf::actor_system system_;
   std::shared_ptr<io_pool> io_;  // ends before the system that its completions go to

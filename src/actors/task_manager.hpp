@@ -40,6 +40,7 @@ struct task_manager_options {
   std::shared_ptr<const clock> time;     ///< Must agree with the actor system's clock.
   std::shared_ptr<state_backend> state;  ///< Of all tasks; null for the hashmap backend.
   std::string blob_directory;            ///< For job libraries; made if missing.
+  std::string spill_directory;           ///< For what tasks don't keep in memory; made if missing.
   configuration config;
 
   /// A task does not end though it was cancelled `task.cancellation.timeout` ago, so that its slot

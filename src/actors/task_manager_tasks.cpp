@@ -20,6 +20,13 @@ namespace {
 /// of a large job, with a library to fetch, on a slow node.
 constexpr std::chrono::milliseconds open_timeout{60'000};
 
+/// An attempt's name as the name of a file.
+std::string file_name_of(const execution_attempt_id& id) {
+  auto name = to_string(id);
+  std::replace(name.begin(), name.end(), '/', '-');
+  return name;
+}
+
 }  // namespace
 
 /// What the tasks of one deploy_tasks message share.
@@ -137,6 +144,8 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
       static_cast<std::uint32_t>(options_.config.get(options::batch_bytes).bytes);
   setup.options.state = options_.state;
   setup.options.record_bytes_max = options_.config.get(options::record_bytes_max).bytes;
+  setup.options.spilling = {.directory = options_.spill_directory + "/" + file_name_of(id),
+                            .memory_bytes = d.config.get(options::sort_memory).bytes};
   setup.options.auto_watermark_interval = d.config.get(options::auto_watermark_interval);
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
     const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});

@@ -31,6 +31,8 @@ template <class T>
 class broadcast_stream;
 template <class T, class B>
 class broadcast_connected_stream;
+template <class T>
+class bounded_partitions;
 namespace detail {
 template <class T1, class T2>
 class stream_pair;
@@ -134,6 +136,11 @@ class data_stream {
   /// This stream and a broadcast one, for a function that keeps what was broadcast.
   template <class U>
   broadcast_connected_stream<T, U> connect(const broadcast_stream<U>& other) const;
+
+  /// The records of each subtask of this stream, which must be bounded, to be worked on as a whole
+  /// at its end (FLIP-380). Include "millrace/api/bounded_stream.hpp", as "millrace/millrace.hpp"
+  /// does.
+  bounded_partitions<T> full_window_partition() const;
 
   /// Gives the records their event times and says how far behind them event time is:
   ///

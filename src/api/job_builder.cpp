@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "millrace/core/options.hpp"
+#include "millrace/graph/boundedness.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 
 namespace millrace::detail {
@@ -52,6 +53,18 @@ void job_builder::connect(const stream_part& from, std::uint32_t to, std::uint32
   edge.is_explicit = from.is_explicit;
   graph_.add_edge(edge);
   routers_.push_back(from.router);
+}
+
+void job_builder::require_bounded(const std::vector<stream_part>& parts) const {
+  for (const auto& part : parts) {
+    const auto* endless = graph::unbounded_source_of(graph_, part.node);
+    if (endless == nullptr) continue;
+    const auto& last = graph_.node(part.node);
+    throw failure(errc::invalid_graph,
+                  "a stream that ends is needed here, but source '" + endless->name +
+                      "', which feeds '" + last.name +
+                      "', is unbounded: use windows, or a source that is bounded");
+  }
 }
 
 void job_builder::set(std::string key, std::string value) {

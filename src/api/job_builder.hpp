@@ -39,6 +39,9 @@ class job_builder {
   void connect(const stream_part& from, std::uint32_t to, std::uint32_t input = 0);
   /// The job reads a side output of the node.
   void add_side_output(std::uint32_t node, const std::string& tag, const record_type& type);
+  /// Throws `failure(invalid_graph)` naming the source unless all that leads to `parts` ends by
+  /// itself.
+  void require_bounded(const std::vector<stream_part>& parts) const;
   graph::stream_node& node(std::uint32_t id) { return graph_.node(id); }
 
   configuration& config() noexcept { return config_; }

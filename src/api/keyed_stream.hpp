@@ -30,6 +30,10 @@ class keyed_stream : public data_stream<T> {
 
   const KeyOf& key_of() const noexcept { return key_of_; }
 
+  /// The records of each key of this stream, which must be bounded, to be worked on as a whole at
+  /// its end. Include "millrace/api/bounded_groups.hpp", as "millrace/millrace.hpp" does.
+  auto full_window_partition() const;
+
   /// `fn(const T&, keyed_process_context<key>&, collector<U>&)`, or an object as
   /// keyed_process_function is: state and timers per key, side outputs. `U` is read off the
   /// function; a generic one needs it: `process<U>(fn)`.

@@ -207,6 +207,15 @@ inline constexpr config_option<memory_size> rocksdb_memory{
      .form = value_form::memory,
      .min = std::int64_t{8} << 20}};
 
+inline constexpr config_option<memory_size> sort_memory{
+    {.key = "taskmanager.memory.sort",
+     .group = "State",
+     .default_text = "64 mb",
+     .description = "Memory in which one subtask of an operator that sorts or joins a bounded "
+                    "stream keeps records before it writes them to files below `io.tmp.dirs`.",
+     .form = value_form::memory,
+     .min = std::int64_t{64} << 10}};
+
 // -- Cluster -------------------------------------------------------------------------
 
 inline constexpr config_option<std::chrono::milliseconds> heartbeat_interval{
@@ -357,6 +366,7 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &task_cancellation_timeout,
                                              &state_backend_type,
                                              &rocksdb_memory,
+                                             &sort_memory,
                                              &heartbeat_interval,
                                              &heartbeat_timeout,
                                              &registration_initial_timeout,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/io.hpp"
@@ -18,6 +19,14 @@ class keyed_state_slot;
 class operator_state_backend;
 template <class Key>
 class keyed_state_backend;
+
+/// Where an operator puts what it does not want to keep in memory.
+struct spill_options {
+  /// Begins the paths of this task's temporary files and directories; no other task's is the same.
+  std::string directory = "spill";
+  /// What one subtask of an operator that sorts keeps in memory (`taskmanager.memory.sort`).
+  std::uint64_t memory_bytes = std::uint64_t{64} << 20;
+};
 
 /// Everything the world gives to an operator, injected so that a simulation can give another world.
 /// Valid from open() to close(), used only from the operator's task.
@@ -57,6 +66,9 @@ class operator_context {
   virtual keyed_state_slot& keyed_state() noexcept = 0;
   /// The operator's state that belongs to no key. Include "millrace/state/operator_state.hpp".
   virtual operator_state_backend& operator_state() noexcept = 0;
+
+  /// For operators that keep more than fits into memory.
+  virtual const spill_options& spilling() const noexcept = 0;
 
   /// How often generators are asked for watermarks (`pipeline.auto-watermark-interval`); 0 for
   /// never.

@@ -114,6 +114,7 @@ class operator_chain::link final : public batch_consumer,
     return &side->second.out;
   }
   const batch_limits& batches() const noexcept override { return chain_.batches_; }
+  const spill_options& spilling() const noexcept override { return chain_.spilling_; }
   std::chrono::milliseconds auto_watermark_interval() const noexcept override {
     return chain_.auto_watermark_interval_;
   }
@@ -200,7 +201,8 @@ operator_chain::operator_chain(const graph::job_graph& graph, const execution_at
                                const task_options& options)
     : services_(services),
       batches_(options.batches),
-      auto_watermark_interval_(options.auto_watermark_interval) {
+      auto_watermark_interval_(options.auto_watermark_interval),
+      spilling_(options.spilling) {
   const auto& vertex = graph.vertices.at(who.vertex);
   make_operators(graph, vertex, who, program, options);
   make_exchanges(graph, who, program, options);

@@ -99,6 +99,7 @@ class operator_chain {
   task_services& services_;
   batch_limits batches_;
   std::chrono::milliseconds auto_watermark_interval_;
+  spill_options spilling_;
   source_operator* source_ = nullptr;
   /// No operator's wake-up is before this.
   std::chrono::steady_clock::time_point next_wake_ = never;

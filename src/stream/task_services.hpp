@@ -8,6 +8,7 @@
 #include "millrace/core/io.hpp"
 #include "millrace/state/state_backend.hpp"
 #include "millrace/stream/exchange.hpp"
+#include "millrace/stream/operator.hpp"
 #include "millrace/stream/watermark_alignment.hpp"
 
 namespace millrace {
@@ -33,6 +34,7 @@ struct task_options {
   std::uint64_t record_bytes_max = 8 * 1024 * 1024;
   std::shared_ptr<state_backend> state{};  ///< Null for the hashmap backend.
   std::chrono::milliseconds auto_watermark_interval{200};
+  spill_options spilling{};
 };
 
 }  // namespace millrace

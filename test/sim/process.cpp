@@ -63,6 +63,7 @@ void process::start_node(const planned_machine& what, const configuration& confi
     options.files = files_;
     options.time = clock_;
     options.blob_directory = blob_directory(machine_) + "/taskmanager";
+    options.spill_directory = blob_directory(machine_) + "/spill";
     options.config = config;
     options.on_fatal = [this](const error&) { wants_to_end = true; };
     task_manager_ = spawn_task_manager(host_->system(), std::move(options));

@@ -132,6 +132,9 @@ class operator_harness final : public operator_context, private batch_consumer {
     return &side->second->out;
   }
   const batch_limits& batches() const noexcept override { return limits_; }
+  const spill_options& spilling() const noexcept override { return spilling_; }
+  /// Before open().
+  void set_spilling(spill_options how) { spilling_ = std::move(how); }
   std::chrono::milliseconds auto_watermark_interval() const noexcept override {
     return std::chrono::milliseconds(200);
   }
@@ -170,6 +173,7 @@ class operator_harness final : public operator_context, private batch_consumer {
   };
 
   const batch_limits limits_{.rows = 8, .bytes = 4096};
+  spill_options spilling_;
   runtime_context runtime_;
   manual_io io_;
   memory_files files_;
