@@ -322,12 +322,13 @@ void operator_chain::wake_at(std::chrono::steady_clock::time_point when) {
 }
 
 void operator_chain::wake_operators(std::chrono::steady_clock::time_point now) {
-  if (now < next_wake_) return;
-  next_wake_ = never;
-  auto next = never;
-  for (auto& l : links_) next = std::min(next, l->wake(now));
-  // The task forgets later wake-ups when an earlier one comes.
-  if (next != never) wake_at(next);
+  if (now >= next_wake_) {
+    next_wake_ = never;
+    for (auto& l : links_) next_wake_ = std::min(next_wake_, l->wake(now));
+  }
+  // The task keeps one wake-up, the earliest, and forgets it when it comes: also if another event
+  // has led here a moment before, and what it was for is done.
+  if (next_wake_ != never) services_.wake_at(next_wake_);
 }
 
 void operator_chain::on_alignment_limit(const std::string& group, timestamp_ms limit) {

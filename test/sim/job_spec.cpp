@@ -188,15 +188,19 @@ struct punctuation {
   int rows = 0;
 };
 
-data_stream<row> with_event_time(const data_stream<row>& stream, const job_branch& branch) {
+data_stream<row> with_event_time(const data_stream<row>& stream, const job_branch& branch,
+                                 bool is_aligned) {
   using strategy = watermark_strategy<row>;
   if (branch.time == time_kind::none) return stream;
   // What a reader of a file gets one after the other need not be in order. Nobody is ever idle:
   // what comes from a stream that was may be late.
   const std::chrono::milliseconds disorder(branch.from_file ? branch.rows : 0);
-  const auto how = branch.time == time_kind::punctuated && !branch.from_file
-                       ? strategy::for_generator(punctuation{})
-                       : strategy::for_bounded_out_of_orderness(disorder);
+  auto how = branch.time == time_kind::punctuated && !branch.from_file
+                 ? strategy::for_generator(punctuation{})
+                 : strategy::for_bounded_out_of_orderness(disorder);
+  if (is_aligned)
+    how = how.with_watermark_alignment("all", std::chrono::milliseconds(20),
+                                       std::chrono::milliseconds(50));
   return stream.assign_timestamps_and_watermarks(how.with_timestamp_assigner(&row::value))
       .set_parallelism(branch.parallelism);
 }
@@ -342,6 +346,7 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
     add_random_steps(spec.steps, random.below(4), parallelism_max, random);
     spec.to_file = random.chance(15);
   }
+  spec.is_aligned = spec.branches.front().keys % 3 == 0;
   while (interpret(spec).size() > rows_max)
     for (auto& branch : spec.branches) branch.rows /= 2;
   return spec;
@@ -355,7 +360,8 @@ std::string to_string(const job_spec& spec) {
       if (!is_exchange(s.kind)) text << '(' << s.argument << ")/" << s.parallelism;
     }
   };
-  text << spec.name << (spec.batch ? " batch" : "") << (spec.chaining ? "" : " unchained");
+  text << spec.name << (spec.batch ? " batch" : "") << (spec.chaining ? "" : " unchained")
+       << (spec.is_aligned ? " aligned" : "");
   for (const auto& b : spec.branches) {
     text << " [" << (b.from_file ? "file " : "") << b.rows << " rows " << b.keys << " keys";
     if (b.per_second > 0) text << " at " << b.per_second << "/s";
@@ -421,7 +427,7 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
                    })
                    .set_parallelism(branch.parallelism);
     }
-    auto its = extend(with_event_time(source, branch), branch.steps);
+    auto its = extend(with_event_time(source, branch, spec.is_aligned), branch.steps);
     stream = stream ? stream->union_with(its) : its;
   }
   auto all = extend(*stream, spec.steps);

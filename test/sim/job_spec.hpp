@@ -70,6 +70,7 @@ struct job_spec {
   std::vector<job_step> steps;
   std::uint32_t sink_parallelism = 1;
   bool to_file = false;
+  bool is_aligned = false;  ///< Sources with event time wait for the slowest of them.
   bool needs_library = false;
   std::optional<std::int64_t> throws_at;  ///< Value of the first branch at which a function throws.
 };

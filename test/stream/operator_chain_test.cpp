@@ -264,3 +264,33 @@ TEST_CASE("accumulators of all operators of a chain are merged") {
         std::variant<std::int64_t, double>(std::int64_t{2}));
   CHECK(r.chain.runtime(1).operator_name() == "map");
 }
+
+TEST_CASE("a wake-up that was asked for stays when an earlier one comes twice") {
+  using std::chrono::milliseconds;
+  const auto waking_after = [](milliseconds pause) {
+    script what;
+    what.on_open = [pause](operator_context& c) { c.wake_at(c.time().now() + pause); };
+    what.on_processing_time = [](timestamp_ms, collector<std::int64_t>&) {};
+    return what;
+  };
+  job_maker make;
+  const auto source = make.source("source");
+  const auto soon = make.op("soon", waking_after(milliseconds(1)));
+  const auto later = make.sink("later", waking_after(milliseconds(5)));
+  make.connect(source, soon, partitioning::rebalance);
+  make.connect(soon, later);
+  running_chain t(make, 1);
+  const auto start = t.world.watch.now();
+  t.world.watch.advance(milliseconds(1));
+  // Some other event leads here when the first is due; then comes the task's own call for it, for
+  // which it forgets what it was asked.
+  t.chain.wake_operators(t.world.watch.now());
+  CHECK(*t.log == call_log{"woken soon"});
+  t.world.wakes.clear();
+  t.chain.wake_operators(t.world.watch.now());
+  REQUIRE(t.world.wakes.size() == 1);
+  CHECK(t.world.wakes.front() == start + milliseconds(5));
+  t.world.watch.advance(milliseconds(4));
+  t.chain.wake_operators(t.world.watch.now());
+  CHECK(*t.log == call_log{"woken soon", "woken later"});
+}
