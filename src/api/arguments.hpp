@@ -22,6 +22,7 @@ class arguments {
   explicit arguments(std::vector<std::string> words);
   arguments(int argc, const char* const* argv);
 
+  /// Whether the argument was given, with or without a value.
   bool has(std::string_view name) const noexcept { return find(name) != nullptr; }
 
   /// The value as text, or as a number, or as a bool ("true", "false"; a flag without value is
@@ -38,6 +39,7 @@ class arguments {
   T get_or(std::string_view name, T otherwise) const {
     return find_as<T>(name).value_or(std::move(otherwise));
   }
+  /// The same for text.
   std::string get_or(std::string_view name, const char* otherwise) const {
     return get_or(name, std::string(otherwise));
   }

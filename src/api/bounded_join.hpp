@@ -51,14 +51,19 @@ using joined_type = typename decltype(find_joined<U, Fn, Left, Right>())::type;
 /// Two bounded streams and their keys: what is left to say is what to do with them.
 template <class T1, class KeyOf1, class T2, class KeyOf2>
 struct bounded_pair {
+  /// With their keys: what is joined,
   keyed_stream<T1, KeyOf1> left;
+  /// with what.
   keyed_stream<T2, KeyOf2> right;
 
+  /// How the left records are sorted.
   using keys1 = keyed_groups<KeyOf1, sort_parts<>>;
+  /// How the right records are sorted.
   using keys2 = keyed_groups<KeyOf2, sort_parts<>>;
   static_assert(std::same_as<key_type<T1, KeyOf1>, key_type<T2, KeyOf2>>,
                 "millrace: where and equal_to must find keys of the same type");
 
+  /// Adds an operator that reads both.
   template <class Out>
   single_output<Out> transform(std::string kind,
                                std::shared_ptr<const operator_factory> factory) const {

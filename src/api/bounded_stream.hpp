@@ -127,6 +127,7 @@ class bounded_stream : public data_stream<T> {
   auto map_partition(Fn fn) const {
     return this->full_window_partition().template map_partition<U>(std::move(fn));
   }
+  /// As bounded_partitions does.
   template <class... Part>
   single_output<T> sort_partition(Part... parts) const {
     return this->full_window_partition().sort_partition(std::move(parts)...);

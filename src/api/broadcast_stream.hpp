@@ -16,7 +16,9 @@ class broadcast_stream {
   broadcast_stream(data_stream<T> stream, broadcast_descriptors states)
       : stream_(std::move(stream)), states_(std::move(states)) {}
 
+  /// What is broadcast.
   const data_stream<T>& stream() const noexcept { return stream_; }
+  /// The states that its records are for.
   const broadcast_descriptors& states() const noexcept { return states_; }
 
  private:
@@ -60,6 +62,7 @@ class broadcast_connected_stream {
 template <class T, class KeyOf, class B>
 class keyed_broadcast_connected_stream {
  public:
+  /// The type of the keys.
   using key = key_type<T, KeyOf>;
 
   keyed_broadcast_connected_stream(const keyed_stream<T, KeyOf>& stream,

@@ -100,6 +100,7 @@ consteval void check_co_flat_map_methods() {
 template <class T1, class KeyOf1, class T2, class KeyOf2>
 class keyed_connected_streams {
  public:
+  /// The type of the keys of both.
   using key = key_type<T1, KeyOf1>;
 
   keyed_connected_streams(const keyed_stream<T1, KeyOf1>& first,

@@ -45,6 +45,7 @@ class windowed_stream;
 template <class T>
 class data_stream {
  public:
+  /// The type of the records.
   using value_type = T;
 
   /// `fn(const T&)` makes one record of each record.
@@ -303,6 +304,7 @@ class data_stream {
             std::make_shared<plain_router_factory<T>>(graph::partitioning::rebalance)};
   }
 
+  /// The same records, spread as `how` says.
   data_stream partitioned(graph::partitioning how,
                           std::shared_ptr<const router_factory> router = nullptr) const {
     if (!router) router = std::make_shared<plain_router_factory<T>>(how);
@@ -311,6 +313,7 @@ class data_stream {
     return data_stream(builder_, std::move(parts));
   }
 
+  /// How all parts travel.
   static void set_partitioning(std::vector<detail::stream_part>& parts, graph::partitioning how,
                                const std::shared_ptr<const router_factory>& router) {
     for (auto& part : parts) {
@@ -329,6 +332,7 @@ class data_stream {
     return data_stream<U>(builder_, {std::move(part)});
   }
 
+  /// Adds an operator that reads this stream.
   template <class Out>
   single_output<Out> transform(std::string kind,
                                std::shared_ptr<const operator_factory> factory) const {
@@ -351,11 +355,14 @@ class data_stream {
     return data_stream<Out>(builder_, std::move(results));
   }
 
+  /// Adds a sink that reads this stream.
   data_sink sink(std::string kind, std::shared_ptr<const operator_factory> factory) const {
     return data_sink(builder_, add(std::move(kind), std::move(factory), true));
   }
 
+  /// The job that the stream belongs to.
   std::shared_ptr<detail::job_builder> builder_;
+  /// What the stream consists of: several parts are a union.
   std::vector<detail::stream_part> parts_;
 
  private:

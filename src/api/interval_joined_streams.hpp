@@ -20,6 +20,7 @@ namespace millrace {
 template <class T1, class KeyOf1, class T2, class KeyOf2, join_type Type = join_type::inner>
 class interval_joined_streams {
  public:
+  /// The type of the keys of both.
   using key = key_type<T1, KeyOf1>;
 
   interval_joined_streams(const keyed_stream<T1, KeyOf1>& left,
@@ -40,6 +41,7 @@ class interval_joined_streams {
     changed.lower_exclusive_ = true;
     return changed;
   }
+  /// The upper bound itself is outside.
   interval_joined_streams upper_bound_exclusive() const {
     auto changed = *this;
     changed.upper_exclusive_ = true;
@@ -48,7 +50,9 @@ class interval_joined_streams {
 
   /// Rows without a partner come out, too: the function takes pointers, of which one may be null.
   auto left_outer() const { return of_type<join_type::left_outer>(); }
+  /// And the right records without a partner.
   auto right_outer() const { return of_type<join_type::right_outer>(); }
+  /// And the records of both without a partner.
   auto full_outer() const { return of_type<join_type::full_outer>(); }
 
   /// Rows of the left stream that come behind the watermark can be read from the result's side
@@ -58,6 +62,7 @@ class interval_joined_streams {
     changed.late_left_ = tag;
     return changed;
   }
+  /// The same for the right stream.
   interval_joined_streams side_output_right_late_data(const output_tag<T2>& tag) const {
     auto changed = *this;
     changed.late_right_ = tag;

@@ -20,9 +20,12 @@ inline constexpr const char* job_entry_symbol = "millrace_job_entry";
 
 /// Plain old data: read from the file before the library is loaded, so do not reorder.
 struct job_entry {
+  /// Says that this is one.
   std::uint32_t magic = job_entry_magic;
+  /// Must be the one of the engine that loads it.
   std::uint32_t abi_version = job_abi_version;
   char engine_version[24] = {};  ///< For messages.
+  /// Describes the job.
   build_function build = nullptr;
 };
 

@@ -10,7 +10,9 @@ namespace millrace {
 /// A job library that was loaded. It stays loaded as long as the process lives, because code of a
 /// job can be anywhere by then (Flink leaks class loaders for the same reason).
 struct job_library {
+  /// Of the file.
   std::string path;
+  /// What the library exports.
   const job_entry* entry = nullptr;
 };
 

@@ -17,14 +17,19 @@ namespace millrace {
 
 /// What a job that has ended leaves.
 struct job_execution_result {
+  /// Also in logs and lists.
   job_id job;
+  /// As the job or the command line has set it.
   std::string name;
+  /// From the submission to the end.
   std::chrono::milliseconds duration{0};
+  /// Merged over all subtasks, by name.
   accumulator_map accumulators;
 };
 
 /// How far a running job is.
 struct job_progress {
+  /// Where the job is in its life.
   graph::job_status status = graph::job_status::created;
   std::string waiting_for;           ///< Why it does not run yet, or empty.
   std::uint64_t source_rows = 0;     ///< Emitted by all sources.
@@ -37,8 +42,11 @@ class job_client {
  public:
   virtual ~job_client() = default;
 
+  /// The same for as long as the job is known.
   virtual job_id id() const = 0;
+  /// Asks the cluster, so it may take a moment.
   virtual graph::job_status status() = 0;
+  /// Asks the cluster, so it may take a moment.
   virtual job_progress progress() = 0;
   /// Asks the job to end; `wait` then reports `errc::cancelled`.
   virtual void cancel() = 0;
@@ -53,6 +61,7 @@ class job_client {
 class job_runner {
  public:
   virtual ~job_runner() = default;
+  /// Starts the job; `program` is what it runs in this process.
   virtual result<std::unique_ptr<job_client>> submit(
       graph::job_graph graph, std::shared_ptr<const job_program> program) = 0;
 };

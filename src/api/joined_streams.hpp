@@ -21,13 +21,16 @@ class paired_windows {
   auto trigger(Trigger trigger) const {
     return with(windows_.trigger(std::move(trigger)));
   }
+  /// As of windowed_stream.
   template <class Evictor>
   auto evictor(Evictor evictor) const {
     return with(windows_.evictor(std::move(evictor)));
   }
+  /// As of windowed_stream.
   auto allowed_lateness(std::chrono::milliseconds lateness) const {
     return with(windows_.allowed_lateness(lateness));
   }
+  /// As of windowed_stream; a late record of either stream.
   auto side_output_late_data(const output_tag<either_row<T1, T2>>& tag) const {
     return with(windows_.side_output_late_data(tag));
   }
@@ -68,6 +71,7 @@ class paired_keys {
               KeyOf2 key_of2)
       : first_(first), second_(second), key_of_{std::move(key_of1), std::move(key_of2)} {}
 
+  /// The windows in which records meet.
   template <class Assigner>
   auto window(Assigner assigner) const {
     using row = either_row<T1, T2>;
@@ -122,7 +126,9 @@ class paired_streams {
 
   /// Rows of which the window has none of the other stream come out as well.
   auto left_outer() const requires(Kind::is_join) { return as<join_type::left_outer>(); }
+  /// And the right records without a partner.
   auto right_outer() const requires(Kind::is_join) { return as<join_type::right_outer>(); }
+  /// And the records of both without a partner.
   auto full_outer() const requires(Kind::is_join) { return as<join_type::full_outer>(); }
 
   /// The key of the first stream: a function or a pointer to member.

@@ -17,8 +17,10 @@ concept key_selector = std::invocable<const KeyOf&, const T&> &&
 /// A key of several parts, as a tuple: of references to those that lie in the record.
 template <class... KeyOf>
 struct composite_key {
+  /// The selectors of the parts, the first ones first.
   std::tuple<KeyOf...> parts;
 
+  /// The key of a record.
   template <class T>
   auto operator()(const T& record) const {
     return std::apply(

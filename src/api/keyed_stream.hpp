@@ -20,6 +20,7 @@ class keyed_broadcast_connected_stream;
 template <class T, class KeyOf>
 class keyed_stream : public data_stream<T> {
  public:
+  /// The type of the keys.
   using key = key_type<T, KeyOf>;
 
   keyed_stream(const data_stream<T>& stream, KeyOf key_of)
@@ -28,6 +29,7 @@ class keyed_stream : public data_stream<T> {
     this->set_partitioning(this->parts_, graph::partitioning::hash, router);
   }
 
+  /// Finds the key of a record.
   const KeyOf& key_of() const noexcept { return key_of_; }
 
   /// The records of each key of this stream, which must be bounded, to be worked on as a whole at
@@ -61,6 +63,7 @@ class keyed_stream : public data_stream<T> {
     else
       return data_stream<T>::map(std::move(fn));
   }
+  /// As map: a function may have state.
   template <class U = void, class Fn>
   auto flat_map(Fn fn) const {
     using out = std::conditional_t<std::is_void_v<U>, collected_type<Fn, 1>, U>;
@@ -69,6 +72,7 @@ class keyed_stream : public data_stream<T> {
     else
       return data_stream<T>::template flat_map<U>(std::move(fn));
   }
+  /// As map: a function may have state.
   template <class Fn>
   single_output<T> filter(Fn fn) const {
     if constexpr (opened_with_state<Fn, key> && filter_function<Fn, T>)

@@ -41,10 +41,13 @@ class stream_environment {
   void set_parallelism(std::uint32_t parallelism);
   /// Number of key groups of all operators that have none of their own.
   void set_max_parallelism(std::uint32_t max_parallelism);
+  /// Streaming unless set: results as they come, or at the end.
   void set_runtime_mode(graph::runtime_mode mode);
+  /// Every operator runs in tasks of its own.
   void disable_operator_chaining();
   /// Any other setting of the job. Throws `failure` for an unknown key or a malformed value.
   void set(std::string key, std::string value);
+  /// What the environment was made with.
   const configuration& config() const noexcept { return builder_->config(); }
 
   // -- Sources -----------------------------------------------------------------------

@@ -29,7 +29,9 @@ template <class T, class KeyOf, class Assigner, class Trigger = default_trigger_
           class Evictor = no_evictor, bool IsLocal = false>
 class windowed_stream {
  public:
+  /// The type of the keys.
   using key = key_type<T, KeyOf>;
+  /// The type of the windows.
   using window = typename Assigner::window;
 
   windowed_stream(const data_stream<T>& stream, KeyOf key_of, Assigner assigner)

@@ -9,7 +9,9 @@
 
 namespace millrace {
 
+/// How files are written.
 struct file_sink_options {
+  /// What to do about output that is there already.
   file_write_mode mode = file_write_mode::no_overwrite;
 };
 

@@ -7,6 +7,7 @@
 
 namespace millrace {
 
+/// How files are read.
 struct file_source_options {
   std::size_t chunk_bytes = 1024 * 1024;  ///< How much is read at a time; two chunks are held.
 };

@@ -11,11 +11,15 @@ namespace millrace {
 /// the only one; with a name "name:2> " and "name> ".
 std::string print_prefix(const std::string& name, const runtime_context& self);
 
+/// Lines as print writes them.
 template <class T>
 struct print_format {
+  /// Before each line.
   std::string prefix;
 
+  /// There is none.
   void append_header(std::string&) const {}
+  /// One record.
   void append_line(std::string& out, const T& record) const {
     out += prefix;
     append_text(out, record);

@@ -11,12 +11,14 @@
 
 namespace millrace {
 
+/// What to do when there is no connection.
 struct socket_source_options {
   /// Attempts to connect, after one has failed or the connection was lost, before the job fails;
   /// negative: for ever. A connection that came about starts the count afresh.
   int retries_max = 3;
   /// The pause before the first of these attempts; doubles up to the maximum.
   std::chrono::milliseconds backoff_initial{100};
+  /// The longest pause.
   std::chrono::milliseconds backoff_max{10'000};
   /// Whether to connect again when the peer closes the connection. If not, the stream ends.
   bool reconnects_at_end = false;

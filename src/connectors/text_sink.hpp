@@ -15,8 +15,11 @@ namespace millrace {
 template <class T, class Format>
 class text_sink final : public stream_operator {
  public:
+  /// What a subtask's sink is made of.
   struct parts {
+    /// Makes lines of records.
     std::function<Format(const runtime_context&)> format;
+    /// Where the lines go.
     std::function<std::shared_ptr<text_target>(operator_context&)> target;
   };
 
@@ -47,6 +50,7 @@ class text_sink final : public stream_operator {
   std::optional<text_writer> writer_;
 };
 
+/// A sink of these parts.
 template <class T, class Format>
 std::shared_ptr<const operator_factory> make_text_sink(typename text_sink<T, Format>::parts parts) {
   return make_factory<T, void>(

@@ -80,6 +80,7 @@ template <class... T>
     return false;
 }
 
+/// Reads one value. Errors: `invalid_data` with the place and the reason.
 template <class T>
 result<T> decode(byte_reader& in) {
   T value{};
@@ -87,6 +88,7 @@ result<T> decode(byte_reader& in) {
   return value;
 }
 
+/// One value as bytes; throws as encode does.
 template <class T>
 std::vector<std::byte> encode_to_bytes(const T& value) {
   byte_writer out;

@@ -18,7 +18,9 @@ class file_system;
 /// its option when it was set, so reading never fails. A plain value; not synchronised.
 class configuration {
  public:
+  /// A value, and who gave it.
   struct setting {
+    /// As written.
     std::string value;
     std::string origin;  ///< "<file>:<line>", or what `set` was told.
   };
@@ -43,6 +45,7 @@ class configuration {
   /// Takes every value of `other`, over our own.
   void merge(const configuration& other);
 
+  /// Whether it was set, to its default or not.
   bool has(const option_info& option) const { return settings_.contains(option.key); }
   /// As written, or the default.
   std::string text_of(const option_info& option) const;

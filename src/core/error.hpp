@@ -53,7 +53,9 @@ std::string_view to_string(errc code) noexcept;
 
 /// A failure: what kind, and a sentence that names what failed, on which input, and what to do.
 struct error {
+  /// For programs.
   errc code = errc::internal;
+  /// For people.
   std::string message;
 
   bool operator==(const error&) const = default;
@@ -65,11 +67,14 @@ bool is_retryable(errc code) noexcept;
 /// "<message>"; the code is for programs.
 std::string to_string(const error& e);
 
+/// A value or why there is none.
 template <class T>
 using result = tl::expected<T, error>;
 
+/// Done or why not.
 using status = result<void>;
 
+/// `return fail(errc::io, "…");` from functions that return a result or a status.
 inline tl::unexpected<error> fail(errc code, std::string message) {
   return tl::unexpected<error>(error{code, std::move(message)});
 }
@@ -81,7 +86,9 @@ class failure : public std::runtime_error {
   explicit failure(error e) : std::runtime_error(e.message), error_(std::move(e)) {}
   failure(errc code, std::string message) : failure(error{code, std::move(message)}) {}
 
+  /// What is carried.
   const error& what_failed() const noexcept { return error_; }
+  /// Its code.
   errc code() const noexcept { return error_.code; }
 
  private:

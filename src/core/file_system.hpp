@@ -17,9 +17,11 @@
 /// reason: "can't open '/x/y': No such file or directory".
 namespace millrace {
 
+/// What a directory says about a file.
 struct file_info {
   std::string path;        ///< As asked for; in listings "<directory>/<name>".
   std::uint64_t size = 0;  ///< Bytes; 0 for directories.
+  /// Symbolic links are followed.
   bool is_directory = false;
   std::int64_t modified_ms = 0;  ///< Wall clock.
 };
@@ -49,6 +51,7 @@ class file_writer {
   virtual status close() = 0;
 };
 
+/// What to do when there is a file of that name, or none.
 enum class write_mode {
   create,    ///< A new file; fails if one is there.
   truncate,  ///< A new file, or an old one emptied.
@@ -60,11 +63,13 @@ class file_system {
  public:
   virtual ~file_system() = default;
 
+  /// About one file or directory.
   virtual result<file_info> stat(const std::string& path) = 0;
   /// What a directory holds, not deeper, without "." and "..", sorted by path.
   virtual result<std::vector<file_info>> list(const std::string& directory) = 0;
   /// Fails for a directory.
   virtual result<std::unique_ptr<file_reader>> open_reader(const std::string& path) = 0;
+  /// Fails for a directory, and if the directory it lies in is not there.
   virtual result<std::unique_ptr<file_writer>> open_writer(const std::string& path,
                                                            write_mode mode) = 0;
   /// With its parents; fine if it is there already.

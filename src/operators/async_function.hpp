@@ -108,6 +108,7 @@ concept handles_timeout = requires(Fn& fn, const In& row) {
 template <class Fn, class Handler>
 class with_timeout_handler {
  public:
+  /// What is called unless time is up.
   using wrapped_function = Fn;
 
   with_timeout_handler(Fn fn, Handler handler) : fn_(std::move(fn)), handler_(std::move(handler)) {}
@@ -122,14 +123,17 @@ class with_timeout_handler {
   operator()(Args&&... args) {
     return std::invoke(fn_, std::forward<Args>(args)...);
   }
+  /// What comes of a record whose time is up.
   template <class In>
   auto timeout(const In& row) {
     return std::invoke(handler_, row);
   }
 
+  /// As the function itself.
   template <class Context>
   requires opened_with<Fn, Context>
   void open(Context& context) { fn_.open(context); }
+  /// As the function itself.
   void close() requires closeable<Fn> { fn_.close(); }
 
  private:

@@ -14,11 +14,15 @@ template <class T, class B, class Out>
 class broadcast_process_function {
  public:
   virtual ~broadcast_process_function() = default;
+  /// Before the first record, once per subtask.
   virtual void open(runtime_context&) {}
+  /// A record of the stream that is not broadcast; the state can only be read.
   virtual void process_element(const T& row, broadcast_read_only_context& context,
                                collector<Out>& out) = 0;
+  /// A record that all subtasks see; the state can be changed, by all in the same way.
   virtual void process_broadcast_element(const B& row, broadcast_context& context,
                                          collector<Out>& out) = 0;
+  /// After the last record or a failure.
   virtual void close() {}
 };
 
@@ -27,7 +31,9 @@ template <class Key, class T, class B, class Out>
 class keyed_broadcast_process_function {
  public:
   virtual ~keyed_broadcast_process_function() = default;
+  /// Before the first record, once per subtask.
   virtual void open(keyed_runtime_context<Key>&) {}
+  /// A record of the stream that is not broadcast; the state can only be read.
   virtual void process_element(const T& row, keyed_broadcast_read_only_context<Key>& context,
                                collector<Out>& out) = 0;
   /// No key is current: keyed state is reached by `context.apply_to_keyed_state`.
@@ -35,6 +41,7 @@ class keyed_broadcast_process_function {
                                          collector<Out>& out) = 0;
   /// As keyed_process_function::on_timer.
   virtual void on_timer(timestamp_ms /*at*/, broadcast_timer_context<Key>&, collector<Out>&) {}
+  /// After the last record or a failure.
   virtual void close() {}
 };
 

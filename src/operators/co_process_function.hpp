@@ -16,9 +16,13 @@ template <class T1, class T2, class Out>
 class co_process_function {
  public:
   virtual ~co_process_function() = default;
+  /// Before the first record, once per subtask.
   virtual void open(runtime_context&) {}
+  /// A record of the first stream.
   virtual void process_element1(const T1& row, process_context& context, collector<Out>& out) = 0;
+  /// A record of the second stream.
   virtual void process_element2(const T2& row, process_context& context, collector<Out>& out) = 0;
+  /// After the last record or a failure.
   virtual void close() {}
 };
 
@@ -28,13 +32,17 @@ template <class Key, class T1, class T2, class Out>
 class keyed_co_process_function {
  public:
   virtual ~keyed_co_process_function() = default;
+  /// Before the first record, once per subtask; no key is current.
   virtual void open(keyed_runtime_context<Key>&) {}
+  /// A record of the first stream.
   virtual void process_element1(const T1& row, keyed_process_context<Key>& context,
                                 collector<Out>& out) = 0;
+  /// A record of the second stream.
   virtual void process_element2(const T2& row, keyed_process_context<Key>& context,
                                 collector<Out>& out) = 0;
   /// As keyed_process_function::on_timer.
   virtual void on_timer(timestamp_ms /*at*/, on_timer_context<Key>&, collector<Out>&) {}
+  /// After the last record or a failure.
   virtual void close() {}
 };
 

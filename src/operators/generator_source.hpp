@@ -79,6 +79,7 @@ class generator_source final : public producing<T, source_operator> {
   std::uint64_t total_ = 0;  // of this subtask; 0 if unbounded
 };
 
+/// The factory of generator_source.
 template <class T, class Fn>
 std::shared_ptr<const operator_factory> make_generator_source(Fn fn, generator_options options) {
   return make_factory<void, T>(

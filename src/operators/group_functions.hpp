@@ -26,10 +26,13 @@ template <class T, class Out>
 class group_function {
  public:
   virtual ~group_function() = default;
+  /// Before the first group, once per subtask.
   virtual void open(runtime_context&) {}
+  /// A record of the group at hand.
   virtual void process_element(const T& row, collector<Out>& out) = 0;
   /// The group's last row was processed. What is kept for the group must be reset here.
   virtual void end_group(collector<Out>& out) = 0;
+  /// After the last group or a failure.
   virtual void close() {}
 };
 

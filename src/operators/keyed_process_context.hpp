@@ -23,15 +23,20 @@ class keyed_timers {
   keyed_timers(const process_context& now, millrace::timer_service<Key, void_namespace>& timers)
       : now_(now), timers_(timers) {}
 
+  /// As process_context.
   timestamp_ms current_watermark() const noexcept { return now_.current_watermark(); }
+  /// As process_context.
   timestamp_ms current_processing_time() const { return now_.current_processing_time(); }
 
+  /// For the current key.
   void register_event_time_timer(timestamp_ms at) { timers_.register_event_time_timer({}, at); }
+  /// For the current key.
   void register_processing_time_timer(timestamp_ms at) {
     timers_.register_processing_time_timer({}, at);
   }
   /// Nothing happens if there is no such timer.
   void delete_event_time_timer(timestamp_ms at) { timers_.delete_event_time_timer({}, at); }
+  /// The same.
   void delete_processing_time_timer(timestamp_ms at) {
     timers_.delete_processing_time_timer({}, at);
   }
@@ -46,11 +51,14 @@ class keyed_timers {
 template <class Key>
 class keyed_process_context : public process_context {
  public:
+  /// Of the record or timer at hand.
   const Key& current_key() const noexcept { return state_->current_key(); }
+  /// The timers of the current key.
   keyed_timers<Key> timer_service() { return {*this, *timers_}; }
 
   // -- for operators ---------------------------------------------------------------------------
 
+  /// What the context is about, from now on.
   void open(operator_context& context, side_outputs& side, keyed_state_backend<Key>& state,
             millrace::timer_service<Key, void_namespace>& timers) {
     process_context::open(context, side);
@@ -67,6 +75,7 @@ class keyed_process_context : public process_context {
 template <class Context>
 class timer_context : public Context {
  public:
+  /// Of the timer.
   millrace::time_domain time_domain() const noexcept { return domain_; }
 
   /// For operators.

@@ -33,10 +33,12 @@ class process_context {
   process_context(const process_context&) = delete;
   process_context& operator=(const process_context&) = delete;
 
+  /// What the context is about, from now on.
   void open(operator_context& context, side_outputs& side) {
     context_ = &context;
     side_ = &side;
   }
+  /// What current_watermark says.
   void set_watermark(timestamp_ms at) noexcept { watermark_ = at; }
   /// `of_rows` is what rows for side outputs get.
   void set_timestamp(timestamp_ms at, timestamp_ms of_rows) noexcept {

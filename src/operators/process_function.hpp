@@ -21,8 +21,11 @@ template <class T, class Out>
 class process_function {
  public:
   virtual ~process_function() = default;
+  /// Before the first record, once per subtask.
   virtual void open(runtime_context&) {}
+  /// A record; `out` takes any number.
   virtual void process_element(const T& row, process_context& context, collector<Out>& out) = 0;
+  /// After the last record or a failure.
   virtual void close() {}
 };
 
@@ -33,6 +36,7 @@ class keyed_process_function {
   virtual ~keyed_process_function() = default;
   /// Before the first record, once per subtask; no key is current.
   virtual void open(keyed_runtime_context<Key>&) {}
+  /// A record; `out` takes any number.
   virtual void process_element(const T& row, keyed_process_context<Key>& context,
                                collector<Out>& out) = 0;
   /// A timer of the current key is due; it is gone by then. What is emitted gets the timestamp of
@@ -41,6 +45,7 @@ class keyed_process_function {
   /// At the end of the input, when `current_watermark()` is `max_watermark`, a timer that is
   /// registered here fires at once: a function that keeps registering the next one must stop then.
   virtual void on_timer(timestamp_ms /*at*/, on_timer_context<Key>&, collector<Out>&) {}
+  /// After the last record or a failure.
   virtual void close() {}
 };
 

@@ -10,11 +10,13 @@ namespace millrace {
 /// for at most one second's worth, so that a stall is not followed by a flood.
 class rate_limit {
  public:
+  /// On the steady clock.
   using time_point = std::chrono::steady_clock::time_point;
 
   /// `per_second` must be above 0.
   explicit rate_limit(double per_second) : per_second_(per_second) {}
 
+  /// From when on records are due.
   void start(time_point now) noexcept { start_ = now; }
 
   /// Records that are due at `now` and were not taken yet.
@@ -29,6 +31,7 @@ class rate_limit {
     return owed < 1 ? 0 : static_cast<std::uint64_t>(owed);
   }
 
+  /// So many were emitted.
   void take(std::uint64_t records) noexcept { taken_ += records; }
 
   /// When the next record is due; at least a millisecond from `now`, so that high rates come in

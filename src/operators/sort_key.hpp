@@ -27,6 +27,7 @@
 
 namespace millrace {
 
+/// Which way round.
 enum class sort_order : std::uint8_t { ascending, descending };
 
 namespace detail {
@@ -121,13 +122,16 @@ void write_sort_key(byte_writer& out, const T& value) {
 /// member or `field<I>` on its own means ascending.
 template <class KeyOf, sort_order Order>
 struct sorted_by {
+  /// Finds in a record what to sort by.
   KeyOf key_of;
 };
 
+/// The least first.
 template <class KeyOf>
 sorted_by<KeyOf, sort_order::ascending> ascending(KeyOf key_of) {
   return {std::move(key_of)};
 }
+/// The greatest first.
 template <class KeyOf>
 sorted_by<KeyOf, sort_order::descending> descending(KeyOf key_of) {
   return {std::move(key_of)};
@@ -167,8 +171,10 @@ concept sort_selector = detail::sorts<Part, T>();
 /// Writes the key of a record that is sorted by several things, the first ones first.
 template <class... Part>
 struct sort_parts {
+  /// The most important ones first.
   std::tuple<typename detail::sort_part<Part>::type...> parts;
 
+  /// Appends the key of `row`.
   template <class T>
   void write(byte_writer& out, const T& row) const {
     std::apply([&](const auto&... part) { (detail::write_sort_part(out, row, part), ...); }, parts);

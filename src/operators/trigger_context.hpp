@@ -15,6 +15,7 @@ namespace millrace {
 template <class Key, class Window, class State>
 class trigger_context {
  public:
+  /// What the context is about, from now on.
   void open(keyed_state_backend<Key>& backend, timer_service<Key, Window>& timers,
             const clock& time) {
     timers_ = &timers;
@@ -26,7 +27,9 @@ class trigger_context {
 
   // -- for triggers -------------------------------------------------------------------------
 
+  /// Event time.
   timestamp_ms current_watermark() const noexcept { return timers_->current_watermark(); }
+  /// The wall clock's time.
   timestamp_ms current_processing_time() const noexcept { return time_->wall_ms(); }
   /// In on_element: whether the window was empty before this record.
   bool is_first_row() const noexcept { return is_first_row_; }
@@ -38,10 +41,13 @@ class trigger_context {
         current_watermark() == max_watermark && window_->max_timestamp() == max_watermark;
     if (!is_ending_ && !is_over) timers_->register_event_time_timer(*window_, at);
   }
+  /// For the current key and window.
   void register_processing_time_timer(timestamp_ms at) {
     if (!is_ending_) timers_->register_processing_time_timer(*window_, at);
   }
+  /// Nothing happens if there is no such timer.
   void delete_event_time_timer(timestamp_ms at) { timers_->delete_event_time_timer(*window_, at); }
+  /// Nothing happens if there is no such timer.
   void delete_processing_time_timer(timestamp_ms at) {
     timers_->delete_processing_time_timer(*window_, at);
   }
@@ -57,6 +63,7 @@ class trigger_context {
     state_.set_current_namespace(*window_);
     return state_.find();
   }
+  /// Drops what the trigger keeps for the window.
   void clear_state() requires(!std::same_as<State, no_trigger_state>) {
     state_.set_current_namespace(*window_);
     state_.clear();
@@ -77,10 +84,12 @@ class trigger_context {
 
   // -- for operators ------------------------------------------------------------------------
 
+  /// The window that the next calls are about.
   void set_window(const Window& window, bool is_first_row = false) noexcept {
     window_ = &window;
     is_first_row_ = is_first_row;
   }
+  /// The windows that the current one was merged of.
   void set_merged(std::span<const Window> merged) noexcept { merged_ = merged; }
   /// From now on no timer is set: the input is over, and none would come.
   void set_ending() noexcept { is_ending_ = true; }

@@ -68,6 +68,7 @@ class user_function {
     }
   }
 
+  /// Before the first record.
   void open(operator_context& context) {
     is_open_ = true;
     if constexpr (opened_with<Fn, runtime_context>)
@@ -133,6 +134,7 @@ class function_operator : public Base {
   void close() noexcept override { fn_.close(); }
 
  protected:
+  /// The subtask's own copy.
   user_function<Fn> fn_;
 };
 

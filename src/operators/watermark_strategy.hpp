@@ -14,8 +14,11 @@ namespace millrace {
 
 /// Sources whose event times are kept close to each other: see `with_watermark_alignment`.
 struct watermark_alignment {
+  /// Its name; all members, of any operator of the job, have the same.
   std::string group;
+  /// How far a member may be ahead of the slowest.
   std::chrono::milliseconds max_drift{0};
+  /// How often a member says how far it is.
   std::chrono::milliseconds update_interval{1000};
 };
 
@@ -121,11 +124,15 @@ class watermark_strategy {
 
   /// Null if records keep their timestamps.
   const timestamp_assigner<T>* assigner() const noexcept { return assigner_.get(); }
+  /// A fresh one, for one subtask or split.
   std::unique_ptr<batch_watermark_generator<T>> make_generator() const { return make_->make(); }
+  /// Whether records get the time of their arrival.
   bool is_ingestion_time() const noexcept { return is_ingestion_time_; }
   /// False for `no_watermarks`.
   bool emits_watermarks() const noexcept { return emits_; }
+  /// After so long without a record the stream is idle; nothing: never.
   const std::optional<std::chrono::milliseconds>& idleness() const noexcept { return idleness_; }
+  /// The group that the stream belongs to, if any.
   const std::optional<watermark_alignment>& alignment() const noexcept { return alignment_; }
 
  private:

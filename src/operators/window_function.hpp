@@ -26,8 +26,11 @@ class window_context {
         now_(now),
         windows_merge_(windows_merge) {}
 
+  /// The window at hand.
   const Window& window() const noexcept { return window_; }
+  /// Event time.
   timestamp_ms current_watermark() const noexcept { return watermark_; }
+  /// The wall clock's time.
   timestamp_ms current_processing_time() const noexcept { return now_; }
 
   /// State of the key in this window, by a name of its own, for windows that fire more than once.
@@ -69,11 +72,14 @@ struct emit_result {
 /// `fn(const Key&, const Window&, const Result&, collector<Out>&)` (Flink's WindowFunction).
 template <class Fn>
 struct applied_function {
+  /// The user's function.
   Fn fn;
 
+  /// Before the first window.
   void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
     fn.open(context);
   }
+  /// After the last window.
   void close() requires closeable<Fn> { fn.close(); }
   template <class Key, class Window, class Result, class Out>
   void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
@@ -87,24 +93,30 @@ struct applied_function {
 /// (Flink's ProcessWindowFunction).
 template <class Fn>
 struct processing_function {
+  /// The user's function.
   Fn fn;
 
+  /// Before the first window.
   void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
     fn.open(context);
   }
+  /// After the last window.
   void close() requires closeable<Fn> { fn.close(); }
   template <class Key, class Window, class Result, class Out>
   void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
                   collector<Out>& out) {
     fn.process(key, context, result, out);
   }
+  /// The window is over: what the function keeps for it goes.
   template <class Key, class Window>
   requires requires(Fn& f, window_context<Key, Window>& context) { f.clear(context); }
   void clear(window_context<Key, Window>& context) { fn.clear(context); }
 };
 
+/// Whether it is a processing_function.
 template <class Function>
 inline constexpr bool is_processing = false;
+/// Whether it is a processing_function.
 template <class Fn>
 inline constexpr bool is_processing<processing_function<Fn>> = true;
 

@@ -9,14 +9,20 @@ namespace millrace {
 template <class In, class Acc, class Out>
 class aggregate_function {
  public:
+  /// What is added.
   using input_type = In;
+  /// What is kept.
   using accumulator_type = Acc;
+  /// What comes out.
   using output_type = Out;
 
   virtual ~aggregate_function() = default;
 
+  /// What has seen nothing.
   virtual Acc create_accumulator() const { return Acc{}; }
+  /// Takes one value in.
   virtual void add(Acc& into, const In& value) const = 0;
+  /// The result so far; the accumulator may go on.
   virtual Out get_result(const Acc& from) const = 0;
   /// Adds what `from` has seen to `into`: for windows that merge, and for pre-aggregation.
   virtual void merge(Acc& into, const Acc& from) const = 0;

@@ -24,7 +24,9 @@ class state_descriptor {
   explicit state_descriptor(std::string name, Lifetime lifetime = {})
       : name_(std::move(name)), lifetime_(std::move(lifetime)) {}
 
+  /// Unique within the operator.
   const std::string& name() const noexcept { return name_; }
+  /// When it expires, if it does.
   const Lifetime& lifetime() const noexcept { return lifetime_; }
 
  private:
@@ -43,6 +45,7 @@ class value_state_descriptor : public state_descriptor<Lifetime> {
       : state_descriptor<Lifetime>(std::move(name), std::move(lifetime)),
         initial_(std::move(initial)) {}
 
+  /// What a key without a value has.
   const T& initial() const noexcept { return initial_; }
 
   /// The same state, but it expires. May be switched on and off between two runs of a job.
@@ -89,6 +92,7 @@ template <class T, class Lifetime = unlimited_lifetime>
 class reducing_state_descriptor : public state_descriptor<Lifetime> {
  public:
   static_assert(encodable<T>, "millrace: state must be encodable, as records are");
+  /// Takes a value into another.
   using reduce = std::function<void(T& into, const T& value)>;
 
   /// `fn` is `T(const T&, const T&)`, or `void(T& into, const T& value)`, which saves copies.
@@ -103,6 +107,7 @@ class reducing_state_descriptor : public state_descriptor<Lifetime> {
       reduce_ = std::move(fn);
   }
 
+  /// What was given.
   const reduce& function() const noexcept { return reduce_; }
 
   /// As of value_state_descriptor.
@@ -120,6 +125,7 @@ template <class In, class Acc, class Out, class Lifetime = unlimited_lifetime>
 class aggregating_state_descriptor : public state_descriptor<Lifetime> {
  public:
   static_assert(encodable<Acc>, "millrace: state must be encodable, as records are");
+  /// Shared by all keys and subtasks.
   using function_ptr = std::shared_ptr<const aggregate_function<In, Acc, Out>>;
 
   aggregating_state_descriptor(std::string name, function_ptr aggregate, Lifetime lifetime = {})
@@ -131,6 +137,7 @@ class aggregating_state_descriptor : public state_descriptor<Lifetime> {
       : aggregating_state_descriptor(std::move(name),
                                      function_ptr(std::make_shared<Fn>(std::move(aggregate)))) {}
 
+  /// What was given.
   const function_ptr& function() const noexcept { return aggregate_; }
 
   /// As of value_state_descriptor.

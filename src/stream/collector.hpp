@@ -25,6 +25,7 @@ class collector {
     fill_timestamps();
     timestamp_ = timestamp;
   }
+  /// What was set last.
   timestamp_ms timestamp() const noexcept { return timestamp_; }
 
   /// Emits with a timestamp of its own, which later records without one get, too.
@@ -32,16 +33,19 @@ class collector {
     set_timestamp(timestamp);
     emit(row);
   }
+  /// The same, moved from.
   void emit(T&& row, timestamp_ms timestamp) {
     set_timestamp(timestamp);
     emit(std::move(row));
   }
 
+  /// Emits with the timestamp that was set last.
   void emit(const T& row) {
     make_room();
     append_row<T>(batch_->rows, row);
     flush_if_full();
   }
+  /// The same, moved from.
   void emit(T&& row) {
     make_room();
     append_row<T>(batch_->rows, std::move(row));
@@ -95,6 +99,7 @@ class collector {
 
   /// For operators that fill many rows at once: append to `rows()` freely up to `room()`.
   row_vector<T>& rows() noexcept { return batch_->rows; }
+  /// Rows until the batch is full.
   std::size_t room() const noexcept { return rows_max_ - batch_->rows.size(); }
 
   /// The operator's output, for rows that pass through unchanged.

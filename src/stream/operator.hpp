@@ -34,12 +34,15 @@ class operator_context {
  public:
   virtual ~operator_context() = default;
 
+  /// Who the operator is, and its metrics.
   virtual runtime_context& runtime() noexcept = 0;
   /// Runs blocking work elsewhere. `done` is called back in the task, between two batches, after
   /// which the task steps again; it is never called once the operator is closed. Unlike elsewhere,
   /// `done` may throw: that fails the task with the operator's name.
   virtual io_executor& io() noexcept = 0;
+  /// For work that is given to io().
   virtual file_system& files() noexcept = 0;
+  /// The only source of time.
   virtual const clock& time() const noexcept = 0;
   /// Steps the task when `time().now()` is `when`, even if nothing arrives, and calls the
   /// operator's on_processing_time. Each operator has one wake-up: its earliest request counts, and
@@ -63,6 +66,7 @@ class operator_context {
   keyed_state_backend<Key>& keyed_backend() {
     return static_cast<Slot&>(keyed_state()).template get<Key>();
   }
+  /// For keyed_backend().
   virtual keyed_state_slot& keyed_state() noexcept = 0;
   /// The operator's state that belongs to no key. Include "millrace/state/operator_state.hpp".
   virtual operator_state_backend& operator_state() noexcept = 0;
@@ -92,6 +96,7 @@ class stream_operator {
 
   /// Where the rows go. Sinks have no use for it.
   virtual void bind_output(output& target, const batch_limits&) { output_ = &target; }
+  /// Before anything is processed.
   virtual void open(operator_context&) {}
   /// A whole batch, of the type that the factory said for `input`. Everything that it causes must
   /// have been pushed to the output on return, save what the operator holds as state.
@@ -147,6 +152,7 @@ class source_operator : public stream_operator {
  public:
   /// Emits about a batch and returns; never blocks.
   virtual poll_status poll() = 0;
+  /// How far it is; 0 of 0 if unknown.
   virtual source_progress progress() const noexcept { return {}; }
 
   void process(std::size_t, batch&, rows_access) final;
@@ -157,6 +163,7 @@ class operator_factory {
  public:
   virtual ~operator_factory() = default;
 
+  /// An operator for one subtask.
   virtual std::unique_ptr<stream_operator> create() const = 0;
   /// Type of input `input`; null if there is no such input (sources).
   virtual const record_type* input_type(std::size_t input) const noexcept = 0;
@@ -174,6 +181,7 @@ class producing : public Base {
   }
 
  protected:
+  /// Flush it before process() returns.
   collector<Out> out_;
 };
 

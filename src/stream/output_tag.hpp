@@ -14,6 +14,7 @@ namespace millrace {
 template <class T>
 class output_tag {
  public:
+  /// The type of the records.
   using value_type = T;
 
   /// Throws `failure(invalid_argument)` if `name` is empty.
@@ -24,6 +25,7 @@ class output_tag {
                     "an output tag needs a name: the side output is found by it");
   }
 
+  /// What operators and readers find the side output by.
   const std::string& name() const noexcept { return name_; }
 
  private:
