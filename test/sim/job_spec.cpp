@@ -9,7 +9,8 @@
 namespace millrace::sim {
 
 const std::vector<std::string_view> job_shapes = {"map_chain", "keyed_count", "union", "broadcast",
-                                                  "rebalance", "two_inputs",  "files", "any"};
+                                                  "rebalance", "two_inputs",  "files", "windows",
+                                                  "joins",     "any"};
 
 namespace {
 
@@ -54,35 +55,37 @@ row rekeyed(const row& r, std::int64_t keys) {
 
 // -- sequential -----------------------------------------------------------------------------------
 
-std::vector<row> interpret(const std::vector<job_step>& steps, std::vector<row> rows, bool batch) {
+std::vector<timed_row> interpret(const std::vector<job_step>& steps, std::vector<timed_row> rows,
+                                 bool batch) {
   std::uint64_t copies = 1;  // a broadcast multiplies by the parallelism of what follows
   for (const auto& step : steps) {
     if (is_exchange(step.kind)) {
       if (step.kind == step_kind::broadcast) copies = step.parallelism;
       continue;
     }
-    std::vector<row> out;
+    std::vector<timed_row> out;
     std::map<std::int64_t, std::int64_t> counts;
     for (std::uint64_t copy = 0; copy < copies; ++copy)
-      for (const auto& r : rows) switch (step.kind) {
+      for (const auto& [r, at] : rows) switch (step.kind) {
           case step_kind::map:
-            out.push_back({r.key, r.value + step.argument});
+            out.push_back({{r.key, r.value + step.argument}, at});
             break;
           case step_kind::filter:
-            if (r.value % step.argument != 0) out.push_back(r);
+            if (r.value % step.argument != 0) out.push_back({r, at});
             break;
           case step_kind::flat_map:
-            for (std::int64_t i = 0; i < step.argument; ++i) out.push_back({r.key, r.value + i});
+            for (std::int64_t i = 0; i < step.argument; ++i)
+              out.push_back({{r.key, r.value + i}, at});
             break;
           case step_kind::rekey:
-            out.push_back(rekeyed(r, step.argument));
+            out.push_back({rekeyed(r, step.argument), at});
             break;
           default:
             ++counts[r.key];
-            if (!batch) out.push_back({r.key, counts[r.key]});
+            if (!batch) out.push_back({{r.key, counts[r.key]}, at});
         }
     if (batch)
-      for (const auto& [key, count] : counts) out.push_back({key, count});
+      for (const auto& [key, count] : counts) out.push_back({{key, count}, 0});
     rows = std::move(out);
     copies = 1;
   }
@@ -287,6 +290,14 @@ void add_random_steps(std::vector<job_step>& steps, std::size_t count,
   }
 }
 
+/// Steps after which every row's time is still known: counts take theirs from whichever came last.
+void add_steps_keeping_time(std::vector<job_step>& steps, std::size_t count,
+                            std::uint32_t parallelism_max, random_source& random) {
+  add_random_steps(steps, count, parallelism_max, random);
+  for (auto& step : steps)
+    if (step.kind == step_kind::keyed_count) step = {step_kind::rekey, 7, step.parallelism};
+}
+
 }  // namespace
 
 job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
@@ -336,6 +347,23 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
     first.from_file = true;
     spec.to_file = true;
     spec.steps = {{step_kind::keyed_count, 0, width()}};
+  } else if (shape == "windows" || shape == "joins") {
+    static constexpr stage_kind windows[] = {stage_kind::tumbling, stage_kind::sliding,
+                                             stage_kind::session};
+    static constexpr stage_kind joins[] = {stage_kind::connect, stage_kind::window_join,
+                                           stage_kind::co_group, stage_kind::interval_join};
+    const bool of_two = shape == "joins";
+    spec.batch = false;
+    if (of_two || random.chance(40)) add_branch();
+    for (auto& branch : spec.branches) {
+      branch.time = random.chance(50) ? time_kind::punctuated : time_kind::periodic;
+      branch.from_file = random.chance(15);
+      add_steps_keeping_time(branch.steps, random.below(3), parallelism_max, random);
+    }
+    spec.stage = make_stage(
+        of_two ? joins[random.below(std::size(joins))] : windows[random.below(std::size(windows))],
+        width(), random);
+    if (random.chance(30)) add_steps_keeping_time(spec.steps, 1, parallelism_max, random);
   } else {
     const auto more = random.below(3);
     for (std::uint64_t i = 0; i < more; ++i) add_branch();
@@ -371,6 +399,7 @@ std::string to_string(const job_spec& spec) {
     steps(b.steps);
     text << ']';
   }
+  text << to_string(spec.stage);
   steps(spec.steps);
   text << (spec.to_file ? " file" : " sink") << '/' << spec.sink_parallelism;
   if (spec.needs_library) text << " library";
@@ -379,20 +408,27 @@ std::string to_string(const job_spec& spec) {
 }
 
 std::vector<row> interpret(const job_spec& spec) {
-  std::vector<row> rows;
+  std::vector<timed_row> timed, last;
   for (const auto& branch : spec.branches) {
-    std::vector<row> its;
-    for (std::uint64_t i = 0; i < branch.rows; ++i) its.push_back(source_row(i, branch.keys));
-    its = interpret(branch.steps, std::move(its), spec.batch);
-    rows.insert(rows.end(), its.begin(), its.end());
+    std::vector<timed_row> its;
+    for (std::uint64_t i = 0; i < branch.rows; ++i) {
+      const auto r = source_row(i, branch.keys);
+      its.push_back({r, r.value});
+    }
+    last = interpret(branch.steps, std::move(its), spec.batch);
+    if (is_of_two(spec.stage.kind) && &branch != &spec.branches.front()) break;
+    timed.insert(timed.end(), last.begin(), last.end());
   }
-  rows = interpret(spec.steps, std::move(rows), spec.batch);
+  if (spec.stage.kind != stage_kind::none) timed = interpret(spec.stage, timed, last);
+  timed = interpret(spec.steps, std::move(timed), spec.batch);
+  std::vector<row> rows;
+  for (const auto& r : timed) rows.push_back(r.r);
   std::sort(rows.begin(), rows.end());
   return rows;
 }
 
 std::uint32_t slots_of(const job_spec& spec) {
-  auto slots = spec.sink_parallelism;
+  auto slots = std::max(spec.sink_parallelism, spec.stage.parallelism);
   const auto consider = [&](const std::vector<job_step>& steps) {
     for (const auto& s : steps)
       if (!is_exchange(s.kind)) slots = std::max(slots, s.parallelism);
@@ -414,7 +450,7 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   env.set_max_parallelism(128);
 
   const auto suffix = std::to_string(number);
-  std::optional<data_stream<row>> stream;
+  std::optional<data_stream<row>> stream, second;
   for (std::size_t b = 0; b < spec.branches.size(); ++b) {
     const auto& branch = spec.branches[b];
     auto source = source_of(env, branch, "/data/in-" + suffix + "-" + std::to_string(b), files);
@@ -428,9 +464,12 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
                    .set_parallelism(branch.parallelism);
     }
     auto its = extend(with_event_time(source, branch, spec.is_aligned), branch.steps);
-    stream = stream ? stream->union_with(its) : its;
+    if (b > 0 && is_of_two(spec.stage.kind))
+      second = its;
+    else
+      stream = stream ? stream->union_with(its) : its;
   }
-  auto all = extend(*stream, spec.steps);
+  auto all = extend(extend(*stream, second ? *second : *stream, spec.stage), spec.steps);
   if (has_event_time(spec)) all = checked(all, spec.sink_parallelism);
   if (spec.to_file) {
     job.output_path = "/data/out-" + suffix;

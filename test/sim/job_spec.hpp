@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,7 +9,9 @@
 
 #include "millrace/graph/job_graph.hpp"
 #include "millrace/stream/job_program.hpp"
+#include "sim/event_time_stage.hpp"
 #include "sim/random.hpp"
+#include "sim/rows.hpp"
 #include "support/memory_files.hpp"
 
 // The jobs of the simulation. A job is described once, as plain data; it is then built with the
@@ -18,12 +19,6 @@
 // with the engine.
 
 namespace millrace::sim {
-
-struct row {
-  std::int64_t key = 0;
-  std::int64_t value = 0;
-  auto operator<=>(const row&) const = default;
-};
 
 enum class step_kind : std::uint8_t {
   map,          ///< Adds the argument to the value.
@@ -66,7 +61,8 @@ struct job_spec {
   std::string name;
   bool batch = false;
   bool chaining = true;
-  std::vector<job_branch> branches;  ///< Their union goes on.
+  std::vector<job_branch> branches;  ///< Their union goes on, or what `stage` makes of them.
+  event_time_stage stage;            ///< One of two inputs needs two branches.
   std::vector<job_step> steps;
   std::uint32_t sink_parallelism = 1;
   bool to_file = false;
@@ -76,7 +72,7 @@ struct job_spec {
 };
 
 /// By name, one for each kind of exchange: map_chain, keyed_count, union, broadcast, rebalance,
-/// two_inputs; `any` is random.
+/// two_inputs, files, windows, joins; `any` is random.
 extern const std::vector<std::string_view> job_shapes;
 job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
                        random_source& random);
