@@ -45,9 +45,9 @@ void async_schedule::complete(request_id which) {
                   "a request completes once, after its start");
   if (r.at == stage::pausing) retries_.erase({r.retry, which});
   r.at = stage::complete;
-  auto& segment = segments_[r.segment - first_segment_];
-  --segment.incomplete;
-  segment.complete.push_back(which);
+  auto& its = segments_[r.segment - first_segment_];
+  --its.incomplete;
+  its.complete.push_back(which);
 }
 
 std::optional<async_schedule::request_id> async_schedule::next_overdue(time_point now) {
