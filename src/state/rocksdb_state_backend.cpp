@@ -73,8 +73,8 @@ struct rocksdb_state_backend::shared {
     blocks_of_table.cache_index_and_filter_blocks = true;
     blocks_of_table.cache_index_and_filter_blocks_with_high_priority = true;
     blocks_of_table.pin_l0_filter_and_index_blocks_in_cache = true;
-    // A filter of a whole file may be larger than its share of a small cache, and would be read from
-    // disk for every look-up.
+    // A filter of a whole file may be larger than its share of a small cache, and would be read
+    // from disk for every look-up.
     blocks_of_table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
     blocks_of_table.partition_filters = true;
     blocks_of_table.metadata_block_size = 4096;
