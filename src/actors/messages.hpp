@@ -351,6 +351,20 @@ struct alignment_reached {
   alignment_report report;
 };
 
+/// task actor -> task manager -> job master: from an operator to its coordinator there.
+struct operator_event {
+  execution_attempt_id task;
+  std::uint32_t operator_index = 0;
+  std::vector<std::byte> event;
+};
+
+/// job master -> task manager -> task actor: the other way round.
+struct coordinator_event {
+  execution_attempt_id task;
+  std::uint32_t operator_index = 0;
+  std::vector<std::byte> event;
+};
+
 /// job master -> task manager -> task actors: whoever of the group is further is to wait.
 struct align_watermarks {
   std::string group;

@@ -46,6 +46,7 @@ class task_host : public task_services {
   void on_wake(const local::wake& wake);
   void set_wake();
   void on_alignment_limit(const wire::align_watermarks& limit);
+  void on_coordinator_event(const wire::coordinator_event& event);
   void check_inputs();
   void cancel();
   void fail(error cause, std::string failed_operator = {});
@@ -57,6 +58,7 @@ class task_host : public task_services {
   file_system& files() noexcept override { return *setup_.files; }
   const clock& time() const noexcept override { return *setup_.time; }
   void wake_at(std::chrono::steady_clock::time_point when) override;
+  void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) override;
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override;
 
  private:
@@ -237,6 +239,17 @@ void task_host::on_wake(const local::wake& wake) {
   schedule_step();
 }
 
+void task_host::send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) {
+  self_->send(setup_.task_manager,
+              wire::operator_event{setup_.id, operator_index, std::move(event)});
+}
+
+void task_host::on_coordinator_event(const wire::coordinator_event& event) {
+  if (!is_active() || event.task != setup_.id) return;
+  guarded([&] { task_->on_coordinator_event(event.operator_index, event.event); });
+  schedule_step();
+}
+
 void task_host::report_alignment(std::uint32_t operator_index, const alignment_report& report) {
   self_->send(setup_.task_manager, wire::alignment_reached{setup_.id, operator_index, report});
 }
@@ -322,6 +335,7 @@ caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup set
         host.on_channel_opened(opened, self->current_sender());
       },
       [&host](const wire::align_watermarks& limit) { host.on_alignment_limit(limit); },
+      [&host](const wire::coordinator_event& event) { host.on_coordinator_event(event); },
       [&host](local::start_task) { host.start(); },
       [&host](local::tick) { host.check_inputs(); },
       [&host](wire::cancel) { host.cancel(); },

@@ -54,6 +54,8 @@ class worker {
   void on_state_changed(wire::task_state_changed& change);
   void on_report(local::task_reported& report) { tasks_->on_report(std::move(report.report)); }
   void on_alignment_reached(const wire::alignment_reached& reached);
+  void on_operator_event(wire::operator_event& event);
+  void on_coordinator_event(const wire::coordinator_event& e) { tasks_->on_coordinator_event(e); }
   void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
   // From other task managers.
   void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
@@ -294,6 +296,11 @@ void worker::on_alignment_reached(const wire::alignment_reached& reached) {
   if (found != job_masters_.end()) self_->send(found->second, reached);
 }
 
+void worker::on_operator_event(wire::operator_event& event) {
+  const auto found = job_masters_.find(event.task.job);
+  if (found != job_masters_.end()) self_->send(found->second, std::move(event));
+}
+
 void worker::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
   if (!consumer) return;
   tasks_->on_open_channel(request, consumer);
@@ -474,6 +481,8 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
       [&state](wire::deploy_tasks& request) { return state.on_deploy_tasks(request); },
       [&state](const wire::cancel_tasks& request) { state.on_cancel_tasks(request); },
       [&state](const wire::align_watermarks& limit) { state.on_alignment_limit(limit); },
+      [&state](wire::operator_event& event) { state.on_operator_event(event); },
+      [&state](const wire::coordinator_event& event) { state.on_coordinator_event(event); },
       [&state](const wire::alignment_reached& reached) { state.on_alignment_reached(reached); },
       [&state](const wire::free_slot& request) { state.on_free_slot(request); },
       [&state](wire::task_state_changed& change) { state.on_state_changed(change); },

@@ -296,6 +296,11 @@ void task_roster::on_alignment_limit(const wire::align_watermarks& limit) {
   }
 }
 
+void task_roster::on_coordinator_event(const wire::coordinator_event& event) {
+  const auto found = tasks_.find(event.task);
+  if (found != tasks_.end() && found->second.actor) self_.send(found->second.actor, event);
+}
+
 void task_roster::collect_reports() {
   for (const auto& [id, t] : tasks_)
     if (t.actor) self_.send(t.actor, local::report_task{});

@@ -68,6 +68,9 @@ class task_roster {
   /// Hands a limit on to those of its tasks that are here.
   void on_alignment_limit(const wire::align_watermarks& limit);
 
+  /// For the task that it names, if it runs here.
+  void on_coordinator_event(const wire::coordinator_event& event);
+
   /// Asks all tasks for their reports.
   void collect_reports();
   void on_report(wire::task_report report);

@@ -27,6 +27,7 @@
   X(cancel_tasks)                    \
   X(channel_credit)                  \
   X(channel_opened)                  \
+  X(coordinator_event)               \
   X(deploy_tasks)                    \
   X(describe_job)                    \
   X(free_slot)                       \
@@ -42,6 +43,7 @@
   X(node_list)                       \
   X(offer_slot)                      \
   X(open_channel)                    \
+  X(operator_event)                  \
   X(peer_hello)                      \
   X(register_task_manager)           \
   X(registration)                    \

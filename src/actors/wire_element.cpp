@@ -16,6 +16,8 @@
 //   body of a record batch := charge u64 | fingerprint u64 | rows u64 | the rows' encoding
 //   body of a watermark    := timestamp i64
 //   body of a status       := 0 (active) or 1 (idle) u8
+//   body of a barrier      := checkpoint u64 | kind u8 | alignment u8
+//   body of a cancellation := checkpoint u64
 //
 // All numbers are little-endian, as in the codec; the end of input has no body.
 
@@ -28,6 +30,8 @@ enum class element_kind : std::uint8_t {
   end_of_input = 1,
   watermark = 2,
   stream_status = 3,
+  barrier = 4,
+  cancel_barrier = 5,
 };
 
 struct element_header {
@@ -93,6 +97,21 @@ bool decode_element(byte_reader& in, channel_element& x) {
       x.what = static_cast<stream_status>(now);
       return true;
     }
+    case element_kind::barrier: {
+      barrier cut;
+      if (!decode(in, cut)) return false;
+      if (cut.kind > checkpoint_kind::final_savepoint ||
+          cut.alignment > barrier_alignment::unaligned)
+        return in.fail("a barrier is of a kind that there is not");
+      x.what = cut;
+      return true;
+    }
+    case element_kind::cancel_barrier: {
+      cancel_barrier given_up;
+      if (!decode(in, given_up)) return false;
+      x.what = given_up;
+      return true;
+    }
   }
   return in.fail("an element is of a kind that there is not");
 }
@@ -110,6 +129,12 @@ caf::error save_element(caf::serializer& out, const channel_element& x) noexcept
     } else if (const auto* now = std::get_if<stream_status>(&x.what)) {
       header.kind = element_kind::stream_status;
       encode(buffer, header, static_cast<std::uint8_t>(*now));
+    } else if (const auto* cut = std::get_if<barrier>(&x.what)) {
+      header.kind = element_kind::barrier;
+      encode(buffer, header, *cut);
+    } else if (const auto* given_up = std::get_if<cancel_barrier>(&x.what)) {
+      header.kind = element_kind::cancel_barrier;
+      encode(buffer, header, *given_up);
     } else {
       encode(buffer, header);
     }

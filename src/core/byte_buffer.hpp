@@ -14,6 +14,9 @@
 
 namespace millrace {
 
+/// Bytes that somebody else keeps.
+using byte_view = std::span<const std::byte>;
+
 /// How deep containers may nest inside one encoded value (a tree type is a container of itself).
 /// Bounds the stack a decoder uses, whatever the bytes say.
 inline constexpr int codec_nesting_max = 100;

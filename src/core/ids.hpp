@@ -57,6 +57,14 @@ struct execution_attempt_id {
   auto operator<=>(const execution_attempt_id&) const = default;
 };
 
+/// Numbers the checkpoints of a job, from 1, ascending over all its attempts; 0 for none.
+struct checkpoint_id {
+  std::uint64_t number = 0;
+
+  auto operator<=>(const checkpoint_id&) const = default;
+  explicit operator bool() const noexcept { return number != 0; }
+};
+
 /// "<job>/v<vertex>/s<subtask>/a<attempt>"
 std::string to_string(const execution_attempt_id& id);
 

@@ -9,14 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/error.hpp"
 
 /// Sorted tables of bytes, as an embedded database has them: what a backend that keeps state
 /// outside of memory is made upon. All calls block; used from one task, which waits for reads as
 /// Flink's do.
 namespace millrace {
-
-using byte_view = std::span<const std::byte>;
 
 /// Changes of one table that are written at once, in the order of the calls. The bytes are copied.
 class byte_batch {

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "millrace/core/event_time.hpp"
+#include "millrace/core/ids.hpp"
 #include "millrace/stream/batch.hpp"
 
 namespace millrace {
@@ -31,8 +32,40 @@ struct watermark {
 /// nobody waits for its watermarks; it becomes active before it sends again.
 enum class stream_status : std::uint8_t { active = 0, idle = 1 };
 
+/// How a checkpoint's barriers go through the job.
+enum class barrier_alignment : std::uint8_t {
+  exactly_once = 0,   ///< A channel whose barrier has come waits for those of the others.
+  at_least_once = 1,  ///< No channel waits.
+  unaligned = 2,      ///< The barrier overtakes what is queued, which becomes part of the snapshot.
+};
+
+/// What a checkpoint is for.
+enum class checkpoint_kind : std::uint8_t {
+  checkpoint = 0,
+  savepoint = 1,
+  final_savepoint = 2,  ///< The job stops behind it: sources emit nothing after its barrier.
+};
+
+/// Cuts a stream: what came before it belongs to the checkpoint, what comes after it does not
+/// (Chandy and Lamport 1985; Carbone et al. 2015, "Lightweight Asynchronous Snapshots").
+struct barrier {
+  checkpoint_id checkpoint;
+  checkpoint_kind kind = checkpoint_kind::checkpoint;
+  barrier_alignment alignment = barrier_alignment::exactly_once;
+
+  bool operator==(const barrier&) const = default;
+};
+
+/// The checkpoint was given up: whoever waits for its barriers waits no longer.
+struct cancel_barrier {
+  checkpoint_id checkpoint;
+
+  bool operator==(const cancel_barrier&) const = default;
+};
+
 /// What travels through a channel, in order. Elements are messages of the receiving task's mailbox;
 /// control elements share the path of the data and are never charged.
-using element = std::variant<record_batch, end_of_input, watermark, stream_status>;
+using element =
+    std::variant<record_batch, end_of_input, watermark, stream_status, barrier, cancel_barrier>;
 
 }  // namespace millrace

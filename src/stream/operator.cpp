@@ -1,6 +1,7 @@
 #include "millrace/stream/operator.hpp"
 
 #include "millrace/core/assert.hpp"
+#include "millrace/stream/operator_coordinator.hpp"
 
 namespace millrace {
 
@@ -14,6 +15,11 @@ void operator_context::wake_at_processing_time(timestamp_ms when) {
 
 void source_operator::process(std::size_t, batch&, rows_access) {
   MILLRACE_ASSERT(false, "a source has no input");
+}
+
+std::unique_ptr<operator_coordinator> operator_factory::create_coordinator(
+    coordinator_context&) const {
+  return nullptr;
 }
 
 }  // namespace millrace

@@ -5,8 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/file_system.hpp"
+#include "millrace/core/ids.hpp"
 #include "millrace/core/io.hpp"
 #include "millrace/stream/collector.hpp"
 #include "millrace/stream/record_type.hpp"
@@ -15,7 +18,9 @@
 
 namespace millrace {
 
+class coordinator_context;
 class keyed_state_slot;
+class operator_coordinator;
 class operator_state_backend;
 template <class Key>
 class keyed_state_backend;
@@ -77,6 +82,15 @@ class operator_context {
   /// How often generators are asked for watermarks (`pipeline.auto-watermark-interval`); 0 for
   /// never.
   virtual std::chrono::milliseconds auto_watermark_interval() const noexcept = 0;
+  /// Whether the job takes checkpoints. If not, on_checkpoint_complete never comes.
+  virtual bool is_checkpointed() const noexcept = 0;
+  /// Whether the operator's state comes from a checkpoint; its states then hold it from open() on.
+  virtual bool is_restored() const noexcept = 0;
+  /// Sends an event to the operator's coordinator in the job master. Events of one subtask arrive
+  /// in order; those of an attempt that has been replaced do not arrive. Throws `failure` if the
+  /// operator's factory makes no coordinator.
+  virtual void send_to_coordinator(std::vector<std::byte> event) = 0;
+
   /// Tells the other members of an alignment group, wherever they run, how far this one is. What
   /// follows from it comes back by on_alignment_limit.
   virtual void report_alignment(const alignment_report& report) = 0;
@@ -86,6 +100,10 @@ class operator_context {
 /// fails the task with the operator's name. The life of an operator:
 ///
 ///     bind_output  open  ( process* end_input )*per input  finish+  close
+///
+/// and for each checkpoint, between two batches, also after finish(),
+///
+///     prepare_snapshot  snapshot_state  then once  on_checkpoint_complete | on_checkpoint_aborted
 ///
 /// close() is called in any case, after a failure or a cancellation too. From open() to finish()
 /// on_watermark, on_status and on_processing_time come in between. The last watermark is
@@ -114,6 +132,20 @@ class stream_operator {
   /// Members of this alignment group whose watermark is beyond `limit` are to wait (is_busy) for
   /// the next limit. `max_watermark` lets everybody go.
   virtual void on_alignment_limit(const std::string& /*group*/, timestamp_ms /*limit*/) {}
+  /// What the operator's coordinator has sent to this subtask.
+  virtual void on_coordinator_event(byte_view /*event*/) {}
+  /// A barrier is about to leave: emit what belongs before it, such as rows summed up in members
+  /// (Flink's prepareSnapshotPreBarrier).
+  virtual void prepare_snapshot(checkpoint_id) {}
+  /// The barrier has left, and the keyed and operator state of this moment goes into the snapshot:
+  /// write to it what is in members only. Must not emit, nor wait (Flink's snapshotState).
+  virtual void snapshot_state(checkpoint_id) {}
+  /// The whole job's checkpoint is stored and will be what a restart goes back to: make visible
+  /// what waited for it. May come late, or be left out when a later one comes; then that one speaks
+  /// for this one, too.
+  virtual void on_checkpoint_complete(checkpoint_id) {}
+  /// There will be no such checkpoint. What waited for it waits for the next.
+  virtual void on_checkpoint_aborted(checkpoint_id) {}
   /// Nothing follows on `input`.
   virtual void end_input(std::size_t /*input*/) {}
   /// All inputs have ended: emit what is held back, start the last writes. False if there is more:
@@ -169,6 +201,12 @@ class operator_factory {
   virtual const record_type* input_type(std::size_t input) const noexcept = 0;
   /// Null for sinks.
   virtual const record_type* output_type() const noexcept = 0;
+  /// Whether create_coordinator makes one.
+  virtual bool has_coordinator() const noexcept { return false; }
+  /// What speaks for all subtasks in the job master, such as the enumerator of a source. Include
+  /// "millrace/stream/operator_coordinator.hpp" to make one. `context` outlives it.
+  virtual std::unique_ptr<operator_coordinator> create_coordinator(
+      coordinator_context& context) const;
 };
 
 /// Base of operators that emit records of type Out.

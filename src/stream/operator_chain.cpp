@@ -118,6 +118,11 @@ class operator_chain::link final : public batch_consumer,
   std::chrono::milliseconds auto_watermark_interval() const noexcept override {
     return chain_.auto_watermark_interval_;
   }
+  bool is_checkpointed() const noexcept override { return chain_.is_checkpointed_; }
+  bool is_restored() const noexcept override { return false; }
+  void send_to_coordinator(std::vector<std::byte> event) override {
+    services_.send_to_coordinator(index_, std::move(event));
+  }
   void report_alignment(const alignment_report& report) override {
     services_.report_alignment(index_, report);
   }
@@ -202,6 +207,7 @@ operator_chain::operator_chain(const graph::job_graph& graph, const execution_at
     : services_(services),
       batches_(options.batches),
       auto_watermark_interval_(options.auto_watermark_interval),
+      is_checkpointed_(options.is_checkpointed),
       spilling_(options.spilling) {
   const auto& vertex = graph.vertices.at(who.vertex);
   make_operators(graph, vertex, who, program, options);
@@ -333,6 +339,11 @@ void operator_chain::wake_operators(std::chrono::steady_clock::time_point now) {
 
 void operator_chain::on_alignment_limit(const std::string& group, timestamp_ms limit) {
   for (auto& l : links_) l->named([&] { l->op().on_alignment_limit(group, limit); });
+}
+
+void operator_chain::on_coordinator_event(std::uint32_t operator_index, byte_view event) {
+  auto& l = *links_[operator_index];
+  l.named([&] { l.op().on_coordinator_event(event); });
 }
 
 finish_status operator_chain::finish_step() {

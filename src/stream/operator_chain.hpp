@@ -55,6 +55,8 @@ class operator_chain {
   void wake_operators(std::chrono::steady_clock::time_point now);
   /// The members of an alignment group among the operators have a new limit.
   void on_alignment_limit(const std::string& group, timestamp_ms limit);
+  /// `operator_index` must exist.
+  void on_coordinator_event(std::uint32_t operator_index, byte_view event);
   /// Ends the operators from the head down, each only when those above it hold nothing back any
   /// more. A bounded amount of work: call again until it says `done`.
   finish_status finish_step();
@@ -99,6 +101,7 @@ class operator_chain {
   task_services& services_;
   batch_limits batches_;
   std::chrono::milliseconds auto_watermark_interval_;
+  bool is_checkpointed_;
   spill_options spilling_;
   source_operator* source_ = nullptr;
   /// No operator's wake-up is before this.

@@ -61,6 +61,14 @@ void stream_task::on_alignment_limit(const std::string& group, timestamp_ms limi
   chain_.on_alignment_limit(group, limit);
 }
 
+void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view event) {
+  if (operator_index >= chain_.size())
+    throw failure(errc::protocol, "an event arrived for operator " +
+                                      std::to_string(operator_index) + " of a task with " +
+                                      std::to_string(chain_.size()));
+  chain_.on_coordinator_event(operator_index, event);
+}
+
 void stream_task::check_output_channel(std::uint32_t channel) const {
   if (channel < chain_.output_channel_count()) return;
   throw failure(errc::protocol, "credit arrived for output channel " + std::to_string(channel) +

@@ -52,6 +52,9 @@ class stream_task {
   /// The job master has news for the members of an alignment group.
   void on_alignment_limit(const std::string& group, timestamp_ms limit);
 
+  /// The coordinator of operator `operator_index` has sent it something.
+  void on_coordinator_event(std::uint32_t operator_index, byte_view event);
+
   task_progress step();
 
   const execution_attempt_id& id() const noexcept { return who_; }

@@ -24,6 +24,8 @@ class task_services : public element_port {
   virtual const clock& time() const noexcept = 0;
   /// Calls `stream_task::step` once `time().now()` has reached `when`.
   virtual void wake_at(std::chrono::steady_clock::time_point when) = 0;
+  /// Sends an event to the coordinator of operator `operator_index` of the chain.
+  virtual void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) = 0;
   /// Tells the job master how far operator `operator_index` of the chain is.
   virtual void report_alignment(std::uint32_t operator_index, const alignment_report& report) = 0;
 };
@@ -35,6 +37,7 @@ struct task_options {
   std::shared_ptr<state_backend> state{};  ///< Null for the hashmap backend.
   std::chrono::milliseconds auto_watermark_interval{200};
   spill_options spilling{};
+  bool is_checkpointed = false;  ///< The job takes checkpoints.
 };
 
 }  // namespace millrace

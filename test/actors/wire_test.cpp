@@ -146,6 +146,16 @@ TEST_CASE_FIXTURE(wire_fixture, "the end of input survives a trip between nodes"
   CHECK(std::holds_alternative<end_of_input>(got.what));
 }
 
+TEST_CASE_FIXTURE(wire_fixture, "barriers survive a trip between nodes") {
+  const barrier cut{{7}, checkpoint_kind::savepoint, barrier_alignment::unaligned};
+  const auto got = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, cut});
+  CHECK(got.input_channel == 6);
+  CHECK(std::get<barrier>(got.what) == cut);
+  const auto given_up =
+      round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, cancel_barrier{{7}}});
+  CHECK(std::get<cancel_barrier>(given_up.what) == cancel_barrier{{7}});
+}
+
 TEST_CASE_FIXTURE(wire_fixture, "watermarks and idleness survive a trip between nodes") {
   for (const timestamp_ms at : {no_timestamp, timestamp_ms{-1}, timestamp_ms{1'700'000'000'000}}) {
     const auto got = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, watermark{at}});

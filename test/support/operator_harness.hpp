@@ -69,6 +69,22 @@ class operator_harness final : public operator_context, private batch_consumer {
       }
     }
   }
+  /// What the task does at a barrier; returns the state that belongs to no key.
+  std::vector<saved_operator_state> checkpoint(checkpoint_id id) {
+    op_->prepare_snapshot(id);
+    op_->snapshot_state(id);
+    return operator_state_.snapshot();
+  }
+  /// Before open(): what `checkpoint` of another harness returned.
+  void restore(const std::vector<saved_operator_state>& saved) {
+    is_restored_ = true;
+    REQUIRE(operator_state_.restore(saved));
+  }
+  /// Before open().
+  void take_checkpoints() { is_checkpointed_ = true; }
+  /// Events that were sent to the coordinator and not taken yet.
+  std::vector<std::vector<std::byte>> take_events() { return std::exchange(events_, {}); }
+
   void advance_to(timestamp_ms at) { op_->on_watermark(at); }
   /// Lets time pass; calls the operator as often as it asked to be woken meanwhile.
   void pass_time(std::chrono::nanoseconds by) {
@@ -138,6 +154,11 @@ class operator_harness final : public operator_context, private batch_consumer {
   std::chrono::milliseconds auto_watermark_interval() const noexcept override {
     return std::chrono::milliseconds(200);
   }
+  bool is_checkpointed() const noexcept override { return is_checkpointed_; }
+  bool is_restored() const noexcept override { return is_restored_; }
+  void send_to_coordinator(std::vector<std::byte> event) override {
+    events_.push_back(std::move(event));
+  }
   void report_alignment(const alignment_report& report) override {
     alignment_reports_.push_back(report);
   }
@@ -190,6 +211,9 @@ class operator_harness final : public operator_context, private batch_consumer {
   std::vector<timestamp_ms> watermarks_;
   std::vector<stream_status> statuses_;
   std::vector<alignment_report> alignment_reports_;
+  std::vector<std::vector<std::byte>> events_;
+  bool is_checkpointed_ = false;
+  bool is_restored_ = false;
 };
 
 }  // namespace millrace::test

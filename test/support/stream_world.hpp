@@ -41,6 +41,9 @@ class fake_services final : public task_services {
   file_system& files() noexcept override { return disk; }
   const clock& time() const noexcept override { return watch; }
   void wake_at(std::chrono::steady_clock::time_point when) override { wakes.push_back(when); }
+  void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) override {
+    coordinator_events.emplace_back(operator_index, std::move(event));
+  }
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override {
     alignment_reports.emplace_back(operator_index, report);
   }
@@ -66,6 +69,7 @@ class fake_services final : public task_services {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> returned;
   std::vector<std::chrono::steady_clock::time_point> wakes;
   std::vector<std::pair<std::uint32_t, alignment_report>> alignment_reports;
+  std::vector<std::pair<std::uint32_t, std::vector<std::byte>>> coordinator_events;
   manual_io executor;
   virtual_clock watch;
   local_file_system disk;
