@@ -95,7 +95,7 @@ void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& 
                                                  names_of_coordinated(graph_) +
                                                  " needs there: " + program.error().message});
   try {
-    coordinators_.emplace(graph_, *program, *this, false);
+    coordinators_.emplace(graph_, *program, static_cast<coordinator_services&>(*this), false);
   } catch (const operator_failure& e) {
     return call_.fail({e.code(), "in '" + e.operator_name() + "': " + e.what()});
   } catch (const failure& e) {
