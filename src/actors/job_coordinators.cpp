@@ -91,9 +91,10 @@ void job_coordinators::start() {
 
 void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& program) {
   if (!program)
-    return call_.fail({program.error().code, "the job manager cannot load the job's program, which " +
-                                                 names_of_coordinated(graph_) +
-                                                 " needs there: " + program.error().message});
+    return call_.fail(
+        {program.error().code, "the job manager cannot load the job's program, which " +
+                                   names_of_coordinated(graph_) +
+                                   " needs there: " + program.error().message});
   try {
     coordinators_.emplace(graph_, *program, static_cast<coordinator_services&>(*this), false);
   } catch (const operator_failure& e) {

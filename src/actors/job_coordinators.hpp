@@ -31,7 +31,7 @@ struct coordinator_resources {
 class job_coordinators final : private coordinator_services {
  public:
   struct callbacks {
-    std::function<void()> ready;     ///< Tasks may be deployed.
+    std::function<void()> ready;      ///< Tasks may be deployed.
     std::function<void(error)> fail;  ///< The job cannot go on.
     std::function<void(wire::coordinator_event)> send;
   };

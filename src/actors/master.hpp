@@ -24,8 +24,8 @@ struct master_options {
   std::shared_ptr<const clock> time;  ///< Must agree with the actor system's clock.
   /// For what speaks for operators in the job master; null if no job has such operators.
   std::shared_ptr<program_provider> programs;
-  std::string blob_directory;         ///< For job libraries; made if missing.
-  std::uint64_t seed = 0;  ///< Random: ids of jobs and of the master's life come from it.
+  std::string blob_directory;  ///< For job libraries; made if missing.
+  std::uint64_t seed = 0;      ///< Random: ids of jobs and of the master's life come from it.
   /// Ends the connection to a node that hangs (`transport::connector::drop`); may be empty.
   std::function<void(const caf::node_id&)> drop_connection;
 };

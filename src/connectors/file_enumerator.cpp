@@ -93,8 +93,7 @@ void file_enumerator::serve() {
   while (!asking_.empty()) {
     const auto subtask = asking_.front();
     if (!state_.waiting.empty()) {
-      if (assign(subtask, {state_.waiting.front()}))
-        state_.waiting.pop_front();
+      if (assign(subtask, {state_.waiting.front()})) state_.waiting.pop_front();
     } else if (!is_endless()) {
       context().signal_no_more_splits(subtask);
     } else {
@@ -107,8 +106,9 @@ void file_enumerator::serve() {
 void file_enumerator::tell_size(std::uint32_t subtask) {
   if (is_endless() || !state_.is_listed || !context().has_reader(subtask)) return;
   const auto p = context().parallelism();
-  context().send_event(subtask, encode_to_bytes(file_input_size{
-                                    state_.bytes / p + (subtask < state_.bytes % p ? 1 : 0)}));
+  context().send_event(
+      subtask,
+      encode_to_bytes(file_input_size{state_.bytes / p + (subtask < state_.bytes % p ? 1 : 0)}));
 }
 
 }  // namespace millrace

@@ -16,10 +16,10 @@ namespace millrace {
 
 /// The snapshot of a file_enumerator.
 struct file_enumeration {
-  bool is_listed = false;           ///< The input was listed once, at least.
-  std::deque<file_split> waiting;   ///< Nobody has them yet.
-  std::set<std::string> known;      ///< Files that were found; only while new ones are looked for.
-  std::uint64_t bytes = 0;          ///< Of all files that were found.
+  bool is_listed = false;          ///< The input was listed once, at least.
+  std::deque<file_split> waiting;  ///< Nobody has them yet.
+  std::set<std::string> known;     ///< Files that were found; only while new ones are looked for.
+  std::uint64_t bytes = 0;         ///< Of all files that were found.
 };
 
 /// What readers are told, for their progress.

@@ -47,9 +47,9 @@ class line_fetcher final : public split_fetcher<line_chunk> {
         return true;
       }
       if (into.text.size() > line_splitter::line_bytes_max)
-        return fail(errc::invalid_data,
-                    "cannot read '" + path_ + "': a line is longer than " +
-                        std::to_string(line_splitter::line_bytes_max) + " bytes: is this a text?");
+        return fail(errc::invalid_data, "cannot read '" + path_ + "': a line is longer than " +
+                                            std::to_string(line_splitter::line_bytes_max) +
+                                            " bytes: is this a text?");
     }
   }
 
@@ -75,8 +75,9 @@ class file_lines_reader final : public fetching_reader<std::string, file_split, 
 
  protected:
   opener open_split(const file_split& split) override {
-    return [split, chunk_bytes = chunk_bytes_, files = &context().task().files()]()
-               -> result<std::unique_ptr<split_fetcher<line_chunk>>> {
+    return [split, chunk_bytes = chunk_bytes_,
+            files =
+                &context().task().files()]() -> result<std::unique_ptr<split_fetcher<line_chunk>>> {
       auto opened = millrace::open_split(*files, split, chunk_bytes);
       if (!opened) return tl::unexpected(opened.error());
       return std::make_unique<line_fetcher>(*std::move(opened), split.path);

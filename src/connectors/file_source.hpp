@@ -22,8 +22,7 @@ struct file_source_options {
   std::optional<std::chrono::milliseconds> discovery_interval = {};
 
   /// Sets `discovery_interval` (Flink's monitorContinuously).
-  [[nodiscard]] file_source_options monitor_continuously(
-      std::chrono::milliseconds interval) const {
+  [[nodiscard]] file_source_options monitor_continuously(std::chrono::milliseconds interval) const {
     auto changed = *this;
     changed.discovery_interval = interval;
     return changed;

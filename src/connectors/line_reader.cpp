@@ -74,7 +74,8 @@ class plain_reader final : public split_reader {
   /// What precedes the first line end belongs to a line that starts in front of the split.
   void cut_start(std::vector<char>& text, std::size_t from) {
     const auto* begin = text.data() + from;
-    const void* found = text.size() == from ? nullptr : std::memchr(begin, '\n', text.size() - from);
+    const void* found =
+        text.size() == from ? nullptr : std::memchr(begin, '\n', text.size() - from);
     if (found == nullptr) return text.resize(from);
     skips_ = false;
     const auto skipped = static_cast<const char*>(found) - begin + 1;
@@ -144,7 +145,8 @@ result<std::unique_ptr<split_reader>> open_split(file_system& files, const file_
                                                  std::size_t chunk_bytes) {
   auto file = files.open_reader(split.path);
   if (!file) return read_failure(split.path, file.error());
-  if (split.is_compressed) return open_gzip(*std::move(file), split.path, chunk_bytes, split.position);
+  if (split.is_compressed)
+    return open_gzip(*std::move(file), split.path, chunk_bytes, split.position);
   return std::make_unique<plain_reader>(*std::move(file), split, chunk_bytes);
 }
 

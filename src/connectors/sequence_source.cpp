@@ -21,7 +21,8 @@ struct number_maker {
   void close() noexcept {}
 };
 
-std::vector<index_split> parts_of(std::int64_t first, std::int64_t last, std::uint32_t parallelism) {
+std::vector<index_split> parts_of(std::int64_t first, std::int64_t last,
+                                  std::uint32_t parallelism) {
   if (last < first) return {};
   // All of int64 is 2^64 numbers: one more than a split can count, so that it has two at least.
   __extension__ using wide = unsigned __int128;
@@ -31,8 +32,8 @@ std::vector<index_split> parts_of(std::int64_t first, std::int64_t last, std::ui
   std::vector<index_split> splits;
   for (wide n = 0; n < parts; ++n) {
     const wide from = numbers * n / parts, to = numbers * (n + 1) / parts;
-    splits.push_back({begin + static_cast<std::uint64_t>(from), 1,
-                      static_cast<std::uint64_t>(to - from), 0});
+    splits.push_back(
+        {begin + static_cast<std::uint64_t>(from), 1, static_cast<std::uint64_t>(to - from), 0});
   }
   return splits;
 }
@@ -42,10 +43,10 @@ std::vector<index_split> parts_of(std::int64_t first, std::int64_t last, std::ui
 std::shared_ptr<const source_base<std::int64_t>> make_sequence(std::int64_t first,
                                                                std::int64_t last) {
   using sequence = indexed_source<std::int64_t, number_maker>;
-  return std::make_shared<sequence>(
-      number_maker{}, sequence::description{.splits = [first, last](std::uint32_t p) {
-        return parts_of(first, last, p);
-      }});
+  return std::make_shared<sequence>(number_maker{},
+                                    sequence::description{.splits = [first, last](std::uint32_t p) {
+                                      return parts_of(first, last, p);
+                                    }});
 }
 
 }  // namespace millrace

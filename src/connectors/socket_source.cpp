@@ -50,9 +50,8 @@ class socket_reader final : public source_reader<std::string, socket_split> {
       if (connection_ == nullptr && context_.task().time().now() >= retry_at_) connect();
       return poll_status::idle;
     }
-    lines_.split(text_, out.room(), [&](const char* begin, const char* end) {
-      out.rows().emplace_back(begin, end);
-    });
+    lines_.split(text_, out.room(),
+                 [&](const char* begin, const char* end) { out.rows().emplace_back(begin, end); });
     out.flush();
     if (text_.empty()) run();  // the next bytes may overwrite these
     return poll_status::more;
@@ -132,7 +131,7 @@ class socket_reader final : public source_reader<std::string, socket_split> {
   bool no_more_ = false;
   bool has_ended_ = false;
   bool ends_line_ = false;  // what came without an end of line before the connection ended counts
-  std::string_view text_;  // what is left of the connection's bytes
+  std::string_view text_;   // what is left of the connection's bytes
   line_splitter lines_;
 };
 

@@ -30,8 +30,9 @@ json to_json_value(const chained_operator& op) {
     inputs.push_back({{"from_operator", in.from_operator ? json(*in.from_operator) : json()},
                       {"input", in.input},
                       {"side_output", in.side_output}});
-  return {{"name", op.name},      {"kind", op.kind},  {"uid", op.uid},
-          {"node", op.node},      {"inputs", inputs}, {"is_source", op.is_source},
+  return {{"name", op.name},       {"kind", op.kind},
+          {"uid", op.uid},         {"node", op.node},
+          {"inputs", inputs},      {"is_source", op.is_source},
           {"is_sink", op.is_sink}, {"has_coordinator", op.has_coordinator}};
 }
 
@@ -64,7 +65,8 @@ json to_json_value(const job_edge& edge) {
 }
 
 chained_operator read_operator(const json_cursor& at) {
-  at.expect_fields({"name", "kind", "uid", "node", "inputs", "is_source", "is_sink", "has_coordinator"});
+  at.expect_fields(
+      {"name", "kind", "uid", "node", "inputs", "is_source", "is_sink", "has_coordinator"});
   chained_operator op;
   op.name = at.field("name").text();
   op.kind = at.field("kind").text();

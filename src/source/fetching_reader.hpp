@@ -125,15 +125,15 @@ class fetching_reader : public source_reader<T, Split> {
     std::shared_ptr<fetching> io;
     Chunk chunk{};
     bool has_fetched = false;  // `io->chunk` is to be taken
-    bool has_chunk = false;  // something of `chunk` is to be emitted
-    bool is_at_end = false;  // what was fetched is all there is
+    bool has_chunk = false;    // something of `chunk` is to be emitted
+    bool is_at_end = false;    // what was fetched is all there is
   };
 
   /// Opens splits as far as they may be read, and asks for more when there is nothing to fetch.
   /// One that has been fetched to its end makes room for the next one to be fetched ahead.
   void look_for_work() {
-    auto active = static_cast<std::size_t>(std::count_if(
-        open_.begin(), open_.end(), [](const auto& s) { return !s->is_at_end; }));
+    auto active = static_cast<std::size_t>(
+        std::count_if(open_.begin(), open_.end(), [](const auto& s) { return !s->is_at_end; }));
     for (; active < options_.open_max && !waiting_.empty(); ++active) {
       auto s = std::make_unique<open_split_state>();
       s->split = std::move(waiting_.front());

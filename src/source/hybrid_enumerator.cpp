@@ -66,17 +66,16 @@ void hybrid_enumerator::handle_event(std::uint32_t subtask, byte_view event) {
 void hybrid_enumerator::lead(std::uint32_t subtask, std::uint32_t to) {
   readers_[subtask] = {to, false};
   const auto how = context_of(to);
-  context_.send_event(subtask,
-                      encode_message(hybrid_reader_message{hybrid_reader_message::kind::switch_to,
-                                                           to, how.at_ms(), how.previous()}));
+  context_.send_event(
+      subtask, encode_message(hybrid_reader_message{hybrid_reader_message::kind::switch_to, to,
+                                                    how.at_ms(), how.previous()}));
   if (to == index()) return present_->add_reader(subtask);
   // What is left of a source that is over is for whoever comes first.
   if (const auto left = returned_.find(to); left != returned_.end()) {
     if (context_.assign_encoded(subtask, wrap(to, left->second))) returned_.erase(left);
   }
-  context_.send_event(
-      subtask, encode_message(hybrid_reader_message{hybrid_reader_message::kind::no_more_splits, to,
-                                                    0, {}}));
+  context_.send_event(subtask, encode_message(hybrid_reader_message{
+                                   hybrid_reader_message::kind::no_more_splits, to, 0, {}}));
 }
 
 void hybrid_enumerator::on_finished(std::uint32_t subtask, std::uint32_t finished) {
@@ -87,7 +86,8 @@ void hybrid_enumerator::on_finished(std::uint32_t subtask, std::uint32_t finishe
     return lead(subtask, left == returned_.end() ? index() : left->first);
   }
   r.has_finished = true;
-  if (std::all_of(readers_.begin(), readers_.end(), [](const auto& each) { return each.has_finished; }))
+  if (std::all_of(readers_.begin(), readers_.end(),
+                  [](const auto& each) { return each.has_finished; }))
     go_on();
 }
 
@@ -149,22 +149,20 @@ bool hybrid_enumerator::has_reader(std::uint32_t subtask) const noexcept {
 }
 
 bool hybrid_enumerator::assign_encoded(std::uint32_t subtask, std::vector<encoded_split> splits) {
-  return has_reader(subtask) &&
-         context_.assign_encoded(subtask, wrap(index(), std::move(splits)));
+  return has_reader(subtask) && context_.assign_encoded(subtask, wrap(index(), std::move(splits)));
 }
 
 void hybrid_enumerator::signal_no_more_splits(std::uint32_t subtask) {
   if (has_reader(subtask))
-    context_.send_event(
-        subtask, encode_message(hybrid_reader_message{
-                     hybrid_reader_message::kind::no_more_splits, index(), 0, {}}));
+    context_.send_event(subtask, encode_message(hybrid_reader_message{
+                                     hybrid_reader_message::kind::no_more_splits, index(), 0, {}}));
 }
 
 void hybrid_enumerator::send_event(std::uint32_t subtask, std::vector<std::byte> event) {
   if (has_reader(subtask))
-    context_.send_event(subtask,
-                        encode_message(hybrid_reader_message{hybrid_reader_message::kind::event,
-                                                             index(), 0, std::move(event)}));
+    context_.send_event(
+        subtask, encode_message(hybrid_reader_message{hybrid_reader_message::kind::event, index(),
+                                                      0, std::move(event)}));
 }
 
 void hybrid_enumerator::wake_at(std::chrono::steady_clock::time_point when) {

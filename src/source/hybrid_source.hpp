@@ -22,9 +22,10 @@ class typed_hybrid_chain final : public hybrid_chain {
 
   void add(boundedness ends, bool is_parallel, maker make) {
     if (!links_.empty() && ends_ == boundedness::unbounded)
-      throw failure(errc::invalid_argument,
-                    "a hybrid source goes on when a source has ended, but the one before this never "
-                    "does");
+      throw failure(
+          errc::invalid_argument,
+          "a hybrid source goes on when a source has ended, but the one before this never "
+          "does");
     ends_ = ends;
     is_parallel_ |= is_parallel;
     links_.push_back(std::move(make));
@@ -32,9 +33,7 @@ class typed_hybrid_chain final : public hybrid_chain {
 
   boundedness ends() const noexcept { return ends_; }
   bool is_parallel() const noexcept { return is_parallel_; }
-  std::uint32_t size() const noexcept override {
-    return static_cast<std::uint32_t>(links_.size());
-  }
+  std::uint32_t size() const noexcept override { return static_cast<std::uint32_t>(links_.size()); }
   source_ptr at(std::uint32_t index, const switch_context& how) const {
     if (index >= links_.size())
       throw failure(errc::protocol, "the hybrid source has no source " + std::to_string(index));
@@ -162,14 +161,15 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
   std::shared_ptr<const source_base<T>> source_;
   std::unique_ptr<source_reader_base<T>> present_;  // null between two sources
   std::vector<std::unique_ptr<source_reader_base<T>>> ended_;
-  std::vector<std::shared_ptr<const source_base<T>>> sources_;        // of those
-  std::map<std::uint32_t, std::vector<encoded_split>> early_;  // splits of sources not read yet
+  std::vector<std::shared_ptr<const source_base<T>>> sources_;  // of those
+  std::map<std::uint32_t, std::vector<encoded_split>> early_;   // splits of sources not read yet
 };
 
 /// A source that is followed by another when it has ended, such as files by a stream that goes on
 /// where they end (Flink's HybridSource). All readers finish one before the next begins.
 ///
-///     hybrid_source<std::string>(make_text_files("/history", {})).then(make_text_socket("h", 1, {}))
+///     hybrid_source<std::string>(make_text_files("/history", {})).then(make_text_socket("h", 1,
+///     {}))
 template <class T>
 class hybrid_source final : public source_base<T> {
  public:
@@ -181,7 +181,8 @@ class hybrid_source final : public source_base<T> {
   hybrid_source& then(source_ptr next) {
     const auto ends = next->ends();
     const bool is_parallel = next->is_parallel();
-    chain_->add(ends, is_parallel, [next = std::move(next)](const switch_context&) { return next; });
+    chain_->add(ends, is_parallel,
+                [next = std::move(next)](const switch_context&) { return next; });
     return *this;
   }
   /// The next source depends on how the one before ended: `make` takes a `const switch_context&`

@@ -27,9 +27,7 @@ class queued_splits final : public split_enumerator<Split, std::vector<Split>> {
     waiting_.insert(waiting_.begin(), std::make_move_iterator(splits.begin()),
                     std::make_move_iterator(splits.end()));
   }
-  std::vector<Split> snapshot(checkpoint_id) override {
-    return {waiting_.begin(), waiting_.end()};
-  }
+  std::vector<Split> snapshot(checkpoint_id) override { return {waiting_.begin(), waiting_.end()}; }
 
  private:
   std::deque<Split> waiting_;

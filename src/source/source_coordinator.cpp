@@ -16,10 +16,10 @@ status source_coordinator::restore(byte_view snapshot) {
   if (!decode(in, version))
     return millrace::fail(errc::invalid_data, "the snapshot of its enumerator is malformed");
   if (version != snapshot_version)
-    return millrace::fail(errc::invalid_data,
-                          "the snapshot of its enumerator is of version " +
-                              std::to_string(version) + ", this engine knows version " +
-                              std::to_string(snapshot_version));
+    return millrace::fail(errc::invalid_data, "the snapshot of its enumerator is of version " +
+                                                  std::to_string(version) +
+                                                  ", this engine knows version " +
+                                                  std::to_string(snapshot_version));
   try {
     enumerator_ = source_->remake_enumerator(*this, snapshot.last(in.remaining()));
   } catch (const failure& e) {

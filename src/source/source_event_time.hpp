@@ -147,8 +147,8 @@ class source_event_time final : public source_event_time_base<T>, private batch_
   operator_context* context_ = nullptr;
   bool can_pause_splits_ = false;
   std::chrono::milliseconds interval_{0};
-  output in_;          // what the reader emits into
-  collector<T> out_;   // parts of batches, to the operator's output
+  output in_;         // what the reader emits into
+  collector<T> out_;  // parts of batches, to the operator's output
   std::optional<split_watermarks<T>> splits_;
   event_time_tracker<T>* current_ = nullptr;
   watermark_output told_;

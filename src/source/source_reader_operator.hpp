@@ -186,8 +186,9 @@ std::shared_ptr<const operator_factory> make_source(std::shared_ptr<const source
 template <class T>
 std::shared_ptr<const operator_factory> make_source(std::shared_ptr<const source_base<T>> source,
                                                     watermark_strategy<T> strategy) {
-  return std::make_shared<source_factory<T>>(
-      std::move(source), [strategy = std::move(strategy)] { return make_source_event_time(strategy); });
+  return std::make_shared<source_factory<T>>(std::move(source), [strategy = std::move(strategy)] {
+    return make_source_event_time(strategy);
+  });
 }
 
 }  // namespace millrace

@@ -53,7 +53,8 @@ std::vector<encoded_split> encode_splits(const std::vector<Split>& splits) {
 template <source_split Split>
 Split decode_split(const encoded_split& encoded) {
   if (encoded.type != fingerprint_of<Split>())
-    throw failure(errc::type_mismatch, "split '" + encoded.id + "' was saved as another type than " +
+    throw failure(errc::type_mismatch, "split '" + encoded.id +
+                                           "' was saved as another type than " +
                                            describe_type<Split>() +
                                            ", which the source has now: start without the "
                                            "snapshot, or give the source another uid");

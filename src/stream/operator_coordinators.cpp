@@ -210,8 +210,8 @@ void operator_coordinators::on_task_failed(const execution_attempt_id& task,
   });
 }
 
-void operator_coordinators::on_event(const execution_attempt_id& task,
-                                     std::uint32_t operator_index, byte_view event) {
+void operator_coordinators::on_event(const execution_attempt_id& task, std::uint32_t operator_index,
+                                     byte_view event) {
   each([&](holder& h) {
     if (h.is_of(task) && h.index() == operator_index && h.is_ready(task))
       h.guarded([&](auto& c) { c.on_event(task.subtask, event); });

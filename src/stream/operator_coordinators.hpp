@@ -85,7 +85,7 @@ class operator_coordinators {
   void each(Call&& call);
 
   coordinator_services& services_;
-  std::shared_ptr<const job_program> program_;  // keeps the code alive that the coordinators run
+  std::shared_ptr<const job_program> program_;    // keeps the code alive that the coordinators run
   std::vector<std::unique_ptr<holder>> holders_;  // in the order of vertices and operators
   bool is_open_ = true;
 };

@@ -98,12 +98,13 @@ class reading_reader : public fetching_reader<reading, reading_split, readings> 
 
  protected:
   opener open_split(const reading_split& split) override {
-    return [split, files = &context().task().files()]()
-               -> result<std::unique_ptr<split_fetcher<readings>>> {
-      auto file = files->open_reader(split.path);
-      if (!file) return tl::unexpected(file.error());
-      return std::make_unique<reading_fetcher>(*std::move(file), split.next);
-    };
+    return
+        [split,
+         files = &context().task().files()]() -> result<std::unique_ptr<split_fetcher<readings>>> {
+          auto file = files->open_reader(split.path);
+          if (!file) return tl::unexpected(file.error());
+          return std::make_unique<reading_fetcher>(*std::move(file), split.next);
+        };
   }
   bool emit(reading_split& split, readings& chunk, source_output<reading>& out) override {
     for (const auto& each : chunk) out.emit(each);
@@ -152,11 +153,13 @@ TEST_CASE("the guide's source reads all readings of a directory, with event time
     }
     stream_environment env({}, runner);
     env.set_parallelism(2);
-    const auto all = env.from_source(reading_source("/readings"),
-                                     watermark_strategy<reading>::for_monotonous_timestamps()
-                                         .with_timestamp_assigner(&reading::at_ms),
-                                     "readings")
-                         .execute_and_collect();
+    const auto all =
+        env.from_source(
+               reading_source("/readings"),
+               watermark_strategy<reading>::for_monotonous_timestamps().with_timestamp_assigner(
+                   &reading::at_ms),
+               "readings")
+            .execute_and_collect();
     std::int64_t got = 0;
     for (const auto& each : all) got += each.value;
     CHECK(static_cast<std::int64_t>(all.size()) == count);

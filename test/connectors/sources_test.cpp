@@ -54,7 +54,7 @@ struct socket_run {
   explicit socket_run(std::vector<std::string> steps, socket_source_options options = {})
       : peer(std::make_shared<script>(script{std::move(steps)})),
         source(make_text_socket([p = peer] { return std::make_unique<scripted_socket>(p); },
-                                  options)) {
+                                options)) {
     source.open();
   }
 

@@ -37,7 +37,8 @@ std::vector<std::int64_t> times(const std::vector<mark>& marks) {
 
 }  // namespace
 
-TEST_CASE("a hybrid source reads one source after the other, with what is known of the one before") {
+TEST_CASE(
+    "a hybrid source reads one source after the other, with what is known of the one before") {
   harness h(history_and_more());
   h.open();
   CHECK(h.poll_all() == poll_status::finished);
@@ -111,9 +112,8 @@ TEST_CASE("a reader that goes back to before the switch is led through what it h
   test::coordinator_world world(disk, watch, 2);
   source_coordinator coordinator(source, world);
   const auto say = [&](std::uint32_t subtask, hybrid_enumerator_message message) {
-    coordinator.on_event(subtask,
-                         encode_message(enumerator_message{enumerator_message::kind::event,
-                                                           encode_message(message)}));
+    coordinator.on_event(subtask, encode_message(enumerator_message{enumerator_message::kind::event,
+                                                                    encode_message(message)}));
   };
   using kind = hybrid_enumerator_message::kind;
   /// "switch 0", "splits h1", "no more 0"
@@ -127,8 +127,9 @@ TEST_CASE("a reader that goes back to before the switch is led through what it h
       if (!splits.empty()) all.push_back("splits" + splits);
       if (message.what != reader_message::kind::event) continue;
       const auto inner = decode_hybrid_reader_message(message.event);
-      all.push_back((inner.what == hybrid_reader_message::kind::switch_to ? "switch " : "no more ") +
-                    std::to_string(inner.index));
+      all.push_back(
+          (inner.what == hybrid_reader_message::kind::switch_to ? "switch " : "no more ") +
+          std::to_string(inner.index));
     }
     return all;
   };

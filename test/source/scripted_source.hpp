@@ -125,8 +125,7 @@ class mark_source final : public source<mark, mark_split> {
   }
   std::unique_ptr<split_enumerator<mark_split, std::vector<mark_split>>> restore_enumerator(
       enumerator_context& context, std::vector<mark_split> state) const override {
-    if (requests_)
-      return std::make_unique<queued_splits<mark_split>>(context, std::move(state));
+    if (requests_) return std::make_unique<queued_splits<mark_split>>(context, std::move(state));
     return std::make_unique<dealt_splits<mark_split>>(context, std::move(state));
   }
 

@@ -26,8 +26,8 @@ struct coordinated {
   }
 
   void request(std::uint32_t subtask) {
-    coordinator.on_event(subtask, encode_message(enumerator_message{
-                                      enumerator_message::kind::split_request, {}}));
+    coordinator.on_event(
+        subtask, encode_message(enumerator_message{enumerator_message::kind::split_request, {}}));
   }
   std::vector<std::string> said() {
     std::vector<std::string> all;
@@ -52,7 +52,8 @@ using words = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("queued splits go one by one to whoever asks, then readers are told that there are none") {
+TEST_CASE(
+    "queued splits go one by one to whoever asks, then readers are told that there are none") {
   coordinated c(std::make_shared<mark_source>(three_splits()), 2);
   c.coordinator.on_subtask_ready(0);
   c.coordinator.on_subtask_ready(1);

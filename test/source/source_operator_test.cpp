@@ -32,13 +32,12 @@ std::shared_ptr<mark_source> dealt(std::vector<mark_split> splits, bool pauses =
 }  // namespace
 
 TEST_CASE("a reader asks for splits until there are none and ends") {
-  const auto source = std::make_shared<mark_source>(
-      std::vector<mark_split>{{"a", 1, 1, 2}, {"b", 10, 10, 3}});
+  const auto source =
+      std::make_shared<mark_source>(std::vector<mark_split>{{"a", 1, 1, 2}, {"b", 10, 10, 3}});
   harness h(source);
   h.open();
   CHECK(h.poll_all() == poll_status::finished);
-  CHECK(h.take() ==
-        std::vector<mark>{{1, "a"}, {2, "a"}, {10, "b"}, {20, "b"}, {30, "b"}});
+  CHECK(h.take() == std::vector<mark>{{1, "a"}, {2, "a"}, {10, "b"}, {20, "b"}, {30, "b"}});
   CHECK(source->log->given == std::vector<std::string>{"a", "b"});
   CHECK(h.timestamps().empty());
 }
@@ -92,8 +91,8 @@ TEST_CASE("splits of another source than the one that was saved are refused") {
   saved[0].elements[0] = encode_to_bytes(split);
   harness after(dealt({{"a", 0, 1, 4}}));
   after.restore(saved, before.checkpoint_coordinator({1}));
-  CHECK_THROWS_WITH_AS(after.open(),
-                       doctest::Contains("split 'a' was saved as another type than "), failure);
+  CHECK_THROWS_WITH_AS(after.open(), doctest::Contains("split 'a' was saved as another type than "),
+                       failure);
 }
 
 TEST_CASE("a source's own events go to the reader and back") {
@@ -270,8 +269,8 @@ TEST_CASE("records must say of which split they are if event time depends on it"
     source->begins = true;
     harness h(source, by_time());
     h.open();
-    CHECK_THROWS_WITH_AS(
-        h.poll_once(), "the source's reader begins split 'nobody's', which it was not given",
-        failure);
+    CHECK_THROWS_WITH_AS(h.poll_once(),
+                         "the source's reader begins split 'nobody's', which it was not given",
+                         failure);
   }
 }

@@ -32,11 +32,15 @@ TEST_CASE("only what was assigned after the checkpoint that a reader goes back t
   tracker.on_assigned(1, splits({"x"}));
   tracker.on_checkpoint({2});
   tracker.on_assigned(0, splits({"c"}));
-  SUBCASE("to the last one") { CHECK(tracker.take_back(0, {2}) == splits({"c"})); }
+  SUBCASE("to the last one") {
+    CHECK(tracker.take_back(0, {2}) == splits({"c"}));
+  }
   SUBCASE("to one before, as the last was not completed") {
     CHECK(tracker.take_back(0, {1}) == splits({"b", "c"}));
   }
-  SUBCASE("to none") { CHECK(tracker.take_back(0, {}) == splits({"a", "b", "c"})); }
+  SUBCASE("to none") {
+    CHECK(tracker.take_back(0, {}) == splits({"a", "b", "c"}));
+  }
   CHECK(tracker.take_back(1, {1}) == splits({"x"}));
 }
 
