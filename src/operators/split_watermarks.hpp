@@ -68,7 +68,8 @@ class split_watermarks {
     auto slowest = max_watermark, fastest = no_timestamp;
     bool is_idle = true;
     for (auto& [name, split] : splits_) {
-      const auto& said = split.out();
+      auto& said = split.out();
+      said.mark_told();
       fastest = std::max(fastest, said.watermark());
       if (said.status() == stream_status::idle) continue;
       is_idle = false;
