@@ -20,6 +20,7 @@ result<std::vector<std::string>> lines_of(file_system& files, const file_split& 
   const auto add = [&](const char* begin, const char* end) { lines.emplace_back(begin, end); };
   std::vector<char> chunk;
   for (;;) {
+    chunk.clear();
     if (auto ok = (*reader)->read(chunk); !ok) return tl::unexpected(ok.error());
     if (chunk.empty()) break;
     std::string_view text(chunk.data(), chunk.size());
