@@ -9,3 +9,4 @@
 #include "millrace/api/interval_joined_streams.hpp"
 #include "millrace/api/joined_streams.hpp"
 #include "millrace/api/stream_environment.hpp"
+#include "millrace/source/hybrid_source.hpp"

@@ -43,12 +43,13 @@ class artifact_store {
   void read(const wire::artifact_request& request, chunk_callback done);
   /// Whether all of it is there, as the status says.
   void find(const std::string& sha256, status_callback done);
+  /// Where an artifact is once all of it is there.
+  std::string path_of(const std::string& sha256) const { return directory_ + "/" + sha256; }
 
  private:
   struct upload;
   using upload_ptr = std::shared_ptr<upload>;
 
-  std::string path_of(const std::string& sha256) const { return directory_ + "/" + sha256; }
   upload_ptr begin_upload(const wire::artifact_offer& offer);
   void write_next(const upload_ptr& u);
   void written(const upload_ptr& u, const status& outcome, const status_callback& done);

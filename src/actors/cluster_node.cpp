@@ -105,6 +105,7 @@ class local_node final : public cluster_node {
     options.io = io_;
     options.files = files_;
     options.time = time_;
+    options.programs = std::make_shared<library_program_provider>(config_);
     options.blob_directory = directory_->blobs_of("jobmanager");
     options.seed = random_word();
     options.drop_connection = [network = network_.get()](const caf::node_id& node) {

@@ -166,9 +166,15 @@ job_id dispatcher::start(graph::job_graph graph) {
   job.overview.start_wall_ms = static_cast<std::uint64_t>(options_.time->wall_ms());
   for (const auto& vertex : graph.vertices) job.overview.tasks += vertex.parallelism;
   log_event(log_level::info, "job submitted", {{"job", to_string(id)}, {"name", graph.name}});
+  auto library = graph.artifact.empty() ? std::string() : artifacts_->path_of(graph.artifact);
   job.master = spawn_job_master(self_->system(),
-                                {id, std::move(graph), caf::actor(self_), options_.resource_manager,
-                                 options_.time, options_.cancellation_timeout});
+                                {id,
+                                 std::move(graph),
+                                 caf::actor(self_),
+                                 options_.resource_manager,
+                                 std::move(library),
+                                 {options_.programs, options_.io, options_.files, options_.time},
+                                 options_.cancellation_timeout});
   masters_[id] = job.master;
   self_->monitor(job.master);
   return id;

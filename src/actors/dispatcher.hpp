@@ -8,6 +8,7 @@
 #include <string>
 
 #include "millrace/actors/io_pool.hpp"
+#include "millrace/actors/program_provider.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/io.hpp"
 
@@ -17,7 +18,8 @@ struct dispatcher_options {
   caf::actor resource_manager;  ///< Ends with the dispatcher.
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
-  std::shared_ptr<const clock> time;  ///< For the wall clock only.
+  std::shared_ptr<const clock> time;           ///< For the wall clock only.
+  std::shared_ptr<program_provider> programs;  ///< For the coordinators of jobs.
   std::string blob_directory;
   std::uint64_t seed = 0;  ///< Ids of jobs come from it.
   std::size_t ended_jobs_max = 100;

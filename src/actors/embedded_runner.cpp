@@ -60,6 +60,7 @@ class embedded_cluster {
     master.io = io_;
     master.files = files;
     master.time = time;
+    master.programs = programs_;
     master.blob_directory = directory;
     master.seed = random();
     dispatcher_ = spawn_master(system_, std::move(master));

@@ -39,6 +39,7 @@ class job_master {
   void on_state_changed(wire::task_state_changed& change);
   void on_reports(const wire::task_reports& reports);
   void on_alignment_reached(const wire::alignment_reached& reached);
+  void on_operator_event(const wire::operator_event& event);
   // From the resource manager.
   void on_slots_missing(const wire::slots_missing& missing);
   void on_task_manager_lost(const wire::task_manager_lost& lost);
@@ -50,6 +51,7 @@ class job_master {
   void deploy();
   /// Tasks were told to end long ago.
   void on_cancellation_timeout();
+  job_coordinators& coordinators() { return *coordinators_; }
 
  private:
   std::int64_t now_ms() const;
@@ -57,8 +59,12 @@ class job_master {
   bool has_ended() const { return graph::is_terminal(execution_->status()); }
   const graph::job_vertex& vertex_of(const execution_attempt_id& task) const;
 
+  /// All slots are there and the coordinators have started.
+  void deploy_when_complete();
   void deployment_failed(const std::vector<wire::task_deployment>& tasks, const error& why);
   void carry_out(const graph::execution_decision& decision);
+  void tell_coordinators_of(const execution_attempt_id& task, graph::execution_state state);
+  void send_to_task(const wire::coordinator_event& event);
   void cancel_tasks(const std::vector<execution_attempt_id>& tasks);
   /// Sends a message with the `tasks` of each task manager to it.
   template <class Message>
@@ -73,6 +79,7 @@ class job_master {
   job_master_options options_;
   std::optional<graph::execution_graph> execution_;
   std::optional<job_slots> slots_;
+  std::optional<job_coordinators> coordinators_;
   std::map<resource_id, caf::actor> task_managers_;
   std::map<resource_id, std::uint64_t> lost_;  // registrations, as long as slots are taken
   job_metrics metrics_;
@@ -91,7 +98,7 @@ class job_master {
 void job_master::init(job_master_options options) {
   options_ = std::move(options);
   start_ms_ = now_ms();
-  start_wall_ms_ = static_cast<std::uint64_t>(options_.time->wall_ms());
+  start_wall_ms_ = static_cast<std::uint64_t>(options_.resources.time->wall_ms());
   slots_.emplace(graph::assign_slots(options_.graph));
   execution_.emplace(std::move(options_.graph), options_.job, start_ms_);
   log_event(log_level::info, "job started",
@@ -103,6 +110,13 @@ void job_master::init(job_master_options options) {
   self_->send(options_.resource_manager,
               wire::require_slots{options_.job, execution_->plan().name, slots_->needed()},
               caf::actor(self_));
+  coordinators_.emplace(
+      *self_, options_.job, execution_->plan(), options_.library, options_.resources,
+      job_coordinators::callbacks{
+          [this] { deploy_when_complete(); },
+          [this](error why) { carry_out(execution_->on_fail(std::move(why), now_ms())); },
+          [this](const wire::coordinator_event& event) { send_to_task(event); }});
+  coordinators_->start();
 }
 
 std::int64_t job_master::now_ms() const {
@@ -138,12 +152,17 @@ wire::slot_offer_answer job_master::on_offer(const wire::offer_slot& offer,
   if (!slots_->accept(offer)) return {false};
   task_managers_[offer.resource] = task_manager;
   // Not at once: the task manager is to hear first that the slot is ours.
-  if (slots_->is_complete() && !deployed_) self_->send(self_, local::deploy{});
+  deploy_when_complete();
   return {true};
 }
 
+void job_master::deploy_when_complete() {
+  if (slots_->is_complete() && !deployed_) self_->send(self_, local::deploy{});
+}
+
 void job_master::deploy() {
-  if (deployed_ || !slots_->is_complete() || execution_->status() != graph::job_status::running)
+  if (deployed_ || !slots_->is_complete() || !coordinators_->is_ready() ||
+      execution_->status() != graph::job_status::running)
     return;
   deployed_ = true;
   lost_.clear();
@@ -223,6 +242,35 @@ void job_master::on_state_changed(wire::task_state_changed& change) {
     merge_into(accumulators_, change.accumulators);
   }
   carry_out(decision);
+  tell_coordinators_of(task, change.state);
+}
+
+/// After the decision was carried out: if it ends the job, they are closed and hear nothing.
+void job_master::tell_coordinators_of(const execution_attempt_id& task,
+                                      graph::execution_state state) {
+  switch (state) {
+    case graph::execution_state::initializing:
+      return coordinators_->on_task_ready(task);
+    case graph::execution_state::finished:
+      return coordinators_->on_task_finished(task);
+    case graph::execution_state::canceled:
+    case graph::execution_state::failed:
+      return coordinators_->on_task_failed(task, {});
+    default:
+      return;
+  }
+}
+
+void job_master::on_operator_event(const wire::operator_event& event) {
+  const auto* e = execution_->find(event.task);
+  if (e != nullptr && !graph::is_terminal(e->state())) coordinators_->on_event(event);
+}
+
+void job_master::send_to_task(const wire::coordinator_event& event) {
+  const auto* e = execution_->find(event.task);
+  if (e == nullptr || !e->slot()) return;
+  const auto tm = task_managers_.find(e->slot()->task_manager);
+  if (tm != task_managers_.end()) self_->send(tm->second, event);
 }
 
 void job_master::on_reports(const wire::task_reports& reports) {
@@ -289,6 +337,7 @@ void job_master::carry_out(const graph::execution_decision& decision) {
              {"status", std::string(graph::to_string(*decision.status))}});
   self_->send(options_.dispatcher, wire::job_status_changed{options_.job, *decision.status});
   if (*decision.status == graph::job_status::running) return;
+  coordinators_->close();
   waiting_for_.clear();
   if (!std::exchange(needs_no_slots_, true))
     self_->send(options_.resource_manager,
@@ -367,12 +416,15 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       [&state](wire::task_state_changed& change) { state.on_state_changed(change); },
       [&state](const wire::task_reports& reports) { state.on_reports(reports); },
       [&state](const wire::alignment_reached& reached) { state.on_alignment_reached(reached); },
+      [&state](const wire::operator_event& event) { state.on_operator_event(event); },
       [&state](const wire::slots_missing& missing) { state.on_slots_missing(missing); },
       [&state](const wire::task_manager_lost& lost) { state.on_task_manager_lost(lost); },
       [&state](const wire::list_jobs&) { return state.on_list(); },
       [&state](const wire::describe_job&) { return state.on_describe(); },
       [&state](const wire::cancel&) { state.on_cancel(); },
       [&state](local::deploy) { state.deploy(); },
+      [&state](const local::io_done& done) { state.coordinators().on_io_done(done); },
+      [&state](const local::wake& wake) { state.coordinators().on_wake(wake); },
       [&state](local::cancellation_overdue) { state.on_cancellation_timeout(); },
   };
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 
+#include "millrace/actors/job_coordinators.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/core/io.hpp"
 #include "millrace/graph/job_graph.hpp"
@@ -16,7 +17,8 @@ struct job_master_options {
   graph::job_graph graph;  ///< Has passed graph::check_job_graph.
   caf::actor dispatcher;
   caf::actor resource_manager;
-  std::shared_ptr<const clock> time;  ///< For the wall clock only.
+  std::string library;  ///< The stored job library; empty for a job without one.
+  coordinator_resources resources;
   std::chrono::milliseconds cancellation_timeout{180'000};
 };
 
@@ -24,7 +26,7 @@ struct job_master_options {
 /// graph::execution_graph and job_slots.
 ///
 ///   offer_slot + handle   -> slot_offer_answer; when all are there, deploy_tasks   (task manager)
-///   task_state_changed, task_reports                                              (task manager)
+///   task_state_changed, task_reports, operator_event                              (task manager)
 ///   slots_missing, task_manager_lost                                              (resource
 ///   manager) list_jobs             -> job_list of this job (dispatcher) describe_job          ->
 ///   job_details                                          (dispatcher) cancel (dispatcher)

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "millrace/actors/io_pool.hpp"
+#include "millrace/actors/program_provider.hpp"
 #include "millrace/core/configuration.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/io.hpp"
@@ -21,8 +22,10 @@ struct master_options {
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;  ///< Must agree with the actor system's clock.
-  std::string blob_directory;         ///< For job libraries; made if missing.
-  std::uint64_t seed = 0;  ///< Random: ids of jobs and of the master's life come from it.
+  /// For what speaks for operators in the job master; null if no job has such operators.
+  std::shared_ptr<program_provider> programs;
+  std::string blob_directory;  ///< For job libraries; made if missing.
+  std::uint64_t seed = 0;      ///< Random: ids of jobs and of the master's life come from it.
   /// Ends the connection to a node that hangs (`transport::connector::drop`); may be empty.
   std::function<void(const caf::node_id&)> drop_connection;
 };

@@ -32,6 +32,7 @@ std::uint32_t job_builder::add_operator(graph::stream_node node,
   for (std::size_t i = 0; const auto* type = factory->input_type(i); ++i)
     node.inputs.push_back(describe(*type));
   if (const auto* type = factory->output_type()) node.output = describe(*type);
+  node.has_coordinator = factory->has_coordinator();
   operators_.push_back(std::move(factory));
   return graph_.add_node(std::move(node));
 }

@@ -35,21 +35,18 @@ void stream_environment::set(std::string key, std::string value) {
 
 single_output<std::int64_t> stream_environment::from_sequence(std::int64_t first,
                                                               std::int64_t last) {
-  return add_source<std::int64_t>("from_sequence", boundedness::bounded,
-                                  make_sequence_source(first, last));
+  return from_source(make_sequence(first, last), "from_sequence");
 }
 
 single_output<std::string> stream_environment::read_text_file(std::string path,
                                                               file_source_options options) {
-  return add_source<std::string>("read_text_file", boundedness::bounded,
-                                 make_file_source(std::move(path), options));
+  return from_source(make_text_files(std::move(path), options), "read_text_file");
 }
 
 single_output<std::string> stream_environment::socket_text_stream(std::string host,
                                                                   std::uint16_t port,
                                                                   socket_source_options options) {
-  return add_source<std::string>("socket_text_stream", boundedness::unbounded,
-                                 make_socket_source(std::move(host), port, options), true);
+  return from_source(make_text_socket(std::move(host), port, options), "socket_text_stream");
 }
 
 job_execution_result stream_environment::execute(std::string job_name) {

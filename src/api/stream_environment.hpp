@@ -10,17 +10,15 @@
 
 #include "millrace/api/data_stream.hpp"
 #include "millrace/api/job_builder.hpp"
+#include "millrace/connectors/collection_source.hpp"
 #include "millrace/connectors/file_source.hpp"
+#include "millrace/connectors/generator_source.hpp"
+#include "millrace/connectors/sequence_source.hpp"
 #include "millrace/connectors/socket_source.hpp"
-#include "millrace/operators/collection_source.hpp"
 #include "millrace/operators/function_source.hpp"
-#include "millrace/operators/generator_source.hpp"
-#include "millrace/operators/sequence_source.hpp"
+#include "millrace/source/source_reader_operator.hpp"
 
 namespace millrace {
-
-/// Whether a source ends by itself.
-enum class boundedness : std::uint8_t { bounded, unbounded };
 
 /// Where a job starts: sources, job-wide settings, execution (Flink's StreamExecutionEnvironment).
 /// In a `build` function it only describes the job, and whoever runs the job executes it. Made by a
@@ -92,16 +90,14 @@ class stream_environment {
                   "millrace: from_generator needs a function that takes a std::uint64_t, the "
                   "record's index, and returns the record");
     check(options);
-    const auto ends = options.count ? boundedness::bounded : boundedness::unbounded;
     if constexpr (generates) {
       using out = std::decay_t<std::invoke_result_t<Fn&, const std::uint64_t&>>;
       if constexpr (check_record<out>() && check_copyable<Fn>())
-        return add_source<out>("from_generator", ends,
-                               make_generator_source<out>(std::move(fn), options));
+        return from_source(make_generator<out>(std::move(fn), options), "from_generator");
       else
-        return add_source<std::uint64_t>("from_generator", ends, nullptr);
+        return add_source<std::uint64_t>("from_generator", boundedness::bounded, nullptr);
     } else {
-      return add_source<std::uint64_t>("from_generator", ends, nullptr);
+      return add_source<std::uint64_t>("from_generator", boundedness::bounded, nullptr);
     }
   }
 
@@ -118,6 +114,45 @@ class stream_environment {
   /// The lines that a server sends. Not parallel.
   single_output<std::string> socket_text_stream(std::string host, std::uint16_t port,
                                                 socket_source_options options = {});
+
+  /// A source that is made of splits: a connector (docs: Sources). Its records have the timestamps
+  /// that it gives them, if any.
+  template <class T>
+  single_output<T> from_source(std::shared_ptr<const source_base<T>> source,
+                               std::string name = "source") {
+    const auto ends = source->ends();
+    const bool is_parallel = source->is_parallel();
+    return add_source<T>(std::move(name), ends, make_source<T>(std::move(source)), !is_parallel);
+  }
+
+  /// The same with event time: each split has a watermark generator of its own, so that splits that
+  /// are read at different speeds make no record late.
+  template <class T>
+  single_output<T> from_source(std::shared_ptr<const source_base<T>> source,
+                               watermark_strategy<T> strategy, std::string name = "source") {
+    const auto ends = source->ends();
+    const bool is_parallel = source->is_parallel();
+    return add_source<T>(std::move(name), ends,
+                         make_source<T>(std::move(source), std::move(strategy)), !is_parallel);
+  }
+
+  /// The same for a source object, which is moved here.
+  template <class S>
+  requires std::derived_from<S, source_base<typename S::record>>
+  auto from_source(S source, std::string name = "source") {
+    return from_source(std::shared_ptr<const source_base<typename S::record>>(
+                           std::make_shared<S>(std::move(source))),
+                       std::move(name));
+  }
+  /// The same with event time.
+  template <class S>
+  requires std::derived_from<S, source_base<typename S::record>>
+  auto from_source(S source, watermark_strategy<typename S::record> strategy,
+                   std::string name = "source") {
+    return from_source(std::shared_ptr<const source_base<typename S::record>>(
+                           std::make_shared<S>(std::move(source))),
+                       std::move(strategy), std::move(name));
+  }
 
   /// A source of your own: see `function_source`. The record type is read off the collector that
   /// the function takes; a generic one needs it: add_source<T>(fn).
@@ -177,8 +212,7 @@ class stream_environment {
   template <class T>
   single_output<T> from_rows(std::string name, row_vector<T> elements) {
     if constexpr (check_record<T>())
-      return add_source<T>(std::move(name), boundedness::bounded,
-                           make_collection_source<T>(std::move(elements)), true);
+      return from_source(make_collection<T>(std::move(elements)), std::move(name));
     else
       return add_source<T>(std::move(name), boundedness::bounded, nullptr, true);
   }

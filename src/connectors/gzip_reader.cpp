@@ -12,8 +12,12 @@ namespace {
 
 class gzip_reader final : public split_reader {
  public:
-  gzip_reader(std::unique_ptr<file_reader> file, std::string path, std::size_t chunk_bytes)
-      : file_(std::move(file)), path_(std::move(path)), chunk_bytes_(chunk_bytes) {
+  gzip_reader(std::unique_ptr<file_reader> file, std::string path, std::size_t chunk_bytes,
+              std::uint64_t skipped)
+      : file_(std::move(file)),
+        path_(std::move(path)),
+        chunk_bytes_(chunk_bytes),
+        to_skip_(skipped) {
     constexpr int gzip_only = 16 + MAX_WBITS;
     is_ready_ = inflateInit2(&stream_, gzip_only) == Z_OK;
   }
@@ -24,10 +28,32 @@ class gzip_reader final : public split_reader {
   gzip_reader& operator=(const gzip_reader&) = delete;
 
   status read(std::vector<char>& into) override {
+    const auto before = into.size();
+    for (;;) {
+      if (auto ok = read_chunk(into); !ok) return ok;
+      const auto got = into.size() - before;
+      const auto skipped = std::min<std::uint64_t>(to_skip_, got);
+      to_skip_ -= skipped;
+      offset_ += got;
+      const auto first = into.begin() + static_cast<std::ptrdiff_t>(before);
+      into.erase(first, first + static_cast<std::ptrdiff_t>(skipped));
+      if (got != 0 && skipped == got) continue;
+      piece_ = offset_ - (got - skipped);
+      return {};
+    }
+  }
+
+  std::uint64_t offset() const noexcept override { return piece_; }
+  std::uint64_t bytes_read() const noexcept override { return at_; }
+
+ private:
+  /// Appends a chunk of the text.
+  status read_chunk(std::vector<char>& into) {
     if (!is_ready_) return broken("zlib has no memory");
-    into.resize(chunk_bytes_);
-    stream_.next_out = reinterpret_cast<Bytef*>(into.data());
-    stream_.avail_out = static_cast<uInt>(into.size());
+    const auto before = into.size();
+    into.resize(before + chunk_bytes_);
+    stream_.next_out = reinterpret_cast<Bytef*>(into.data() + before);
+    stream_.avail_out = static_cast<uInt>(chunk_bytes_);
     while (stream_.avail_out != 0 && !is_over_) {
       if (stream_.avail_in == 0) {
         if (auto ok = refill(); !ok) return ok;
@@ -39,9 +65,6 @@ class gzip_reader final : public split_reader {
     return {};
   }
 
-  std::uint64_t bytes_read() const noexcept override { return at_; }
-
- private:
   /// More compressed bytes; sets `is_over_` if the file ends where it may.
   status refill() {
     input_.resize(input_bytes);
@@ -87,6 +110,9 @@ class gzip_reader final : public split_reader {
   std::vector<std::byte> input_;
   z_stream stream_{};
   std::uint64_t at_ = 0;  // behind the compressed bytes in `input_`
+  std::uint64_t to_skip_;
+  std::uint64_t offset_ = 0;  // of the text, behind what was given
+  std::uint64_t piece_ = 0;   // of the text, where the last piece starts
   bool is_ready_ = false;
   bool has_member_ = false;
   bool is_between_members_ = true;
@@ -96,8 +122,9 @@ class gzip_reader final : public split_reader {
 }  // namespace
 
 result<std::unique_ptr<split_reader>> open_gzip(std::unique_ptr<file_reader> file,
-                                                const std::string& path, std::size_t chunk_bytes) {
-  return std::make_unique<gzip_reader>(std::move(file), path, chunk_bytes);
+                                                const std::string& path, std::size_t chunk_bytes,
+                                                std::uint64_t skipped) {
+  return std::make_unique<gzip_reader>(std::move(file), path, chunk_bytes, skipped);
 }
 
 }  // namespace millrace

@@ -23,34 +23,37 @@ class plain_reader final : public split_reader {
       : file_(std::move(file)),
         split_(split),
         chunk_bytes_(chunk_bytes),
-        at_(split.begin == 0 ? 0 : split.begin - 1),
-        skips_(split.begin != 0),
-        is_over_(split.begin >= split.end) {}
+        begin_(std::max(split.begin, split.position)),
+        at_(begin_ == 0 ? 0 : begin_ - 1),
+        skips_(begin_ != 0),
+        is_over_(begin_ >= split.end) {}
 
   status read(std::vector<char>& into) override {
-    into.clear();
-    while (into.empty() && !is_over_) {
-      if (auto ok = read_chunk(into); !ok) return ok;
+    const auto before = into.size();
+    while (into.size() == before && !is_over_) {
+      if (auto ok = read_chunk(into, before); !ok) return ok;
     }
     return {};
   }
 
+  std::uint64_t offset() const noexcept override { return offset_; }
   std::uint64_t bytes_read() const noexcept override {
-    return std::min(std::max(at_, split_.begin), split_.end) - split_.begin;
+    return std::min(std::max(at_, begin_), split_.end) - split_.begin;
   }
 
  private:
-  status read_chunk(std::vector<char>& into) {
+  /// Appends at `from`.
+  status read_chunk(std::vector<char>& into, std::size_t from) {
     // Beyond the end only the rest of the last line is wanted.
     constexpr std::size_t tail_bytes = 16 * 1024;
     const auto wanted = at_ < split_.end ? std::min<std::uint64_t>(chunk_bytes_, split_.end - at_)
                                          : std::min<std::uint64_t>(chunk_bytes_, tail_bytes);
-    into.resize(wanted);
-    auto got = file_->read_at(at_, std::as_writable_bytes(std::span(into)));
+    into.resize(from + wanted);
+    auto got = file_->read_at(at_, std::as_writable_bytes(std::span(into).subspan(from)));
     if (!got) return read_failure(split_.path, got.error());
-    into.resize(*got);
+    into.resize(from + *got);
     if (*got < wanted) is_over_ = true;
-    const auto from = at_;
+    offset_ = at_;
     at_ += *got;
     cut_end(into, from);
     if (skips_) cut_start(into, from);
@@ -58,33 +61,39 @@ class plain_reader final : public split_reader {
   }
 
   /// The split's last line ends with the first line end at or behind its last byte.
-  void cut_end(std::vector<char>& text, std::uint64_t from) {
+  void cut_end(std::vector<char>& text, std::size_t from) {
     const auto last = split_.end - 1;
-    if (from + text.size() <= last) return;
-    const auto offset = static_cast<std::size_t>(last > from ? last - from : 0);
-    const void* found = std::memchr(text.data() + offset, '\n', text.size() - offset);
+    if (at_ <= last) return;
+    const auto skipped = from + static_cast<std::size_t>(last > offset_ ? last - offset_ : 0);
+    const void* found = std::memchr(text.data() + skipped, '\n', text.size() - skipped);
     if (found == nullptr) return;
     text.resize(static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) + 1);
     is_over_ = true;
   }
 
   /// What precedes the first line end belongs to a line that starts in front of the split.
-  void cut_start(std::vector<char>& text, std::uint64_t from) {
-    const void* found = text.empty() ? nullptr : std::memchr(text.data(), '\n', text.size());
-    if (found == nullptr) return text.clear();
+  void cut_start(std::vector<char>& text, std::size_t from) {
+    const auto* begin = text.data() + from;
+    const void* found =
+        text.size() == from ? nullptr : std::memchr(begin, '\n', text.size() - from);
+    if (found == nullptr) return text.resize(from);
     skips_ = false;
-    const auto skipped = static_cast<const char*>(found) - text.data() + 1;
-    if (from + static_cast<std::uint64_t>(skipped) >= split_.end) {
+    const auto skipped = static_cast<const char*>(found) - begin + 1;
+    offset_ += static_cast<std::uint64_t>(skipped);
+    if (offset_ >= split_.end) {
       is_over_ = true;
-      return text.clear();
+      return text.resize(from);
     }
-    text.erase(text.begin(), text.begin() + skipped);
+    const auto first = text.begin() + static_cast<std::ptrdiff_t>(from);
+    text.erase(first, first + skipped);
   }
 
   std::unique_ptr<file_reader> file_;
   file_split split_;
   std::size_t chunk_bytes_;
+  std::uint64_t begin_;  // of what is to be read
   std::uint64_t at_;
+  std::uint64_t offset_ = 0;
   bool skips_;
   bool is_over_;
 };
@@ -113,29 +122,21 @@ result<std::vector<file_info>> list_input_files(file_system& files, const std::s
   return found;
 }
 
-std::vector<file_split> splits_of(const std::vector<file_info>& files, std::uint32_t subtask,
-                                  std::uint32_t parallelism) {
-  std::uint64_t total = 0;
-  for (const auto& file : files) total += file.size;
-  // total * index / parallelism, without overflow
-  const auto border = [&](std::uint32_t index) {
-    return total / parallelism * index + total % parallelism * index / parallelism;
-  };
-  const std::uint64_t begin = border(subtask), end = border(subtask + 1);
-
+std::vector<file_split> split_files(const std::vector<file_info>& files,
+                                    std::uint64_t split_bytes) {
   std::vector<file_split> splits;
-  std::uint64_t start = 0;  // of the file, among all bytes
   for (const auto& file : files) {
-    const std::uint64_t stop = start + file.size;
     if (file.path.ends_with(".gz")) {
-      // One of no bytes at all is broken, which somebody must say.
-      const bool is_mine = file.size == 0 ? subtask == 0 : begin <= start && start < end;
-      if (is_mine) splits.push_back({file.path, 0, file.size, true});
-    } else if (begin < stop && start < end) {
-      splits.push_back(
-          {file.path, std::max(begin, start) - start, std::min(end, stop) - start, false});
+      splits.push_back({file.path, 0, file.size, true});
+      continue;
     }
-    start = stop;
+    const auto parts = file.size / split_bytes + (file.size % split_bytes != 0 ? 1 : 0);
+    // size * n / parts, without overflow
+    const auto border = [&](std::uint64_t n) {
+      return file.size / parts * n + file.size % parts * n / parts;
+    };
+    for (std::uint64_t n = 0; n < parts; ++n)
+      splits.push_back({file.path, border(n), border(n + 1), false, border(n)});
   }
   return splits;
 }
@@ -144,7 +145,8 @@ result<std::unique_ptr<split_reader>> open_split(file_system& files, const file_
                                                  std::size_t chunk_bytes) {
   auto file = files.open_reader(split.path);
   if (!file) return read_failure(split.path, file.error());
-  if (split.is_compressed) return open_gzip(*std::move(file), split.path, chunk_bytes);
+  if (split.is_compressed)
+    return open_gzip(*std::move(file), split.path, chunk_bytes, split.position);
   return std::make_unique<plain_reader>(*std::move(file), split, chunk_bytes);
 }
 

@@ -18,7 +18,11 @@ struct file_split {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;  ///< Of a compressed file, which is never split: its size.
   bool is_compressed = false;
+  /// Where reading goes on: a byte of the file, where a line starts unless it is `begin`; of a
+  /// compressed file a byte of its text.
+  std::uint64_t position = 0;
 
+  std::string id() const { return path + "@" + std::to_string(begin); }
   bool operator==(const file_split&) const = default;
 };
 
@@ -27,18 +31,19 @@ struct file_split {
 /// Blocks. Errors are worded for the user: "cannot read '<path>': …".
 result<std::vector<file_info>> list_input_files(file_system& files, const std::string& path);
 
-/// The share of one subtask: an equal part of the bytes of all files, put end to end. A compressed
-/// file goes, as a whole, to whom its first byte belongs.
-std::vector<file_split> splits_of(const std::vector<file_info>& files, std::uint32_t subtask,
-                                  std::uint32_t parallelism);
+/// Cuts files into splits of equal size, at most `split_bytes` (above 0); compressed files stay
+/// whole.
+std::vector<file_split> split_files(const std::vector<file_info>& files, std::uint64_t split_bytes);
 
 /// The text of a split, in chunks whose borders mean nothing. Blocks; one thread at a time.
 class split_reader {
  public:
   virtual ~split_reader() = default;
-  /// Replaces the content of `into`; nothing (size 0) is the end of the split.
+  /// Appends to `into`; nothing appended is the end of the split.
   virtual status read(std::vector<char>& into) = 0;
-  /// Bytes of the split that were read so far.
+  /// Where in the file, of a compressed one in its text, the piece starts that was read last.
+  virtual std::uint64_t offset() const noexcept = 0;
+  /// Bytes of the split that were read so far, those before its position included.
   virtual std::uint64_t bytes_read() const noexcept = 0;
 };
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "millrace/connectors/line_splitter.hpp"
-#include "millrace/operators/typed_factory.hpp"
+#include "millrace/source/dealt_splits.hpp"
 
 namespace millrace {
 
@@ -20,31 +20,47 @@ struct connection {
   void run() { outcome = is_connected ? socket->receive(received) : socket->connect(); }
 };
 
-class socket_source final : public producing<std::string, source_operator> {
- public:
-  socket_source(std::function<std::unique_ptr<text_socket>()> make_socket,
-                socket_source_options options)
-      : make_socket_(std::move(make_socket)), options_(options) {}
+/// All that the peer sends; what was received is gone, so there is nothing to go back to.
+struct socket_split {
+  std::string id() const { return "socket"; }
+  bool is_there = true;  // a record needs a field
+};
 
-  void open(operator_context& context) override {
-    context_ = &context;
+class socket_reader final : public source_reader<std::string, socket_split> {
+ public:
+  socket_reader(reader_context& context, std::function<std::unique_ptr<text_socket>()> make_socket,
+                socket_source_options options)
+      : context_(context), make_socket_(std::move(make_socket)), options_(options) {}
+
+  void add_splits(std::vector<socket_split>) override {
+    has_split_ = true;
     connect();
   }
+  void no_more_splits() override { no_more_ = true; }
 
-  poll_status poll() override {
+  poll_status poll(source_output<std::string>& out) override {
+    if (!has_split_) return no_more_ ? poll_status::finished : poll_status::idle;
+    out.begin_split(socket_split{}.id());
+    if (std::exchange(ends_line_, false)) {
+      lines_.finish([&](const char* begin, const char* end) { out.emplace(begin, end); });
+      out.flush();
+    }
     if (text_.empty()) {
       if (has_ended_) return poll_status::finished;
-      if (connection_ == nullptr && context_->time().now() >= retry_at_) connect();
+      if (connection_ == nullptr && context_.task().time().now() >= retry_at_) connect();
       return poll_status::idle;
     }
-    lines_.split(text_, out_.room(), [this](const char* begin, const char* end) {
-      out_.rows().emplace_back(begin, end);
-    });
-    out_.flush();
+    lines_.split(text_, out.room(),
+                 [&](const char* begin, const char* end) { out.rows().emplace_back(begin, end); });
+    out.flush();
     if (text_.empty()) run();  // the next bytes may overwrite these
     return poll_status::more;
   }
 
+  std::vector<socket_split> snapshot(checkpoint_id) override {
+    if (!has_split_ || has_ended_) return {};
+    return {socket_split{}};
+  }
   void close() noexcept override { connection_.reset(); }
 
  private:
@@ -55,7 +71,7 @@ class socket_source final : public producing<std::string, source_operator> {
   }
 
   void run() {
-    context_->io().submit([c = connection_] { c->run(); }, [this] { on_done(); });
+    context_.task().io().submit([c = connection_] { c->run(); }, [this] { on_done(); });
   }
 
   void on_done() {
@@ -78,7 +94,7 @@ class socket_source final : public producing<std::string, source_operator> {
   }
 
   void on_end() {
-    end_line();
+    ends_line_ = true;
     connection_.reset();
     if (options_.reconnects_at_end)
       wait_before_retry();
@@ -88,7 +104,7 @@ class socket_source final : public producing<std::string, source_operator> {
 
   void retry(error cause) {
     connection_.reset();
-    end_line();
+    ends_line_ = true;
     if (options_.retries_max >= 0 && retries_ >= options_.retries_max) {
       if (retries_ > 0)
         cause.message += " (gave up after " + std::to_string(retries_) + " retries)";
@@ -101,40 +117,62 @@ class socket_source final : public producing<std::string, source_operator> {
     auto pause = options_.backoff_initial;
     for (int i = 0; i < retries_ && pause < options_.backoff_max; ++i) pause *= 2;
     ++retries_;
-    retry_at_ = context_->time().now() + std::min(pause, options_.backoff_max);
-    context_->wake_at(retry_at_);
+    retry_at_ = context_.task().time().now() + std::min(pause, options_.backoff_max);
+    context_.wake_at(retry_at_);
   }
 
-  /// What came without an end of line before the connection ended.
-  void end_line() {
-    lines_.finish([this](const char* begin, const char* end) { out_.emplace(begin, end); });
-    out_.flush();
-  }
-
+  reader_context& context_;
   std::function<std::unique_ptr<text_socket>()> make_socket_;
   socket_source_options options_;
-  operator_context* context_ = nullptr;
   std::shared_ptr<connection> connection_;  // null between attempts and at the end
   std::chrono::steady_clock::time_point retry_at_{};
   int retries_ = 0;
+  bool has_split_ = false;
+  bool no_more_ = false;
   bool has_ended_ = false;
-  std::string_view text_;  // what is left of the connection's bytes
+  bool ends_line_ = false;  // what came without an end of line before the connection ended counts
+  std::string_view text_;   // what is left of the connection's bytes
   line_splitter lines_;
+};
+
+class socket_source final : public source<std::string, socket_split> {
+ public:
+  socket_source(std::function<std::unique_ptr<text_socket>()> make_socket,
+                socket_source_options options)
+      : make_socket_(std::move(make_socket)), options_(options) {}
+
+  boundedness ends() const noexcept override { return boundedness::unbounded; }
+  bool is_parallel() const noexcept override { return false; }
+  std::unique_ptr<source_reader<std::string, socket_split>> create_reader(
+      reader_context& context) const override {
+    return std::make_unique<socket_reader>(context, make_socket_, options_);
+  }
+  using enumerator = split_enumerator<socket_split, std::vector<socket_split>>;
+  std::unique_ptr<enumerator> create_enumerator(enumerator_context& context) const override {
+    return restore_enumerator(context, {socket_split{}});
+  }
+  std::unique_ptr<enumerator> restore_enumerator(enumerator_context& context,
+                                                 std::vector<socket_split> state) const override {
+    return std::make_unique<dealt_splits<socket_split>>(context, std::move(state));
+  }
+
+ private:
+  std::function<std::unique_ptr<text_socket>()> make_socket_;
+  socket_source_options options_;
 };
 
 }  // namespace
 
-std::shared_ptr<const operator_factory> make_socket_source(
+std::shared_ptr<const source_base<std::string>> make_text_socket(
     std::function<std::unique_ptr<text_socket>()> make_socket, socket_source_options options) {
-  return make_factory<void, std::string>([make_socket = std::move(make_socket), options] {
-    return std::make_unique<socket_source>(make_socket, options);
-  });
+  return std::make_shared<socket_source>(std::move(make_socket), options);
 }
 
-std::shared_ptr<const operator_factory> make_socket_source(std::string host, std::uint16_t port,
-                                                           socket_source_options options) {
-  return make_socket_source([host = std::move(host), port] { return make_tcp_socket(host, port); },
-                            options);
+std::shared_ptr<const source_base<std::string>> make_text_socket(std::string host,
+                                                                 std::uint16_t port,
+                                                                 socket_source_options options) {
+  return make_text_socket([host = std::move(host), port] { return make_tcp_socket(host, port); },
+                          options);
 }
 
 }  // namespace millrace

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "millrace/connectors/text_socket.hpp"
-#include "millrace/stream/operator.hpp"
+#include "millrace/source/source.hpp"
 
 namespace millrace {
 
@@ -26,11 +26,12 @@ struct socket_source_options {
 
 /// Emits the lines that a server sends, as bytes, valid UTF-8 or not. A last line without end
 /// counts when the peer closes the connection.
-std::shared_ptr<const operator_factory> make_socket_source(std::string host, std::uint16_t port,
-                                                           socket_source_options options);
+std::shared_ptr<const source_base<std::string>> make_text_socket(std::string host,
+                                                                 std::uint16_t port,
+                                                                 socket_source_options options);
 
 /// The same for any kind of socket; `make_socket` is called for each attempt.
-std::shared_ptr<const operator_factory> make_socket_source(
+std::shared_ptr<const source_base<std::string>> make_text_socket(
     std::function<std::unique_ptr<text_socket>()> make_socket, socket_source_options options);
 
 }  // namespace millrace

@@ -14,7 +14,7 @@
 
 namespace millrace::graph {
 
-inline constexpr std::uint32_t job_graph_format_version = 2;
+inline constexpr std::uint32_t job_graph_format_version = 3;
 
 /// The most subtasks or key groups an operator may have (Flink's UPPER_BOUND_MAX_PARALLELISM).
 inline constexpr std::uint32_t max_parallelism_limit = 32768;
@@ -41,6 +41,7 @@ struct chained_operator {
   std::vector<chained_input> inputs;  ///< By input index; empty for a source.
   bool is_source = false;
   bool is_sink = false;
+  bool has_coordinator = false;  ///< Something in the job master speaks for all its subtasks.
 
   bool operator==(const chained_operator&) const = default;
 };

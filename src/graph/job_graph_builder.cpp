@@ -47,6 +47,7 @@ chained_operator describe(const stream_node& node, std::string uid) {
   op.kind = node.kind;
   op.is_source = node.is_source;
   op.is_sink = node.is_sink;
+  op.has_coordinator = node.has_coordinator;
   for (std::uint32_t i = 0; i < node.inputs.size(); ++i) op.inputs.push_back({std::nullopt, i, {}});
   return op;
 }

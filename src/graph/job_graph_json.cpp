@@ -30,9 +30,10 @@ json to_json_value(const chained_operator& op) {
     inputs.push_back({{"from_operator", in.from_operator ? json(*in.from_operator) : json()},
                       {"input", in.input},
                       {"side_output", in.side_output}});
-  return {{"name", op.name},      {"kind", op.kind},  {"uid", op.uid},
-          {"node", op.node},      {"inputs", inputs}, {"is_source", op.is_source},
-          {"is_sink", op.is_sink}};
+  return {{"name", op.name},       {"kind", op.kind},
+          {"uid", op.uid},         {"node", op.node},
+          {"inputs", inputs},      {"is_source", op.is_source},
+          {"is_sink", op.is_sink}, {"has_coordinator", op.has_coordinator}};
 }
 
 json to_json_value(const job_vertex& vertex) {
@@ -64,7 +65,8 @@ json to_json_value(const job_edge& edge) {
 }
 
 chained_operator read_operator(const json_cursor& at) {
-  at.expect_fields({"name", "kind", "uid", "node", "inputs", "is_source", "is_sink"});
+  at.expect_fields(
+      {"name", "kind", "uid", "node", "inputs", "is_source", "is_sink", "has_coordinator"});
   chained_operator op;
   op.name = at.field("name").text();
   op.kind = at.field("kind").text();
@@ -81,6 +83,7 @@ chained_operator read_operator(const json_cursor& at) {
   });
   op.is_source = at.field("is_source").boolean();
   op.is_sink = at.field("is_sink").boolean();
+  op.has_coordinator = at.field("has_coordinator").boolean();
   return op;
 }
 

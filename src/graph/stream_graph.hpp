@@ -47,8 +47,9 @@ struct stream_node {
 
   bool is_source = false;
   bool is_sink = false;
-  bool bounded = true;        ///< Sources only: whether it ends by itself.
-  bool non_parallel = false;  ///< Can only run with parallelism 1 (a socket, a collection).
+  bool bounded = true;           ///< Sources only: whether it ends by itself.
+  bool non_parallel = false;     ///< Can only run with parallelism 1 (a socket, a collection).
+  bool has_coordinator = false;  ///< Its factory makes an operator_coordinator for the job master.
 
   std::vector<record_type> inputs;  ///< One per logical input; several edges may feed one (union).
   record_type output;               ///< Meaningless for a sink.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -20,7 +22,9 @@ class split_watermarks {
   /// As for event_time_tracker.
   split_watermarks(watermark_strategy<T> strategy, std::chrono::milliseconds interval,
                    const clock& time)
-      : strategy_(std::move(strategy)), interval_(interval), time_(&time) {}
+      : strategy_(std::move(strategy)), interval_(interval), time_(&time) {
+    if (strategy_.idleness()) without_splits_.emplace(*strategy_.idleness(), interval);
+  }
 
   /// A split is read from now on. The reference is valid until it is removed.
   event_time_tracker<T>& add(const std::string& split) {
@@ -35,20 +39,37 @@ class split_watermarks {
   }
   bool is_empty() const noexcept { return splits_.empty(); }
 
-  /// Each auto-watermark interval; `could_have_records` as for event_time_tracker.
-  void on_interval(time_point now, bool could_have_records = true) {
-    for (auto& [name, split] : splits_) split.on_interval(now, could_have_records);
+  /// Those whose watermark is beyond `limit`.
+  std::set<std::string> beyond(timestamp_ms limit) const {
+    std::set<std::string> names;
+    for (const auto& [name, split] : splits_)
+      if (split.out().watermark() > limit) names.insert(name);
+    return names;
+  }
+  std::size_t size() const noexcept { return splits_.size(); }
+
+  /// Each auto-watermark interval. `held` are splits of which nobody takes records for now, which
+  /// therefore can't fall idle.
+  void on_interval(time_point now, const std::set<std::string>& held = {}) {
+    for (auto& [name, split] : splits_) split.on_interval(now, !held.contains(name));
+    if (!without_splits_) return;
+    if (!splits_.empty()) without_splits_->on_activity();
+    has_no_splits_for_long_ = without_splits_->look(now);
   }
 
   /// Brings what the splits have said to one, in `out`, whose news go to the reader's output. With
   /// all splits idle, the reader is idle at the greatest of their watermarks; with no split it
-  /// stays as it is.
+  /// stays as it is, but idle once there was none for so long.
   void combine(watermark_output& out) {
-    if (splits_.empty()) return;
+    if (splits_.empty()) {
+      if (has_no_splits_for_long_) out.mark_idle();
+      return;
+    }
     auto slowest = max_watermark, fastest = no_timestamp;
     bool is_idle = true;
     for (auto& [name, split] : splits_) {
-      const auto& said = split.out();
+      auto& said = split.out();
+      said.mark_told();
       fastest = std::max(fastest, said.watermark());
       if (said.status() == stream_status::idle) continue;
       is_idle = false;
@@ -67,6 +88,8 @@ class split_watermarks {
   std::chrono::milliseconds interval_;
   const clock* time_;
   std::map<std::string, event_time_tracker<T>> splits_;
+  std::optional<idleness_timer> without_splits_;
+  bool has_no_splits_for_long_ = false;
 };
 
 }  // namespace millrace

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "millrace/operators/event_time_tracker.hpp"
+#include "millrace/operators/emit_observed.hpp"
 #include "millrace/operators/typed_factory.hpp"
 
 namespace millrace {
@@ -74,27 +74,7 @@ class timestamps_and_watermarks final : public producing<T> {
   }
 
   void observe(batch& rows) {
-    auto& in = rows_of<T>(rows);
-    auto& timestamps = timestamps_of<T>(rows);
-    tracker_->begin(in, timestamps);
-    tell();
-    for (std::size_t from = 0; from < in.size();) {
-      const auto next = tracker_->observe(in, timestamps, from);
-      if (from == 0 && next == in.size())
-        this->out_.target().push(rows, rows_access::exclusive);
-      else
-        emit(in, timestamps, from, next);
-      from = next;
-      tell();
-    }
-  }
-
-  /// Some of the rows, because a watermark comes between them and the others.
-  void emit(row_vector<T>& rows, const timestamp_column& timestamps, std::size_t from,
-            std::size_t end) {
-    for (; from < end; ++from)
-      this->out_.emit(std::move(rows[from]), timestamps.empty() ? no_timestamp : timestamps[from]);
-    this->out_.flush();
+    emit_observed(*tracker_, rows, this->out_, [this] { tell(); });
   }
 
   void tell() {

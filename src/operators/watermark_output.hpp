@@ -25,8 +25,10 @@ class watermark_output {
   timestamp_ms watermark() const noexcept { return watermark_; }
   stream_status status() const noexcept { return status_; }
 
-  /// Whether anything changed since the last call of `tell`.
+  /// Whether anything changed since the last call of `tell` or `mark_told`.
   bool has_news() const noexcept { return has_news_; }
+  /// Whoever reads watermark() and status() by itself knows them now.
+  void mark_told() noexcept { has_news_ = false; }
   /// Tells `to`, which has push_watermark and push_status, how things are.
   template <class Output>
   void tell(Output& to) {

@@ -120,7 +120,12 @@ class operator_chain::link final : public batch_consumer,
   }
   bool is_checkpointed() const noexcept override { return chain_.is_checkpointed_; }
   bool is_restored() const noexcept override { return false; }
+  void expect_coordinator() noexcept { has_coordinator_ = true; }
   void send_to_coordinator(std::vector<std::byte> event) override {
+    if (!has_coordinator_)
+      throw failure(errc::internal, "operator '" + runtime_.operator_name() +
+                                        "' sends an event to its coordinator, but its factory "
+                                        "says that it has none");
     services_.send_to_coordinator(index_, std::move(event));
   }
   void report_alignment(const alignment_report& report) override {
@@ -188,6 +193,7 @@ class operator_chain::link final : public batch_consumer,
   keyed_state_slot keyed_state_;
   operator_state_backend operator_state_;
   std::uint32_t index_;  // of the vertex
+  bool has_coordinator_ = false;
   std::chrono::steady_clock::time_point wake_ = never;
   output out_;
   struct side_stream {
@@ -244,6 +250,7 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
                                        .mode = graph.mode};
     links_.push_back(
         std::make_unique<link>(std::move(op), std::move(identity), *this, options.state));
+    if (factory.has_coordinator()) links_.back()->expect_coordinator();
     for (const auto& input : description.inputs) {
       if (input.from_operator)
         links_.at(*input.from_operator)

@@ -18,6 +18,7 @@
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/master.hpp"
+#include "millrace/actors/program_embedded.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
 #include "support/graphs.hpp"
@@ -63,6 +64,7 @@ struct fake_task_manager {
   std::vector<execution_attempt_id> cancelled;
   std::vector<wire::free_slot> freed;
   std::vector<wire::align_watermarks> limits;
+  std::vector<wire::coordinator_event> events;
   bool offers = true;                   ///< Or keeps an allocation to itself.
   std::optional<error> deploy_failure;  ///< Refuses deployments.
 
@@ -95,6 +97,7 @@ inline caf::behavior fake_task_manager_behavior(caf::event_based_actor* self,
       },
       [=](const wire::free_slot& f) { tm->freed.push_back(f); },
       [=](const wire::align_watermarks& l) { tm->limits.push_back(l); },
+      [=](const wire::coordinator_event& e) { tm->events.push_back(e); },
       [=](wire::cancel) { self->quit(); },
   };
 }
@@ -111,6 +114,8 @@ class master_fixture {
  public:
   temporary_directory directory;
   std::shared_ptr<queued_io> io = std::make_shared<queued_io>();
+  std::shared_ptr<embedded_program_provider> programs =
+      std::make_shared<embedded_program_provider>();
   config system_config;
   caf::actor_system system{system_config};
   caf::scheduler::test_coordinator& scheduler{
@@ -131,6 +136,7 @@ class master_fixture {
     options.io = io;
     options.files = std::make_shared<local_file_system>();
     options.time = std::make_shared<fixed_clock>();
+    options.programs = programs;
     options.blob_directory = directory.path("blobs");
     options.seed = 7;
     options.drop_connection = [this](const caf::node_id& n) { dropped.push_back(n); };

@@ -20,6 +20,7 @@ result<std::vector<std::string>> lines_of(file_system& files, const file_split& 
   const auto add = [&](const char* begin, const char* end) { lines.emplace_back(begin, end); };
   std::vector<char> chunk;
   for (;;) {
+    chunk.clear();
     if (auto ok = (*reader)->read(chunk); !ok) return tl::unexpected(ok.error());
     if (chunk.empty()) break;
     std::string_view text(chunk.data(), chunk.size());
@@ -31,16 +32,14 @@ result<std::vector<std::string>> lines_of(file_system& files, const file_split& 
 }
 
 std::vector<std::string> all_lines(file_system& files, const std::string& path,
-                                   std::uint32_t parallelism, std::size_t chunk_bytes) {
+                                   std::uint64_t split_bytes, std::size_t chunk_bytes) {
   auto found = list_input_files(files, path);
   REQUIRE(found);
   std::vector<std::string> lines;
-  for (std::uint32_t s = 0; s < parallelism; ++s) {
-    for (const auto& split : splits_of(*found, s, parallelism)) {
-      auto more = lines_of(files, split, chunk_bytes);
-      REQUIRE(more);
-      lines.insert(lines.end(), more->begin(), more->end());
-    }
+  for (const auto& split : split_files(*found, split_bytes)) {
+    auto more = lines_of(files, split, chunk_bytes);
+    REQUIRE(more);
+    lines.insert(lines.end(), more->begin(), more->end());
   }
   return lines;
 }
@@ -62,7 +61,7 @@ std::string gzipped(const std::string& text) {
 std::string failure_of(memory_files& files, const std::string& path) {
   auto found = list_input_files(files, path);
   if (!found) return found.error().message;
-  for (const auto& split : splits_of(*found, 0, 1)) {
+  for (const auto& split : split_files(*found, 1'000)) {
     auto lines = lines_of(files, split, 64);
     if (!lines) return lines.error().message;
   }
@@ -81,11 +80,11 @@ TEST_CASE("every line of a file is read once, wherever splits and chunks end") {
       if (!ends_last) text.resize(text.size() - line_end.size());
       memory_files files;
       files.put("/in/text", text);
-      for (std::uint32_t parallelism = 1; parallelism <= text.size() + 2; ++parallelism) {
+      for (std::uint64_t split_bytes = 1; split_bytes <= text.size() + 1; ++split_bytes) {
         for (const std::size_t chunk_bytes : {1, 2, 3, 7, 1000}) {
-          CAPTURE(parallelism);
+          CAPTURE(split_bytes);
           CAPTURE(chunk_bytes);
-          REQUIRE(all_lines(files, "/in/text", parallelism, chunk_bytes) == lines);
+          REQUIRE(all_lines(files, "/in/text", split_bytes, chunk_bytes) == lines);
         }
       }
     }
@@ -102,8 +101,8 @@ TEST_CASE("the files of a directory are read sorted, without hidden ones and dir
   files.put("/in/empty", "");
   files.put("/in/deeper/d", "no\n");
   const std::vector<std::string> expected{"a1", "a2", "b1", "b2", "c1", "c2"};
-  for (std::uint32_t parallelism = 1; parallelism < 9; ++parallelism)
-    CHECK(all_lines(files, "/in", parallelism, 4) == expected);
+  for (std::uint64_t split_bytes = 1; split_bytes < 9; ++split_bytes)
+    CHECK(all_lines(files, "/in", split_bytes, 4) == expected);
   CHECK(all_lines(files, "/in/[ab]*", 2, 4) == std::vector<std::string>{"a1", "a2", "b1", "b2"});
   CHECK(all_lines(files, "/in/.hidden", 1, 4) == std::vector<std::string>{"no"});
   CHECK(all_lines(files, "/in/empty", 2, 4).empty());
@@ -116,7 +115,7 @@ TEST_CASE("compressed files of several members are read as one text") {
   files.put("/x.gz",
             gzipped(text.substr(0, 1234)) + gzipped(text.substr(1234)) + std::string(100, '\0'));
   for (const std::size_t chunk_bytes : {1u, 100u, 1u << 20}) {
-    const auto lines = all_lines(files, "/x.gz", 1, chunk_bytes);
+    const auto lines = all_lines(files, "/x.gz", 1000, chunk_bytes);
     REQUIRE(lines.size() == 5000);
     CHECK(lines[4999] == "line " + std::to_string(4999 * 7919));
   }

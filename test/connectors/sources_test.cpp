@@ -1,16 +1,19 @@
 #include <doctest/doctest.h>
 
+#include "millrace/connectors/collection_source.hpp"
 #include "millrace/connectors/file_source.hpp"
+#include "millrace/connectors/generator_source.hpp"
+#include "millrace/connectors/sequence_source.hpp"
 #include "millrace/connectors/socket_source.hpp"
-#include "support/operator_harness.hpp"
+#include "support/source_harness.hpp"
 
 using namespace millrace;
 using namespace std::chrono_literals;
-using test::operator_harness;
+using test::source_harness;
 
 namespace {
 
-using harness = operator_harness<std::string, std::string>;
+using harness = source_harness<std::string>;
 
 /// What a scripted peer does, one word per call: "refuse", "accept", "wait", "end", "reset", or
 /// text that is received.
@@ -50,8 +53,8 @@ class scripted_socket final : public text_socket {
 struct socket_run {
   explicit socket_run(std::vector<std::string> steps, socket_source_options options = {})
       : peer(std::make_shared<script>(script{std::move(steps)})),
-        source(make_socket_source([p = peer] { return std::make_unique<scripted_socket>(p); },
-                                  options)) {
+        source(make_text_socket([p = peer] { return std::make_unique<scripted_socket>(p); },
+                                options)) {
     source.open();
   }
 
@@ -72,7 +75,7 @@ struct socket_run {
 }  // namespace
 
 TEST_CASE("the file source reads ahead by one chunk and emits lines across chunks") {
-  harness source(make_file_source("/in", {.chunk_bytes = 4}));
+  harness source(make_text_files("/in", {.chunk_bytes = 4}));
   source.memory().put("/in", "one\ntwo three\n\nfour");
   source.open();
   CHECK(source.poll_all(false) == poll_status::idle);
@@ -84,14 +87,14 @@ TEST_CASE("the file source reads ahead by one chunk and emits lines across chunk
 }
 
 TEST_CASE("the file source says which path it cannot read") {
-  harness source(make_file_source("/none", {}));
+  harness source(make_text_files("/none", {}));
   source.open();
   CHECK_THROWS_WITH_AS(source.poll_all(), "cannot read '/none': No such file or directory",
                        failure);
 }
 
 TEST_CASE("a file source that is closed does not mind its read being finished") {
-  harness source(make_file_source("/in", {}));
+  harness source(make_text_files("/in", {}));
   source.memory().put("/in", "one\n");
   source.open();
   source.close();
@@ -128,8 +131,44 @@ TEST_CASE("the socket source can go on when the peer closes the connection") {
 }
 
 TEST_CASE("a real refused connection names host and port") {
-  harness source(make_socket_source("127.0.0.1", 1, {.retries_max = 0}));
+  harness source(make_text_socket("127.0.0.1", 1, {.retries_max = 0}));
   source.open();
   CHECK_THROWS_WITH_AS(source.poll_all(), "cannot connect to 127.0.0.1:1: Connection refused",
                        failure);
+}
+
+TEST_CASE("a sequence is split into contiguous parts, to the ends of int64") {
+  const auto part = [](std::int64_t first, std::int64_t last, std::uint32_t s, std::uint32_t n) {
+    runtime_context::identity self;
+    self.subtask_index = s;
+    self.parallelism = n;
+    source_harness<std::int64_t> source(make_sequence(first, last), self);
+    source.open();
+    source.poll_all();
+    return source.take();
+  };
+  using numbers = std::vector<std::int64_t>;
+  CHECK(part(1, 5, 0, 2) == numbers{1, 2});
+  CHECK(part(1, 5, 1, 2) == numbers{3, 4, 5});
+  CHECK(part(1, 0, 0, 1).empty());
+  CHECK(part(1, 2, 0, 3).empty());
+  constexpr auto max = std::numeric_limits<std::int64_t>::max();
+  CHECK(part(max - 1, max, 0, 1) == numbers{max - 1, max});
+  CHECK(part(max - 1, max, 1, 2) == numbers{max});
+}
+
+TEST_CASE("a generator with a rate emits what is due and says when to look again") {
+  source_harness<std::uint64_t> source(make_generator<std::uint64_t>(
+      [](std::uint64_t i) { return i; }, {.count = {}, .per_second = 4.0}));
+  source.open();
+  CHECK(source.poll_all() == poll_status::idle);
+  CHECK(source.take().empty());
+  CHECK(source.woken_at() == source.clock_now().now() + 250ms);
+  source.clock_now().advance(600ms);
+  source.poll_all();
+  CHECK(source.take().size() == 2);
+  // A stall of a minute is made up for by a second's worth only.
+  source.clock_now().advance(60s);
+  source.poll_all();
+  CHECK(source.take().size() <= 8);
 }

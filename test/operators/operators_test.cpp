@@ -4,10 +4,8 @@
 
 #include "millrace/operators/filter.hpp"
 #include "millrace/operators/flat_map.hpp"
-#include "millrace/operators/generator_source.hpp"
 #include "millrace/operators/keyed_fold.hpp"
 #include "millrace/operators/map.hpp"
-#include "millrace/operators/sequence_source.hpp"
 #include "support/operator_harness.hpp"
 
 using namespace millrace;
@@ -110,42 +108,6 @@ TEST_CASE("batch results are emitted about a batch at a time") {
     CHECK(op.take().size() <= 8);
   }
   CHECK(calls >= 13);
-}
-
-TEST_CASE("a sequence is split into contiguous parts, to the ends of int64") {
-  const auto part = [](std::int64_t first, std::int64_t last, std::uint32_t s, std::uint32_t n) {
-    runtime_context::identity self;
-    self.subtask_index = s;
-    self.parallelism = n;
-    operator_harness<int, std::int64_t> source(make_sequence_source(first, last), self);
-    source.open();
-    source.poll_all();
-    return source.take();
-  };
-  using numbers = std::vector<std::int64_t>;
-  CHECK(part(1, 5, 0, 2) == numbers{1, 2});
-  CHECK(part(1, 5, 1, 2) == numbers{3, 4, 5});
-  CHECK(part(1, 0, 0, 1).empty());
-  CHECK(part(1, 2, 0, 3).empty());
-  constexpr auto max = std::numeric_limits<std::int64_t>::max();
-  CHECK(part(max - 1, max, 0, 1) == numbers{max - 1, max});
-}
-
-TEST_CASE("a generator with a rate emits what is due and says when to look again") {
-  using namespace std::chrono_literals;
-  operator_harness<int, std::uint64_t> source(make_generator_source<std::uint64_t>(
-      [](std::uint64_t i) { return i; }, {.count = {}, .per_second = 4.0}));
-  source.open();
-  CHECK(source.poll_all() == poll_status::idle);
-  CHECK(source.take().empty());
-  CHECK(source.woken_at() == source.clock_now().now() + 250ms);
-  source.clock_now().advance(600ms);
-  source.poll_all();
-  CHECK(source.take().size() == 2);
-  // A stall of a minute is made up for by a second's worth only.
-  source.clock_now().advance(60s);
-  source.poll_all();
-  CHECK(source.take().size() <= 8);
 }
 
 TEST_CASE("what an operator emits has the timestamp of the record that caused it") {

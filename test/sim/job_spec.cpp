@@ -256,7 +256,8 @@ data_stream<row> source_of(stream_environment& env, const job_branch& branch,
     std::string text;
     for (std::uint64_t i = 0; i < branch.rows; ++i) text += text_of(source_row(i, keys)) + '\n';
     files.put(path, std::move(text));
-    return env.read_text_file(path)
+    // Several splits, so that it is a matter of chance who reads which.
+    return env.read_text_file(path, {.split_bytes = 400})
         .set_parallelism(branch.parallelism)
         .map(parse_row)
         .set_parallelism(branch.parallelism);

@@ -40,6 +40,8 @@ void process::start_node(const planned_machine& what, const configuration& confi
     options.io = io_;
     options.files = files_;
     options.time = clock_;
+    master_programs_ = std::make_shared<sim_programs>(world_.shelf, files_);
+    options.programs = master_programs_;
     options.blob_directory = blob_directory(machine_) + "/jobmanager";
     options.seed = seed_;
     options.drop_connection = [this](const caf::node_id& node) { connector_->drop(node); };

@@ -51,7 +51,10 @@ class process {
   bool has_task_manager() const { return task_manager_ != nullptr; }
   bool has_master() const { return master_ != nullptr; }
   std::uint32_t slots() const { return slots_; }
-  std::size_t programs_loaded() const { return programs_ ? programs_->loaded_count() : 0; }
+  std::size_t programs_loaded() const {
+    return (programs_ ? programs_->loaded_count() : 0) +
+           (master_programs_ ? master_programs_->loaded_count() : 0);
+  }
 
   static std::string host_name(std::size_t machine) { return "n" + std::to_string(machine); }
   static std::string blob_directory(std::size_t machine) {
@@ -78,6 +81,7 @@ class process {
   std::shared_ptr<storage_faults> storage_;
   std::shared_ptr<sim_files> files_;
   std::shared_ptr<sim_programs> programs_;
+  std::shared_ptr<sim_programs> master_programs_;  // of the job masters
   network::process_id net_id_;
   std::unique_ptr<sim_connector> connector_;
   caf::actor master_;

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "millrace/graph/channels.hpp"
+#include "millrace/stream/operator_coordinators.hpp"
 
 namespace millrace::test {
 
@@ -40,6 +41,9 @@ struct local_pipeline::node final : task_services {
         .push_back({message::kind::credit, out, charge, {}, {}});
   }
 
+  void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) override {
+    to_master.emplace_back(operator_index, std::move(event));
+  }
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override {
     if (const auto limit = pipeline.alignment_.on_report(id, operator_index, report))
       pipeline.announce(report.group, *limit);
@@ -77,11 +81,53 @@ struct local_pipeline::node final : task_services {
   std::vector<bool> is_encoded;
   execution_attempt_id id;
   std::map<queue_key, std::deque<message>> queues;
+  /// Events for coordinators; one that is empty says that the task is ready.
+  std::deque<std::pair<std::uint32_t, std::optional<std::vector<std::byte>>>> to_master;
   manual_io io_executor_;
   std::optional<std::chrono::steady_clock::time_point> wake;
   std::unique_ptr<stream_task> task;
   bool is_runnable = true;
   bool is_finished = false;
+};
+
+/// Hosts the operator coordinators, as the job master does.
+struct local_pipeline::job_master final : coordinator_services {
+  explicit job_master(local_pipeline& owner)
+      : pipeline(owner),
+        coordinators(owner.graph_, owner.program_, static_cast<coordinator_services&>(*this),
+                     owner.settings_.tasks.is_checkpointed) {}
+
+  void send_to_operator(const execution_attempt_id& task, std::uint32_t operator_index,
+                        std::vector<std::byte> event) override {
+    pipeline.node_of_.at({task.vertex, task.subtask})
+        ->queue_of({message::kind::event, 0})
+        .push_back({message::kind::event, operator_index, 0, {}, {}, std::move(event)});
+  }
+  void fail_job(error why) override {
+    if (!failed) failed = std::move(why);
+    coordinators.close();
+  }
+  io_executor& io() noexcept override { return executor; }
+  file_system& files() noexcept override { return pipeline.files_; }
+  const clock& time() const noexcept override { return pipeline.clock_; }
+  void wake_at(std::chrono::steady_clock::time_point when) override {
+    if (!wake || when < *wake) wake = when;
+  }
+
+  void deliver(node& from) {
+    auto [operator_index, event] = std::move(from.to_master.front());
+    from.to_master.pop_front();
+    if (event)
+      coordinators.on_event(from.id, operator_index, *event);
+    else
+      coordinators.on_task_ready(from.id);
+  }
+
+  local_pipeline& pipeline;
+  manual_io executor;
+  operator_coordinators coordinators;
+  std::optional<std::chrono::steady_clock::time_point> wake;
+  std::optional<error> failed;
 };
 
 local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job_program> program,
@@ -97,7 +143,10 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
       node_of_[{vertex.id, s}] = nodes_.back().get();
     }
   }
+  master_ = std::make_unique<job_master>(*this);
+  master_->coordinators.start();
   for (auto& n : nodes_) {
+    n->to_master.emplace_back(0, std::nullopt);
     n->task = std::make_unique<stream_task>(graph_, n->id, program_, *n, settings_.tasks);
     n->task->open();
     for (std::uint32_t c = 0; c < n->outputs.size(); ++c)
@@ -107,6 +156,10 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
 }
 
 local_pipeline::~local_pipeline() {
+  if (master_) {
+    master_->coordinators.close();
+    master_->executor.run_all_without_completion();
+  }
   for (auto& n : nodes_) {
     n->task->close();
     n->io_executor_.run_all_without_completion();
@@ -124,12 +177,15 @@ void local_pipeline::run() {
 
 bool local_pipeline::run_some(std::size_t events_max) {
   for (std::size_t i = 0; i < events_max; ++i) {
+    if (master_->failed) throw failure(*master_->failed);
     std::vector<std::function<void()>> possible;
     bool all_finished = true;
     for (auto& n : nodes_) {
       node& which = *n;
       if (which.is_finished) continue;
       all_finished = false;
+      if (!which.to_master.empty())
+        possible.emplace_back([this, &which] { master_->deliver(which); });
       if (which.is_runnable) possible.emplace_back([&] { step(which); });
       for (std::size_t job = 0; job < which.io_executor_.size(); ++job)
         possible.emplace_back([&which, job] {
@@ -141,6 +197,8 @@ bool local_pipeline::run_some(std::size_t events_max) {
         possible.emplace_back([this, &which, q] { deliver(which, q); });
     }
     if (all_finished) return true;
+    for (std::size_t job = 0; job < master_->executor.size(); ++job)
+      possible.emplace_back([this, job] { master_->executor.run(job); });
     if (possible.empty()) {
       if (!pass_time())
         throw std::logic_error("the job hangs (seed " + std::to_string(settings_.seed) + ")");
@@ -170,6 +228,9 @@ void local_pipeline::deliver(node& to, std::size_t queue) {
     case message::kind::alignment:
       to.task->on_alignment_limit(next.limit.first, next.limit.second);
       break;
+    case message::kind::event:
+      to.task->on_coordinator_event(next.channel, next.event);
+      break;
   }
   to.is_runnable = true;
 }
@@ -184,6 +245,7 @@ void local_pipeline::step(node& which) {
     case task_progress::finished: {
       which.is_finished = true;
       which.task->close();
+      master_->coordinators.on_task_finished(which.id);
       const auto is_this = [&](const execution_attempt_id& task) { return task == which.id; };
       for (const auto& [group, limit] : alignment_.forget(is_this)) announce(group, limit);
       which.io_executor_.run_all_without_completion();
@@ -206,6 +268,12 @@ bool local_pipeline::pass_time() {
   for (auto& n : nodes_)
     if (!n->is_finished && n->wake && (first == nullptr || *n->wake < *first->wake))
       first = n.get();
+  if (master_->wake && (first == nullptr || *master_->wake <= *first->wake)) {
+    clock_.advance_to(*master_->wake);
+    master_->wake.reset();
+    master_->coordinators.wake(clock_.now());
+    return true;
+  }
   if (first == nullptr) return false;
   clock_.advance_to(*first->wake);
   first->wake.reset();

@@ -43,12 +43,14 @@ class local_pipeline {
 
  private:
   struct node;
+  struct job_master;
   struct message {
-    enum class kind { element, credit, open, alignment } what = kind::element;
+    enum class kind { element, credit, open, alignment, event } what = kind::element;
     std::uint32_t channel = 0;
     std::uint64_t bytes = 0;
     element payload;
     std::pair<std::string, timestamp_ms> limit;  // of an alignment group
+    std::vector<std::byte> event{};              // of the coordinator of operator `channel`
   };
 
   void deliver(node& to, std::size_t queue);
@@ -63,6 +65,7 @@ class local_pipeline {
   std::mt19937_64 random_;
   virtual_clock clock_;
   alignment_coordinator alignment_;
+  std::unique_ptr<job_master> master_;
   std::vector<std::unique_ptr<node>> nodes_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, node*> node_of_;
   std::uint64_t events_ = 0;

@@ -22,7 +22,7 @@ namespace millrace::test {
 
 /// One operator on its own: its world, and what it emits.
 template <class In, class Out>
-class operator_harness final : public operator_context, private batch_consumer {
+class operator_harness : public operator_context, private batch_consumer {
  public:
   explicit operator_harness(const std::shared_ptr<const operator_factory>& factory,
                             runtime_context::identity self = {},

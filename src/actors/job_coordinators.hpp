@@ -1,0 +1,95 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "millrace/actors/io_pool.hpp"
+#include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/program_provider.hpp"
+#include "millrace/core/file_system.hpp"
+#include "millrace/stream/operator_coordinators.hpp"
+
+namespace millrace {
+
+class actor_io_executor;
+
+/// What coordinators live on in a master's process.
+struct coordinator_resources {
+  std::shared_ptr<program_provider> programs;  ///< Where the code of jobs comes from.
+  std::shared_ptr<io_backend> io;
+  std::shared_ptr<file_system> files;
+  std::shared_ptr<const clock> time;  ///< For the wall clock only.
+};
+
+/// The operator coordinators of a job, hosted by its job master. They run the user's code, so the
+/// job's program is loaded here, too, in an I/O thread; nothing of it happens for jobs without
+/// coordinators. Part of the job master's actor: called only from there, and calls back there.
+class job_coordinators final : private coordinator_services {
+ public:
+  struct callbacks {
+    std::function<void()> ready;      ///< Tasks may be deployed.
+    std::function<void(error)> fail;  ///< The job cannot go on.
+    std::function<void(wire::coordinator_event)> send;
+  };
+
+  /// `graph` outlives it; so does `self`, which hands local::io_done and local::wake on to it.
+  /// `library` is the stored job library, empty if the job has none.
+  job_coordinators(caf::event_based_actor& self, const job_id& job, const graph::job_graph& graph,
+                   std::string library, coordinator_resources resources, callbacks call);
+  ~job_coordinators() override;
+
+  /// Loads the program, if it is needed, and starts the coordinators. Calls back, later or at once:
+  /// `ready`, or `fail` naming why not.
+  void start();
+  bool is_ready() const noexcept { return is_ready_; }
+
+  /// The attempt hears events from now on.
+  void on_task_ready(const execution_attempt_id& task);
+  void on_task_finished(const execution_attempt_id& task);
+  /// Another attempt goes on from `restored`; 0 if it starts afresh.
+  void on_task_failed(const execution_attempt_id& task, checkpoint_id restored);
+  void on_event(const wire::operator_event& event);
+  void on_io_done(const local::io_done& done);
+  void on_wake(const local::wake& wake);
+
+  /// Null while there are none: not ready yet, or the job has no need of any.
+  operator_coordinators* running() noexcept { return coordinators_ ? &*coordinators_ : nullptr; }
+
+  /// The job is over, or fails: closes them and lets go of the program.
+  void close();
+
+ private:
+  class actor_clock;
+  struct program_lease;
+
+  void loaded(const result<std::shared_ptr<const job_program>>& program);
+  void set_wake();
+
+  void send_to_operator(const execution_attempt_id& task, std::uint32_t operator_index,
+                        std::vector<std::byte> event) override;
+  void fail_job(error why) override;
+  io_executor& io() noexcept override;
+  file_system& files() noexcept override { return *resources_.files; }
+  const clock& time() const noexcept override;
+  void wake_at(std::chrono::steady_clock::time_point when) override;
+
+  caf::event_based_actor& self_;
+  job_id job_;
+  const graph::job_graph& graph_;
+  std::string library_;
+  coordinator_resources resources_;
+  callbacks call_;
+  std::unique_ptr<actor_clock> time_;
+  std::unique_ptr<actor_io_executor> io_;  // null if the job has no coordinators
+  std::optional<operator_coordinators> coordinators_;
+  std::optional<std::chrono::steady_clock::time_point> wake_;
+  bool is_ready_ = false;
+  bool is_closed_ = false;
+  std::shared_ptr<program_lease> lease_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,246 @@
+#include <stdexcept>
+
+#include "actors/master_fixture.hpp"
+#include "millrace/stream/operator_coordinator.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+using graph::execution_state;
+using graph::job_status;
+
+namespace {
+
+std::vector<std::byte> bytes(std::string_view text) {
+  const auto raw = std::as_bytes(std::span(text));
+  return {raw.begin(), raw.end()};
+}
+std::string text(byte_view raw) {
+  return {reinterpret_cast<const char*>(raw.data()), raw.size()};
+}
+
+/// What a scripted coordinator went through, and what it can be made to do.
+struct coordinator_log {
+  std::vector<std::string> calls;
+  coordinator_context* context = nullptr;
+};
+
+/// Notes its calls. Answers each event with "re: <event>", but throws at "throw" and fails at
+/// "fail".
+class scripted_coordinator final : public operator_coordinator {
+ public:
+  scripted_coordinator(coordinator_context& context, std::shared_ptr<coordinator_log> log)
+      : log_(std::move(log)) {
+    log_->context = &context;
+  }
+  ~scripted_coordinator() override { log_->context = nullptr; }
+
+  status restore(byte_view) override { return {}; }
+  void start() override { log_->calls.push_back("start"); }
+  void on_subtask_ready(std::uint32_t s) override { note("ready", s); }
+  void on_subtask_failed(std::uint32_t s, checkpoint_id) override { note("failed", s); }
+  void on_event(std::uint32_t s, byte_view event) override {
+    note(text(event), s);
+    if (text(event) == "throw") throw std::runtime_error("thrown by the coordinator");
+    if (text(event) == "fail") return log_->context->fail({errc::io, "the disk is gone"});
+    log_->context->send_to_subtask(s, bytes("re: " + text(event)));
+  }
+  std::vector<std::byte> snapshot(checkpoint_id) override { return {}; }
+  void on_wake() override { log_->calls.push_back("wake"); }
+  void close() noexcept override { log_->calls.push_back("close"); }
+
+ private:
+  void note(const std::string& what, std::uint32_t subtask) {
+    log_->calls.push_back(what + " " + std::to_string(subtask));
+  }
+  std::shared_ptr<coordinator_log> log_;
+};
+
+class coordinated_factory final : public operator_factory {
+ public:
+  explicit coordinated_factory(std::shared_ptr<coordinator_log> log) : log_(std::move(log)) {}
+  std::unique_ptr<stream_operator> create() const override { return nullptr; }
+  const record_type* input_type(std::size_t) const noexcept override { return nullptr; }
+  const record_type* output_type() const noexcept override { return nullptr; }
+  bool has_coordinator() const noexcept override { return true; }
+  std::unique_ptr<operator_coordinator> create_coordinator(
+      coordinator_context& context) const override {
+    return std::make_unique<scripted_coordinator>(context, log_);
+  }
+
+ private:
+  std::shared_ptr<coordinator_log> log_;
+};
+
+/// The word count, whose source "lines" has a coordinator.
+struct coordinated_job : master_fixture {
+  std::shared_ptr<coordinator_log> log = std::make_shared<coordinator_log>();
+  std::shared_ptr<fake_task_manager> tm = add_task_manager(2);
+  job_id job;
+
+  graph::job_graph make_graph(bool has_code = true) {
+    auto graph = job_of(word_count(), 2);
+    auto& source = graph.vertices[0].operators[0];
+    source.has_coordinator = true;
+    auto program = std::make_shared<job_program>();
+    program->operators.resize(8);
+    if (has_code) program->operators[source.node] = std::make_shared<coordinated_factory>(log);
+    programs->add(graph, std::move(program));
+    return graph;
+  }
+  void start(graph::job_graph graph) {
+    job = ask<wire::job_submitted>(wire::submit_job{std::move(graph)}).value().job;
+    REQUIRE(ask<wire::ack>(wire::watch_job{job}));
+  }
+  void run_all_tasks() {
+    hold_allocations(*tm);
+    report_all(*tm, execution_state::initializing);
+    report_all(*tm, execution_state::running);
+  }
+  execution_attempt_id source_task(std::uint32_t subtask, std::uint32_t attempt = 0) const {
+    return {job, 0, subtask, attempt};
+  }
+  void say(std::uint32_t subtask, std::string_view what, std::uint32_t attempt = 0,
+           std::uint32_t operator_index = 0) {
+    report(*tm, wire::operator_event{source_task(subtask, attempt), operator_index, bytes(what)});
+  }
+  void change(const execution_attempt_id& task, execution_state state) {
+    wire::task_state_changed changed;
+    changed.task = task;
+    changed.report.task = task;
+    changed.state = state;
+    report(*tm, std::move(changed));
+  }
+};
+
+using words = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE_FIXTURE(coordinated_job, "tasks are deployed when the coordinators have started") {
+  start(make_graph());
+  CHECK(tm->deployments.size() == 1);
+  CHECK(log->calls == words{"start"});
+  run_all_tasks();
+  CHECK(log->calls == words{"start", "ready 0", "ready 1"});
+  CHECK(log->context->parallelism() == 2);
+  CHECK(log->context->operator_name() == "lines");
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "events go both ways between a task and its coordinator") {
+  start(make_graph());
+  run_all_tasks();
+  say(1, "hello");
+  CHECK(log->calls.back() == "hello 1");
+  REQUIRE(tm->events.size() == 1);
+  CHECK(tm->events[0].task == source_task(1));
+  CHECK(tm->events[0].operator_index == 0);
+  CHECK(text(tm->events[0].event) == "re: hello");
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "events of what is not a current, ready attempt are dropped") {
+  start(make_graph());
+  say(0, "too early");
+  run_all_tasks();
+  log->calls.clear();
+  say(0, "another attempt", 7);
+  say(9, "no such subtask");
+  say(0, "another operator", 0, 1);
+  report(*tm, wire::operator_event{{{9, 9}, 0, 0, 0}, 0, bytes("another job")});
+  change(source_task(0), execution_state::finished);
+  say(0, "too late");
+  log->context->send_to_subtask(0, bytes("too late"));
+  log->context->send_to_subtask(9, bytes("nobody"));
+  run();
+  CHECK(log->calls.empty());
+  CHECK(tm->events.empty());
+  say(1, "in time");
+  CHECK(log->calls == words{"in time 1"});
+}
+
+TEST_CASE_FIXTURE(coordinated_job,
+                  "a coordinator that throws fails the job with its operator's name") {
+  start(make_graph());
+  run_all_tasks();
+  say(0, "throw");
+  CHECK(log->calls.back() == "close");
+  CHECK(tm->cancelled.size() == 4);
+  report_all(*tm, execution_state::canceled);
+  const auto result = result_of_watched_job();
+  REQUIRE(result);
+  CHECK(result->status == job_status::failed);
+  CHECK(result->cause->message == "in 'lines': thrown by the coordinator");
+  CHECK(result->cause->code == errc::user_function);
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "a coordinator can fail its job") {
+  start(make_graph());
+  run_all_tasks();
+  say(0, "fail");
+  report_all(*tm, execution_state::canceled);
+  CHECK(result_of_watched_job()->cause == error{errc::io, "in 'lines': the disk is gone"});
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "a job whose coordinators have no code fails saying so") {
+  SUBCASE("the program is another one") {
+    start(make_graph(false));
+    CHECK(result_of_watched_job()->cause->message ==
+          "the job manager has no code for the coordinator of operator 'lines': its program was "
+          "built from another job than the one submitted");
+  }
+  SUBCASE("the program can't be loaded") {
+    auto graph = make_graph();
+    graph.arguments.clear();
+    start(std::move(graph));
+    const auto result = result_of_watched_job();
+    REQUIRE(result);
+    CHECK(result->cause->message ==
+          "the job manager cannot load the job's program, which 'lines' needs there: the program "
+          "of job " +
+              to_string(job) + " ('test job') is not in this process");
+  }
+  CHECK(tm->deployments.empty());
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "coordinators have I/O and time") {
+  start(make_graph());
+  run_all_tasks();
+  const auto now = log->context->time().now();
+  log->context->wake_at(now + 2min);
+  log->context->wake_at(now + 1min);
+  log->calls.clear();
+  pass_with_heartbeats(59s);
+  CHECK(log->calls.empty());
+  pass_with_heartbeats(2s);
+  CHECK(log->calls == words{"wake"});
+  bool has_run = false;
+  log->context->io().submit([&] { has_run = true; }, [&] { log->calls.push_back("done"); });
+  log->context->io().submit([] {}, [] { throw std::runtime_error("thrown by a completion"); });
+  pass(1s);
+  CHECK(has_run);
+  CHECK(log->calls == words{"wake", "done", "close"});
+  report_all(*tm, execution_state::canceled);
+  CHECK(result_of_watched_job()->cause->message == "in 'lines': thrown by a completion");
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "coordinators are closed when the job is over") {
+  start(make_graph());
+  run_all_tasks();
+  SUBCASE("in the end") {
+    report_all(*tm, execution_state::finished);
+  }
+  SUBCASE("after a task's failure") {
+    change(source_task(0), execution_state::failed);
+    CHECK(log->calls.back() == "close");
+    report_all(*tm, execution_state::canceled);
+  }
+  SUBCASE("cancelled") {
+    REQUIRE(ask<wire::ack>(wire::cancel_job{job}));
+    run();
+    CHECK(log->calls.back() == "close");
+    report_all(*tm, execution_state::canceled);
+  }
+  CHECK(log->calls.back() == "close");
+  CHECK(std::count(log->calls.begin(), log->calls.end(), "close") == 1);
+  pass(1s);
+  CHECK(log->context == nullptr);
+}

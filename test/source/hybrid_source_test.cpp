@@ -1,0 +1,160 @@
+#include "millrace/source/hybrid_source.hpp"
+
+#include <doctest/doctest.h>
+
+#include "source/scripted_source.hpp"
+#include "support/source_harness.hpp"
+
+using namespace millrace;
+using test::mark;
+using test::mark_source;
+using test::mark_split;
+using harness = test::source_harness<mark>;
+
+namespace {
+
+std::shared_ptr<const source_base<mark>> marks(std::vector<mark_split> splits,
+                                               bool requests = true) {
+  return std::make_shared<mark_source>(std::move(splits), requests);
+}
+
+/// History, then what follows, which says in its name how the switch came about.
+std::shared_ptr<hybrid_source<mark>> history_and_more() {
+  const auto hybrid =
+      std::make_shared<hybrid_source<mark>>(marks({{"h1", 0, 1, 2}, {"h2", 10, 1, 2}}));
+  hybrid->then(boundedness::bounded, [](const switch_context& how) {
+    const auto left = how.previous_state<std::vector<mark_split>>().size();
+    return marks({{"after " + std::to_string(left), 100, 1, 3}}, false);
+  });
+  return hybrid;
+}
+
+std::vector<std::int64_t> times(const std::vector<mark>& marks) {
+  std::vector<std::int64_t> all;
+  for (const auto& m : marks) all.push_back(m.at);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a hybrid source reads one source after the other, with what is known of the one before") {
+  harness h(history_and_more());
+  h.open();
+  CHECK(h.poll_all() == poll_status::finished);
+  const auto got = h.take();
+  CHECK(times(got) == std::vector<std::int64_t>{0, 1, 10, 11, 100, 101, 102});
+  CHECK(got.back().split == "after 0");
+}
+
+TEST_CASE("a hybrid source goes on from a snapshot of any moment") {
+  const std::vector<std::int64_t> all{0, 1, 10, 11, 100, 101, 102};
+  for (int polls = 0; polls < 16; ++polls) {
+    CAPTURE(polls);
+    const auto source = history_and_more();
+    harness before(source);
+    before.open();
+    for (int i = 0; i < polls; ++i) before.poll_once();
+    auto got = times(before.take());
+    const auto enumerator = before.checkpoint_coordinator({1});
+    harness after(source);
+    after.restore(before.checkpoint({1}), enumerator);
+    after.open();
+    REQUIRE(after.poll_all() == poll_status::finished);
+    for (const auto at : times(after.take())) got.push_back(at);
+    CHECK(got == all);
+  }
+}
+
+TEST_CASE("a source that never ends can only be the last of a hybrid source") {
+  class endless final : public source_base<mark> {
+   public:
+    boundedness ends() const noexcept override { return boundedness::unbounded; }
+    std::unique_ptr<source_reader_base<mark>> make_reader(reader_context&) const override {
+      return nullptr;
+    }
+    std::unique_ptr<split_enumerator_base> make_enumerator(enumerator_context&) const override {
+      return nullptr;
+    }
+    std::unique_ptr<split_enumerator_base> remake_enumerator(enumerator_context&,
+                                                             byte_view) const override {
+      return nullptr;
+    }
+  };
+  hybrid_source<mark> hybrid(marks({}));
+  CHECK(hybrid.ends() == boundedness::bounded);
+  hybrid.then(std::make_shared<endless>());
+  CHECK(hybrid.ends() == boundedness::unbounded);
+  CHECK_THROWS_WITH_AS(hybrid.then(marks({})),
+                       "a hybrid source goes on when a source has ended, but the one before this "
+                       "never does",
+                       failure);
+}
+
+TEST_CASE("a snapshot of more sources than there are is refused") {
+  const auto source = history_and_more();
+  harness before(source);
+  before.open();
+  before.poll_all();
+  const auto snapshot = before.checkpoint_coordinator({1});
+  test::memory_files disk;
+  test::virtual_clock watch;
+  test::coordinator_world world(disk, watch, 1);
+  source_coordinator other(std::make_shared<hybrid_source<mark>>(marks({})), world);
+  CHECK(other.restore(snapshot).error().message ==
+        "the snapshot is of a hybrid source of at least 2 sources, but now there are 1");
+}
+
+TEST_CASE("a reader that goes back to before the switch is led through what it had, then onwards") {
+  const auto source = history_and_more();
+  test::memory_files disk;
+  test::virtual_clock watch;
+  test::coordinator_world world(disk, watch, 2);
+  source_coordinator coordinator(source, world);
+  const auto say = [&](std::uint32_t subtask, hybrid_enumerator_message message) {
+    coordinator.on_event(subtask, encode_message(enumerator_message{enumerator_message::kind::event,
+                                                                    encode_message(message)}));
+  };
+  using kind = hybrid_enumerator_message::kind;
+  /// "switch 0", "splits h1", "no more 0"
+  const auto heard = [&](std::uint32_t whom) {
+    std::vector<std::string> all;
+    for (const auto& [subtask, event] : std::exchange(world.sent, {})) {
+      if (subtask != whom) continue;
+      const auto message = decode_reader_message(event);
+      std::string splits;
+      for (const auto& split : message.splits) splits += " " + split.id;
+      if (!splits.empty()) all.push_back("splits" + splits);
+      if (message.what != reader_message::kind::event) continue;
+      const auto inner = decode_hybrid_reader_message(message.event);
+      all.push_back(
+          (inner.what == hybrid_reader_message::kind::switch_to ? "switch " : "no more ") +
+          std::to_string(inner.index));
+    }
+    return all;
+  };
+  using words = std::vector<std::string>;
+  coordinator.start();
+  for (const std::uint32_t s : {0u, 1u}) {
+    coordinator.on_subtask_ready(s);
+    say(s, {kind::hello, 0, std::nullopt, {}});
+  }
+  say(0, {kind::split_request, 0, std::nullopt, {}});
+  CHECK(heard(0) == words{"switch 0", "splits h1"});
+  coordinator.snapshot({1});
+  say(0, {kind::split_request, 0, std::nullopt, {}});
+  say(0, {kind::split_request, 0, std::nullopt, {}});
+  CHECK(heard(0) == words{"splits h2", "no more 0"});
+  say(1, {kind::finished, 0, std::nullopt, {}});
+  CHECK(heard(0).empty());
+  say(0, {kind::finished, 0, std::nullopt, {}});
+  CHECK(heard(0) == words{"switch 1", "splits after 0", "no more 1"});
+
+  // It fails and goes back to the checkpoint in which it has the first split of history.
+  coordinator.on_subtask_failed(0, {1});
+  coordinator.on_subtask_ready(0);
+  say(0, {kind::hello, 0, 0, {}});
+  CHECK(heard(0) == words{"switch 0", "splits h2", "no more 0"});
+  say(0, {kind::finished, 0, std::nullopt, {}});
+  CHECK(heard(0) == words{"switch 1", "splits after 0", "no more 1"});
+}
