@@ -40,9 +40,18 @@ struct local_pipeline::node final : task_services {
         .push_back({message::kind::credit, out, charge, {}, {}});
   }
 
+  void send_to_coordinator(std::uint32_t, std::vector<std::byte>) override {
+    throw std::logic_error("there are no coordinators here");
+  }
+
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override {
     if (const auto limit = pipeline.alignment_.on_report(id, operator_index, report))
       pipeline.announce(report.group, *limit);
+  }
+
+  void report_iteration(const iteration_report& report) override {
+    for (std::size_t i = 0; i < pipeline.iterations_.size(); ++i)
+      pipeline.carry_out(i, pipeline.iterations_[i].on_report(id, report));
   }
 
   io_executor& io() noexcept override { return io_executor_; }
@@ -104,6 +113,11 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
       n->queue_of({message::kind::open, c})
           .push_back({message::kind::open, c, settings_.channel_bytes, {}, {}});
   }
+  for (const auto& loop : graph::find_iterations(graph_).value())
+    iterations_.emplace_back(graph_, loop);
+  for (auto& n : nodes_)
+    for (std::size_t i = 0; i < iterations_.size(); ++i)
+      carry_out(i, iterations_[i].on_running(n->id));
 }
 
 local_pipeline::~local_pipeline() {
@@ -141,6 +155,12 @@ bool local_pipeline::run_some(std::size_t events_max) {
         possible.emplace_back([this, &which, q] { deliver(which, q); });
     }
     if (all_finished) return true;
+    if (!busy_iterations_.empty())
+      possible.emplace_back([this] {
+        const auto iteration = busy_iterations_.back();
+        busy_iterations_.pop_back();
+        carry_out(iteration, iterations_[iteration].on_retry());
+      });
     if (possible.empty()) {
       if (!pass_time())
         throw std::logic_error("the job hangs (seed " + std::to_string(settings_.seed) + ")");
@@ -169,6 +189,9 @@ void local_pipeline::deliver(node& to, std::size_t queue) {
       break;
     case message::kind::alignment:
       to.task->on_alignment_limit(next.limit.first, next.limit.second);
+      break;
+    case message::kind::iteration:
+      to.task->on_iteration_command(next.command);
       break;
   }
   to.is_runnable = true;
@@ -199,6 +222,16 @@ void local_pipeline::announce(const std::string& group, timestamp_ms limit) {
       to.queue_of({message::kind::alignment, 0})
           .push_back({message::kind::alignment, 0, 0, {}, {group, limit}});
   }
+}
+
+void local_pipeline::carry_out(std::size_t iteration,
+                               const iteration_coordinator::decision& decision) {
+  for (const auto& [command, tasks] : decision.orders)
+    for (const auto& task : tasks)
+      node_of_.at({task.vertex, task.subtask})
+          ->queue_of({message::kind::iteration, 0})
+          .push_back({message::kind::iteration, 0, 0, {}, {}, command});
+  if (decision.retry_after) busy_iterations_.push_back(iteration);
 }
 
 bool local_pipeline::pass_time() {
