@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <exception>
+#include <mutex>
 #include <span>
 
 #include "millrace/core/mutant.hpp"
@@ -27,30 +28,38 @@ struct block_header {
 
 }  // namespace
 
-/// Batches on their way through a file. Used by I/O work and the owner in turns, never at once.
+/// Batches on their way through a file. Used by I/O work and the owner in turns, never at once, save
+/// that it may be removed at any time.
 struct feedback_buffer::spill_file {
   file_system& disk;
   const std::string directory;
   const std::string path;
   std::vector<batch_ptr> batches;  // to be written, or that were read
-  std::uint64_t size = 0;
-  status outcome;
-
-  ~spill_file() { remove(); }
+  status outcome{};
 
   void write() {
+    std::lock_guard lock(mutex);
+    if (is_removed) return;
     outcome = guarded([this] { return write_batches(); });
     batches.clear();
   }
   void read() {
+    std::lock_guard lock(mutex);
+    if (is_removed) return;
     outcome = guarded([this] { return read_batches(); });
-    remove();
+    static_cast<void>(disk.remove(path));
+    is_removed = true;
   }
   void remove() {
-    if (std::exchange(size, 0) != 0) static_cast<void>(disk.remove(path));
+    std::lock_guard lock(mutex);
+    if (!std::exchange(is_removed, true) && is_there) static_cast<void>(disk.remove(path));
   }
 
- private:
+  std::mutex mutex{};
+  std::uint64_t size = 0;
+  bool is_there = false;
+  bool is_removed = false;
+
   template <class Work>
   static status guarded(Work&& work) {
     try {
@@ -64,7 +73,7 @@ struct feedback_buffer::spill_file {
     if (auto ok = disk.create_directories(directory); !ok) return ok;
     auto file = disk.open_writer(path, write_mode::create);
     if (!file) return tl::unexpected(file.error());
-    size = 1;  // so that it is removed in any case
+    is_there = true;
     byte_writer rows;
     for (const auto& b : batches) {
       rows.clear();
@@ -75,7 +84,6 @@ struct feedback_buffer::spill_file {
       if (auto ok = (*file)->append(rows.bytes()); !ok) return ok;
       size += sizeof header + rows.size();
     }
-    size -= 1;
     return (*file)->close();
   }
 
@@ -123,7 +131,7 @@ feedback_buffer::~feedback_buffer() {
   io_.submit(
       [files = std::make_shared<decltype(files_)>(std::move(files_)), &disk = disk_,
        directory = directory_] {
-        files->clear();
+        for (const auto& file : *files) file->remove();
         static_cast<void>(disk.remove(directory));
       },
       [] {});
@@ -135,11 +143,11 @@ std::uint64_t feedback_buffer::bytes_of(const batch& rows) noexcept {
 
 void feedback_buffer::push(std::uint32_t channel, record_batch data) {
   const auto bytes = bytes_of(*data.rows);
+  if (MILLRACE_MUTANT(feedback_forgotten) && has_next()) return give_back_(channel, data.charge);
   if (has_room() && (front_.empty() || front_bytes_ + bytes <= memory_bytes_ / 2)) {
     front_bytes_ += bytes;
     front_.push_back({std::move(data.rows), bytes});
   } else {
-    if (MILLRACE_MUTANT(feedback_forgotten)) return give_back_(channel, data.charge);
     back_bytes_ += bytes;
     back_.push_back({std::move(data.rows), bytes});
     pump();

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "millrace/core/assert.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/stream/stream_task.hpp"
 
@@ -81,7 +80,8 @@ void stream_task::end_what_may_end() {
     chain_.on_time({max_watermark, std::nullopt});
   }
   if (!loop_->may_end) return;
-  MILLRACE_ASSERT(loop_->came_back->is_empty(), "a loop ends when nothing is left in it");
+  if (!loop_->came_back->is_empty())
+    throw failure(errc::protocol, "the iteration was ended while records were left in its loop");
   chain_.end_input(loop_->feedback_input);
   phase_ = phase::finishing;
 }

@@ -412,3 +412,42 @@ TEST_CASE("mistakes in a loop are told when the job is built, by name") {
           in.iterate().close_with(other.env.from_sequence(1, 2));
         }).starts_with("a stream of another environment can't be fed back"));
 }
+
+TEST_CASE("the programs of docs/iterations.md do what is said about them") {
+  {
+    world w(1);
+    const auto numbers = w.env.from_sequence(2, 9);
+    auto loop = numbers.iterate();
+    auto halved = loop.map([](std::int64_t n) { return n / 2; });
+    loop.close_with(halved.filter([](std::int64_t n) { return n > 1; }));
+    CHECK(halved.filter([](std::int64_t n) { return n <= 1; }).execute_and_collect() ==
+          std::vector<std::int64_t>(8, 1));
+  }
+  struct request {
+    std::int64_t user;
+    std::int64_t amount;
+  };
+  struct grant {
+    std::int64_t user;
+    std::int64_t left;
+  };
+  const output_tag<grant> returned("returned");
+  struct hand_out {
+    output_tag<grant> returned;
+    void process_element1(const request& r, keyed_process_context<std::int64_t>& context,
+                          collector<std::int64_t>&) {
+      context.output(returned, {r.user, r.amount});
+    }
+    void process_element2(const grant& g, keyed_process_context<std::int64_t>& context,
+                          collector<std::int64_t>& out) {
+      out.emit(g.user);
+      if (g.left > 1) context.output(returned, {g.user, g.left - 1});
+    }
+  };
+  world w(2);
+  const auto requests = w.env.from_collection(std::vector<request>{{1, 2}, {2, 3}});
+  auto loop = requests.iterate_with<grant>();
+  auto granted = loop.key_by(&request::user, &grant::user).process(hand_out{returned});
+  loop.close_with(granted.side_output(returned));
+  CHECK(sorted(granted.execute_and_collect()) == std::vector<std::int64_t>{1, 1, 2, 2, 2});
+}
