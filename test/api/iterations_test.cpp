@@ -175,7 +175,7 @@ TEST_CASE("shortest paths by feedback are those of Bellman and Ford") {
 
 TEST_CASE("a record may go around very often") {
   world w(1);
-  const auto loop = w.env.from_collection(std::vector<traveller>{{1, 20'000}}).iterate();
+  const auto loop = w.env.from_collection(std::vector<traveller>{{1, 3'000}}).iterate();
   const auto body = loop.map(one_trip);
   loop.close_with(body.filter(goes_on));
   CHECK(body.filter(has_arrived).execute_and_collect() == std::vector<traveller>{{1, 0}});

@@ -113,8 +113,8 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
       n->queue_of({message::kind::open, c})
           .push_back({message::kind::open, c, settings_.channel_bytes, {}, {}});
   }
-  for (const auto& loop : graph::find_iterations(graph_).value())
-    iterations_.emplace_back(graph_, loop);
+  const auto loops = graph::find_iterations(graph_).value();
+  for (const auto& loop : loops) iterations_.emplace_back(graph_, loop);
   for (auto& n : nodes_)
     for (std::size_t i = 0; i < iterations_.size(); ++i)
       carry_out(i, iterations_[i].on_running(n->id));
