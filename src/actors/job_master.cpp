@@ -264,8 +264,7 @@ void job_master::on_ask_iteration(const local::ask_iteration& which) {
   if (!has_ended()) carry_out(which.iteration, iterations_.at(which.iteration).on_retry());
 }
 
-void job_master::carry_out(std::size_t iteration,
-                           const iteration_coordinator::decision& decision) {
+void job_master::carry_out(std::size_t iteration, const iteration_coordinator::decision& decision) {
   for (const auto& order : decision.orders)
     tell_hosts_of(order.tasks, wire::command_iteration{order.command, {}});
   if (decision.retry_after)

@@ -32,8 +32,8 @@ class iterative_stream : public data_stream<T>, public operator_settings<iterati
   /// union. To be called once. Returns `feedback`. Throws `failure(invalid_graph)` at the second
   /// call, `failure(invalid_argument)` if the stream is of another environment.
   template <class Stream>
-  requires std::derived_from<Stream, data_stream<T>>
-  Stream close_with(const Stream& feedback) const {
+  requires std::derived_from<Stream, data_stream<T>> Stream close_with(const Stream& feedback)
+  const {
     close<T>(feedback);
     return feedback;
   }
@@ -75,8 +75,8 @@ class connected_iterative_streams : public connected_streams<T, F> {
 
   /// As for iterative_stream.
   template <class Stream>
-  requires std::derived_from<Stream, data_stream<F>>
-  Stream close_with(const Stream& feedback) const {
+  requires std::derived_from<Stream, data_stream<F>> Stream close_with(const Stream& feedback)
+  const {
     head_.template close<F>(feedback);
     return feedback;
   }

@@ -17,9 +17,10 @@ namespace millrace::graph {
 /// A vertex is part of a loop if its first operator is: whoever is chained behind that and is part
 /// of the loop gets its records from there.
 struct iteration {
-  std::uint32_t head = 0;                            ///< Vertex id.
-  std::vector<std::uint32_t> vertices;               ///< Ids, in order; the head is the first.
-  std::vector<std::vector<std::uint32_t>> operators;  ///< Indices by vertex of `vertices`, in order.
+  std::uint32_t head = 0;               ///< Vertex id.
+  std::vector<std::uint32_t> vertices;  ///< Ids, in order; the head is the first.
+  std::vector<std::vector<std::uint32_t>>
+      operators;                     ///< Indices by vertex of `vertices`, in order.
   std::vector<std::uint32_t> edges;  ///< Ids of those between its operators, feedback included.
 
   bool operator==(const iteration&) const = default;

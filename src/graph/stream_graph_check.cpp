@@ -42,10 +42,12 @@ status check_edge(const stream_graph& graph, const stream_edge& edge) {
                    ", which has " + std::to_string(target.inputs.size()));
   const bool leads_to_head =
       target.is_iteration_head && edge.target_input + 1 == target.inputs.size();
-  if (edge.is_feedback != leads_to_head)
-    return invalid("operator " + quoted(source.name) +
-                   (edge.is_feedback ? " is fed back to operator " : " feeds the loop of operator ") +
+  if (edge.is_feedback && !leads_to_head)
+    return invalid("operator " + quoted(source.name) + " is fed back to operator " +
                    quoted(target.name) + ", which is no iteration's head there");
+  if (!edge.is_feedback && leads_to_head)
+    return invalid("operator " + quoted(source.name) + " feeds the input of iteration " +
+                   quoted(target.name) + " that is for what is fed back");
   const auto* produced = source.output_type(edge.side_output);
   if (produced == nullptr)
     return invalid("operator " + quoted(target.name) + " reads side output " +

@@ -63,8 +63,9 @@ result<std::vector<std::uint32_t>> topological_order(const stream_graph& graph) 
       if (--inputs_left[consumer] == 0) ready.push(consumer);
   }
   if (order.size() < size)
-    return fail(errc::invalid_graph, "operators form a cycle: " + cycle_text(graph, inputs_left) +
-                                         "; a job must be a directed acyclic graph, but for iterate()");
+    return fail(errc::invalid_graph,
+                "operators form a cycle: " + cycle_text(graph, inputs_left) +
+                    "; a job must be a directed acyclic graph, but for iterate()");
   return order;
 }
 

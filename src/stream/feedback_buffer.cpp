@@ -28,8 +28,8 @@ struct block_header {
 
 }  // namespace
 
-/// Batches on their way through a file. Used by I/O work and the owner in turns, never at once, save
-/// that it may be removed at any time.
+/// Batches on their way through a file. Used by I/O work and the owner in turns, never at once,
+/// save that it may be removed at any time.
 struct feedback_buffer::spill_file {
   file_system& disk;
   const std::string directory;

@@ -77,7 +77,8 @@ class feedback_buffer {
   std::uint64_t back_bytes_ = 0;
   std::uint64_t files_made_ = 0;
   bool is_working_ = false;  ///< One piece of I/O at a time.
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> owed_;  ///< Credit held back: channel, charge.
+  std::vector<std::pair<std::uint32_t, std::uint64_t>>
+      owed_;  ///< Credit held back: channel, charge.
   std::optional<error> failure_;
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
 };

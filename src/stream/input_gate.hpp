@@ -39,7 +39,9 @@ class input_gate {
   bool has_ended(std::uint32_t input) const noexcept { return open_channels_of_[input] == 0; }
   bool have_all_ended() const noexcept { return open_channels_ == 0; }
   /// Whether the end of a channel's input is here, taken or not.
-  bool has_end_come(std::uint32_t channel) const noexcept { return channels_[channel].end_received; }
+  bool has_end_come(std::uint32_t channel) const noexcept {
+    return channels_[channel].end_received;
+  }
   /// Elements of all kinds that have come on `channel`.
   std::uint64_t elements_received(std::uint32_t channel) const noexcept {
     return channels_[channel].received;

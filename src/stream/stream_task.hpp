@@ -60,8 +60,8 @@ class stream_task {
 
   /// The coordinator of operator `operator_index` has sent it something.
   void on_coordinator_event(std::uint32_t operator_index, byte_view event);
-  /// The coordinator of the iteration that the task is part of has a question or a decision. Refused
-  /// by a task that is part of none.
+  /// The coordinator of the iteration that the task is part of has a question or a decision.
+  /// Refused by a task that is part of none.
   void on_iteration_command(const iteration_command& command);
 
   task_progress step();
@@ -92,7 +92,7 @@ class stream_task {
     explicit loop_member(graph::iteration_role what) : role(std::move(what)) {}
 
     graph::iteration_role role;
-    std::vector<std::uint32_t> outside;  ///< Input channels that are not part of the loop.
+    std::vector<std::uint32_t> outside;         ///< Input channels that are not part of the loop.
     std::optional<iteration_command> question;  ///< Not yet answered.
     // The head's, else unused:
     std::vector<bool> is_feedback;  ///< By input channel.

@@ -161,8 +161,9 @@ TEST_CASE("shortest paths by feedback are those of Bellman and Ford") {
     };
     world w(seed);
     const auto loop = w.env.from_collection(std::vector<offer>{{0, 0}}).iterate();
-    const auto body = loop.key_by(&offer::id).process(
-        relax{std::make_shared<const std::multimap<std::int64_t, offer>>(roads)});
+    const auto body =
+        loop.key_by(&offer::id)
+            .process(relax{std::make_shared<const std::multimap<std::int64_t, offer>>(roads)});
     loop.close_with(body.side_output(output_tag<offer>("farther")));
     std::map<std::int64_t, std::int64_t> best;
     for (const auto& o : body.execute_and_collect()) {
@@ -193,11 +194,10 @@ TEST_CASE("records come back from two tails, through a union and by key") {
                           .map(one_trip)
                           .set_parallelism(static_cast<std::uint32_t>(1 + seed % 2));
     const auto both = odd.union_with(even);
-    const auto by_key = both.key_by(&traveller::id).reduce([](const traveller&, const traveller& b) {
-      return b;
-    });
-    loop.close_with(odd.filter(goes_on).union_with(by_key.filter(
-        [](const traveller& t) { return t.trips > 0 && t.trips % 2 != 0; })));
+    const auto by_key =
+        both.key_by(&traveller::id).reduce([](const traveller&, const traveller& b) { return b; });
+    loop.close_with(odd.filter(goes_on).union_with(
+        by_key.filter([](const traveller& t) { return t.trips > 0 && t.trips % 2 != 0; })));
     std::map<std::int64_t, std::int64_t> arrivals;
     for (const auto& t : by_key.filter(has_arrived).execute_and_collect()) ++arrivals[t.id];
     CHECK(arrivals.size() == input.size());
@@ -252,8 +252,7 @@ TEST_CASE("feedback of another type is a stream beside the one that came in") {
     loop.close_with(counted.filter([](std::int64_t n) { return n > 0; }));
     std::int64_t expected = 0;
     for (const auto& t : travellers(100, 6)) expected += t.trips + 1;
-    CHECK(counted.execute_and_collect().size() + 0 ==
-          static_cast<std::size_t>(expected));
+    CHECK(counted.execute_and_collect().size() + 0 == static_cast<std::size_t>(expected));
   }
 }
 
@@ -299,16 +298,19 @@ TEST_CASE("event time ends in a loop when its records are through, and windows f
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     CAPTURE(seed);
     world w(seed);
-    const auto timed = w.env.from_collection(travellers(50, 3))
-                           .assign_timestamps_and_watermarks(
-                               watermark_strategy<traveller>::for_monotonous_timestamps()
-                                   .with_timestamp_assigner([](const traveller&) { return 5; }));
+    const auto timed =
+        w.env.from_collection(travellers(50, 3))
+            .assign_timestamps_and_watermarks(
+                watermark_strategy<traveller>::for_monotonous_timestamps().with_timestamp_assigner(
+                    [](const traveller&) { return 5; }));
     const auto loop = timed.iterate();
     const auto body = loop.map(one_trip);
     // All 50 arrive before the window fires at the end of event time. What it makes goes around,
     // too: too late for a window.
     const auto counts = body.filter([](const traveller& t) { return t.trips == 0 && t.id >= 0; })
-                            .map([](const traveller& t) { return traveller{-1, t.id >= 0}; })
+                            .map([](const traveller& t) {
+                              return traveller{-1, t.id >= 0};
+                            })
                             .key_by(&traveller::id)
                             .window(tumbling_event_time_windows::of(10ms))
                             .sum(&traveller::trips);
@@ -351,8 +353,9 @@ TEST_CASE("an operator that emits at the end only can't feed a loop that is over
                           .window(tumbling_processing_time_windows::of(1h))
                           .sum(&traveller::trips);
   loop.close_with(window);
-  CHECK(message_of([&] { loop.execute_and_collect(); })
-            .find("after the loop of the iteration had ended") != std::string::npos);
+  CHECK(message_of([&] {
+          loop.execute_and_collect();
+        }).find("after the loop of the iteration had ended") != std::string::npos);
 }
 
 TEST_CASE("a loop without end is cancelled once enough has come out of it") {
@@ -379,8 +382,9 @@ TEST_CASE("mistakes in a loop are told when the job is built, by name") {
           const auto loop = in.iterate().name("spin");
           loop.close_with(in.map(plus_one).name("apart"));
           loop.discard();
-        }).starts_with("operator 'apart' is fed back to iteration 'spin', but its records do not "
-                       "come from there"));
+        })
+            .starts_with("operator 'apart' is fed back to iteration 'spin', but its records do not "
+                         "come from there"));
   CHECK(fails([&](world&, auto& in) {
           const auto loop = in.iterate().name("spin");
           const auto body = loop.map(plus_one);

@@ -141,8 +141,9 @@ TEST_CASE("mistakes of a loop are named") {
 
   auto stranger = make;
   stranger.feed_back(stranger.op("stranger", {source}), head);
-  CHECK(error_of(stranger.graph).starts_with("operator 'stranger' is fed back to iteration 'loop', "
-                                             "but its records do not come from there"));
+  CHECK(error_of(stranger.graph)
+            .starts_with("operator 'stranger' is fed back to iteration 'loop', "
+                         "but its records do not come from there"));
 
   auto wrong = make;
   wrong.feed_back(head, wrong.op("plain", {head}));
@@ -177,14 +178,17 @@ TEST_CASE("a job graph with feedback that can't be is refused") {
     return *std::find_if(job.edges.begin(), job.edges.end(),
                          [](const job_edge& e) { return e.is_feedback; });
   };
-  CHECK(refusal([&](job_graph& job) { back(job).is_feedback = false; })
-            .ends_with("must come before the target vertex"));
-  CHECK(refusal([&](job_graph& job) { back(job).target_input = 0; })
-            .ends_with("one input of an iteration's head is for feedback, and for it alone"));
-  CHECK(refusal([&](job_graph& job) { job.edges[0].is_feedback = true; })
-            .ends_with("feedback must not come before the target vertex"));
-  CHECK(refusal([&](job_graph& job) { job.mode = runtime_mode::batch; })
-            .ends_with("iterations can't run in batch mode"));
-  CHECK(refusal([&](job_graph& job) { back(job).source_vertex = 99; })
-            .ends_with("no such vertex"));
+  CHECK(refusal([&](job_graph& job) {
+          back(job).is_feedback = false;
+        }).ends_with("must come before the target vertex"));
+  CHECK(refusal([&](job_graph& job) {
+          back(job).target_input = 0;
+        }).ends_with("one input of an iteration's head is for feedback, and for it alone"));
+  CHECK(refusal([&](job_graph& job) {
+          job.edges[0].is_feedback = true;
+        }).ends_with("feedback must not come before the target vertex"));
+  CHECK(refusal([&](job_graph& job) {
+          job.mode = runtime_mode::batch;
+        }).ends_with("iterations can't run in batch mode"));
+  CHECK(refusal([&](job_graph& job) { back(job).source_vertex = 99; }).ends_with("no such vertex"));
 }

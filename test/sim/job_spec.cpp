@@ -193,9 +193,8 @@ data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& st
                                 one_trip(r, [&](const row& made) { out.emit(made); });
                               })
                               .set_parallelism(p);
-        loop.close_with(
-            body.filter([argument](const row& r) { return r.value % argument != 0; })
-                .set_parallelism(p));
+        loop.close_with(body.filter([argument](const row& r) { return r.value % argument != 0; })
+                            .set_parallelism(p));
         stream = body.filter([argument](const row& r) { return r.value % argument == 0; })
                      .set_parallelism(p);
         break;

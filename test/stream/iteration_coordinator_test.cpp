@@ -51,10 +51,9 @@ struct coordinated_loop {
       // sink.
       last = coordinator->on_report(subtask(head, s),
                                     {round, is_passive, {around, around}, {9, 9, around, around}});
-      last = coordinator->on_report(subtask(body, s), {round,
-                                                       true,
-                                                       {around, around, 77, 77},
-                                                       {around, around - (s == 1 ? lost : 0)}});
+      last = coordinator->on_report(
+          subtask(body, s),
+          {round, true, {around, around, 77, 77}, {around, around - (s == 1 ? lost : 0)}});
     }
     return last;
   }
