@@ -65,7 +65,7 @@ result<std::vector<std::uint32_t>> topological_order(const stream_graph& graph) 
   if (order.size() < size)
     return fail(errc::invalid_graph,
                 "operators form a cycle: " + cycle_text(graph, inputs_left) +
-                    "; a job must be a directed acyclic graph, but for iterate()");
+                    "; a job must be a directed acyclic graph");
   return order;
 }
 
