@@ -14,10 +14,12 @@
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/core/assert.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/execution_graph.hpp"
 #include "millrace/graph/slot_sharing.hpp"
+#include "millrace/stream/iteration_coordinator.hpp"
 
 namespace millrace {
 
@@ -40,6 +42,7 @@ class job_master {
   void on_reports(const wire::task_reports& reports);
   void on_alignment_reached(const wire::alignment_reached& reached);
   void on_operator_event(const wire::operator_event& event);
+  void on_iteration_reported(const wire::iteration_reported& reported);
   // From the resource manager.
   void on_slots_missing(const wire::slots_missing& missing);
   void on_task_manager_lost(const wire::task_manager_lost& lost);
@@ -49,6 +52,7 @@ class job_master {
   void on_cancel();
   // From itself.
   void deploy();
+  void on_ask_iteration(const local::ask_iteration& which);
   /// Tasks were told to end long ago.
   void on_cancellation_timeout();
   job_coordinators& coordinators() { return *coordinators_; }
@@ -70,6 +74,7 @@ class job_master {
   template <class Message>
   void tell_hosts_of(const std::vector<execution_attempt_id>& tasks, const Message& message);
   void announce_limit(const std::string& group, timestamp_ms limit);
+  void carry_out(std::size_t iteration, const iteration_coordinator::decision& decision);
   /// Nobody waits for attempts that have ended, however they did.
   void forget_ended_members();
   void end();
@@ -84,6 +89,7 @@ class job_master {
   std::map<resource_id, std::uint64_t> lost_;  // registrations, as long as slots are taken
   job_metrics metrics_;
   alignment_coordinator alignment_;
+  std::vector<iteration_coordinator> iterations_;
   accumulator_map accumulators_;
   std::string waiting_for_;
   bool deployed_ = false;
@@ -105,6 +111,9 @@ void job_master::init(job_master_options options) {
             {{"job", to_string(options_.job)},
              {"name", execution_->plan().name},
              {"slots", std::to_string(slots_->needed())}});
+  const auto loops = graph::find_iterations(execution_->plan());
+  MILLRACE_ASSERT(loops, "the job's graph was checked");
+  for (const auto& loop : *loops) iterations_.emplace_back(execution_->plan(), loop);
   carry_out(execution_->start(start_ms_));
   waiting_for_ = std::to_string(slots_->needed()) + " slots needed";
   self_->send(options_.resource_manager,
@@ -243,6 +252,9 @@ void job_master::on_state_changed(wire::task_state_changed& change) {
   }
   carry_out(decision);
   tell_coordinators_of(task, change.state);
+  if (change.state != graph::execution_state::running) return;
+  for (std::size_t i = 0; i < iterations_.size(); ++i)
+    carry_out(i, iterations_[i].on_running(task));
 }
 
 /// After the decision was carried out: if it ends the job, they are closed and hear nothing.
@@ -287,6 +299,24 @@ void job_master::on_alignment_reached(const wire::alignment_reached& reached) {
   const auto& report = reached.report;
   if (const auto limit = alignment_.on_report(reached.task, reached.operator_index, report))
     announce_limit(report.group, *limit);
+}
+
+void job_master::on_iteration_reported(const wire::iteration_reported& reported) {
+  const auto* e = execution_->find(reported.task);
+  if (e == nullptr || graph::is_terminal(e->state())) return;
+  for (std::size_t i = 0; i < iterations_.size(); ++i)
+    carry_out(i, iterations_[i].on_report(reported.task, reported.report));
+}
+
+void job_master::on_ask_iteration(const local::ask_iteration& which) {
+  if (!has_ended()) carry_out(which.iteration, iterations_.at(which.iteration).on_retry());
+}
+
+void job_master::carry_out(std::size_t iteration, const iteration_coordinator::decision& decision) {
+  for (const auto& order : decision.orders)
+    tell_hosts_of(order.tasks, wire::command_iteration{order.command, {}});
+  if (decision.retry_after)
+    self_->delayed_send(self_, *decision.retry_after, local::ask_iteration{iteration});
 }
 
 void job_master::announce_limit(const std::string& group, timestamp_ms limit) {
@@ -417,6 +447,7 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       [&state](const wire::task_reports& reports) { state.on_reports(reports); },
       [&state](const wire::alignment_reached& reached) { state.on_alignment_reached(reached); },
       [&state](const wire::operator_event& event) { state.on_operator_event(event); },
+      [&state](const wire::iteration_reported& reported) { state.on_iteration_reported(reported); },
       [&state](const wire::slots_missing& missing) { state.on_slots_missing(missing); },
       [&state](const wire::task_manager_lost& lost) { state.on_task_manager_lost(lost); },
       [&state](const wire::list_jobs&) { return state.on_list(); },
@@ -425,6 +456,7 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       [&state](local::deploy) { state.deploy(); },
       [&state](const local::io_done& done) { state.coordinators().on_io_done(done); },
       [&state](const local::wake& wake) { state.coordinators().on_wake(wake); },
+      [&state](const local::ask_iteration& which) { state.on_ask_iteration(which); },
       [&state](local::cancellation_overdue) { state.on_cancellation_timeout(); },
   };
 }

@@ -65,6 +65,11 @@ struct deploy {};
 /// A job master to itself: tasks that were cancelled had long enough to end.
 struct cancellation_overdue {};
 
+/// A job master to itself: the tasks of a busy iteration may be asked again.
+struct ask_iteration {
+  std::size_t iteration = 0;  ///< Index among those of the job.
+};
+
 /// A dispatcher to itself: the job's master has gone down, and all it had sent is handled.
 struct job_master_gone {
   job_id job;
@@ -90,6 +95,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::dialed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::deploy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::cancellation_overdue)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::ask_iteration)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::job_master_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::local_task_manager)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::shut_down)

@@ -14,6 +14,7 @@
 #include "millrace/graph/job_status.hpp"
 #include "millrace/stream/accumulator.hpp"
 #include "millrace/stream/element.hpp"
+#include "millrace/stream/iteration_protocol.hpp"
 #include "millrace/stream/watermark_alignment.hpp"
 
 // Every message between actors of different kinds, in the order of a job's life. Plain aggregates
@@ -363,6 +364,19 @@ struct coordinator_event {
   execution_attempt_id task;
   std::uint32_t operator_index = 0;
   std::vector<std::byte> event;
+};
+
+/// job master -> task manager -> task actors: a question to the tasks of an iteration's loop, or
+/// what became of it.
+struct command_iteration {
+  iteration_command command;
+  std::vector<execution_attempt_id> tasks;
+};
+
+/// task actor -> task manager -> job master: an answer.
+struct iteration_reported {
+  execution_attempt_id task;
+  iteration_report report;
 };
 
 /// job master -> task manager -> task actors: whoever of the group is further is to wait.

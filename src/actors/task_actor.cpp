@@ -47,6 +47,7 @@ class task_host : public task_services {
   void set_wake();
   void on_alignment_limit(const wire::align_watermarks& limit);
   void on_coordinator_event(const wire::coordinator_event& event);
+  void on_command_iteration(const wire::command_iteration& command);
   void check_inputs();
   void cancel();
   void fail(error cause, std::string failed_operator = {});
@@ -60,6 +61,7 @@ class task_host : public task_services {
   void wake_at(std::chrono::steady_clock::time_point when) override;
   void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) override;
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override;
+  void report_iteration(const iteration_report& report) override;
 
  private:
   struct input {
@@ -254,6 +256,16 @@ void task_host::report_alignment(std::uint32_t operator_index, const alignment_r
   self_->send(setup_.task_manager, wire::alignment_reached{setup_.id, operator_index, report});
 }
 
+void task_host::report_iteration(const iteration_report& report) {
+  self_->send(setup_.task_manager, wire::iteration_reported{setup_.id, report});
+}
+
+void task_host::on_command_iteration(const wire::command_iteration& command) {
+  if (!is_active()) return;
+  guarded([&] { task_->on_iteration_command(command.command); });
+  schedule_step();
+}
+
 void task_host::on_alignment_limit(const wire::align_watermarks& limit) {
   if (!is_active()) return;
   guarded([&] { task_->on_alignment_limit(limit.group, limit.limit); });
@@ -335,6 +347,7 @@ caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup set
         host.on_channel_opened(opened, self->current_sender());
       },
       [&host](const wire::align_watermarks& limit) { host.on_alignment_limit(limit); },
+      [&host](const wire::command_iteration& command) { host.on_command_iteration(command); },
       [&host](const wire::coordinator_event& event) { host.on_coordinator_event(event); },
       [&host](local::start_task) { host.start(); },
       [&host](local::tick) { host.check_inputs(); },

@@ -51,6 +51,7 @@ struct task_setup {
 ///   cancel, fail_task end                                                    (task manager)
 ///   report_task       answered by task_reported                              (task manager)
 ///   align_watermarks  how far members of an alignment group may go           (job master)
+///   command_iteration what the coordinator of its iteration wants of it      (job master)
 ///
 /// Work is done in `step` messages to itself, of which at most one is under way, so that everything
 /// that has arrived is taken in first and the mailbox gets its turn between two steps. Messages for

@@ -54,6 +54,8 @@ class worker {
   void on_state_changed(wire::task_state_changed& change);
   void on_report(local::task_reported& report) { tasks_->on_report(std::move(report.report)); }
   void on_alignment_reached(const wire::alignment_reached& reached);
+  void on_command_iteration(const wire::command_iteration& c) { tasks_->on_command_iteration(c); }
+  void on_iteration_reported(wire::iteration_reported& reported);
   void on_operator_event(wire::operator_event& event);
   void on_coordinator_event(const wire::coordinator_event& e) { tasks_->on_coordinator_event(e); }
   void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
@@ -296,6 +298,11 @@ void worker::on_alignment_reached(const wire::alignment_reached& reached) {
   if (found != job_masters_.end()) self_->send(found->second, reached);
 }
 
+void worker::on_iteration_reported(wire::iteration_reported& reported) {
+  const auto found = job_masters_.find(reported.task.job);
+  if (found != job_masters_.end()) self_->send(found->second, std::move(reported));
+}
+
 void worker::on_operator_event(wire::operator_event& event) {
   const auto found = job_masters_.find(event.task.job);
   if (found != job_masters_.end()) self_->send(found->second, std::move(event));
@@ -481,6 +488,8 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
       [&state](wire::deploy_tasks& request) { return state.on_deploy_tasks(request); },
       [&state](const wire::cancel_tasks& request) { state.on_cancel_tasks(request); },
       [&state](const wire::align_watermarks& limit) { state.on_alignment_limit(limit); },
+      [&state](const wire::command_iteration& command) { state.on_command_iteration(command); },
+      [&state](wire::iteration_reported& reported) { state.on_iteration_reported(reported); },
       [&state](wire::operator_event& event) { state.on_operator_event(event); },
       [&state](const wire::coordinator_event& event) { state.on_coordinator_event(event); },
       [&state](const wire::alignment_reached& reached) { state.on_alignment_reached(reached); },

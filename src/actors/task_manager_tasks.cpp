@@ -296,6 +296,14 @@ void task_roster::on_alignment_limit(const wire::align_watermarks& limit) {
   }
 }
 
+void task_roster::on_command_iteration(const wire::command_iteration& command) {
+  for (const auto& id : command.tasks) {
+    const auto found = tasks_.find(id);
+    if (found != tasks_.end() && found->second.actor)
+      self_.send(found->second.actor, wire::command_iteration{command.command, {id}});
+  }
+}
+
 void task_roster::on_coordinator_event(const wire::coordinator_event& event) {
   const auto found = tasks_.find(event.task);
   if (found != tasks_.end() && found->second.actor) self_.send(found->second.actor, event);

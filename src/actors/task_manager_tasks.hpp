@@ -69,6 +69,7 @@ class task_roster {
   void on_alignment_limit(const wire::align_watermarks& limit);
 
   /// For the task that it names, if it runs here.
+  void on_command_iteration(const wire::command_iteration& command);
   void on_coordinator_event(const wire::coordinator_event& event);
 
   /// Asks all tasks for their reports.

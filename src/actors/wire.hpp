@@ -27,12 +27,14 @@
   X(cancel_tasks)                    \
   X(channel_credit)                  \
   X(channel_opened)                  \
+  X(command_iteration)               \
   X(coordinator_event)               \
   X(deploy_tasks)                    \
   X(describe_job)                    \
   X(free_slot)                       \
   X(heartbeat)                       \
   X(heartbeat_answer)                \
+  X(iteration_reported)              \
   X(job_details)                     \
   X(job_list)                        \
   X(job_result)                      \

@@ -32,6 +32,10 @@ class broadcast_stream;
 template <class T, class B>
 class broadcast_connected_stream;
 template <class T>
+class iterative_stream;
+template <class T, class F>
+class connected_iterative_streams;
+template <class T>
 class bounded_partitions;
 namespace detail {
 template <class T1, class T2>
@@ -137,6 +141,13 @@ class data_stream {
   /// This stream and a broadcast one, for a function that keeps what was broadcast.
   template <class U>
   broadcast_connected_stream<T, U> connect(const broadcast_stream<U>& other) const;
+
+  /// A loop: this stream and what is fed back, by `close_with` on what is returned. Include
+  /// "millrace/api/iterative_stream.hpp", as "millrace/millrace.hpp" does.
+  iterative_stream<T> iterate() const;
+  /// The same with feedback of type `F`, which is a stream of its own beside this one.
+  template <class F>
+  connected_iterative_streams<T, F> iterate_with() const;
 
   /// The records of each subtask of this stream, which must be bounded, to be worked on as a whole
   /// at its end (FLIP-380). Include "millrace/api/bounded_stream.hpp", as "millrace/millrace.hpp"
@@ -370,6 +381,10 @@ class data_stream {
   friend class data_stream;
   template <class, class>
   friend class detail::stream_pair;
+  template <class>
+  friend class iterative_stream;
+  template <class, class>
+  friend class connected_iterative_streams;
   template <class, class, class, class, class, bool>
   friend class windowed_stream;
 

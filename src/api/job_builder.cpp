@@ -18,9 +18,16 @@ graph::record_type describe(const record_type& type) {
 std::vector<bool> with_all_that_feeds(const graph::stream_graph& graph, std::uint32_t first) {
   std::vector<bool> wanted(graph.nodes().size(), false);
   for (auto id = first; id < wanted.size(); ++id) wanted[id] = true;
-  // Streams only lead to operators that are added after them: one pass from the back is enough.
-  for (auto edge = graph.edges().rbegin(); edge != graph.edges().rend(); ++edge)
-    if (wanted[edge->target]) wanted[edge->source] = true;
+  // Streams only lead to operators that are added after them, so that one pass from the back is
+  // enough, save where records are fed back.
+  bool goes_back = true;
+  while (std::exchange(goes_back, false)) {
+    for (auto edge = graph.edges().rbegin(); edge != graph.edges().rend(); ++edge) {
+      if (!wanted[edge->target] || wanted[edge->source]) continue;
+      wanted[edge->source] = true;
+      goes_back |= edge->is_feedback;
+    }
+  }
   return wanted;
 }
 
@@ -44,7 +51,8 @@ void job_builder::add_side_output(std::uint32_t node, const std::string& tag,
   if (std::find(known.begin(), known.end(), side) == known.end()) known.push_back(std::move(side));
 }
 
-void job_builder::connect(const stream_part& from, std::uint32_t to, std::uint32_t input) {
+void job_builder::connect(const stream_part& from, std::uint32_t to, std::uint32_t input,
+                          bool is_feedback) {
   graph::stream_edge edge;
   edge.source = from.node;
   edge.target = to;
@@ -52,8 +60,30 @@ void job_builder::connect(const stream_part& from, std::uint32_t to, std::uint32
   edge.side_output = from.side_output;
   edge.partitioning = from.partitioning;
   edge.is_explicit = from.is_explicit;
+  edge.is_feedback = is_feedback;
   graph_.add_edge(edge);
   routers_.push_back(from.router);
+}
+
+std::uint32_t job_builder::add_iteration_head(const std::vector<stream_part>& parts,
+                                              std::shared_ptr<const operator_factory> factory) {
+  graph::stream_node node;
+  node.kind = "iterate";
+  node.is_iteration_head = true;
+  const auto id = add_operator(std::move(node), std::move(factory));
+  for (const auto& part : parts) connect(part, id);
+  return id;
+}
+
+void job_builder::close_iteration(std::uint32_t head, const std::vector<stream_part>& parts) {
+  const auto leads_back = [&](const graph::stream_edge& e) {
+    return e.is_feedback && e.target == head;
+  };
+  if (std::ranges::any_of(graph_.edges(), leads_back))
+    throw failure(errc::invalid_graph, "iteration '" + graph_.node(head).name +
+                                           "' was closed before: to feed several streams back, "
+                                           "close it once with their union");
+  for (const auto& part : parts) connect(part, head, 1, true);
 }
 
 void job_builder::require_bounded(const std::vector<stream_part>& parts) const {

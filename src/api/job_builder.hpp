@@ -36,7 +36,13 @@ class job_builder {
   std::uint32_t add_operator(graph::stream_node node,
                              std::shared_ptr<const operator_factory> factory);
   /// `input` is the target's logical input.
-  void connect(const stream_part& from, std::uint32_t to, std::uint32_t input = 0);
+  void connect(const stream_part& from, std::uint32_t to, std::uint32_t input = 0,
+               bool is_feedback = false);
+  /// The head of an iteration over `parts`, which are its input 0; input 1 is for the feedback.
+  std::uint32_t add_iteration_head(const std::vector<stream_part>& parts,
+                                   std::shared_ptr<const operator_factory> factory);
+  /// Leads `parts` back to a head. Throws `failure(invalid_graph)` if others do already.
+  void close_iteration(std::uint32_t head, const std::vector<stream_part>& parts);
   /// The job reads a side output of the node.
   void add_side_output(std::uint32_t node, const std::string& tag, const record_type& type);
   /// Throws `failure(invalid_graph)` naming the source unless all that leads to `parts` ends by

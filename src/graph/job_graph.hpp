@@ -75,12 +75,14 @@ struct job_edge {
   std::uint32_t stream_edge =
       0;                      ///< Id in the stream graph: finds key selectors, custom partitioners.
   std::string side_output{};  ///< Tag of the source operator's side output; empty: its main output.
+  bool is_feedback = false;   ///< Leads back to the head of an iteration, the target vertex.
 
   bool operator==(const job_edge&) const = default;
 };
 
 /// A job, ready to run: validated, with every default resolved (Flink's JobGraph).
-/// Vertices are in topological order: every edge leads from a lower to a higher vertex id.
+/// Vertices are in topological order: every edge leads from a lower to a higher vertex id, save the
+/// feedback edges of iterations, which lead the other way or from a vertex to itself.
 struct job_graph {
   std::uint32_t format_version = job_graph_format_version;
   std::string name;

@@ -117,6 +117,7 @@ class chain_builder {
       exchange.fingerprint = type.fingerprint;
       exchange.stream_edge = edge.id;
       exchange.side_output = edge.side_output;
+      exchange.is_feedback = edge.is_feedback;
       job.edges.push_back(std::move(exchange));
     }
   }

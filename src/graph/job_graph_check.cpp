@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "millrace/graph/iterations.hpp"
+
 namespace millrace::graph {
 
 namespace {
@@ -100,8 +102,12 @@ status check_edge(const job_graph& graph, const std::string& path, std::size_t i
   if (edge.id != index) return invalid(path + ".id", "must be " + std::to_string(index));
   if (edge.target_vertex >= vertices.size())
     return invalid(path + ".target_vertex", "no such vertex");
-  if (edge.source_vertex >= edge.target_vertex)
+  if (edge.source_vertex >= vertices.size())
+    return invalid(path + ".source_vertex", "no such vertex");
+  if (!edge.is_feedback && edge.source_vertex >= edge.target_vertex)
     return invalid(path + ".source_vertex", "must come before the target vertex");
+  if (edge.is_feedback && edge.source_vertex < edge.target_vertex)
+    return invalid(path + ".source_vertex", "feedback must not come before the target vertex");
   const auto& source = vertices[edge.source_vertex];
   const auto& target = vertices[edge.target_vertex];
   if (edge.source_operator >= source.operators.size())
@@ -116,6 +122,27 @@ status check_edge(const job_graph& graph, const std::string& path, std::size_t i
     return invalid(path + ".partitioning", "unknown partitioning");
   if (edge.partitioning == partitioning::forward && source.parallelism != target.parallelism)
     return invalid(path + ".partitioning", "forward needs the same parallelism at both ends");
+  return {};
+}
+
+/// Where records come back, nothing else comes in, and there is another way into the loop.
+status check_feedback(const job_graph& graph) {
+  for (const auto& back : graph.edges) {
+    if (!back.is_feedback) continue;
+    bool has_entry = false;
+    for (const auto& other : graph.edges) {
+      if (other.target_vertex != back.target_vertex) continue;
+      if (other.is_feedback != (other.target_input == back.target_input))
+        return invalid(at("edges", other.id) + ".is_feedback",
+                       "one input of an iteration's head is for feedback, and for it alone");
+      has_entry |= !other.is_feedback;
+    }
+    if (!has_entry)
+      return invalid(at("edges", back.id) + ".target_vertex", "nothing but feedback leads to it");
+  }
+  if (graph.mode == runtime_mode::batch && has_iterations(graph))
+    return invalid("mode", "iterations can't run in batch mode");
+  if (auto loops = find_iterations(graph); !loops) return invalid("edges", loops.error().message);
   return {};
 }
 
@@ -160,7 +187,7 @@ status check_job_graph(const job_graph& graph) {
   if (std::none_of(graph.vertices.begin(), graph.vertices.end(),
                    [](const auto& vertex) { return vertex.is_sink; }))
     return invalid("vertices", "none holds a sink");
-  return {};
+  return check_feedback(graph);
 }
 
 }  // namespace millrace::graph

@@ -61,7 +61,8 @@ json to_json_value(const job_edge& edge) {
           {"type", edge.type},
           {"fingerprint", hex64(edge.fingerprint)},
           {"stream_edge", edge.stream_edge},
-          {"side_output", edge.side_output}};
+          {"side_output", edge.side_output},
+          {"is_feedback", edge.is_feedback}};
 }
 
 chained_operator read_operator(const json_cursor& at) {
@@ -108,7 +109,7 @@ job_vertex read_vertex(const json_cursor& at) {
 job_edge read_edge(const json_cursor& at) {
   at.expect_fields({"id", "source_vertex", "source_operator", "target_vertex", "target_operator",
                     "target_input", "partitioning", "type", "fingerprint", "stream_edge",
-                    "side_output"});
+                    "side_output", "is_feedback"});
   job_edge edge;
   edge.id = at.field("id").id('e');
   edge.source_vertex = at.field("source_vertex").id('v');
@@ -124,6 +125,7 @@ job_edge read_edge(const json_cursor& at) {
   edge.fingerprint = at.field("fingerprint").hex64();
   edge.stream_edge = at.field("stream_edge").number();
   edge.side_output = at.field("side_output").text();
+  edge.is_feedback = at.field("is_feedback").boolean();
   return edge;
 }
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "millrace/graph/channels.hpp"
+#include "millrace/graph/iterations.hpp"
 
 namespace millrace::graph {
 
@@ -59,6 +60,13 @@ std::vector<pipelined_region> pipelined_regions(const job_graph& graph) {
       for (auto t = consumers.first; t < consumers.end(); ++t) sets.join(source + s, target + t);
     }
   }
+
+  // Whether a loop is empty is decided for all its subtasks at once.
+  if (const auto loops = find_iterations(graph))
+    for (const auto& loop : *loops)
+      for (const auto vertex : loop.vertices)
+        for (std::uint32_t i = 0; i < graph.vertices[vertex].parallelism; ++i)
+          sets.join(first[loop.head], first[vertex] + i);
 
   std::vector<pipelined_region> regions;
   std::unordered_map<std::size_t, std::size_t> region_of_root;

@@ -20,7 +20,8 @@ struct subtask_ref {
 using pipelined_region = std::vector<subtask_ref>;
 
 /// The job's regions, by their first subtask. Every exchange is pipelined, so they are the
-/// connected components of the execution vertices: pointwise exchanges alone leave several.
+/// connected components of the execution vertices: pointwise exchanges alone leave several, save in
+/// the loop of an iteration, which is always in one.
 std::vector<pipelined_region> pipelined_regions(const job_graph& graph);
 
 }  // namespace millrace::graph

@@ -24,8 +24,8 @@ void add_operator(std::string& text, const job_graph& graph, const job_vertex& v
   for (const job_edge* edge : out_edges(graph, vertex.id)) {
     if (edge->source_operator != index) continue;
     const auto& target = graph.vertices[edge->target_vertex];
-    text += std::string(indent + 2, ' ') + "=> [" + std::to_string(target.id) + "] " +
-            target.operators[edge->target_operator].name;
+    text += std::string(indent + 2, ' ') + (edge->is_feedback ? "=> back to [" : "=> [") +
+            std::to_string(target.id) + "] " + target.operators[edge->target_operator].name;
     if (target.operators[edge->target_operator].inputs.size() > 1)
       text += " input " + std::to_string(edge->target_input);
     if (!edge->side_output.empty()) text += ", side output '" + edge->side_output + "'";

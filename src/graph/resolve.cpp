@@ -48,7 +48,8 @@ result<std::vector<resolved_node>> resolve_nodes(const stream_graph& graph,
                                                  const std::vector<std::uint32_t>& topological,
                                                  const job_defaults& defaults) {
   std::vector<std::vector<std::uint32_t>> inputs(graph.nodes().size());
-  for (const auto& edge : graph.edges()) inputs[edge.target].push_back(edge.source);
+  for (const auto& edge : graph.edges())
+    if (!edge.is_feedback) inputs[edge.target].push_back(edge.source);
 
   auto group_of = [&](const stream_node& node, const std::vector<resolved_node>& known) {
     if (!node.slot_sharing_group.empty()) return node.slot_sharing_group;

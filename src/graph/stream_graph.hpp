@@ -50,6 +50,8 @@ struct stream_node {
   bool bounded = true;           ///< Sources only: whether it ends by itself.
   bool non_parallel = false;     ///< Can only run with parallelism 1 (a socket, a collection).
   bool has_coordinator = false;  ///< Its factory makes an operator_coordinator for the job master.
+  /// Where records of a loop come back, on its last input: see "millrace/graph/iterations.hpp".
+  bool is_iteration_head = false;
 
   std::vector<record_type> inputs;  ///< One per logical input; several edges may feed one (union).
   record_type output;               ///< Meaningless for a sink.
@@ -73,6 +75,9 @@ struct stream_edge {
   /// ends have the same parallelism, else `rebalance`.
   millrace::graph::partitioning partitioning = millrace::graph::partitioning::forward;
   bool is_explicit = false;
+
+  /// Leads back to an iteration's head. Left out wherever the graph has to be acyclic.
+  bool is_feedback = false;
 
   bool operator==(const stream_edge&) const = default;
 };

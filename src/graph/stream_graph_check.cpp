@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "millrace/graph/iterations.hpp"
+
 namespace millrace::graph {
 
 namespace {
@@ -38,6 +40,14 @@ status check_edge(const stream_graph& graph, const stream_edge& edge) {
     return invalid("operator " + quoted(source.name) + " feeds input " +
                    std::to_string(edge.target_input) + " of operator " + quoted(target.name) +
                    ", which has " + std::to_string(target.inputs.size()));
+  const bool leads_to_head =
+      target.is_iteration_head && edge.target_input + 1 == target.inputs.size();
+  if (edge.is_feedback && !leads_to_head)
+    return invalid("operator " + quoted(source.name) + " is fed back to operator " +
+                   quoted(target.name) + ", which is no iteration's head there");
+  if (!edge.is_feedback && leads_to_head)
+    return invalid("operator " + quoted(source.name) + " feeds the input of iteration " +
+                   quoted(target.name) + " that is for what is fed back");
   const auto* produced = source.output_type(edge.side_output);
   if (produced == nullptr)
     return invalid("operator " + quoted(target.name) + " reads side output " +
@@ -69,12 +79,25 @@ status check_side_outputs(const stream_node& node) {
   return {};
 }
 
+status check_iteration_head(const stream_node& node, bool is_closed, runtime_mode mode) {
+  if (!is_closed)
+    return invalid("iteration " + quoted(node.name) +
+                   " is open: nothing is fed back to it; call close_with()");
+  if (mode == runtime_mode::batch)
+    return invalid("iteration " + quoted(node.name) +
+                   " can't run in batch mode; use execution.runtime-mode = streaming, in which "
+                   "bounded jobs end, too");
+  return {};
+}
+
 status check_node(const stream_node& node, const std::vector<bool>& input_is_fed,
                   runtime_mode mode) {
   if (node.is_source && !node.inputs.empty())
     return invalid("source " + quoted(node.name) + " declares an input; sources have none");
   if (!node.is_source && node.inputs.empty())
     return invalid("operator " + quoted(node.name) + " is no source and has no input");
+  if (node.is_iteration_head)
+    if (auto ok = check_iteration_head(node, input_is_fed.back(), mode); !ok) return ok;
   auto unfed = std::find(input_is_fed.begin(), input_is_fed.end(), false);
   if (unfed != input_is_fed.end())
     return invalid("input " + std::to_string(unfed - input_is_fed.begin()) + " of operator " +
@@ -106,7 +129,7 @@ status check_stream_graph(const stream_graph& graph, runtime_mode mode) {
   if (std::none_of(nodes.begin(), nodes.end(), [](const auto& n) { return n.is_sink; }))
     return invalid("job has no sink: nothing would come out of operator " +
                    quoted(nodes.back().name) + "; end each stream with one, such as print()");
-  return {};
+  return check_iterations(graph);
 }
 
 }  // namespace millrace::graph

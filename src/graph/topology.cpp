@@ -13,7 +13,8 @@ namespace {
 std::string cycle_text(const stream_graph& graph, const std::vector<std::uint32_t>& inputs_left) {
   auto previous = [&](std::uint32_t node) {
     for (const auto& edge : graph.edges())
-      if (edge.target == node && inputs_left[edge.source] > 0) return edge.source;
+      if (edge.target == node && !edge.is_feedback && inputs_left[edge.source] > 0)
+        return edge.source;
     return node;
   };
   // Every such node is fed by another such node: walking upwards must come back to a node seen.
@@ -43,6 +44,7 @@ result<std::vector<std::uint32_t>> topological_order(const stream_graph& graph) 
   std::vector<std::uint32_t> inputs_left(size, 0);
   std::vector<std::vector<std::uint32_t>> consumers(size);
   for (const auto& edge : graph.edges()) {
+    if (edge.is_feedback) continue;
     ++inputs_left[edge.target];
     consumers[edge.source].push_back(edge.target);
   }
@@ -61,8 +63,9 @@ result<std::vector<std::uint32_t>> topological_order(const stream_graph& graph) 
       if (--inputs_left[consumer] == 0) ready.push(consumer);
   }
   if (order.size() < size)
-    return fail(errc::invalid_graph, "operators form a cycle: " + cycle_text(graph, inputs_left) +
-                                         "; a job must be a directed acyclic graph");
+    return fail(errc::invalid_graph,
+                "operators form a cycle: " + cycle_text(graph, inputs_left) +
+                    "; a job must be a directed acyclic graph");
   return order;
 }
 

@@ -65,7 +65,8 @@ result<std::vector<std::string>> operator_uids(const stream_graph& graph,
                                                const std::vector<std::uint32_t>& topological) {
   const auto& nodes = graph.nodes();
   std::vector<std::vector<const stream_edge*>> edges_into(nodes.size());
-  for (const auto& edge : graph.edges()) edges_into[edge.target].push_back(&edge);
+  for (const auto& edge : graph.edges())
+    if (!edge.is_feedback) edges_into[edge.target].push_back(&edge);
 
   // Ordinals are given in topological order, where equals are in the order the user wrote them.
   std::vector<std::string> uids(nodes.size());

@@ -67,6 +67,7 @@ class async_operator final : public producing<Out> {
   bool is_busy() const noexcept override {
     return input_ended_ ? !schedule_.is_empty() : schedule_.is_full();
   }
+  bool holds_records() const noexcept override { return !schedule_.is_empty(); }
   bool finish() override {
     // A call that nobody waits for may still use the function; then it is closed behind it.
     if (calls_.running() == 0) fn_->fn.finish();

@@ -68,6 +68,7 @@ bool exchange::try_send(std::uint32_t channel, element& what, std::uint64_t byte
     if (data->charge == 0) return false;
   }
   bytes_sent_ += bytes;
+  ++channels_[channel].sent;
   port_.send(first_channel_ + channel, std::move(what));
   return true;
 }

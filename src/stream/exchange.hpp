@@ -49,6 +49,10 @@ class exchange {
   std::uint64_t waiting_bytes() const noexcept { return waiting_bytes_; }
   std::uint64_t in_flight_bytes() const noexcept;
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
+  /// Elements of all kinds that have left on `channel`.
+  std::uint64_t elements_sent(std::uint32_t channel) const noexcept {
+    return channels_[channel].sent;
+  }
 
  private:
   struct queued {
@@ -58,6 +62,7 @@ class exchange {
   struct outlet {
     credit_window window;
     std::deque<queued> waiting;
+    std::uint64_t sent = 0;
   };
 
   void enqueue(std::uint32_t channel, element what, std::uint64_t bytes);

@@ -34,6 +34,7 @@ status input_gate::push(std::uint32_t channel, element e) {
   } else if (std::holds_alternative<end_of_input>(e)) {
     c.end_received = true;
   }
+  ++c.received;
   if (c.waiting.empty()) ready_.push_back(channel);
   c.waiting.push_back(std::move(e));
   return {};

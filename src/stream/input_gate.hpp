@@ -38,6 +38,14 @@ class input_gate {
   /// Whether every channel of `input` has ended, as far as taken by `next`.
   bool has_ended(std::uint32_t input) const noexcept { return open_channels_of_[input] == 0; }
   bool have_all_ended() const noexcept { return open_channels_ == 0; }
+  /// Whether the end of a channel's input is here, taken or not.
+  bool has_end_come(std::uint32_t channel) const noexcept {
+    return channels_[channel].end_received;
+  }
+  /// Elements of all kinds that have come on `channel`.
+  std::uint64_t elements_received(std::uint32_t channel) const noexcept {
+    return channels_[channel].received;
+  }
   std::uint32_t input_count() const noexcept {
     return static_cast<std::uint32_t>(open_channels_of_.size());
   }
@@ -48,6 +56,7 @@ class input_gate {
   struct inlet {
     std::uint32_t input = 0;
     bool end_received = false;
+    std::uint64_t received = 0;
     std::deque<element> waiting;
   };
 

@@ -37,7 +37,8 @@ status check_same_program(const job_program& program, const graph::job_graph& su
       return tl::unexpected(differs(source, "lacks an output"));
     const auto& ours = edges[edge.stream_edge];
     if (ours.source != source.node || ours.target != target.node ||
-        ours.target_input != edge.target_input || ours.side_output != edge.side_output)
+        ours.target_input != edge.target_input || ours.is_feedback != edge.is_feedback ||
+        ours.side_output != edge.side_output)
       return tl::unexpected(differs(source, "feeds another operator than '" + target.name + "'"));
     if (ours.is_explicit && ours.partitioning != edge.partitioning)
       return tl::unexpected(

@@ -29,7 +29,8 @@ class keyed_state_backend;
 struct spill_options {
   /// Begins the paths of this task's temporary files and directories; no other task's is the same.
   std::string directory = "spill";
-  /// What one subtask of an operator that sorts keeps in memory (`taskmanager.memory.sort`).
+  /// What one subtask of an operator that sorts, or of an iteration's head, keeps in memory
+  /// (`taskmanager.memory.sort`).
   std::uint64_t memory_bytes = std::uint64_t{64} << 20;
 };
 
@@ -155,6 +156,10 @@ class stream_operator {
   /// given nothing more; the task asks again after each completion and each limit. After finish()
   /// the task ends only when no operator is busy.
   virtual bool is_busy() const noexcept { return false; }
+  /// Whether it waits for I/O to go on with records that it was given, however few they are. What
+  /// waits for event time, for the end of the input or for a timer of the user does not count. An
+  /// iteration's loop is not empty while an operator of it holds records.
+  virtual bool holds_records() const noexcept { return false; }
   /// Releases everything; outstanding I/O is dropped.
   virtual void close() noexcept {}
 

@@ -41,8 +41,10 @@ class operator_chain::link final : public batch_consumer,
         index_(static_cast<std::uint32_t>(chain.links_.size())) {}
 
   /// `side_output` is the tag, empty for the main output; `type` is what the consumer reads.
+  /// `in_loop` if both ends are part of one loop.
   void add_consumer(const std::string& side_output, batch_consumer& consumer,
-                    const record_type* type) {
+                    const record_type* type, bool in_loop) {
+    if (in_loop) out_.add_to_loop(consumer);
     if (side_output.empty()) return out_.add(consumer);
     if (type == nullptr)
       throw failure(errc::invalid_graph,
@@ -67,6 +69,8 @@ class operator_chain::link final : public batch_consumer,
 
   void consume(batch& rows, rows_access access) override { process(0, rows, access); }
   void on_watermark(timestamp_ms at) override {
+    // In a loop, event time ends before the input does, which ends it, too.
+    if (at == max_watermark && std::exchange(has_time_ended_, true)) return;
     named([&] { op_->on_watermark(at); });
   }
   void on_status(stream_status now) override {
@@ -140,6 +144,7 @@ class operator_chain::link final : public batch_consumer,
     }
     return wake_;
   }
+  std::chrono::steady_clock::time_point next_wake() const noexcept { return wake_; }
   keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
   operator_state_backend& operator_state() noexcept override { return operator_state_; }
 
@@ -203,6 +208,7 @@ class operator_chain::link final : public batch_consumer,
   std::map<std::string, side_stream> side_;  // by tag
   std::uint64_t rows_in_ = 0;
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
+  bool has_time_ended_ = false;
   bool is_completing_ = false;  // a completion of I/O is with the operator
   std::exception_ptr io_failure_;
 };
@@ -214,7 +220,8 @@ operator_chain::operator_chain(const graph::job_graph& graph, const execution_at
       batches_(options.batches),
       auto_watermark_interval_(options.auto_watermark_interval),
       is_checkpointed_(options.is_checkpointed),
-      spilling_(options.spilling) {
+      spilling_(options.spilling),
+      loop_(graph::iteration_role_of(graph, who.vertex)) {
   const auto& vertex = graph.vertices.at(who.vertex);
   make_operators(graph, vertex, who, program, options);
   make_exchanges(graph, who, program, options);
@@ -254,7 +261,8 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
     for (const auto& input : description.inputs) {
       if (input.from_operator)
         links_.at(*input.from_operator)
-            ->add_consumer(input.side_output, *links_.back(), factory.input_type(input.input));
+            ->add_consumer(input.side_output, *links_.back(), factory.input_type(input.input),
+                           is_in_loop(links_.size() - 1));
     }
   }
 }
@@ -283,7 +291,8 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
     links_.at(edge->source_operator)
         ->add_consumer(
             edge->side_output, *routers_.back(),
-            input_type_of(program, target.operators.at(edge->target_operator), edge->target_input));
+            input_type_of(program, target.operators.at(edge->target_operator), edge->target_input),
+            loop_ && loop_->has_edge[edge->id] && !edge->is_feedback);
   }
 }
 
@@ -337,11 +346,19 @@ void operator_chain::wake_at(std::chrono::steady_clock::time_point when) {
 void operator_chain::wake_operators(std::chrono::steady_clock::time_point now) {
   if (now >= next_wake_) {
     next_wake_ = never;
-    for (auto& l : links_) next_wake_ = std::min(next_wake_, l->wake(now));
+    for (std::size_t i = 0; i < links_.size(); ++i)
+      if (!loop_timers_held_ || !is_in_loop(i))
+        next_wake_ = std::min(next_wake_, links_[i]->wake(now));
   }
   // The task keeps one wake-up, the earliest, and forgets it when it comes: also if another event
   // has led here a moment before, and what it was for is done.
   if (next_wake_ != never) services_.wake_at(next_wake_);
+}
+
+void operator_chain::hold_loop_timers(bool held) {
+  loop_timers_held_ = held;
+  if (held) return;
+  for (const auto& l : links_) next_wake_ = std::min(next_wake_, l->next_wake());
 }
 
 void operator_chain::on_alignment_limit(const std::string& group, timestamp_ms limit) {
@@ -379,6 +396,11 @@ bool operator_chain::is_busy() const noexcept {
   return std::any_of(links_.begin(), links_.end(), [](const auto& l) { return l->op().is_busy(); });
 }
 
+bool operator_chain::holds_records() const noexcept {
+  return std::any_of(links_.begin(), links_.end(),
+                     [](const auto& l) { return l->op().holds_records(); });
+}
+
 void operator_chain::rethrow_io_failure() {
   for (auto& l : links_) l->rethrow_io_failure();
 }
@@ -398,6 +420,13 @@ exchange& operator_chain::exchange_of_channel(std::uint32_t channel,
 
 std::uint32_t operator_chain::output_channel_count() const noexcept {
   return static_cast<std::uint32_t>(exchange_of_channel_.size());
+}
+
+std::vector<std::uint64_t> operator_chain::elements_sent() const {
+  std::vector<std::uint64_t> sent;
+  for (const auto& e : exchanges_)
+    for (std::uint32_t c = 0; c < e->channel_count(); ++c) sent.push_back(e->elements_sent(c));
+  return sent;
 }
 
 operator_counts operator_chain::counts(std::size_t index) const noexcept {

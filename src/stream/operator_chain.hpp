@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "millrace/core/ids.hpp"
+#include "millrace/graph/iterations.hpp"
 #include "millrace/graph/job_graph.hpp"
 #include "millrace/stream/job_program.hpp"
 #include "millrace/stream/task_services.hpp"
@@ -65,6 +67,10 @@ class operator_chain {
   void flush();
   bool is_busy() const noexcept;
   bool is_blocked() const noexcept;
+  /// Whether an operator waits for I/O to go on with records that it was given.
+  bool holds_records() const noexcept;
+  /// While `held`, no wake-up comes to the operators that are part of an iteration's loop.
+  void hold_loop_timers(bool held);
   /// Throws what a completion of I/O has thrown since the last call.
   void rethrow_io_failure();
 
@@ -73,6 +79,8 @@ class operator_chain {
   const std::vector<std::unique_ptr<exchange>>& exchanges() const noexcept { return exchanges_; }
   exchange& exchange_of_channel(std::uint32_t channel, std::uint32_t& index_in_exchange);
   std::uint32_t output_channel_count() const noexcept;
+  /// Elements of all kinds that have left, by output channel.
+  std::vector<std::uint64_t> elements_sent() const;
 
   std::size_t size() const noexcept { return links_.size(); }
   operator_counts counts(std::size_t index) const noexcept;
@@ -91,6 +99,7 @@ class operator_chain {
   void make_exchanges(const graph::job_graph& graph, const execution_attempt_id& who,
                       const job_program& program, const task_options& options);
   void wake_at(std::chrono::steady_clock::time_point when);
+  bool is_in_loop(std::size_t index) const noexcept { return loop_ && loop_->has_operator[index]; }
 
   std::vector<std::unique_ptr<link>> links_;  // by operator index of the vertex, head first
   std::vector<std::unique_ptr<exchange>> exchanges_;
@@ -106,6 +115,8 @@ class operator_chain {
   source_operator* source_ = nullptr;
   /// No operator's wake-up is before this.
   std::chrono::steady_clock::time_point next_wake_ = never;
+  std::optional<graph::iteration_role> loop_;  // of a vertex that is part of one
+  bool loop_timers_held_ = false;
   std::size_t finished_ = 0;  // operators whose finish() is through
   bool input_ended_ = false;  // the operator in turn was told that its input has ended
   bool open_ = false;

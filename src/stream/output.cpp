@@ -5,7 +5,9 @@ namespace millrace {
 void output::push_watermark(timestamp_ms at) {
   if (at <= watermark_) return;
   if (at == max_watermark) {
+    if (!looped_.empty()) push_status(stream_status::active);
     watermark_ = at;
+    for (auto* consumer : looped_) consumer->on_watermark(at);
     return;
   }
   if (status_ == stream_status::idle) return;

@@ -18,7 +18,7 @@ class batch_consumer {
  public:
   virtual ~batch_consumer() = default;
   virtual void consume(batch& rows, rows_access access) = 0;
-  /// Event time has come to `at`, after all batches before. Never `max_watermark`.
+  /// Event time has come to `at`, after all batches before. `max_watermark` only inside of a loop.
   virtual void on_watermark(timestamp_ms /*at*/) {}
   virtual void on_status(stream_status) {}
 };
@@ -31,6 +31,10 @@ class output {
   /// A consumer that gets its rows from a side output of the operator: time goes by here for it,
   /// too.
   void add_to_time(batch_consumer& consumer) { only_timed_.push_back(&consumer); }
+
+  /// Of the consumers added before, one that is part of the same loop of an iteration: there, event
+  /// time ends before the input does.
+  void add_to_loop(batch_consumer& consumer) { looped_.push_back(&consumer); }
 
   /// One virtual call per consumer and batch. Only the last one may take the rows.
   void push(batch& rows, rows_access access) {
@@ -47,7 +51,7 @@ class output {
   ///
   /// `max_watermark` is noted but not passed on: those behind learn of the end of event time by the
   /// end of their input, when the operator is through with finish(). So what is emitted there is
-  /// never late.
+  /// never late. Only those that are part of the same loop are told at once.
   void push_watermark(timestamp_ms at);
   /// Tells everybody whether watermarks are to be expected.
   void push_status(stream_status now);
@@ -62,6 +66,7 @@ class output {
  private:
   std::vector<batch_consumer*> consumers_;
   std::vector<batch_consumer*> only_timed_;
+  std::vector<batch_consumer*> looped_;
   std::uint64_t rows_out_ = 0;
   timestamp_ms watermark_ = no_timestamp;
   stream_status status_ = stream_status::active;

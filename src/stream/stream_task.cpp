@@ -27,7 +27,9 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       chain_(graph, who, *program_, services, options),
       gate_(input_of_each_channel(graph, who)),
       watermarks_(input_of_each_channel(graph, who)),
-      since_when_(services.time().now()) {}
+      since_when_(services.time().now()) {
+  join_loop(graph, options);
+}
 
 void stream_task::open() {
   since_when_ = services_.time().now();
@@ -36,9 +38,12 @@ void stream_task::open() {
 
 void stream_task::close() noexcept {
   chain_.close();
+  if (loop_) loop_->came_back.reset();
 }
 
 void stream_task::on_element(std::uint32_t input_channel, element e) {
+  if (is_head() && input_channel < gate_.channel_count() && loop_->is_feedback[input_channel])
+    return take_back(input_channel, std::move(e));
   if (auto pushed = gate_.push(input_channel, std::move(e)); !pushed) throw failure(pushed.error());
 }
 
@@ -79,7 +84,9 @@ void stream_task::check_output_channel(std::uint32_t channel) const {
 task_progress stream_task::step() {
   account(activity::busy);  // closes the span of waiting before this step
   chain_.rethrow_io_failure();
+  if (is_head()) loop_->came_back->rethrow_failure();
   const auto progress = run();
+  if (loop_ && loop_->question) answer_coordinator(progress);
   const bool held_up = phase_ != phase::done && chain_.is_blocked();
   account(progress == task_progress::ready ? activity::busy
           : held_up                        ? activity::blocked
@@ -118,15 +125,23 @@ task_progress stream_task::run_inputs() {
   for (int i = 0; i < batches_per_step; ++i) {
     if (chain_.is_blocked()) return task_progress::waiting;
     if (chain_.is_busy()) return wait_for_input();
-    auto next = gate_.next();
-    if (!next) return wait_for_input();
-    take(std::move(*next));
+    if (is_head()) end_what_may_end();
+    if (phase_ == phase::running && !take_next()) return wait_for_input();
+    if (phase_ == phase::finishing) return task_progress::ready;
     if (gate_.have_all_ended()) {
       phase_ = phase::finishing;
       return task_progress::ready;
     }
   }
   return task_progress::ready;
+}
+
+bool stream_task::take_next() {
+  if (is_head()) return take_next_at_head();
+  auto next = gate_.next();
+  if (!next) return false;
+  take(std::move(*next));
+  return true;
 }
 
 void stream_task::take(input_gate::arrival next) {
@@ -136,11 +151,11 @@ void stream_task::take(input_gate::arrival next) {
     data->rows.reset();  // freed before the sender may send the next one
     services_.return_credit(next.channel, data->charge);
   } else if (const auto* time = std::get_if<watermark>(&next.what)) {
-    chain_.on_time(watermarks_.on_watermark(next.channel, time->at));
+    pass_time(watermarks_.on_watermark(next.channel, time->at));
   } else if (const auto* change = std::get_if<stream_status>(&next.what)) {
-    chain_.on_time(watermarks_.on_status(next.channel, *change));
+    pass_time(watermarks_.on_status(next.channel, *change));
   } else {
-    chain_.on_time(watermarks_.on_end(next.channel));
+    pass_time(watermarks_.on_end(next.channel));
     if (gate_.has_ended(input)) chain_.end_input(input);
   }
 }
@@ -164,6 +179,8 @@ task_progress stream_task::finish() {
     phase_ = phase::draining;
   }
   if (phase_ == phase::draining && chain_.is_blocked()) return task_progress::waiting;
+  // The end has to come around: whatever comes back before it is seen here.
+  if (is_head() && loop_->open_feedback != 0) return task_progress::waiting;
   phase_ = phase::done;
   return task_progress::finished;
 }

@@ -8,6 +8,7 @@
 #include "millrace/core/io.hpp"
 #include "millrace/state/state_backend.hpp"
 #include "millrace/stream/exchange.hpp"
+#include "millrace/stream/iteration_protocol.hpp"
 #include "millrace/stream/operator.hpp"
 #include "millrace/stream/watermark_alignment.hpp"
 
@@ -28,6 +29,8 @@ class task_services : public element_port {
   virtual void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) = 0;
   /// Tells the job master how far operator `operator_index` of the chain is.
   virtual void report_alignment(std::uint32_t operator_index, const alignment_report& report) = 0;
+  /// Answers the coordinator of the iteration that the task is part of.
+  virtual void report_iteration(const iteration_report& report) = 0;
 };
 
 /// What the configuration decides.

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "millrace/api/iterative_stream.hpp"
 #include "millrace/api/stream_environment.hpp"
 
 using namespace millrace;
@@ -60,6 +61,28 @@ TEST_CASE("Embedded keyed counts are right for any parallelism and batch size") 
     for (std::uint64_t n = 0; n < static_cast<std::uint64_t>(records); ++n)
       ++expected[static_cast<std::int64_t>((n * 2654435761u) % keys)];
     CHECK(count(config, 1 + random() % 4, 1 + random() % 4, records, keys) == expected);
+  }
+}
+
+TEST_CASE("Embedded loops end when each record has made its trips") {
+  for (std::uint32_t parallelism = 1; parallelism <= 3; ++parallelism) {
+    CAPTURE(parallelism);
+    stream_environment env(with({{"taskmanager.network.channel-bytes", "64kb"}}));
+    env.set_parallelism(parallelism);
+    const auto loop = env.from_generator(
+                             [](const std::uint64_t& n) {
+                               return word{static_cast<std::int64_t>(n),
+                                           static_cast<std::int64_t>(n == 7 ? 20'000 : n % 10)};
+                             },
+                             std::uint64_t{5'000})
+                          .iterate();
+    const auto body = loop.key_by(&word::key).map([](const word& w) {
+      return word{w.key + 1, w.count - 1};
+    });
+    loop.close_with(body.filter([](const word& w) { return w.count > 0; }));
+    const auto arrived =
+        body.filter([](const word& w) { return w.count <= 0; }).execute_and_collect();
+    CHECK(arrived.size() == 5'000);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/api/iterative_stream.hpp"
 #include "millrace/api/plan.hpp"
 #include "millrace/graph/channels.hpp"
 #include "support/caf/actor_world.hpp"
@@ -25,6 +26,7 @@ struct seen {
   std::vector<wire::channel_element> elements;
   std::vector<wire::channel_credit> credits;
   std::vector<wire::alignment_reached> alignments;
+  std::vector<wire::iteration_reported> iterations;
   caf::actor opener;
   caf::actor producer;
 
@@ -55,6 +57,7 @@ caf::behavior recorder(caf::event_based_actor* self, std::shared_ptr<seen> log) 
       [log](const wire::channel_element& m) { log->elements.push_back(m); },
       [log](const wire::channel_credit& m) { log->credits.push_back(m); },
       [log](const wire::alignment_reached& m) { log->alignments.push_back(m); },
+      [log](const wire::iteration_reported& m) { log->iterations.push_back(m); },
   };
 }
 
@@ -214,6 +217,27 @@ TEST_CASE("A task reports its event time, and which producer it waits for") {
   CHECK(report.inputs[0].held_back_by->vertex == 0);
   CHECK(report.inputs[0].held_back_by->subtask == 0);
   CHECK(report.operators.at(0).output_watermark == 1234);
+}
+
+TEST_CASE("The head of an iteration answers its coordinator and ends when it is told to") {
+  host h([](stream_environment& env, const arguments&) {
+    const auto loop = env.from_sequence(1, 1000).rebalance().iterate();
+    const auto body = loop.map([](std::int64_t n) { return n - 1; });
+    loop.close_with(body.filter([](std::int64_t n) { return n > 0; }));
+    body.discard();
+  });
+  h.spawn(1);
+  h.tell(wire::channel_opened{h.id, 0, 0});
+  h.tell(wire::command_iteration{{iteration_request::report, 1}, {h.id}});
+  h.tell(wire::channel_element{h.id, 0, end_of_input{}});
+  REQUIRE(h.log->iterations.size() == 1);
+  CHECK(h.log->iterations[0].task == h.id);
+  CHECK(h.log->iterations[0].report == iteration_report{1, true, {0}, {1, 0}});
+  h.tell(wire::command_iteration{{iteration_request::end_event_time, 2}, {h.id}});
+  h.tell(wire::command_iteration{{iteration_request::end, 3}, {h.id}});
+  CHECK(h.states().back() == execution_state::running);
+  h.tell(wire::channel_element{h.id, 1, end_of_input{}});
+  CHECK(h.states().back() == execution_state::finished);
 }
 
 TEST_CASE("A member of an alignment group says how far it is, and waits when it is told to") {

@@ -10,7 +10,7 @@ namespace millrace::sim {
 
 const std::vector<std::string_view> job_shapes = {"map_chain", "keyed_count", "union", "broadcast",
                                                   "rebalance", "two_inputs",  "files", "windows",
-                                                  "joins",     "any"};
+                                                  "joins",     "loops",       "any"};
 
 namespace {
 
@@ -28,6 +28,8 @@ std::string_view name_of(step_kind kind) {
       return "rekey";
     case step_kind::keyed_count:
       return "keyed_count";
+    case step_kind::loop:
+      return "loop";
     case step_kind::rebalance:
       return "rebalance";
     case step_kind::rescale:
@@ -51,6 +53,13 @@ row source_row(std::uint64_t index, std::int64_t keys) {
 
 row rekeyed(const row& r, std::int64_t keys) {
   return {(r.key * 31 + r.value * 7) % keys, r.value};
+}
+
+/// What a row becomes by going around a loop once: one row or two, of other keys.
+template <class Emit>
+void one_trip(const row& r, Emit&& emit) {
+  emit(row{(r.key * 31 + r.value * 7) % 41, r.value + 1});
+  if (r.value % 11 == 0) emit(row{(r.key + 5) % 41, r.value + 1});
 }
 
 // -- sequential -----------------------------------------------------------------------------------
@@ -79,6 +88,18 @@ std::vector<timed_row> interpret(const std::vector<job_step>& steps, std::vector
             break;
           case step_kind::rekey:
             out.push_back({rekeyed(r, step.argument), at});
+            break;
+          case step_kind::loop:
+            for (std::vector<row> around{r}; !around.empty();) {
+              const auto next = around.back();
+              around.pop_back();
+              one_trip(next, [&, at = at](const row& made) {
+                if (made.value % step.argument == 0)
+                  out.push_back({made, at});
+                else
+                  around.push_back(made);
+              });
+            }
             break;
           default:
             ++counts[r.key];
@@ -164,6 +185,20 @@ data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& st
                      .sum(&row::value)
                      .set_parallelism(p);
         break;
+      case step_kind::loop: {
+        const auto loop =
+            stream.iterate().set_parallelism(1 + static_cast<std::uint32_t>(argument) % p);
+        const auto body = loop.key_by(&row::key)
+                              .flat_map([](const row& r, collector<row>& out) {
+                                one_trip(r, [&](const row& made) { out.emit(made); });
+                              })
+                              .set_parallelism(p);
+        loop.close_with(body.filter([argument](const row& r) { return r.value % argument != 0; })
+                            .set_parallelism(p));
+        stream = body.filter([argument](const row& r) { return r.value % argument == 0; })
+                     .set_parallelism(p);
+        break;
+      }
       case step_kind::rebalance:
         stream = stream.rebalance();
         break;
@@ -365,6 +400,18 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
         of_two ? joins[random.below(std::size(joins))] : windows[random.below(std::size(windows))],
         width(), random);
     if (random.chance(30)) add_steps_keeping_time(spec.steps, 1, parallelism_max, random);
+  } else if (shape == "loops") {
+    // No event time: what has gone around is late.
+    spec.batch = false;
+    if (random.chance(40)) add_branch();
+    for (auto& branch : spec.branches) {
+      branch.time = time_kind::none;
+      branch.from_file = random.chance(15);
+      add_random_steps(branch.steps, random.below(2), parallelism_max, random);
+    }
+    spec.steps = {{step_kind::loop, random.between(2, 12), width()}};
+    if (random.chance(30)) spec.steps.push_back({step_kind::loop, random.between(2, 5), width()});
+    if (random.chance(30)) spec.steps.push_back({step_kind::keyed_count, 0, width()});
   } else {
     const auto more = random.below(3);
     for (std::uint64_t i = 0; i < more; ++i) add_branch();

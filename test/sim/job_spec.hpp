@@ -26,6 +26,7 @@ enum class step_kind : std::uint8_t {
   flat_map,     ///< `argument` rows of each.
   rekey,        ///< Another key of `argument` keys, made from both fields.
   keyed_count,  ///< By key: how many so far, or in batch mode how many.
+  loop,         ///< Goes around as `one_trip` says until `argument` divides the value.
   rebalance,
   rescale,
   shuffle,
@@ -72,7 +73,7 @@ struct job_spec {
 };
 
 /// By name, one for each kind of exchange: map_chain, keyed_count, union, broadcast, rebalance,
-/// two_inputs, files, windows, joins; `any` is random.
+/// two_inputs, files, windows, joins, loops; `any` is random.
 extern const std::vector<std::string_view> job_shapes;
 job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
                        random_source& random);

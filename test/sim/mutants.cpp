@@ -30,6 +30,8 @@ constexpr mutant mutants[] = {
     {"slot_timeout_never_armed", "a request for slots never times out"},
     {"lost_peer_ignored", "tasks are not told that they have lost a peer"},
     {"loss_not_told", "job masters are not told of lost task managers"},
+    {"loop_counts_ignored", "a loop is taken for empty when its tasks are, whatever is under way"},
+    {"feedback_forgotten", "what is fed back is dropped if the batch before it still waits"},
     {"watcher_forgotten", "a client is not told the end of its job"},
 };
 

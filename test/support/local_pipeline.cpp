@@ -49,6 +49,11 @@ struct local_pipeline::node final : task_services {
       pipeline.announce(report.group, *limit);
   }
 
+  void report_iteration(const iteration_report& report) override {
+    for (std::size_t i = 0; i < pipeline.iterations_.size(); ++i)
+      pipeline.carry_out(i, pipeline.iterations_[i].on_report(id, report));
+  }
+
   io_executor& io() noexcept override { return io_executor_; }
   file_system& files() noexcept override { return pipeline.files_; }
   const clock& time() const noexcept override { return pipeline.clock_; }
@@ -153,6 +158,11 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
       n->queue_of({message::kind::open, c})
           .push_back({message::kind::open, c, settings_.channel_bytes, {}, {}});
   }
+  const auto loops = graph::find_iterations(graph_).value();
+  for (const auto& loop : loops) iterations_.emplace_back(graph_, loop);
+  for (auto& n : nodes_)
+    for (std::size_t i = 0; i < iterations_.size(); ++i)
+      carry_out(i, iterations_[i].on_running(n->id));
 }
 
 local_pipeline::~local_pipeline() {
@@ -199,6 +209,12 @@ bool local_pipeline::run_some(std::size_t events_max) {
     if (all_finished) return true;
     for (std::size_t job = 0; job < master_->executor.size(); ++job)
       possible.emplace_back([this, job] { master_->executor.run(job); });
+    if (!busy_iterations_.empty())
+      possible.emplace_back([this] {
+        const auto iteration = busy_iterations_.back();
+        busy_iterations_.pop_back();
+        carry_out(iteration, iterations_[iteration].on_retry());
+      });
     if (possible.empty()) {
       if (!pass_time())
         throw std::logic_error("the job hangs (seed " + std::to_string(settings_.seed) + ")");
@@ -231,6 +247,9 @@ void local_pipeline::deliver(node& to, std::size_t queue) {
     case message::kind::event:
       to.task->on_coordinator_event(next.channel, next.event);
       break;
+    case message::kind::iteration:
+      to.task->on_iteration_command(next.command);
+      break;
   }
   to.is_runnable = true;
 }
@@ -261,6 +280,16 @@ void local_pipeline::announce(const std::string& group, timestamp_ms limit) {
       to.queue_of({message::kind::alignment, 0})
           .push_back({message::kind::alignment, 0, 0, {}, {group, limit}});
   }
+}
+
+void local_pipeline::carry_out(std::size_t iteration,
+                               const iteration_coordinator::decision& decision) {
+  for (const auto& [command, tasks] : decision.orders)
+    for (const auto& task : tasks)
+      node_of_.at({task.vertex, task.subtask})
+          ->queue_of({message::kind::iteration, 0})
+          .push_back({message::kind::iteration, 0, 0, {}, {}, {}, command});
+  if (decision.retry_after) busy_iterations_.push_back(iteration);
 }
 
 bool local_pipeline::pass_time() {

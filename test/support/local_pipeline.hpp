@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "millrace/stream/iteration_coordinator.hpp"
 #include "millrace/stream/stream_task.hpp"
 #include "support/manual_io.hpp"
 #include "support/virtual_clock.hpp"
@@ -45,17 +46,19 @@ class local_pipeline {
   struct node;
   struct job_master;
   struct message {
-    enum class kind { element, credit, open, alignment, event } what = kind::element;
+    enum class kind { element, credit, open, alignment, event, iteration } what = kind::element;
     std::uint32_t channel = 0;
     std::uint64_t bytes = 0;
     element payload;
-    std::pair<std::string, timestamp_ms> limit;  // of an alignment group
-    std::vector<std::byte> event{};              // of the coordinator of operator `channel`
+    std::pair<std::string, timestamp_ms> limit{};  // of an alignment group
+    std::vector<std::byte> event{};                // of the coordinator of operator `channel`
+    iteration_command command{};
   };
 
   void deliver(node& to, std::size_t queue);
   void step(node& which);
   void announce(const std::string& group, timestamp_ms limit);
+  void carry_out(std::size_t iteration, const iteration_coordinator::decision& decision);
   bool pass_time();
 
   graph::job_graph graph_;
@@ -66,6 +69,8 @@ class local_pipeline {
   virtual_clock clock_;
   alignment_coordinator alignment_;
   std::unique_ptr<job_master> master_;
+  std::vector<iteration_coordinator> iterations_;
+  std::vector<std::size_t> busy_iterations_;  // to be asked again, at any time
   std::vector<std::unique_ptr<node>> nodes_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, node*> node_of_;
   std::uint64_t events_ = 0;

@@ -147,15 +147,23 @@ struct job_maker {
   }
 
   void connect(std::uint32_t from, std::uint32_t to,
-               graph::partitioning how = graph::partitioning::forward, std::uint32_t input = 0) {
+               graph::partitioning how = graph::partitioning::forward, std::uint32_t input = 0,
+               bool is_feedback = false) {
     graph::stream_edge edge;
     edge.source = from;
     edge.target = to;
     edge.target_input = input;
     edge.partitioning = how;
     edge.is_explicit = true;
+    edge.is_feedback = is_feedback;
     program->graph.add_edge(edge);
     program->routers.push_back(std::make_shared<plain_router_factory<std::int64_t>>(how));
+  }
+
+  /// Back to the head of an iteration.
+  void feed_back(std::uint32_t from, std::uint32_t head, graph::partitioning how) {
+    program->graph.node(head).is_iteration_head = true;
+    connect(from, head, how, 1, true);
   }
 
   graph::job_graph build() const {

@@ -47,6 +47,9 @@ class fake_services final : public task_services {
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override {
     alignment_reports.emplace_back(operator_index, report);
   }
+  void report_iteration(const iteration_report& report) override {
+    iteration_reports.push_back(report);
+  }
 
   /// All rows sent so far, by channel, in order.
   template <class T>
@@ -70,6 +73,7 @@ class fake_services final : public task_services {
   std::vector<std::chrono::steady_clock::time_point> wakes;
   std::vector<std::pair<std::uint32_t, alignment_report>> alignment_reports;
   std::vector<std::pair<std::uint32_t, std::vector<std::byte>>> coordinator_events;
+  std::vector<iteration_report> iteration_reports;
   manual_io executor;
   virtual_clock watch;
   local_file_system disk;
