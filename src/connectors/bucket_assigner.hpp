@@ -76,6 +76,7 @@ class date_time_buckets {
 /// A directory for each text that `Fn` makes of records.
 template <class Fn>
 struct function_buckets {
+  /// What the user has given.
   Fn fn;
 
   /// What the function says.

@@ -65,7 +65,11 @@ status bucket_places::start() {
     return fail(errc::invalid_argument, "cannot write part files to '" + base_ +
                                             "': it is a file, and they need a directory; choose "
                                             "another path");
-  base_is_new_ = !there;
+  is_there_ = base_;
+  while (!there && is_there_ != directory_of(is_there_)) {
+    is_there_ = directory_of(is_there_);
+    if (files_.stat(is_there_)) break;
+  }
   if (there && (recovery_.is_restored || attempt_ > 0)) return remove_lost_parts(base_);
   return {};
 }
@@ -121,12 +125,11 @@ std::string bucket_places::directory_of_bucket(const std::string& bucket) const 
 status bucket_places::prepare_bucket(const std::string& bucket) {
   const auto directory = directory_of_bucket(bucket);
   if (auto ok = files_.create_directories(directory); !ok) return ok;
-  // What is renamed into a directory that a power cut takes away is lost, too. What lies above the
-  // base is not ours, and may be out of bounds.
-  for (auto at = directory; at.size() > base_.size() || base_is_new_; at = directory_of(at)) {
+  // What is renamed into a directory that a power cut takes away is lost, too. What lies above is
+  // not ours, and may be out of bounds.
+  for (auto at = directory; at != is_there_; at = directory_of(at))
     if (auto ok = files_.sync_directory(directory_of(at)); !ok) return ok;
-    if (at.size() <= base_.size()) base_is_new_ = false;
-  }
+  is_there_ = base_;
   auto listed = files_.list(directory);
   if (!listed) return tl::unexpected(listed.error());
   for (const auto& file : *listed) {

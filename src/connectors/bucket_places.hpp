@@ -64,7 +64,7 @@ class bucket_places final : public part_places {
   std::string job_;
   part_recovery recovery_;
   std::uint64_t next_number_ = 0;
-  bool base_is_new_ = false;  // made by this run, and not yet synced
+  std::string is_there_;  // a directory at the base or above that a power cut would not take away
   std::set<std::string> known_buckets_;
 };
 

@@ -9,6 +9,7 @@ namespace millrace {
 /// Swallows everything, for measuring what comes before it.
 template <class T>
 struct discard_sink {
+  /// There is none.
   using committable = no_committable;
 
   /// The writer of a subtask.

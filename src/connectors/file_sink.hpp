@@ -31,6 +31,7 @@ part_places_maker bucket_places_maker(std::string path, part_file_names names);
 /// A user's encoder as a format of lines.
 template <class T, class Fn>
 struct encoder_format {
+  /// What the user has given.
   Fn fn;
 
   /// There is none.
@@ -106,6 +107,7 @@ class file_sink_writer final : public sink_writer<T, file_committable> {
 template <class T, class Format = print_format<T>, class Assigner = base_path_buckets>
 class file_sink {
  public:
+  /// A finished part.
   using committable = file_committable;
 
   /// A line for each record, as `print` writes it.
@@ -172,6 +174,7 @@ class file_sink {
 template <class T, class Format>
 class single_file_sink {
  public:
+  /// A finished part.
   using committable = file_committable;
 
   single_file_sink(std::string path, file_write_mode mode, Format format)

@@ -45,8 +45,8 @@ std::shared_ptr<committer<file_committable>> make_key_value_committer(
 /// Records as changes in a staging file.
 template <class T, class KeyOf, class ValueOf>
 struct change_format {
-  KeyOf key_of;
-  ValueOf value_of;
+  KeyOf key_of;      ///< Finds the key.
+  ValueOf value_of;  ///< Finds the value.
 
   /// What a staging file begins with.
   void append_header(std::string& out) const { out += change_file_header(); }
@@ -80,6 +80,7 @@ struct change_format {
 template <class T, class KeyOf = void, class ValueOf = void>
 class key_value_sink {
  public:
+  /// A staging file.
   using committable = file_committable;
 
   key_value_sink(key_value_table table, KeyOf key_of, ValueOf value_of)

@@ -52,6 +52,7 @@ class print_writer final : public sink_writer<T> {
 /// Writes to standard output.
 template <class T>
 struct print_sink {
+  /// There is none.
   using committable = no_committable;
 
   /// Before each line; empty for none.

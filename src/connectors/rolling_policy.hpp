@@ -9,8 +9,9 @@ namespace millrace {
 /// When a file sink ends the part it writes to and begins another (Flink's DefaultRollingPolicy and
 /// OnCheckpointRollingPolicy). Whatever comes first counts; a part also ends with the stream.
 struct rolling_policy {
-  /// For sizes and intervals that never matter.
+  /// For a size that never matters.
   static constexpr std::uint64_t no_size = std::numeric_limits<std::uint64_t>::max();
+  /// For an interval that never matters.
   static constexpr std::chrono::milliseconds no_interval = std::chrono::milliseconds::max();
 
   /// A part ends with the record that brings it to this size.

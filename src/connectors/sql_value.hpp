@@ -28,7 +28,8 @@ concept sql_storable = std::integral<V> || std::floating_point<V> ||
 template <sql_storable V>
 sql_value to_sql(const V& value) {
   if constexpr (std::integral<V>) {
-    if (std::cmp_greater(value, std::numeric_limits<std::int64_t>::max()))
+    constexpr auto greatest = std::numeric_limits<std::int64_t>::max();
+    if (std::unsigned_integral<V> && static_cast<std::uint64_t>(value) > std::uint64_t{greatest})
       throw failure(errc::invalid_data, "a database can't keep the integer " +
                                             std::to_string(value) +
                                             ": it is greater than 2^63 - 1");

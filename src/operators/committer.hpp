@@ -25,7 +25,7 @@ enum class commit_status : std::uint8_t {
 
 /// The same with the reason.
 struct commit_result {
-  commit_status status = commit_status::committed;
+  commit_status status = commit_status::committed;  ///< Of the attempt.
   /// For retry_later and failed: what stood in the way, and what to do.
   error why{};
 
