@@ -7,6 +7,7 @@
 #include "millrace/api/data_sink.hpp"
 #include "millrace/api/key_selector.hpp"
 #include "millrace/connectors/csv_format.hpp"
+#include "millrace/connectors/discard_sink.hpp"
 #include "millrace/connectors/file_sink.hpp"
 #include "millrace/connectors/print_sink.hpp"
 #include "millrace/operators/async_options.hpp"
@@ -16,6 +17,7 @@
 #include "millrace/operators/function_sink.hpp"
 #include "millrace/operators/map.hpp"
 #include "millrace/operators/process.hpp"
+#include "millrace/operators/sink.hpp"
 #include "millrace/operators/timestamps_and_watermarks.hpp"
 #include "millrace/stream/output_tag.hpp"
 
@@ -251,9 +253,9 @@ class data_stream {
                   "millrace: print needs records with an operator<<, or plain aggregates, tuples "
                   "and containers of such");
     if constexpr (printable<T>)
-      return sink("print", make_print_sink<T>(std::move(prefix)));
+      return sink("print", print_sink<T>{std::move(prefix)});
     else
-      return sink("print", nullptr);
+      return no_sink("print");
   }
 
   /// One line per record, as `print` writes it: a file with parallelism 1, else a directory with a
@@ -265,7 +267,7 @@ class data_stream {
     if constexpr (printable<T>)
       return sink("write_as_text", make_text_file_sink<T>(std::move(path), std::move(options)));
     else
-      return sink("write_as_text", nullptr);
+      return no_sink("write_as_text");
   }
 
   /// One line of comma-separated values per record (RFC 4180), into files as `write_as_text`.
@@ -275,11 +277,24 @@ class data_stream {
     if constexpr (csv_writable<T>)
       return sink("write_as_csv", make_csv_file_sink<T>(std::move(path), std::move(options)));
     else
-      return sink("write_as_csv", nullptr);
+      return no_sink("write_as_csv");
   }
 
   /// Swallows the records.
-  data_sink discard() const { return sink("discard", make_discarding_sink<T>()); }
+  data_sink discard() const { return sink("discard", discard_sink<T>{}); }
+
+  /// Gives the records to a connector: a `file_sink`, or one of your own (operators/sink.hpp says
+  /// what that is). With checkpoints each record comes out once, whatever fails.
+  template <class S>
+  data_sink sink_to(S to) const {
+    static_assert(sink_of<S, T>,
+                  "millrace: sink_to needs a sink for records of this type: copyable, with "
+                  "`using committable = …` and `std::unique_ptr<sink_writer<T, committable>> "
+                  "create_writer(sink_writer_context&) const`");
+    if constexpr (sink_of<S, T>)
+      if constexpr (check_committers<S>()) return sink("sink", std::move(to));
+    return no_sink("sink");
+  }
 
   /// Calls `fn(const T&)` for each record.
   template <class Fn>
@@ -287,9 +302,9 @@ class data_stream {
     static_assert(sink_function<Fn, T>,
                   "millrace: add_sink needs a function that takes `const T&`");
     if constexpr (sink_function<Fn, T> && check_copyable<Fn>())
-      return sink("sink", make_function_sink<T>(std::move(fn)));
+      return last("sink", make_function_sink<T>(std::move(fn)));
     else
-      return sink("sink", nullptr);
+      return no_sink("sink");
   }
 
   /// Runs the job here and returns the records of this stream, at most `limit`: once there are so
@@ -298,7 +313,7 @@ class data_stream {
   std::vector<T> execute_and_collect(
       std::size_t limit = std::numeric_limits<std::size_t>::max()) const {
     auto rows = std::make_shared<collected_rows<T>>(limit);
-    sink("collect", make_collecting_sink<T>(rows));
+    last("collect", make_collecting_sink<T>(rows));
     const auto client = builder_->submit({});
     detail::wait_until(*client, [&] { return rows->is_full(); });
     return rows->take();
@@ -366,10 +381,44 @@ class data_stream {
     return data_stream<Out>(builder_, std::move(results));
   }
 
-  /// Adds a sink that reads this stream.
-  data_sink sink(std::string kind, std::shared_ptr<const operator_factory> factory) const {
-    return data_sink(builder_, add(std::move(kind), std::move(factory), true));
+  /// Adds a sink that reads this stream: its writer, and its committers behind it.
+  template <class S>
+  data_sink sink(const std::string& kind, const S& what) const {
+    using committable = typename S::committable;
+    auto made = make_sink_operators<T>(what);
+    if constexpr (std::is_same_v<committable, no_committable>) {
+      return last(kind, std::move(made.writer));
+    } else {
+      std::vector<detail::settings_target> all;
+      all.push_back({.node = add(kind, std::move(made.writer), false)});
+      auto handed_on = data_stream<committable>(
+          builder_, {data_stream<committable>::unpartitioned(all.back().node)});
+      const bool is_global = made.global_committer != nullptr;
+      if (made.committer) {
+        const auto id = handed_on.add("committer", std::move(made.committer), !is_global);
+        all.push_back({.node = id, .name_suffix = ": committer", .uid_suffix = "-committer"});
+        handed_on =
+            data_stream<committable>(builder_, {data_stream<committable>::unpartitioned(id)});
+      }
+      if (is_global) {
+        const auto id =
+            handed_on.global().add("global_committer", std::move(made.global_committer), true);
+        builder_->node(id).non_parallel = true;
+        all.push_back({.node = id,
+                       .name_suffix = ": global committer",
+                       .uid_suffix = "-global-committer",
+                       .is_parallel = false});
+      }
+      for (const auto& each : all) builder_->node(each.node).name = kind + each.name_suffix;
+      return data_sink(builder_, std::move(all));
+    }
   }
+  /// Adds an operator that reads this stream and emits nothing.
+  data_sink last(std::string kind, std::shared_ptr<const operator_factory> factory) const {
+    return data_sink(builder_, {{.node = add(std::move(kind), std::move(factory), true)}});
+  }
+  /// In place of a sink that would not compile.
+  data_sink no_sink(std::string kind) const { return last(std::move(kind), nullptr); }
 
   /// The job that the stream belongs to.
   std::shared_ptr<detail::job_builder> builder_;
@@ -416,7 +465,7 @@ class single_output : public data_stream<T>, public operator_settings<single_out
  public:
   single_output(std::shared_ptr<detail::job_builder> builder, std::uint32_t node)
       : data_stream<T>(builder, {data_stream<T>::unpartitioned(node)}),
-        operator_settings<single_output<T>>(builder, node) {}
+        operator_settings<single_output<T>>(builder, {{.node = node}}) {}
 
   /// What the operator emits to the side output of that tag (Flink's getSideOutput). What goes to a
   /// side output that nobody reads is dropped.

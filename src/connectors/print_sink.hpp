@@ -1,9 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 
+#include "millrace/connectors/standard_output.hpp"
 #include "millrace/connectors/text_format.hpp"
-#include "millrace/connectors/text_sink.hpp"
+#include "millrace/operators/sink_writer.hpp"
 
 namespace millrace {
 
@@ -27,15 +30,39 @@ struct print_format {
   }
 };
 
+/// Writes the lines of one subtask.
+template <class T>
+class print_writer final : public sink_writer<T> {
+ public:
+  print_writer(const sink_writer_context& context, print_format<T> format)
+      : format_(std::move(format)), out_(context.io()) {}
+
+  void write(const sink_rows<T>& rows) override {
+    for (const T& row : rows.rows) format_.append_line(out_.buffer(), row);
+    out_.pump();
+  }
+  void flush(flush_cause) override { out_.flush(); }
+  bool is_busy() const noexcept override { return out_.is_busy(); }
+
+ private:
+  print_format<T> format_;
+  standard_output out_;
+};
+
 /// Writes to standard output.
 template <class T>
-std::shared_ptr<const operator_factory> make_print_sink(std::string name) {
-  return make_text_sink<T, print_format<T>>(
-      {.format =
-           [name = std::move(name)](const runtime_context& self) {
-             return print_format<T>{print_prefix(name, self)};
-           },
-       .target = [](operator_context&) { return standard_output(); }});
-}
+struct print_sink {
+  /// There is none.
+  using committable = no_committable;
+
+  /// Before each line; empty for none.
+  std::string name{};
+
+  /// The writer of a subtask.
+  std::unique_ptr<sink_writer<T>> create_writer(sink_writer_context& context) const {
+    return std::make_unique<print_writer<T>>(
+        context, print_format<T>{print_prefix(name, context.runtime())});
+  }
+};
 
 }  // namespace millrace

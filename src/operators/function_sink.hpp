@@ -30,15 +30,4 @@ std::shared_ptr<const operator_factory> make_function_sink(Fn fn) {
   return make_factory<T, void>([fn] { return std::make_unique<function_sink<T, Fn>>(fn); });
 }
 
-/// Swallows everything, for measuring what comes before it.
-class discarding_sink final : public stream_operator {
- public:
-  void process(std::size_t, batch&, rows_access) override {}
-};
-
-template <class T>
-std::shared_ptr<const operator_factory> make_discarding_sink() {
-  return make_factory<T, void>([] { return std::make_unique<discarding_sink>(); });
-}
-
 }  // namespace millrace

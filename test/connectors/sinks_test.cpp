@@ -1,10 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "millrace/connectors/file_sink.hpp"
-#include "support/operator_harness.hpp"
+#include "support/sink_harness.hpp"
 
 using namespace millrace;
-using test::operator_harness;
+using test::sink_harness;
+using test::subtask;
 
 namespace {
 
@@ -14,21 +15,15 @@ struct row {
   bool operator==(const row&) const = default;
 };
 
-using harness = operator_harness<row, row>;
+using text_sink = single_file_sink<row, print_format<row>>;
+using csv_sink = single_file_sink<row, csv_formatter<row>>;
+using paths = std::vector<std::string>;
 
-runtime_context::identity subtask(std::uint32_t index, std::uint32_t parallelism) {
-  runtime_context::identity self;
-  self.subtask_index = index;
-  self.parallelism = parallelism;
-  return self;
-}
-
-std::string run_and_fail(harness& sink) {
+std::string run_and_fail(sink_harness<row, text_sink>& sink) {
   try {
     sink.open();
     sink.process({{"x", 1}});
     sink.finish();
-    sink.manual().run_all();
   } catch (const failure& e) {
     return e.what();
   }
@@ -38,33 +33,39 @@ std::string run_and_fail(harness& sink) {
 }  // namespace
 
 TEST_CASE("a file appears under its name only when it is complete") {
-  harness sink(make_csv_file_sink<row>("/out/file.csv", {}));
+  sink_harness<row, csv_sink> sink(make_csv_file_sink<row>("/out/file.csv", {}));
   sink.open();
   sink.process({{"a", 1}, {"with \"quotes\", and comma", 2}});
-  sink.manual().run_all();
-  CHECK(sink.memory().paths() == std::vector<std::string>{"/out/.file.csv.inprogress"});
+  sink.run_io();
+  CHECK(sink.memory().paths() == paths{"/out/.file.csv.inprogress"});
   sink.process({{"two\nlines", 3}});
-  sink.finish();
-  CHECK(sink.op().is_busy());
-  sink.manual().run_all();
-  CHECK(!sink.op().is_busy());
-  CHECK(sink.memory().paths() == std::vector<std::string>{"/out/file.csv"});
+  sink.writer().finish();
+  CHECK(sink.is_busy());
+  sink.run_io();
+  CHECK(!sink.is_busy());
+  CHECK(sink.memory().paths() == paths{"/out/file.csv"});
   CHECK(sink.memory().content("/out/file.csv") ==
         "a,1\n\"with \"\"quotes\"\", and comma\",2\n\"two\nlines\",3\n");
 }
 
+TEST_CASE("a stream without records makes a file, with its header") {
+  sink_harness<row, csv_sink> sink(make_csv_file_sink<row>("/out.csv", {.header = {"a", "b"}}));
+  sink.open();
+  sink.finish();
+  CHECK(sink.memory().content("/out.csv") == "a,b\n");
+}
+
 TEST_CASE("a sink that is closed before its end leaves nothing behind") {
-  harness sink(make_text_file_sink<row>("/out/file", {}));
+  sink_harness<row, text_sink> sink(make_text_file_sink<row>("/out/file", {}));
   sink.open();
   sink.process({{"a", 1}});
-  sink.manual().run_all();
+  sink.run_io();
   sink.close();
-  sink.manual().run_all_without_completion();
   CHECK(sink.memory().paths().empty());
 }
 
 TEST_CASE("parallel sinks write numbered files into a directory") {
-  harness sink(make_text_file_sink<row>("/out/", {}), subtask(1, 3));
+  sink_harness<row, text_sink> sink(make_text_file_sink<row>("/out/", {}), subtask(1, 3));
   CHECK(run_and_fail(sink) == "no failure");
   CHECK(sink.memory().content("/out/2") == "(x,1)\n");
 }
@@ -72,11 +73,11 @@ TEST_CASE("parallel sinks write numbered files into a directory") {
 TEST_CASE("existing output is refused unless overwriting is asked for") {
   const auto outcome = [](const std::string& existing, std::uint32_t parallelism,
                           file_write_mode mode) {
-    harness sink(make_text_file_sink<row>("/out", {mode}), subtask(0, parallelism));
+    sink_harness<row, text_sink> sink(make_text_file_sink<row>("/out", {mode}),
+                                      subtask(0, parallelism));
     sink.memory().put(existing, "old");
     const auto why = run_and_fail(sink);
     sink.close();
-    sink.manual().run_all_without_completion();
     std::string left;
     for (const auto& path : sink.memory().paths()) left += path + " ";
     return why + "|" + left;
@@ -96,22 +97,73 @@ TEST_CASE("existing output is refused unless overwriting is asked for") {
 }
 
 TEST_CASE("a full disk fails the sink") {
-  harness sink(make_text_file_sink<row>("/out", {}));
+  sink_harness<row, text_sink> sink(make_text_file_sink<row>("/out", {}));
   sink.memory().fill_disk();
   CHECK(run_and_fail(sink).find("No space left on device") != std::string::npos);
 }
 
 TEST_CASE("one write is under way at a time, and much gathered text makes the sink busy") {
-  harness sink(make_text_file_sink<row>("/out", {}));
+  sink_harness<row, text_sink> sink(make_text_file_sink<row>("/out", {}));
+  auto& writer = sink.writer();
   sink.open();
   sink.process({{std::string(700'000, 'x'), 1}});
-  CHECK(sink.manual().size() == 1);
-  CHECK(!sink.op().is_busy());
+  CHECK(writer.manual().size() == 1);
+  CHECK(!sink.is_busy());
   sink.process({{std::string(700'000, 'y'), 2}});
-  CHECK(sink.op().is_busy());
-  sink.manual().run();
-  CHECK(!sink.op().is_busy());
-  CHECK(sink.manual().size() == 1);
+  CHECK(sink.is_busy());
+  writer.manual().run();
+  CHECK(!sink.is_busy());
+  CHECK(writer.manual().size() == 1);
+}
+
+TEST_CASE("a file that is written over a restart has each record once") {
+  const auto sink = make_text_file_sink<row>("/out", {});
+  auto files = std::make_shared<test::memory_files>();
+  test::saved_sink saved;
+  {
+    sink_harness<row, text_sink> first(sink, subtask(0, 1), files);
+    first.take_checkpoints().open();
+    first.process({{"a", 1}});
+    saved = first.checkpoint(1);
+    first.complete(1);
+    first.process({{"lost", 2}});
+    first.run_io();
+  }
+  files->lose_power();
+  sink_harness<row, text_sink> second(sink, subtask(0, 1, 1), files);
+  second.take_checkpoints().restore(saved).open();
+  second.process({{"b", 3}});
+  second.finish();
+  CHECK(files->paths() == paths{"/.out.inprogress", "/.out.inprogress.1"});
+  saved = second.checkpoint(2);
+  second.complete(2);
+  second.run_io();
+  CHECK(files->paths() == paths{"/out"});
+  CHECK(files->content("/out") == "(a,1)\n(b,3)\n");
+
+  // A restart that comes after the end changes nothing.
+  sink_harness<row, text_sink> third(sink, subtask(0, 1, 2), files);
+  third.take_checkpoints().restore(saved).open();
+  third.finish();
+  static_cast<void>(third.checkpoint(3));
+  third.complete(3);
+  third.run_io();
+  CHECK(files->paths() == paths{"/out"});
+  CHECK(files->content("/out") == "(a,1)\n(b,3)\n");
+}
+
+TEST_CASE("files that are named by subtask can't be continued with another parallelism") {
+  const auto sink = make_text_file_sink<row>("/out", {});
+  auto files = std::make_shared<test::memory_files>();
+  sink_harness<row, text_sink> first(sink, subtask(0, 1), files);
+  first.take_checkpoints().open();
+  const auto saved = first.checkpoint(1);
+  sink_harness<row, text_sink> second(sink, subtask(0, 2, 1), files);
+  second.restore(saved);
+  CHECK_THROWS_WITH(second.open(),
+                    "the output in '/out' can't be continued with parallelism 2 after 1: its files "
+                    "are named by subtask; keep the parallelism of this sink, or use "
+                    "sink_to(file_sink), which has no such limit");
 }
 
 TEST_CASE("the prefix of printed lines is Flink's") {

@@ -18,53 +18,61 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-class reader final : public file_reader {
+}  // namespace
+
+class memory_files::reader final : public file_reader {
  public:
-  reader(std::shared_ptr<std::string> content, std::shared_ptr<std::size_t> reads)
+  reader(content_ptr content, std::shared_ptr<std::size_t> reads)
       : content_(std::move(content)), reads_(std::move(reads)) {}
   result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override {
     ++*reads_;
-    if (offset >= content_->size()) return std::size_t{0};
-    const auto count = std::min<std::size_t>(into.size(), content_->size() - offset);
-    std::memcpy(into.data(), content_->data() + offset, count);
+    if (offset >= size()) return std::size_t{0};
+    const auto count = std::min<std::size_t>(into.size(), size() - offset);
+    std::memcpy(into.data(), content_->bytes.data() + offset, count);
     return count;
   }
-  std::uint64_t size() const noexcept override { return content_->size(); }
+  std::uint64_t size() const noexcept override { return content_->bytes.size(); }
 
  private:
-  std::shared_ptr<std::string> content_;
+  content_ptr content_;
   std::shared_ptr<std::size_t> reads_;
 };
 
-class writer final : public file_writer {
+class memory_files::writer final : public file_writer {
  public:
-  writer(std::string path, std::shared_ptr<std::string> content, std::shared_ptr<bool> is_full)
+  writer(std::string path, content_ptr content, std::shared_ptr<bool> is_full)
       : path_(std::move(path)), content_(std::move(content)), is_full_(std::move(is_full)) {}
   status append(std::span<const std::byte> bytes) override {
     if (*is_full_) return fail(errc::io, "can't write to '" + path_ + "': No space left on device");
-    content_->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    content_->bytes.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
   }
-  status sync() override { return {}; }
+  status sync() override {
+    content_->synced = content_->bytes.size();
+    return {};
+  }
   status close() override { return {}; }
 
  private:
   std::string path_;
-  std::shared_ptr<std::string> content_;
+  content_ptr content_;
   std::shared_ptr<bool> is_full_;
 };
 
-}  // namespace
-
 void memory_files::put(const std::string& path, std::string content) {
   static_cast<void>(create_directories(parent_of(path)));
-  files_[path] = std::make_shared<std::string>(std::move(content));
+  const auto size = content.size();
+  files_[path] = std::make_shared<file_content>(file_content{std::move(content), size});
 }
 
 std::string memory_files::content(const std::string& path) const {
   const auto file = files_.find(path);
   if (file == files_.end()) throw std::runtime_error("no file " + path);
-  return *file->second;
+  return file->second->bytes;
+}
+
+void memory_files::lose_power() {
+  for (auto& [path, content] : files_) content->bytes.resize(content->synced);
 }
 
 std::vector<std::string> memory_files::paths() const {
@@ -77,14 +85,14 @@ result<file_info> memory_files::stat(const std::string& path) {
   if (directories_.contains(path)) return file_info{path, 0, true, 0};
   const auto file = files_.find(path);
   if (file == files_.end()) return missing(path);
-  return file_info{path, file->second->size(), false, 0};
+  return file_info{path, file->second->bytes.size(), false, 0};
 }
 
 result<std::vector<file_info>> memory_files::list(const std::string& directory) {
   if (!directories_.contains(directory)) return missing(directory);
   std::vector<file_info> found;
   for (const auto& [path, content] : files_)
-    if (parent_of(path) == directory) found.push_back({path, content->size(), false, 0});
+    if (parent_of(path) == directory) found.push_back({path, content->bytes.size(), false, 0});
   for (const auto& path : directories_)
     if (path != directory && parent_of(path) == directory) found.push_back({path, 0, true, 0});
   std::sort(found.begin(), found.end(),
@@ -101,10 +109,12 @@ result<std::unique_ptr<file_reader>> memory_files::open_reader(const std::string
 result<std::unique_ptr<file_writer>> memory_files::open_writer(const std::string& path,
                                                                write_mode mode) {
   if (!directories_.contains(parent_of(path))) return missing(path);
+  if (forbidden_.contains(parent_of(path)))
+    return fail(errc::permission_denied, "can't write to '" + path + "': Permission denied");
   auto& content = files_[path];
   if (content && mode == write_mode::create)
     return fail(errc::io, "can't open '" + path + "': File exists");
-  if (!content || mode == write_mode::truncate) content = std::make_shared<std::string>();
+  if (!content || mode == write_mode::truncate) content = std::make_shared<file_content>();
   return std::make_unique<writer>(path, content, is_full_);
 }
 
@@ -116,6 +126,10 @@ status memory_files::create_directories(const std::string& path) {
 status memory_files::rename(const std::string& from, const std::string& to) {
   const auto file = files_.find(from);
   if (file == files_.end()) return missing(from);
+  if (failing_renames_ != 0) {
+    --failing_renames_;
+    return fail(errc::io, "can't rename '" + from + "' to '" + to + "': Input/output error");
+  }
   files_[to] = file->second;
   files_.erase(file);
   return {};

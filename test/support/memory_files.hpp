@@ -9,7 +9,8 @@
 
 namespace millrace::test {
 
-/// A file system in memory. Not thread-safe. Content is visible at once, however it is written.
+/// A file system in memory. Not thread-safe. Content is visible at once, however it is written, but
+/// only what was synced survives lose_power().
 class memory_files final : public file_system {
  public:
   /// Makes a file, with its directories.
@@ -21,6 +22,12 @@ class memory_files final : public file_system {
   std::vector<std::string> paths() const;
   /// From now on every append fails with "No space left on device".
   void fill_disk() { *is_full_ = true; }
+  /// Files can no longer be made or written below this directory: "Permission denied".
+  void forbid(const std::string& directory) { forbidden_.insert(directory); }
+  /// The next renames fail with "Input/output error".
+  void fail_renames(std::size_t count) { failing_renames_ = count; }
+  /// Cuts every file to what was synced.
+  void lose_power();
   std::size_t reads() const { return *reads_; }
 
   result<file_info> stat(const std::string& path) override;
@@ -34,10 +41,18 @@ class memory_files final : public file_system {
   status sync_directory(const std::string& path) override;
 
  private:
-  using content_ptr = std::shared_ptr<std::string>;
+  struct file_content {
+    std::string bytes;
+    std::size_t synced = 0;
+  };
+  using content_ptr = std::shared_ptr<file_content>;
+  class reader;
+  class writer;
 
   std::map<std::string, content_ptr> files_;
   std::set<std::string> directories_{"/", "."};
+  std::set<std::string> forbidden_;
+  std::size_t failing_renames_ = 0;
   std::shared_ptr<bool> is_full_ = std::make_shared<bool>(false);
   std::shared_ptr<std::size_t> reads_ = std::make_shared<std::size_t>(0);
 };

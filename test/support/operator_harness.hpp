@@ -69,9 +69,11 @@ class operator_harness : public operator_context, private batch_consumer {
       }
     }
   }
-  /// What the task does at a barrier; returns the state that belongs to no key.
+  /// What the task does at a barrier, which waits for I/O; returns the state that belongs to no
+  /// key.
   std::vector<saved_operator_state> checkpoint(checkpoint_id id) {
     op_->prepare_snapshot(id);
+    while (op_->is_busy() && !io_.is_empty()) io_.run();
     op_->snapshot_state(id);
     return operator_state_.snapshot();
   }
@@ -82,6 +84,8 @@ class operator_harness : public operator_context, private batch_consumer {
   }
   /// Before open().
   void take_checkpoints() { is_checkpointed_ = true; }
+  /// Before open(): the same files as other harnesses.
+  void share_files(std::shared_ptr<memory_files> files) { files_ = std::move(files); }
   /// Events that were sent to the coordinator and not taken yet.
   std::vector<std::vector<std::byte>> take_events() { return std::exchange(events_, {}); }
 
@@ -133,13 +137,13 @@ class operator_harness : public operator_context, private batch_consumer {
   const std::vector<alignment_report>& alignment_reports() const { return alignment_reports_; }
   bool has_wake_up() const { return wake_ != never; }
   manual_io& manual() { return io_; }
-  memory_files& memory() { return files_; }
+  memory_files& memory() { return *files_; }
   virtual_clock& clock_now() { return clock_; }
   std::chrono::steady_clock::time_point woken_at() const { return wake_; }
 
   runtime_context& runtime() noexcept override { return runtime_; }
   io_executor& io() noexcept override { return io_; }
-  file_system& files() noexcept override { return files_; }
+  file_system& files() noexcept override { return *files_; }
   const clock& time() const noexcept override { return clock_; }
   output* side_output(const std::string& tag, const record_type& type) override {
     const auto side = side_.find(tag);
@@ -197,7 +201,7 @@ class operator_harness : public operator_context, private batch_consumer {
   spill_options spilling_;
   runtime_context runtime_;
   manual_io io_;
-  memory_files files_;
+  std::shared_ptr<memory_files> files_ = std::make_shared<memory_files>();
   virtual_clock clock_;
   keyed_state_slot keyed_state_;
   operator_state_backend operator_state_;

@@ -1,0 +1,73 @@
+#include "millrace/connectors/file_committer.hpp"
+
+#include <map>
+
+#include "millrace/connectors/part_places.hpp"
+
+namespace millrace {
+
+namespace {
+
+/// A device that fails now may work again; a name that is taken stays taken.
+commit_result not_now(const error& why) {
+  return why.code == errc::io ? commit_result::retry_later(why) : commit_result::failed(why);
+}
+
+}  // namespace
+
+std::vector<commit_result> file_committer::commit(const std::vector<file_committable>& what) {
+  std::vector<commit_result> results;
+  results.reserve(what.size());
+  std::map<std::string, status> synced;
+  for (const auto& each : what) {
+    results.push_back(commit(each));
+    if (results.back().why.message.empty()) synced[directory_of(each.target)] = {};
+  }
+  // A rename of an earlier attempt may not have been synced either.
+  for (auto& [directory, outcome] : synced) outcome = files_.sync_directory(directory);
+  for (std::size_t i = 0; i < what.size(); ++i) {
+    if (!results[i].why.message.empty()) continue;
+    const auto& outcome = synced[directory_of(what[i].target)];
+    if (!outcome) results[i] = not_now(outcome.error());
+  }
+  return results;
+}
+
+commit_result file_committer::commit(const file_committable& what) {
+  const auto there = files_.stat(what.working);
+  if (!there)
+    return there.error().code == errc::not_found ? find_committed(what) : not_now(there.error());
+  if (there->size != what.bytes)
+    return commit_result::failed(
+        {errc::invalid_data, "the finished file '" + what.working + "' has " +
+                                 std::to_string(there->size) + " bytes, but " +
+                                 std::to_string(what.bytes) +
+                                 " were written: check the disk it lies on"});
+  if (!what.replaces && files_.stat(what.target))
+    return commit_result::failed(
+        {errc::invalid_argument,
+         "cannot finish '" + what.target +
+             "': it exists already, but this job did not make it; keep other files out of the "
+             "directory, and move away what was written since the checkpoint that was restored"});
+  if (auto ok = files_.rename(what.working, what.target); !ok)
+    return ok.error().code == errc::not_found ? find_committed(what) : not_now(ok.error());
+  return commit_result::committed();
+}
+
+commit_result file_committer::find_committed(const file_committable& what) {
+  const auto there = files_.stat(what.target);
+  if (there) return commit_result::already_committed();
+  if (there.error().code != errc::not_found) return not_now(there.error());
+  return commit_result::failed(
+      {errc::not_found, "cannot finish '" + what.target + "': neither it nor '" + what.working +
+                            "' is there; somebody has deleted or moved it"});
+}
+
+std::shared_ptr<committer<file_committable>> make_file_committer(const committer_context& context) {
+  return std::make_shared<file_committer>(context.files);
+}
+
+template class commit_queue<file_committable>;
+template class committer_operator<file_committable>;
+
+}  // namespace millrace

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "millrace/core/file_system.hpp"
+#include "millrace/stream/runtime_context.hpp"
+
+namespace millrace {
+
+/// The two names of a part file: a hidden one while it is written and waits to be committed, and
+/// the one that readers know.
+struct part_name {
+  std::string working;
+  std::string target;
+};
+
+/// A part that has just been made.
+struct opened_part {
+  part_name name;
+  std::unique_ptr<file_writer> out;
+};
+
+/// What the names of a subtask's parts depend on after a restart.
+struct part_recovery {
+  bool is_restored = false;
+  /// The number that each subtask of the attempt that took the checkpoint would have given to its
+  /// next part. Parts with that number or a greater one are of attempts that are lost.
+  std::map<std::uint32_t, std::uint64_t> next_numbers;
+};
+
+/// Where the parts of one subtask go, and what they are called. Every call blocks and comes from
+/// I/O threads, one at a time.
+class part_places {
+ public:
+  virtual ~part_places() = default;
+
+  /// Before all else: refuses a place that can't be used, removes what lost attempts have left.
+  virtual status start() = 0;
+  /// A new empty file.
+  virtual result<opened_part> open(const std::string& bucket) = 0;
+  /// The number of the part that the next open() makes.
+  virtual std::uint64_t next_number() const noexcept = 0;
+  /// Whether a part's target may be there already, and is then replaced.
+  virtual bool replaces() const noexcept { return false; }
+};
+
+/// `path` without slashes at its end.
+std::string without_trailing_slashes(std::string path);
+/// The directory that `path` lies in.
+std::string directory_of(const std::string& path);
+/// The last component of `path`.
+std::string file_name_of(const std::string& path);
+
+}  // namespace millrace

@@ -1,0 +1,202 @@
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include "millrace/connectors/key_value_sink.hpp"
+#include "millrace/connectors/sqlite_table.hpp"
+#include "support/sink_harness.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace millrace;
+using namespace std::chrono_literals;
+using test::memory_files;
+using test::saved_sink;
+using test::sink_harness;
+using test::subtask;
+
+namespace {
+
+struct total {
+  std::string customer;
+  std::optional<std::int64_t> cents;
+  bool operator==(const total&) const = default;
+};
+
+using total_sink = decltype(key_value_sink<total>::upsert({}, &total::customer, &total::cents));
+using harness = sink_harness<total, total_sink>;
+
+struct world {
+  test::temporary_directory directory;
+  std::string path = directory.path() + "/shop.db";
+  std::shared_ptr<memory_files> files = std::make_shared<memory_files>();
+  total_sink sink =
+      key_value_sink<total>::upsert({path, "totals"}, &total::customer, &total::cents);
+
+  /// "key=value " for each row.
+  std::string rows() const {
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+    std::string text;
+    sqlite3_exec(
+        database, "SELECT key, value FROM totals ORDER BY key",
+        [](void* to, int, char** values, char**) {
+          *static_cast<std::string*>(to) += std::string(values[0]) + '=' + values[1] + ' ';
+          return 0;
+        },
+        &text, nullptr);
+    sqlite3_close(database);
+    return text;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("changes of a table are seen when their checkpoint is complete, and as a whole") {
+  world w;
+  harness sink(w.sink, {}, w.files);
+  sink.take_checkpoints().open();
+  sink.process({{"ann", 1}, {"bob", 2}, {"ann", 3}});
+  static_cast<void>(sink.checkpoint(1));
+  sink.process({{"bob", std::nullopt}, {"cid", 4}});
+  sink.run_io();
+  CHECK(w.rows().empty());
+  sink.complete(1);
+  sink.run_io();
+  CHECK(w.rows() == "ann=3 bob=2 ");
+  sink.finish();
+  static_cast<void>(sink.checkpoint(2));
+  sink.complete(2);
+  sink.run_io();
+  CHECK(w.rows() == "ann=3 cid=4 ");
+  CHECK(w.files->paths().empty());
+}
+
+TEST_CASE("a commit that is repeated after a restart changes nothing") {
+  world w;
+  saved_sink saved;
+  std::map<std::string, std::string> staged;
+  {
+    harness first(w.sink, subtask(0, 1), w.files);
+    first.take_checkpoints().open();
+    first.process({{"ann", 1}});
+    saved = first.checkpoint(1);
+    for (const auto& path : w.files->paths()) staged[path] = w.files->content(path);
+    first.complete(1);
+    first.run_io();
+    first.process({{"ann", 2}});
+    static_cast<void>(first.checkpoint(2));
+    first.complete(2);
+    first.run_io();
+    first.process({{"lost", 9}});
+    first.run_io();
+  }
+  CHECK(w.rows() == "ann=2 ");
+  // Once with the staging file that is gone, once with the one that a crash has left.
+  for (std::uint32_t attempt = 1; attempt < 3; ++attempt) {
+    harness next(w.sink, subtask(0, 1, attempt), w.files);
+    next.take_checkpoints().restore(saved).open();
+    next.run_io();
+    CHECK(w.rows() == "ann=2 ");
+    CHECK(w.files->paths().empty());
+    for (const auto& [path, content] : staged) w.files->put(path, content);
+  }
+}
+
+TEST_CASE("a restart applies what was staged, and new changes after it") {
+  world w;
+  saved_sink saved;
+  {
+    harness first(w.sink, subtask(0, 1), w.files);
+    first.take_checkpoints().open();
+    first.process({{"ann", 1}, {"bob", 1}});
+    saved = first.checkpoint(1);
+  }
+  w.files->lose_power();
+  harness next(w.sink, subtask(0, 1, 1), w.files);
+  next.take_checkpoints().restore(saved).open();
+  CHECK(next.is_busy());
+  next.run_io();
+  CHECK(w.rows() == "ann=1 bob=1 ");
+  next.process({{"ann", 2}});
+  static_cast<void>(next.checkpoint(2));
+  next.complete(2);
+  next.run_io();
+  CHECK(w.rows() == "ann=2 bob=1 ");
+}
+
+TEST_CASE("a new job does not take its changes for those of an old one") {
+  world w;
+  for (const int cents : {1, 2}) {
+    harness sink(w.sink, {}, w.files);
+    sink.open();
+    sink.process({{"ann", cents}});
+    sink.finish();
+  }
+  CHECK(w.rows() == "ann=2 ");
+}
+
+TEST_CASE("without checkpoints changes are seen after a second") {
+  world w;
+  harness sink(w.sink, {}, w.files);
+  sink.open();
+  sink.process({{"ann", 1}});
+  sink.run_io();
+  CHECK(w.rows().empty());
+  sink.pass_time(1s);
+  sink.run_io();
+  CHECK(w.rows() == "ann=1 ");
+}
+
+TEST_CASE("a full disk and a database that can't be opened fail the job") {
+  world w;
+  harness sink(w.sink, {}, w.files);
+  sink.open();
+  sink.run_io();
+  sink.process({{"ann", 1}});
+  CHECK(w.files->paths().empty());
+  sink.memory().fill_disk();
+  CHECK_THROWS_AS(sink.finish(), failure);
+
+  world other;
+  other.sink = key_value_sink<total>::upsert({other.path + "/no/such.db", "totals"},
+                                             &total::customer, &total::cents);
+  harness lost(other.sink, {}, other.files);
+  lost.open();
+  CHECK_THROWS_WITH(lost.run_io(), ("can't open the database '" + other.path +
+                                    "/no/such.db': unable to open database file")
+                                       .c_str());
+}
+
+TEST_CASE("damage of a staging file is found") {
+  std::string bytes(change_file_header());
+  append_change(bytes, {std::string("ann"), sql_value(std::int64_t{1})});
+  append_change(bytes, {std::int64_t{7}, std::nullopt});
+  append_change(bytes, {2.5, sql_value(std::vector{std::byte{1}})});
+  const auto read = [](std::string_view from) -> result<int> {
+    change_reader in(from);
+    for (int count = 0;; ++count) {
+      auto next = in.next();
+      if (!next) return tl::unexpected(next.error());
+      if (!*next) return count;
+    }
+  };
+  CHECK(read(bytes) == 3);
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    auto changed = bytes;
+    changed[at] = static_cast<char>(changed[at] ^ 0x10);
+    CHECK_FALSE(read(changed));
+    const auto cut = read(std::string_view(bytes).substr(0, at));
+    CHECK((!cut || *cut < 3));  // between two changes it is the file's length that tells
+  }
+}
+
+TEST_CASE("tables and keys must be such as databases have") {
+  const auto make = [](key_value_table table) {
+    return key_value_sink<total>::upsert(std::move(table), &total::customer, &total::cents);
+  };
+  CHECK_THROWS_AS(make({"", "t"}), failure);
+  CHECK_THROWS_AS(make({"/x.db", "a b"}), failure);
+  CHECK_THROWS_AS(make({"/x.db", "t\"; DROP"}), failure);
+  CHECK_THROWS_AS(make({"/x.db", "t", ""}), failure);
+  CHECK_THROWS_AS(to_sql(std::uint64_t{1} << 63), failure);
+  CHECK(to_sql(-1) == sql_value(std::int64_t{-1}));
+}
