@@ -35,6 +35,8 @@ class trigger_context {
   timestamp_ms current_processing_time() const noexcept { return time_->wall_ms(); }
   /// Whether windows end by the watermark; else they do by the wall clock, or never.
   bool ends_by_event_time() const noexcept { return ends_by_event_time_; }
+  /// Whether the input is over, so that no timer can be set any more.
+  bool is_ending() const noexcept { return is_ending_; }
   /// In on_element: whether the window was empty before this record.
   bool is_first_row() const noexcept { return is_first_row_; }
 
@@ -102,8 +104,6 @@ class trigger_context {
   void set_merged(std::span<const Window> merged) noexcept { merged_ = merged; }
   /// From now on no timer is set: the input is over, and none would come.
   void set_ending() noexcept { is_ending_ = true; }
-  /// Whether the input is over.
-  bool is_ending() const noexcept { return is_ending_; }
 
  private:
   static constexpr bool has_state = !std::same_as<State, no_trigger_state>;

@@ -230,6 +230,7 @@ class inner_trigger_context {
   timestamp_ms current_watermark() const { return outer_.current_watermark(); }
   timestamp_ms current_processing_time() const { return outer_.current_processing_time(); }
   bool ends_by_event_time() const { return outer_.ends_by_event_time(); }
+  bool is_ending() const { return outer_.is_ending(); }
   bool is_first_row() const { return starts_anew_ || outer_.is_first_row(); }
   void register_event_time_timer(timestamp_ms at) { outer_.register_event_time_timer(at); }
   void register_processing_time_timer(timestamp_ms at) {
@@ -311,9 +312,11 @@ struct timeout_options {
 template <class Inner>
 class processing_time_timeout_trigger {
  public:
+  /// One timer at a time, which is not taken back: it may be one of the inner trigger's, too.
   struct state {
     typename Inner::state inner{};
-    next_firing timeout;
+    next_firing timeout;  ///< Nothing if no record waits.
+    next_firing timer;    ///< Not later than the timeout.
   };
 
   processing_time_timeout_trigger(Inner inner, std::chrono::milliseconds timeout,
@@ -330,15 +333,10 @@ class processing_time_timeout_trigger {
       clear(window, context);
       return result;
     }
-    auto& timeout = context.state().timeout;
-    if (timeout && options_.reset_on_new_record) {
-      context.delete_processing_time_timer(*timeout);
-      timeout.reset();
-    }
-    if (!timeout) {
-      timeout = saturating_add(context.current_processing_time(), timeout_);
-      context.register_processing_time_timer(*timeout);
-    }
+    auto& now = context.state();
+    if (!now.timeout || options_.reset_on_new_record)
+      now.timeout = saturating_add(context.current_processing_time(), timeout_);
+    if (!now.timer) set_timer(now, context);
     return result;
   }
   template <class Window, class Context>
@@ -346,21 +344,27 @@ class processing_time_timeout_trigger {
     if (context.find_state() == nullptr) return trigger_result::proceed;
     inner_context<Context> inside(context);
     const auto result = inner_.on_event_time(at, window, inside);
-    if (fires(result)) stop_waiting(context);
+    if (fires(result)) context.state().timeout.reset();
     return result;
   }
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
-    const auto* now = context.find_state();
-    if (now == nullptr) return trigger_result::proceed;
-    const bool is_timeout = now->timeout == at;
+    if (context.find_state() == nullptr) return trigger_result::proceed;
     inner_context<Context> inside(context);
     const auto result = inner_.on_processing_time(at, window, inside);
+    auto& now = context.state();
+    const bool is_ours = now.timer == at;
+    if (is_ours) now.timer.reset();
+    // At the end of the input no later timer comes: the clock is at its end.
+    const bool is_timeout =
+        is_ours && now.timeout &&
+        (*now.timeout == at || (context.is_ending() && *now.timeout <= window.max_timestamp()));
     if (!is_timeout) {
-      if (fires(result)) stop_waiting(context);
+      if (fires(result)) now.timeout.reset();
+      if (is_ours && now.timeout) set_timer(now, context);
       return result;
     }
-    context.state().timeout.reset();
+    now.timeout.reset();
     if (options_.clear_on_timeout) clear(window, context);
     return purges(result) ? trigger_result::fire_and_purge : trigger_result::fire;
   }
@@ -369,19 +373,21 @@ class processing_time_timeout_trigger {
     inner.on_merge(window, context);
   }
   void on_merge(const Window& window, Context& context) const {
-    context.merge_state(
-        [](state& into, const state& from) { detail::keep_earlier(into.timeout, from.timeout); });
+    context.merge_state([](state& into, const state& from) {
+      detail::keep_earlier(into.timeout, from.timeout);
+      detail::keep_earlier(into.timer, from.timer);
+    });
     inner_context<Context> inside(context);
     inner_.on_merge(window, inside);
-    if (const auto* now = context.find_state(); now != nullptr && now->timeout)
-      context.register_processing_time_timer(*now->timeout);
+    if (const auto* now = context.find_state(); now != nullptr && now->timer)
+      context.register_processing_time_timer(*now->timer);
   }
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     inner_context<Context> inside(context);
     inner_.clear(window, inside);
-    if (const auto* now = context.find_state(); now != nullptr && now->timeout)
-      context.delete_processing_time_timer(*now->timeout);
+    if (const auto* now = context.find_state(); now != nullptr && now->timer)
+      context.delete_processing_time_timer(*now->timer);
     context.clear_state();
   }
 
@@ -390,10 +396,9 @@ class processing_time_timeout_trigger {
   using inner_context = detail::inner_trigger_context<Context, &state::inner>;
 
   template <class Context>
-  void stop_waiting(Context& context) const {
-    auto& timeout = context.state().timeout;
-    if (timeout) context.delete_processing_time_timer(*timeout);
-    timeout.reset();
+  static void set_timer(state& now, Context& context) {
+    now.timer = now.timeout;
+    context.register_processing_time_timer(*now.timer);
   }
 
   Inner inner_;

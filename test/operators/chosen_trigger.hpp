@@ -52,6 +52,7 @@ class any_trigger_context {
   virtual timestamp_ms current_watermark() const = 0;
   virtual timestamp_ms current_processing_time() const = 0;
   virtual bool ends_by_event_time() const = 0;
+  virtual bool is_ending() const = 0;
   virtual bool is_first_row() const = 0;
   virtual void register_event_time_timer(timestamp_ms at) = 0;
   virtual void register_processing_time_timer(timestamp_ms at) = 0;
@@ -112,6 +113,7 @@ class chosen_trigger {
     timestamp_ms current_watermark() const override { return real.current_watermark(); }
     timestamp_ms current_processing_time() const override { return real.current_processing_time(); }
     bool ends_by_event_time() const override { return real.ends_by_event_time(); }
+    bool is_ending() const override { return real.is_ending(); }
     bool is_first_row() const override { return real.is_first_row(); }
     void register_event_time_timer(timestamp_ms at) override { real.register_event_time_timer(at); }
     void register_processing_time_timer(timestamp_ms at) override {

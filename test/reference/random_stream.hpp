@@ -37,7 +37,8 @@ class random_stream {
         watermark_(time_ - 20),
         keys_(random.upto(1, 5)),
         left_(random.one_of(5) ? random.upto(60, 200) : random.upto(5, 60)),
-        lag_(random.one_of(2) ? 2 : 20) {}
+        lag_(random.one_of(2) ? 2 : 20),
+        last_(time_) {}
 
   bool has_next() const { return left_ > 0; }
 
@@ -77,7 +78,7 @@ class random_stream {
 
  private:
   timestamp_ms timestamp() {
-    if (n_ > 0 && random_.one_of(6)) return last_;
+    if (random_.one_of(6)) return last_;
     return time_ - (random_.one_of(3) ? random_.upto(0, 60) : random_.upto(0, 5));
   }
 
@@ -87,9 +88,9 @@ class random_stream {
   std::int64_t keys_;
   std::int64_t left_;
   std::int64_t lag_;
+  timestamp_ms last_;
   std::int64_t n_ = 0;
   std::int64_t burst_ = 0;
-  timestamp_ms last_ = 0;
   stream_shape shape_;
 };
 

@@ -107,12 +107,13 @@ class interpreter {
     }
   }
 
-  /// The input is over: time comes to its end. What waits for the clock fires once.
+  /// The input is over: time comes to its end, that of the clock, too, for which windows fire only
+  /// once.
   void end() {
     watermark(max_watermark);
     for (auto& [key, alive] : windows_)
       for (auto& c : alive)
-        if (c.is_due_at_clock_end || c.timeout ||
+        if (c.is_due_at_clock_end || (c.timeout && *c.timeout <= last_of(c.window)) ||
             (c.next && job_.trigger == triggering::continuously_by_clock))
           fire(key, c, true);
     windows_.clear();
