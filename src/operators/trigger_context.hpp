@@ -17,9 +17,11 @@ class trigger_context {
  public:
   /// What the context is about, from now on.
   void open(keyed_state_backend<Key>& backend, timer_service<Key, Window>& timers,
-            const clock& time) {
+            const clock& time, bool ends_by_event_time, std::int64_t allowed_lateness_ms) {
     timers_ = &timers;
     time_ = &time;
+    ends_by_event_time_ = ends_by_event_time;
+    lateness_ = allowed_lateness_ms;
     if constexpr (has_state)
       state_ =
           backend.template get_namespaced<Window>(value_state_descriptor<State>("trigger-state"));
@@ -31,6 +33,10 @@ class trigger_context {
   timestamp_ms current_watermark() const noexcept { return timers_->current_watermark(); }
   /// The wall clock's time.
   timestamp_ms current_processing_time() const noexcept { return time_->wall_ms(); }
+  /// Whether windows end by the watermark; else they do by the wall clock, or never.
+  bool ends_by_event_time() const noexcept { return ends_by_event_time_; }
+  /// Whether the input is over, so that no timer can be set any more.
+  bool is_ending() const noexcept { return is_ending_; }
   /// In on_element: whether the window was empty before this record.
   bool is_first_row() const noexcept { return is_first_row_; }
 
@@ -45,11 +51,16 @@ class trigger_context {
   void register_processing_time_timer(timestamp_ms at) {
     if (!is_ending_) timers_->register_processing_time_timer(*window_, at);
   }
-  /// Nothing happens if there is no such timer.
-  void delete_event_time_timer(timestamp_ms at) { timers_->delete_event_time_timer(*window_, at); }
-  /// Nothing happens if there is no such timer.
+  /// Nothing happens if there is no such timer. One for the time at which the window is forgotten
+  /// stays, as that is the operator's, too. (In Flink a trigger that deletes it leaks the window.)
+  void delete_event_time_timer(timestamp_ms at) {
+    if (!ends_by_event_time_ || at != saturating_add(window_->max_timestamp(), lateness_))
+      timers_->delete_event_time_timer(*window_, at);
+  }
+  /// The same in processing time.
   void delete_processing_time_timer(timestamp_ms at) {
-    timers_->delete_processing_time_timer(*window_, at);
+    if (ends_by_event_time_ || at != window_->max_timestamp())
+      timers_->delete_processing_time_timer(*window_, at);
   }
 
   /// What the trigger remembers of this window, made by `State{}` if there is nothing. Valid until
@@ -103,6 +114,8 @@ class trigger_context {
   const clock* time_ = nullptr;
   const Window* window_ = nullptr;
   std::span<const Window> merged_;
+  std::int64_t lateness_ = 0;
+  bool ends_by_event_time_ = false;
   bool is_first_row_ = false;
   bool is_ending_ = false;
   [[no_unique_address]] state_handle state_;

@@ -17,7 +17,8 @@
 ///     void evict_before(std::vector<timestamped<T>>& rows) const;   // before the function
 ///     void evict_after(std::vector<timestamped<T>>& rows) const;    // after it
 ///
-/// Rows are in the order of their arrival. With an evictor a window keeps all of them.
+/// Rows are in the order of their arrival; where sessions have become one, those of one session
+/// come after those of the other. With an evictor a window keeps all of them.
 namespace millrace {
 
 /// A record with its event time, or `no_timestamp` (Flink's TimestampedValue).

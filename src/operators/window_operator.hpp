@@ -15,6 +15,14 @@
 
 namespace millrace {
 
+/// The content of a window. Apart from the operator, as operators of one accumulator share the code
+/// of their state.
+template <class Accumulator>
+struct window_pane {
+  bool has_rows = false;
+  Accumulator content{};
+};
+
 /// What a window operator is made of.
 template <class T, class KeyOf, class Assigner, class Trigger, class Contents, class Function>
 struct window_settings {
@@ -63,7 +71,7 @@ class window_operator final : public producing<Out> {
     if constexpr (Assigner::is_merging)
       alive_ = backend_->get_state(
           value_state_descriptor<typename merging_windows<window>::list>("merging-windows"));
-    trigger_context_.open(*backend_, *timers_, context.time());
+    trigger_context_.open(*backend_, *timers_, context.time(), Assigner::is_event_time, lateness_);
     side_.open(context);
     late_.open(context, side_);
     function_.open(context);
@@ -109,11 +117,7 @@ class window_operator final : public producing<Out> {
   void close() noexcept override { function_.close(); }
 
  private:
-  using accumulator = typename Contents::accumulator;
-  struct pane {
-    bool has_rows = false;
-    accumulator content{};
-  };
+  using pane = window_pane<typename Contents::accumulator>;
 
   // -- records ------------------------------------------------------------------------------
 
@@ -223,7 +227,9 @@ class window_operator final : public producing<Out> {
       else
         return trigger_.on_processing_time(due.timestamp, due.ns, trigger_context_);
     }();
-    act(decision, due.ns, state);
+    // Of what has no end any more, one result is enough.
+    const bool is_last = trigger_context_.is_ending() && fires(decision);
+    act(is_last ? trigger_result::fire_and_purge : decision, due.ns, state);
     if (EventTime == Assigner::is_event_time && due.timestamp == cleanup_time(due.ns))
       forget(due.ns, state);
   }

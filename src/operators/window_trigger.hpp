@@ -95,7 +95,9 @@ struct processing_time_trigger {
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms, const Window& window,
                             Context& context) const {
-    if (context.is_first_row()) context.register_processing_time_timer(window.max_timestamp());
+    // Windows of event time may end when the clock is far beyond: then each record is due at once.
+    if (context.is_first_row() || window.max_timestamp() < context.current_processing_time())
+      context.register_processing_time_timer(window.max_timestamp());
     return trigger_result::proceed;
   }
   template <class Window, class Context>
@@ -108,7 +110,7 @@ struct processing_time_trigger {
   }
   template <class Window, class Context>
   void on_merge(const Window& window, Context& context) const {
-    if (window.max_timestamp() > context.current_processing_time())
+    if (window.max_timestamp() >= context.current_processing_time())
       context.register_processing_time_timer(window.max_timestamp());
   }
   template <class Window, class Context>

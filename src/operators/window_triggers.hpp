@@ -96,7 +96,9 @@ class continuous_event_time_trigger {
 };
 
 /// Fires each `interval` of the wall clock while a window has records, and at its end (Flink's
-/// ContinuousProcessingTimeTrigger).
+/// ContinuousProcessingTimeTrigger). The end of a window of event time is where the watermark
+/// passes it, whatever the clock says. (Flink's compares that end with the clock: over a stream of
+/// the past it fires once and then no more.)
 class continuous_processing_time_trigger {
  public:
   using state = next_firing;
@@ -108,32 +110,43 @@ class continuous_processing_time_trigger {
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms, const Window& window,
                             Context& context) const {
+    if (context.ends_by_event_time()) {
+      if (window.max_timestamp() <= context.current_watermark()) return trigger_result::fire;
+      if (context.is_first_row()) context.register_event_time_timer(window.max_timestamp());
+    }
     if (auto& next = context.state(); !next)
       register_next(next, window_start(context.current_processing_time(), 0, interval_), window,
                     context);
     return trigger_result::proceed;
   }
   template <class Window, class Context>
-  trigger_result on_event_time(timestamp_ms, const Window&, Context&) const {
-    return trigger_result::proceed;
-  }
-  template <class Window, class Context>
-  trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
-    auto& next = context.state();
-    if (next != at) return trigger_result::proceed;
-    // Nothing comes behind the end of a window, even if its rows are kept for longer.
-    if (at < window.max_timestamp()) register_next(next, at, window, context);
+  trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
+    if (!context.ends_by_event_time() || at != window.max_timestamp())
+      return trigger_result::proceed;
+    forget_next(context);
     return trigger_result::fire;
   }
   template <class Window, class Context>
-  void on_merge(const Window&, Context& context) const {
-    context.merge_state(detail::keep_earlier);
-    if (const auto& next = context.state()) context.register_processing_time_timer(*next);
+  trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
+    if (const auto* next = context.find_state(); next == nullptr || *next != at)
+      return trigger_result::proceed;
+    // Nothing comes behind the end of a window of processing time.
+    if (context.ends_by_event_time() || at < window.max_timestamp())
+      register_next(context.state(), at, window, context);
+    return trigger_result::fire;
   }
   template <class Window, class Context>
-  void clear(const Window&, Context& context) const {
+  void on_merge(const Window& window, Context& context) const {
+    context.merge_state(detail::keep_earlier);
+    if (context.ends_by_event_time() && window.max_timestamp() > context.current_watermark())
+      context.register_event_time_timer(window.max_timestamp());
     if (const auto* next = context.find_state(); next != nullptr && *next)
-      context.delete_processing_time_timer(**next);
+      context.register_processing_time_timer(**next);
+  }
+  template <class Window, class Context>
+  void clear(const Window& window, Context& context) const {
+    forget_next(context);
+    if (context.ends_by_event_time()) context.delete_event_time_timer(window.max_timestamp());
     context.clear_state();
   }
 
@@ -143,8 +156,16 @@ class continuous_processing_time_trigger {
   template <class Window, class Context>
   void register_next(next_firing& next, timestamp_ms after, const Window& window,
                      Context& context) const {
-    next = std::min(saturating_add(after, interval_), window.max_timestamp());
+    next = saturating_add(after, interval_);
+    if (!context.ends_by_event_time()) next = std::min(*next, window.max_timestamp());
     context.register_processing_time_timer(*next);
+  }
+  template <class Context>
+  void forget_next(Context& context) const {
+    const auto* next = context.find_state();
+    if (next == nullptr || !*next) return;
+    context.delete_processing_time_timer(**next);
+    context.state().reset();
   }
 
   std::int64_t interval_;
@@ -198,15 +219,19 @@ delta_trigger<T, Distance> make_delta_trigger(double threshold, Distance distanc
 
 namespace detail {
 
-/// What a trigger inside another one sees: its own part of the state.
+/// What a trigger inside another one sees: its own part of the state. If it `starts_anew`, each
+/// record is like the first of the window to it.
 template <class Context, auto Part>
 class inner_trigger_context {
  public:
-  explicit inner_trigger_context(Context& outer) : outer_(outer) {}
+  explicit inner_trigger_context(Context& outer, bool starts_anew = false)
+      : outer_(outer), starts_anew_(starts_anew) {}
 
   timestamp_ms current_watermark() const { return outer_.current_watermark(); }
   timestamp_ms current_processing_time() const { return outer_.current_processing_time(); }
-  bool is_first_row() const { return outer_.is_first_row(); }
+  bool ends_by_event_time() const { return outer_.ends_by_event_time(); }
+  bool is_ending() const { return outer_.is_ending(); }
+  bool is_first_row() const { return starts_anew_ || outer_.is_first_row(); }
   void register_event_time_timer(timestamp_ms at) { outer_.register_event_time_timer(at); }
   void register_processing_time_timer(timestamp_ms at) {
     outer_.register_processing_time_timer(at);
@@ -228,6 +253,7 @@ class inner_trigger_context {
 
  private:
   Context& outer_;
+  bool starts_anew_;
 };
 
 }  // namespace detail
@@ -280,13 +306,17 @@ struct timeout_options {
 
 /// Another trigger, and besides a firing when a window had records for so long on the wall clock
 /// without one (Flink's ProcessingTimeoutTrigger). Unlike Flink's it leaves the inner trigger's own
-/// timers to the inner trigger: only the timeout is a timeout.
+/// timers to the inner trigger: only the timeout is a timeout. A trigger that was made to forget
+/// starts anew with the next record: a window that has fired and got nothing since does not fire
+/// again.
 template <class Inner>
 class processing_time_timeout_trigger {
  public:
+  /// One timer at a time, which is not taken back: it may be one of the inner trigger's, too.
   struct state {
     typename Inner::state inner{};
-    next_firing timeout;
+    next_firing timeout;  ///< Nothing if no record waits.
+    next_firing timer;    ///< Not later than the timeout.
   };
 
   processing_time_timeout_trigger(Inner inner, std::chrono::milliseconds timeout,
@@ -296,35 +326,45 @@ class processing_time_timeout_trigger {
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row& row, timestamp_ms at, const Window& window,
                             Context& context) const {
-    inner_context<Context> inside(context);
+    const auto* before = context.find_state();
+    inner_context<Context> inside(context, before == nullptr || !before->timeout);
     const auto result = inner_.on_element(row, at, window, inside);
     if (fires(result)) {
       clear(window, context);
       return result;
     }
-    auto& timeout = context.state().timeout;
-    if (timeout && options_.reset_on_new_record) {
-      context.delete_processing_time_timer(*timeout);
-      timeout.reset();
-    }
-    if (!timeout) {
-      timeout = saturating_add(context.current_processing_time(), timeout_);
-      context.register_processing_time_timer(*timeout);
-    }
+    auto& now = context.state();
+    if (!now.timeout || options_.reset_on_new_record)
+      now.timeout = saturating_add(context.current_processing_time(), timeout_);
+    if (!now.timer) set_timer(now, context);
     return result;
   }
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
+    if (context.find_state() == nullptr) return trigger_result::proceed;
     inner_context<Context> inside(context);
-    return inner_.on_event_time(at, window, inside);
+    const auto result = inner_.on_event_time(at, window, inside);
+    if (fires(result)) context.state().timeout.reset();
+    return result;
   }
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
+    if (context.find_state() == nullptr) return trigger_result::proceed;
     inner_context<Context> inside(context);
     const auto result = inner_.on_processing_time(at, window, inside);
-    const auto* now = context.find_state();
-    if (now == nullptr || now->timeout != at) return result;
-    context.state().timeout.reset();
+    auto& now = context.state();
+    const bool is_ours = now.timer == at;
+    if (is_ours) now.timer.reset();
+    // At the end of the input no later timer comes: the clock is at its end.
+    const bool is_timeout =
+        is_ours && now.timeout &&
+        (*now.timeout == at || (context.is_ending() && *now.timeout <= window.max_timestamp()));
+    if (!is_timeout) {
+      if (fires(result)) now.timeout.reset();
+      if (is_ours && now.timeout) set_timer(now, context);
+      return result;
+    }
+    now.timeout.reset();
     if (options_.clear_on_timeout) clear(window, context);
     return purges(result) ? trigger_result::fire_and_purge : trigger_result::fire;
   }
@@ -333,25 +373,33 @@ class processing_time_timeout_trigger {
     inner.on_merge(window, context);
   }
   void on_merge(const Window& window, Context& context) const {
-    context.merge_state(
-        [](state& into, const state& from) { detail::keep_earlier(into.timeout, from.timeout); });
+    context.merge_state([](state& into, const state& from) {
+      detail::keep_earlier(into.timeout, from.timeout);
+      detail::keep_earlier(into.timer, from.timer);
+    });
     inner_context<Context> inside(context);
     inner_.on_merge(window, inside);
-    if (const auto* now = context.find_state(); now != nullptr && now->timeout)
-      context.register_processing_time_timer(*now->timeout);
+    if (const auto* now = context.find_state(); now != nullptr && now->timer)
+      context.register_processing_time_timer(*now->timer);
   }
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     inner_context<Context> inside(context);
     inner_.clear(window, inside);
-    if (const auto* now = context.find_state(); now != nullptr && now->timeout)
-      context.delete_processing_time_timer(*now->timeout);
+    if (const auto* now = context.find_state(); now != nullptr && now->timer)
+      context.delete_processing_time_timer(*now->timer);
     context.clear_state();
   }
 
  private:
   template <class Context>
   using inner_context = detail::inner_trigger_context<Context, &state::inner>;
+
+  template <class Context>
+  static void set_timer(state& now, Context& context) {
+    now.timer = now.timeout;
+    context.register_processing_time_timer(*now.timer);
+  }
 
   Inner inner_;
   std::int64_t timeout_;

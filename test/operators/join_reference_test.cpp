@@ -7,9 +7,8 @@
 #include "millrace/operators/interval_join.hpp"
 #include "millrace/operators/window_join.hpp"
 #include "millrace/operators/window_operator.hpp"
-#include "reference/random_numbers.hpp"
+#include "reference/random_stream.hpp"
 #include "reference/subtasks.hpp"
-#include "reference/window_reference.hpp"
 
 using namespace millrace;
 using namespace millrace::test;
@@ -126,19 +125,15 @@ void run_interval_case(std::uint64_t seed) {
   subtasks.open();
 
   std::vector<event> rows[2], late[2];
-  timestamp_ms time = random.upto(-50, 50);
   timestamp_ms watermark = no_timestamp;
-  const auto keys = random.upto(1, 4);
-  const auto events = random.one_of(5) ? random.upto(60, 200) : random.upto(5, 60);
-  for (std::int64_t n = 0; n < events; ++n) {
-    time += random.one_of(10) ? random.upto(0, 60) : random.upto(0, 4);
+  random_stream stream(random, 0);
+  while (stream.has_next()) {
+    const auto e = stream.next();
     const auto side = static_cast<std::size_t>(random.upto(0, 1));
-    const event e{random.upto(1, keys), n,
-                  time - (random.one_of(4) ? random.upto(0, 40) : random.upto(0, 5))};
     (e.at < watermark ? late : rows)[side].push_back(e);
     subtasks.add(e, e.key, e.at, side, random.one_of(4));
-    if (const auto next = time - random.upto(0, 20); random.one_of(5) && next > watermark) {
-      watermark = next;
+    if (const auto at = stream.next_watermark()) {
+      watermark = *at;
       subtasks.watermark(watermark);
     }
   }
@@ -191,18 +186,26 @@ struct chosen_pairing {
 
 template <class Assigner>
 factory join_in(Assigner assigner, const window_job& job, chosen_pairing pairing) {
+  using trigger = decltype(assigner.default_trigger());
   return make_window_operator<either, joined>(
-      window_settings<either, either_event_key, Assigner, event_time_trigger,
-                      joined_contents<event, event>, chosen_pairing>{
+      window_settings<either, either_event_key, Assigner, trigger, joined_contents<event, event>,
+                      chosen_pairing>{
           {&event::key, &event::key}, assigner, {}, {}, pairing, job.lateness, {}});
+}
+template <bool EventTime>
+factory join_in(const window_job& job, chosen_pairing pairing) {
+  const milliseconds size(job.size);
+  return job.assigner == assigning::sessions
+             ? join_in(session_windows<EventTime>::with_gap(size), job, pairing)
+             : join_in(sliding_windows<EventTime>::of(size, milliseconds(job.slide)), job, pairing);
 }
 
 /// From the firings of the windows, in which even values are left and odd ones right.
-std::vector<joined> pairs_of(const std::vector<fired>& firings, chosen_pairing pairing) {
+std::vector<joined> pairs_of(const std::vector<firing>& firings, chosen_pairing pairing) {
   std::vector<joined> all;
   for (const auto& f : firings) {
     std::vector<std::int64_t> left, right;
-    for (const auto v : f.values) (v % 2 == 0 ? left : right).push_back(v);
+    for (const auto& row : f.rows) (row.value % 2 == 0 ? left : right).push_back(row.value);
     if (pairing.co_groups) {
       all.push_back(
           {f.key, static_cast<std::int64_t>(left.size()), static_cast<std::int64_t>(right.size())});
@@ -222,38 +225,36 @@ void run_window_case(std::uint64_t seed) {
   random_numbers random(seed);
   window_job job;
   job.assigner = random.one_of(2) ? assigning::sliding : assigning::sessions;
+  job.is_event_time = !random.one_of(4);
+  if (!job.is_event_time) job.trigger = triggering::at_clock_end;
   job.slide = random.upto(1, 12);
   job.size = job.slide * random.upto(1, 4);
-  job.lateness = random.one_of(2) ? 0 : random.upto(1, 30);
+  if (job.is_event_time && random.one_of(2)) job.lateness = random.upto(1, 30);
   chosen_pairing pairing{static_cast<join_type>(random.upto(0, 3)), random.one_of(5)};
   const auto& backend = backend_of_case(seed);
   CAPTURE(backend.name);
-  const auto size = milliseconds(job.size);
-  const auto made =
-      job.assigner == assigning::sliding
-          ? join_in(sliding_event_time_windows::of(size, milliseconds(job.slide)), job, pairing)
-          : join_in(session_windows<true>::with_gap(size), job, pairing);
+  const auto made = job.is_event_time ? join_in<true>(job, pairing) : join_in<false>(job, pairing);
   keyed_subtasks<either, joined> subtasks(made, static_cast<std::uint32_t>(random.upto(1, 4)),
                                           backend.backend);
   subtasks.open();
-  interpreter expected(job);
-  timestamp_ms time = random.upto(-50, 50);
-  timestamp_ms watermark = time - 20;
-  const auto keys = random.upto(1, 4);
-  for (std::int64_t n = 0, events = random.upto(5, 80); n < events; ++n) {
-    time += random.one_of(10) ? random.upto(0, 40) : random.upto(0, 4);
-    const event e{random.upto(1, keys), 2 * n + random.upto(0, 1), time - random.upto(0, 20)};
+  interpreter expected(job, subtasks.clock());
+  random_stream stream(random, 0);
+  while (stream.has_next()) {
+    auto e = stream.next();
+    e.value = 2 * e.value + random.upto(0, 1);
     expected.row(e);
     const auto row =
         e.value % 2 == 0 ? either(std::in_place_index<0>, e) : either(std::in_place_index<1>, e);
     subtasks.add(row, e.key, e.at, 0, random.one_of(4));
-    if (const auto next = time - random.upto(0, 20); random.one_of(5) && next > watermark) {
-      watermark = next;
-      expected.watermark(watermark);
-      subtasks.watermark(watermark);
+    if (const auto at = stream.next_watermark()) {
+      expected.watermark(*at);
+      subtasks.watermark(*at);
     }
+    if (!random.one_of(5)) continue;
+    subtasks.pass_time(random.upto(1, 20));
+    expected.clock(subtasks.clock());
   }
-  expected.watermark(max_watermark);
+  expected.end();
   require_equal(subtasks.finish(), pairs_of(expected.firings, pairing));
   REQUIRE(subtasks.late() == static_cast<std::int64_t>(expected.late.size()));
 }

@@ -4,10 +4,9 @@
 #include <map>
 #include <set>
 
-#include "millrace/operators/keyed_process.hpp"
-#include "reference/random_numbers.hpp"
+#include "millrace/operators/co_process.hpp"
+#include "reference/random_stream.hpp"
 #include "reference/subtasks.hpp"
-#include "reference/window_reference.hpp"
 
 using namespace millrace;
 using namespace millrace::test;
@@ -19,32 +18,51 @@ namespace {
 struct rung {
   std::int64_t key = 0;
   timestamp_ms at = 0;
+  bool is_by_clock = false;
   std::int64_t sum = 0;
 
   auto operator<=>(const rung&) const = default;
 };
 
 /// Sets a timer for most records, takes one back for some, and now and then sets one in a timer.
-class timer_user : public keyed_process_function<std::int64_t, event, rung> {
+/// Records of a second stream count for less than nothing.
+class timer_user {
  public:
-  void open(keyed_runtime_context<std::int64_t>& context) override {
-    sum_ = context.get_state(value_state_descriptor<std::int64_t>("sum"));
+  using context = keyed_process_context<std::int64_t>;
+
+  void open(keyed_runtime_context<std::int64_t>& runtime) {
+    sum_ = runtime.get_state(value_state_descriptor<std::int64_t>("sum"));
   }
-  void process_element(const event& e, keyed_process_context<std::int64_t>& now,
-                       collector<rung>&) override {
+  void process_element(const event& e, context& now, collector<rung>&) {
     sum_.get_or_default() += e.value;
-    if (e.value % 7 == 0)
-      now.timer_service().delete_event_time_timer(e.at + 3);
-    else
-      now.timer_service().register_event_time_timer(e.at + e.value % 10);
+    set_timers(e, now.timer_service());
   }
-  void on_timer(timestamp_ms at, on_timer_context<std::int64_t>& now,
-                collector<rung>& out) override {
-    out.emplace(now.current_key(), at, sum_.value());
-    if (at % 5 == 0) now.timer_service().register_event_time_timer(at + 4);
+  void process_element1(const event& e, context& now, collector<rung>& out) {
+    process_element(e, now, out);
+  }
+  void process_element2(const event& e, context& now, collector<rung>&) {
+    sum_.get_or_default() -= e.value;
+    set_timers(e, now.timer_service());
+  }
+  void on_timer(timestamp_ms at, on_timer_context<std::int64_t>& now, collector<rung>& out) {
+    const bool is_by_clock = now.time_domain() == time_domain::processing_time;
+    out.emplace(now.current_key(), at, is_by_clock, sum_.value());
+    auto timers = now.timer_service();
+    if (at % 5 == 0) timers.register_event_time_timer(at + 4);
+    if (at % 5 == 1) timers.register_processing_time_timer(timers.current_processing_time() + 3);
   }
 
  private:
+  static void set_timers(const event& e, keyed_timers<std::int64_t> timers) {
+    const auto now = timers.current_processing_time();
+    if (e.value % 7 == 0)
+      timers.delete_event_time_timer(e.at + 3);
+    else
+      timers.register_event_time_timer(e.at + e.value % 10);
+    if (e.value % 6 == 0) timers.delete_processing_time_timer(now + 2);
+    if (e.value % 3 == 0) timers.register_processing_time_timer(now + 1 + e.value % 5);
+  }
+
   value_state<std::int64_t> sum_;
 };
 
@@ -52,21 +70,31 @@ class timer_user : public keyed_process_function<std::int64_t, event, rung> {
 struct one_key {
   std::int64_t sum = 0;
   std::set<timestamp_ms> timers;
+  std::set<timestamp_ms> clock_timers;
 
-  void row(const event& e) {
-    sum += e.value;
+  void row(const event& e, std::size_t input, timestamp_ms clock) {
+    sum += input == 0 ? e.value : -e.value;
     if (e.value % 7 == 0)
       timers.erase(e.at + 3);
     else
       timers.insert(e.at + e.value % 10);
+    if (e.value % 6 == 0) clock_timers.erase(clock + 2);
+    if (e.value % 3 == 0) clock_timers.insert(clock + 1 + e.value % 5);
   }
-  void watermark(std::int64_t key, timestamp_ms at, std::vector<rung>& rings) {
-    while (!timers.empty() && *timers.begin() <= at) {
-      const auto due = *timers.begin();
-      timers.erase(timers.begin());
-      rings.push_back({key, due, sum});
-      if (due % 5 == 0) timers.insert(due + 4);
-    }
+  void ring(std::int64_t key, timestamp_ms due, bool is_by_clock, timestamp_ms clock,
+            std::vector<rung>& rings) {
+    rings.push_back({key, due, is_by_clock, sum});
+    if (due % 5 == 0) timers.insert(due + 4);
+    if (due % 5 == 1) clock_timers.insert(clock + 3);
+  }
+  void watermark(std::int64_t key, timestamp_ms at, timestamp_ms clock, std::vector<rung>& rings) {
+    while (!timers.empty() && *timers.begin() <= at)
+      ring(key, timers.extract(timers.begin()).value(), false, clock, rings);
+  }
+  /// The clock shows the next millisecond.
+  void tick(std::int64_t key, timestamp_ms clock, std::vector<rung>& rings) {
+    while (!clock_timers.empty() && *clock_timers.begin() <= clock)
+      ring(key, clock_timers.extract(clock_timers.begin()).value(), true, clock, rings);
   }
 };
 
@@ -74,26 +102,34 @@ void run_case(std::uint64_t seed) {
   random_numbers random(seed);
   const auto& backend = backend_of_case(seed);
   CAPTURE(backend.name);
-  const auto made = make_keyed_process<event, rung>(&event::key, timer_user());
+  const bool has_two_inputs = random.one_of(3);
+  const auto made = has_two_inputs ? make_keyed_co_process<event, event, rung>(
+                                         &event::key, &event::key, timer_user())
+                                   : make_keyed_process<event, rung>(&event::key, timer_user());
   keyed_subtasks<event, rung> subtasks(made, static_cast<std::uint32_t>(random.upto(1, 4)),
                                        backend.backend);
   subtasks.open();
   std::map<std::int64_t, one_key> keys;
   std::vector<rung> wanted;
+  timestamp_ms clock = subtasks.clock();
   const auto advance = [&](timestamp_ms at) {
-    for (auto& [key, one] : keys) one.watermark(key, at, wanted);
+    for (auto& [key, one] : keys) one.watermark(key, at, clock, wanted);
   };
-  timestamp_ms time = random.upto(-50, 50);
-  timestamp_ms watermark = time - 20;
-  for (std::int64_t n = 0, events = random.upto(5, 80); n < events; ++n) {
-    time += random.one_of(10) ? random.upto(0, 40) : random.upto(0, 4);
-    const event e{random.upto(1, 5), n, time - random.upto(0, 20)};
-    keys[e.key].row(e);
-    subtasks.add(e, e.key, e.at, 0, random.one_of(4));
-    if (const auto next = time - random.upto(0, 20); random.one_of(5) && next > watermark) {
-      watermark = next;
-      advance(watermark);
-      subtasks.watermark(watermark);
+  random_stream stream(random, 0);
+  while (stream.has_next()) {
+    const auto e = stream.next();
+    const std::size_t input = has_two_inputs && random.one_of(2) ? 1 : 0;
+    keys[e.key].row(e, input, clock);
+    subtasks.add(e, e.key, e.at, input, random.one_of(4));
+    if (const auto at = stream.next_watermark()) {
+      advance(*at);
+      subtasks.watermark(*at);
+    }
+    if (!random.one_of(5)) continue;
+    subtasks.pass_time(random.upto(1, 12));
+    while (clock < subtasks.clock()) {
+      ++clock;
+      for (auto& [key, one] : keys) one.tick(key, clock, wanted);
     }
   }
   advance(max_watermark);

@@ -1,273 +1,229 @@
-#include "reference/window_reference.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 
-#include "millrace/operators/slicing_window_operator.hpp"
-#include "millrace/operators/window_triggers.hpp"
-#include "reference/random_numbers.hpp"
+#include "chosen_windows.hpp"
+#include "reference/random_stream.hpp"
 #include "reference/subtasks.hpp"
 
 using namespace millrace;
 using namespace millrace::test;
 using namespace millrace::test::reference;
-using std::chrono::milliseconds;
 
 namespace {
 
-struct sum_of_values {
-  std::int64_t create_accumulator() const { return 0; }
-  void add(std::int64_t& into, const event& e) const { into += e.value; }
-  std::int64_t get_result(const std::int64_t& sum) const { return sum; }
-  void merge(std::int64_t& into, const std::int64_t& from) const { into += from; }
-};
-
-/// Makes a firing of a list, in the order of the values, or of a sum.
-struct to_firing {
-  template <class Window>
-  void operator()(std::int64_t key, const Window& w, const std::vector<event>& rows,
-                  collector<fired>& out) const {
-    std::vector<std::int64_t> values;
-    for (const auto& row : rows) values.push_back(row.value);
-    std::sort(values.begin(), values.end());
-    out.emplace(key, shown(w).start, shown(w).end, values);
-  }
-  template <class Window>
-  void operator()(std::int64_t key, const Window& w, const std::int64_t& sum,
-                  collector<fired>& out) const {
-    out.emplace(key, shown(w).start, shown(w).end, std::vector{sum});
-  }
-
- private:
-  static time_window shown(const time_window& w) { return w; }
-  static time_window shown(const global_window&) { return {0, max_watermark}; }
-};
-
-/// The trigger that a job says, so that one operator does for all of them.
-struct chosen_trigger {
-  struct state {
-    next_firing next;
-    std::int64_t count = 0;
-  };
-
-  triggering which;
-  event_time_trigger at_end;
-  continuous_event_time_trigger continuously;
-  count_trigger every_n;
-
-  template <class Context, class Call>
-  trigger_result with_chosen(Context& context, Call&& call) const {
-    detail::inner_trigger_context<Context, &state::next> next(context);
-    detail::inner_trigger_context<Context, &state::count> count(context);
-    switch (which) {
-      case triggering::at_end:
-        return call(at_end, context);
-      case triggering::continuously:
-        return call(continuously, next);
-      case triggering::every_n:
-        return call(every_n, count);
-      case triggering::every_n_purging:
-        return call(purging_trigger(every_n), count);
+std::vector<fired> as_fired(const std::vector<firing>& firings, const chosen_windows& how) {
+  std::vector<fired> all;
+  for (const auto& f : firings) {
+    fired made{f.key, f.window.start, f.window.end, how.counts_firings ? f.nth : 0, {}};
+    std::int64_t sum = 0;
+    timestamp_ms latest = no_timestamp;
+    for (const auto& row : f.rows) {
+      sum += row.value;
+      latest = std::max(latest, row.at);
+      if (how.keeps == keeping::list) made.values.push_back(row.value);
     }
-    return trigger_result::proceed;
+    std::sort(made.values.begin(), made.values.end());
+    if (how.keeps == keeping::sum) made.values = {sum};
+    if (how.keeps == keeping::fold) made.values = {sum, latest};
+    all.push_back(std::move(made));
   }
-
-  template <class Window, class Context>
-  trigger_result on_element(const event& e, timestamp_ms at, const Window& window,
-                            Context& context) const {
-    return with_chosen(context, [&](const auto& trigger, auto& inside) {
-      return trigger.on_element(e, at, window, inside);
-    });
-  }
-  template <class Window, class Context>
-  trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
-    return with_chosen(context, [&](const auto& trigger, auto& inside) {
-      return trigger.on_event_time(at, window, inside);
-    });
-  }
-  template <class Window, class Context>
-  trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
-    return trigger_result::proceed;
-  }
-  template <class Window, class Context>
-  void on_merge(const Window& window, Context& context) const {
-    with_chosen(context, [&](const auto& trigger, auto& inside) {
-      trigger.on_merge(window, inside);
-      return trigger_result::proceed;
-    });
-  }
-  template <class Window, class Context>
-  void clear(const Window& window, Context& context) const {
-    with_chosen(context, [&](const auto& trigger, auto& inside) {
-      trigger.clear(window, inside);
-      return trigger_result::proceed;
-    });
-    context.clear_state();
-  }
-};
-
-using factory = std::shared_ptr<const operator_factory>;
-using sums = aggregated_contents<event, sum_of_values>;
-using lists = listed_contents<event>;
-using evicted_lists = evicted_contents<event, lists, count_evictor>;
-
-const output_tag<event> late_events("late");
-
-template <class Assigner, class Trigger, class Contents>
-auto settings(const window_job& job, Assigner assigner, Trigger trigger, Contents contents) {
-  return window_settings<event, std::int64_t event::*, Assigner, Trigger, Contents,
-                         applied_function<to_firing>>{
-      &event::key, assigner, trigger, contents, {}, job.lateness, late_events};
+  return all;
 }
 
-auto sliding(const window_job& job) {
-  return sliding_event_time_windows::of(milliseconds(job.size), milliseconds(job.slide),
-                                        milliseconds(job.offset));
-}
-auto sessions(const window_job& job) {
-  const auto gap_of = [size = job.size, spread = job.gap_spread](const event& e) {
-    return milliseconds(size + e.value % spread);
-  };
-  return event_time_session_windows::with_dynamic_gap(gap_of);
-}
-chosen_trigger chosen(const window_job& job) {
-  return {job.trigger,
-          {},
-          continuous_event_time_trigger::of(milliseconds(job.interval)),
-          count_trigger::of(job.n)};
+template <class T>
+std::vector<T> sorted(std::vector<T> rows) {
+  std::sort(rows.begin(), rows.end());
+  return rows;
 }
 
-/// An operator, and which jobs it can run.
-struct kind {
-  const char* name;
-  bool gives_sums;
-  assigning assigner;
-  bool has_any_trigger;
-  bool evicts;
-  factory (*make)(const window_job&);
-};
+/// Time on the clock of operators, and of events where both kinds of time meet.
+constexpr timestamp_ms clock_start = 3'600'000;
 
-const kind kinds[] = {
-    {"sliced sums", true, assigning::sliding, false, false,
-     [](const window_job& job) {
-       return make_slicing_window_operator<event, fired>(
-           settings(job, sliding(job), event_time_trigger(), sums()));
-     }},
-    {"sums of whole windows", true, assigning::sliding, false, false,
-     [](const window_job& job) {
-       return make_window_operator<event, fired>(
-           settings(job, sliding(job), event_time_trigger(), sums()));
-     }},
-    {"lists", false, assigning::sliding, true, false,
-     [](const window_job& job) {
-       return make_window_operator<event, fired>(settings(job, sliding(job), chosen(job), lists()));
-     }},
-    {"evicted lists", false, assigning::sliding, true, true,
-     [](const window_job& job) {
-       const auto keeps = static_cast<std::int64_t>(*job.keeps_last);
-       return make_window_operator<event, fired>(
-           settings(job, sliding(job), chosen(job), evicted_lists{{}, count_evictor::of(keeps)}));
-     }},
-    {"sessions", false, assigning::sessions, true, false,
-     [](const window_job& job) {
-       return make_window_operator<event, fired>(
-           settings(job, sessions(job), chosen(job), lists()));
-     }},
-    {"global windows", false, assigning::global, true, false,
-     [](const window_job& job) {
-       return make_window_operator<event, fired>(
-           settings(job, global_windows::create(), chosen(job), lists()));
-     }},
-};
-
-window_job random_job(random_numbers& random, const kind& what) {
-  window_job job;
-  job.assigner = what.assigner;
+chosen_windows random_windows(random_numbers& random) {
+  chosen_windows how;
+  auto& job = how.job;
+  how.is_sliced = random.one_of(8);
+  job.assigner = how.is_sliced ? assigning::sliding : static_cast<assigning>(random.upto(0, 2));
+  job.is_event_time = how.is_sliced || !random.one_of(3);
+  if (job.assigner == assigning::global) job.is_event_time = false;
   job.slide = random.one_of(2) ? random.upto(1, 3) : random.upto(1, 12);
   job.size = random.one_of(3) ? random.upto(1, 40) : job.slide * random.upto(1, 20);
+  if (random.one_of(4)) job.slide = job.size;
   job.gap_spread = random.one_of(2) ? 1 : 5;
   job.offset = random.upto(-20, 20);
-  job.lateness = random.one_of(2) ? 0 : random.upto(1, 40);
+  if (job.is_event_time && random.one_of(2)) job.lateness = random.upto(1, 40);
+  how.keeps = static_cast<keeping>(random.upto(0, how.is_sliced ? 1 : 2));
+  if (how.is_sliced) return how;
+
+  job.trigger = random.one_of(3)
+                    ? (job.is_event_time ? triggering::at_end : triggering::at_clock_end)
+                    : static_cast<triggering>(random.upto(0, 5));
+  // Windows that merge need a trigger that can.
+  if (job.assigner == assigning::sessions && job.trigger == triggering::by_delta)
+    job.trigger = triggering::every_n;
   job.n = random.upto(1, 5);
   job.interval = random.upto(1, 15);
-  if (what.has_any_trigger) job.trigger = static_cast<triggering>(random.upto(0, 3));
-  if (what.assigner == assigning::global && job.trigger != triggering::every_n)
-    job.trigger = triggering::every_n_purging;
-  if (what.evicts) job.keeps_last = static_cast<std::size_t>(random.upto(1, 4));
-  return job;
+  job.delta = random.upto(0, 10);
+  job.purges = random.one_of(3);
+  if (random.one_of(4)) job.timeout = random.upto(1, 30);
+  job.timeout_resets = random.one_of(2);
+  job.timeout_clears = random.one_of(2);
+  job.timeout_purges = job.timeout && random.one_of(4);
+  if (random.one_of(3)) {
+    job.evictor = static_cast<evicting>(random.upto(1, 3));
+    job.evicts_after = random.one_of(2);
+    job.keeps = job.evictor == evicting::by_count ? random.upto(0, 4) : random.upto(0, 20);
+  }
+  // State of a window can't be merged.
+  how.counts_firings = job.assigner != assigning::sessions && random.one_of(2);
+  return how;
 }
 
-/// A stream with disorder, gaps, bursts and late records through an operator's subtasks and through
-/// the interpreter.
+struct random_case {
+  explicit random_case(std::uint64_t seed)
+      : random(seed),
+        windows(random_windows(random)),
+        parallelism(static_cast<std::uint32_t>(random.upto(1, 4))),
+        reads_late(random.one_of(2)),
+        stream(random, random.one_of(3) && !windows.meets_clock() ? 0 : clock_start) {}
+
+  random_numbers random;
+  chosen_windows windows;
+  std::uint32_t parallelism;
+  bool reads_late;
+  random_stream stream;
+};
+
+/// A random stream through an operator's subtasks and through the interpreter.
 void run_case(std::uint64_t seed) {
-  random_numbers random(seed);
-  const auto& what = kinds[static_cast<std::size_t>(random.upto(0, std::size(kinds) - 1))];
+  random_case now(seed);
   const auto& backend = backend_of_case(seed);
-  const std::string kind_of_window = what.name;
-  CAPTURE(kind_of_window);
+  const auto what = now.windows.to_string();
+  CAPTURE(what);
   CAPTURE(backend.name);
-  const auto job = random_job(random, what);
-  keyed_subtasks<event, fired> subtasks(
-      what.make(job), static_cast<std::uint32_t>(random.upto(1, 4)), backend.backend);
-  const bool reads_late = random.one_of(2);
-  if (reads_late) subtasks.listen(late_events);
+  keyed_subtasks<event, fired> subtasks(make_operator(now.windows), now.parallelism,
+                                        backend.backend);
+  if (now.reads_late) subtasks.listen(late_events);
   subtasks.open();
-
-  interpreter expected(job);
-  timestamp_ms time = random.upto(-50, 50);
-  timestamp_ms watermark = time - 20;
-  const auto keys = random.upto(1, 5);
-  const auto events = random.one_of(5) ? random.upto(60, 200) : random.upto(5, 60);
-  const auto lag = random.one_of(2) ? 2 : 20;
-  for (std::int64_t n = 0; n < events; ++n) {
-    time += random.one_of(10) ? random.upto(0, 40) : random.upto(0, 4);
-    const event e{random.upto(1, keys), n,
-                  time - (random.one_of(3) ? random.upto(0, 60) : random.upto(0, 5))};
+  interpreter expected(now.windows.job, subtasks.clock());
+  REQUIRE(subtasks.clock() == clock_start);
+  while (now.stream.has_next()) {
+    const auto e = now.stream.next();
     expected.row(e);
-    subtasks.add(e, e.key, e.at, 0, random.one_of(4));
-    if (const auto next = time - random.upto(0, lag); random.one_of(5) && next > watermark) {
-      watermark = next;
-      expected.watermark(watermark);
-      subtasks.watermark(watermark);
+    subtasks.add(e, e.key, e.at, 0, now.random.one_of(4));
+    if (const auto at = now.stream.next_watermark()) {
+      expected.watermark(*at);
+      subtasks.watermark(*at);
     }
+    if (!now.random.one_of(5)) continue;
+    subtasks.pass_time(now.random.one_of(4) ? now.random.upto(1, 60) : now.random.upto(1, 6));
+    expected.clock(subtasks.clock());
   }
-  expected.watermark(max_watermark);
-  auto got = subtasks.finish();
-
-  auto wanted = expected.firings;
-  for (auto& f : wanted) {
-    std::sort(f.values.begin(), f.values.end());
-    if (!what.gives_sums) continue;
-    std::int64_t sum = 0;
-    for (const auto v : f.values) sum += v;
-    f.values = {sum};
-  }
-  std::sort(wanted.begin(), wanted.end());
-  std::sort(got.begin(), got.end());
+  expected.end();
+  const auto got = sorted(subtasks.finish());
+  const auto wanted = sorted(as_fired(expected.firings, now.windows));
   REQUIRE(got.size() == wanted.size());
   REQUIRE(got == wanted);
-  if (reads_late) {
-    auto late = subtasks.side_output(late_events);
-    std::sort(late.begin(), late.end());
-    std::sort(expected.late.begin(), expected.late.end());
-    REQUIRE(late == expected.late);
-  }
-  REQUIRE(subtasks.late() == (reads_late ? 0 : static_cast<std::int64_t>(expected.late.size())));
+  if (now.reads_late) REQUIRE(sorted(subtasks.side_output(late_events)) == sorted(expected.late));
+  const auto dropped = now.reads_late ? 0 : static_cast<std::int64_t>(expected.late.size());
+  REQUIRE(subtasks.late() == dropped);
 }
+
+constexpr std::uint64_t usual_cases = 6'000;
 
 /// A quarter of the cases, so that the quarters may run side by side.
 void run_quarter(std::uint64_t which) {
-  const case_range cases(5'500);
+  const case_range cases(usual_cases);
   for (auto seed = cases.first + which; seed < cases.first + cases.count; seed += 4) {
     CAPTURE(seed);
     run_case(seed);
   }
 }
 
+/// One subtask with windows of event time of 100 ms.
+struct one_subtask {
+  explicit one_subtask(const window_job& job)
+      : all(make_operator({job, keeping::sum}), 1, backend_of_case(0).backend) {
+    all.open();
+  }
+  void row(std::int64_t value, timestamp_ms at) { all.add(event{1, value, at}, 1, at, 0, true); }
+  /// The sums that were emitted, at the end of the input too.
+  std::vector<std::int64_t> sums() {
+    std::vector<std::int64_t> found;
+    for (const auto& f : all.finish()) found.push_back(f.values.front());
+    return found;
+  }
+
+  keyed_subtasks<event, fired> all;
+};
+
+window_job windows_of_100_ms(triggering trigger) {
+  window_job job;
+  job.size = job.slide = 100;
+  job.trigger = trigger;
+  job.interval = 15;
+  return job;
+}
+
 }  // namespace
+
+TEST_CASE("a window that has fired by timeout fires at its end for what came since") {
+  auto job = windows_of_100_ms(triggering::at_end);
+  job.timeout = 10;
+  one_subtask windows(job);
+  windows.row(1, 0);
+  windows.all.pass_time(20);
+  windows.row(2, 1);
+  windows.all.watermark(99);
+  windows.all.pass_time(20);
+  CHECK(windows.sums() == std::vector<std::int64_t>{1, 3});
+}
+
+TEST_CASE("a timeout takes no timer of the trigger inside away that is due at the same time") {
+  auto job = windows_of_100_ms(triggering::continuously_by_clock);
+  job.timeout = 30;  // set at 3,600,000, as the trigger's second timer will be
+  job.timeout_clears = false;
+  one_subtask windows(job);
+  windows.row(1, 0);
+  windows.all.pass_time(50);
+  // The trigger inside fired three times.
+  CHECK(windows.sums() == std::vector<std::int64_t>{1, 1, 1, 1});
+}
+
+TEST_CASE("a continuous trigger of the clock fires over a stream of the past, and at its end") {
+  one_subtask windows(windows_of_100_ms(triggering::continuously_by_clock));
+  windows.row(1, 0);
+  windows.all.pass_time(20);
+  windows.row(2, 50);
+  windows.all.pass_time(15);
+  windows.all.watermark(99);
+  windows.all.pass_time(100);
+  CHECK(windows.sums() == std::vector<std::int64_t>{1, 3, 3});
+}
+
+TEST_CASE("a trigger of the clock leaves out no record of a window that has ended by it") {
+  one_subtask windows(windows_of_100_ms(triggering::at_clock_end));
+  windows.row(1, 0);
+  windows.all.pass_time(1);
+  windows.row(2, 50);
+  windows.all.pass_time(1);
+  CHECK(windows.sums() == std::vector<std::int64_t>{1, 3});
+}
+
+TEST_CASE("a window of processing time emits once at the end of the input, whatever is due") {
+  auto job = windows_of_100_ms(triggering::continuously_by_clock);
+  job.is_event_time = false;
+  job.interval = 99;
+  one_subtask windows(job);
+  windows.row(1, 0);
+  CHECK(windows.sums() == std::vector<std::int64_t>{1});
+}
 
 TEST_CASE("random streams: windows emit what the reference does, first quarter") {
   run_quarter(0);
@@ -280,4 +236,39 @@ TEST_CASE("random streams: windows emit what the reference does, third quarter")
 }
 TEST_CASE("random streams: windows emit what the reference does, last quarter") {
   run_quarter(3);
+}
+
+TEST_CASE("the random streams have all that streams have, and windows all that is to be chosen") {
+  stream_shape shape;
+  std::set<std::tuple<assigning, bool, triggering, bool, keeping>> windows;
+  std::set<std::tuple<assigning, evicting, bool>> evictors;
+  std::set<std::tuple<triggering, bool, bool, bool>> timeouts;
+  std::map<std::pair<std::string, std::uint32_t>, int> places;
+  for (std::uint64_t seed = 1; seed <= usual_cases; ++seed) {
+    random_case now(seed);
+    const auto& job = now.windows.job;
+    windows.emplace(job.assigner, job.is_event_time, job.trigger, job.lateness > 0,
+                    now.windows.keeps);
+    evictors.emplace(job.assigner, job.evictor, job.evicts_after);
+    if (job.timeout)
+      timeouts.emplace(job.trigger, job.purges, job.timeout_resets, job.timeout_clears);
+    ++places[{backend_of_case(seed).name, now.parallelism}];
+    while (now.stream.has_next()) {
+      now.stream.next();
+      now.stream.next_watermark();
+    }
+    shape += now.stream.shape();
+  }
+  // Sliding and sessions, event time (in time and late) and processing time, 6 and 5 triggers, 3
+  // functions; global windows with 6 triggers.
+  CHECK(windows.size() == (2 + 1) * (6 + 5) * 3 + 6 * 3);
+  CHECK(evictors.size() == 3 * (1 + 3 * 2));
+  CHECK(timeouts.size() == 6 * 2 * 2 * 2);
+  CHECK(places.size() == 4 * 4);
+  for (const auto& [place, cases] : places) CHECK(cases > 100);
+  CHECK(shape.out_of_order > 10'000);
+  CHECK(shape.at_the_same_time > 10'000);
+  CHECK(shape.bursts > 1'000);
+  CHECK(shape.pauses > 10'000);
+  CHECK(shape.behind_watermark > 10'000);
 }

@@ -19,13 +19,15 @@ def data(example, name):
 
 
 def rows_of(example, name):
-    """A data set whose values are all integers but for those with a point."""
-    return [tuple(float(value) if "." in value else int(value) for value in line.split(","))
+    """A data set: integers, numbers with a point, and words."""
+    def value_of(text):
+        return int(text) if text.isdigit() else float(text) if "." in text else text
+    return [tuple(value_of(text) for text in line.split(","))
             for line in data(example, name).read_text().splitlines()]
 
 
 class Examples(unittest.TestCase):
-    """All that are about time and state."""
+    """All that are about time, windows and state."""
 
     def assert_output(self, example, names, expected):
         """Whatever the parallelism; lines come in no order, and subtasks put "2> " before theirs."""
@@ -64,6 +66,65 @@ class Examples(unittest.TestCase):
                     for of_order, paid_at, cents in payments
                     if of_order == order and abs(at - paid_at) <= HOUR_MS]
         self.assert_output("order_payments", {"orders": "orders", "payments": "payments"}, expected)
+
+    def test_hot_items(self):
+        clicks = rows_of("hot_items", "clicks")
+        first, last = min(at for _, at, _ in clicks), max(at for _, at, _ in clicks)
+        expected = []
+        for end in range(first - first % MINUTE_MS + MINUTE_MS, last + 5 * MINUTE_MS + 1, MINUTE_MS):
+            counts = collections.Counter(item for _, at, item in clicks
+                                         if end - 5 * MINUTE_MS <= at < end)
+            best = sorted(counts.items(), key=lambda of: (-of[1], of[0]))[:3]
+            expected.append(f"until {end}:" + "".join(f" item {i} ({n})" for i, n in best))
+        self.assert_output("hot_items", {"input": "clicks"}, expected)
+
+    def test_sensor_average(self):
+        window_ms, disorder_ms, lateness_ms = 10_000, 5_000, 20_000
+        expected, windows, greatest = [], collections.defaultdict(list), 0
+
+        def emit(sensor, start):
+            values = windows[sensor, start]
+            expected.append(f"sensor {sensor} from {start}: "
+                            f"{sum(values) / len(values):.2f} of {len(values)}")
+
+        for sensor, at, degrees in rows_of("sensor_average", "readings"):
+            start = at - at % window_ms
+            watermark = greatest - disorder_ms - 1
+            if start + window_ms - 1 + lateness_ms <= watermark:
+                expected.append(f"too late: sensor {sensor} at {at}")
+                continue
+            windows[sensor, start].append(degrees)
+            if start + window_ms - 1 <= watermark:
+                emit(sensor, start)
+            if at > greatest:
+                greatest = at
+                for of_sensor, of_start in list(windows):
+                    if watermark < of_start + window_ms - 1 <= greatest - disorder_ms - 1:
+                        emit(of_sensor, of_start)
+        for sensor, start in list(windows):
+            if start + window_ms - 1 > greatest - disorder_ms - 1:
+                emit(sensor, start)
+        firings = collections.Counter(line.split(":")[0] for line in expected)
+        self.assertGreater(max(firings.values()), 1, "some windows fire again for late readings")
+        self.assertTrue(any(line.startswith("too late") for line in expected))
+        self.assert_output("sensor_average", {"input": "readings"}, expected)
+
+    def test_page_view_sessions(self):
+        of_user = collections.defaultdict(list)
+        for user, at, page in rows_of("page_view_sessions", "views"):
+            of_user[user].append((at, page))
+        visits = []
+        for user, views in of_user.items():
+            views.sort()
+            visits.append((user, [views[0]]))
+            for view in views[1:]:
+                if view[0] - visits[-1][1][-1][0] <= HOUR_MS // 2:
+                    visits[-1][1].append(view)
+                else:
+                    visits.append((user, [view]))
+        expected = [f"{user} came to {views[0][1]} at {views[0][0]} and saw {len(views)} pages in "
+                    f"{(views[-1][0] - views[0][0]) // 1000} s" for user, views in visits]
+        self.assert_output("page_view_sessions", {"input": "views"}, expected)
 
 
 if __name__ == "__main__":
