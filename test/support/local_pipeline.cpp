@@ -45,6 +45,10 @@ struct local_pipeline::node final : task_services {
       pipeline.announce(report.group, *limit);
   }
 
+  void send_to_coordinator(std::uint32_t, std::vector<std::byte>) override {
+    throw std::logic_error("a pipeline has no coordinators");
+  }
+
   io_executor& io() noexcept override { return io_executor_; }
   file_system& files() noexcept override { return pipeline.files_; }
   const clock& time() const noexcept override { return pipeline.clock_; }
