@@ -68,6 +68,7 @@ class async_operator final : public producing<Out> {
     return input_ended_ ? !schedule_.is_empty() : schedule_.is_full();
   }
   bool finish() override {
+    if (!schedule_.is_empty()) return false;
     // A call that nobody waits for may still use the function; then it is closed behind it.
     if (calls_.running() == 0) fn_->fn.finish();
     return true;
