@@ -48,11 +48,16 @@ class bounded_groups : private keyed_stream<T, KeyOf> {
     return add<T>("reduce", detail::fold_group<T, fold>{user_function<fold>(fold{std::move(fn)})});
   }
 
-  /// The result of an `aggregate_function` over each group.
+  /// The result of an object as `aggregate_function` is over each group.
   template <class Aggregate>
   auto aggregate(Aggregate aggregate) const {
+    static_assert(aggregates<Aggregate, T>,
+                  "millrace: aggregate needs an object with create_accumulator(), add(acc&, const "
+                  "T&), get_result(const acc&) and merge(acc&, const acc&)");
     using verb = detail::aggregate_group<T, Aggregate>;
-    return add<typename verb::out_type>("aggregate", verb{std::move(aggregate)});
+    static_cast<void>(check_record<typename verb::out_type>() && check_copyable<Aggregate>());
+    return add<typename verb::out_type>("aggregate",
+                                        verb{user_function<Aggregate>(std::move(aggregate))});
   }
 
   /// What comes of each group as a whole: `fn(std::vector<T>&, collector<U>&)`, for groups that fit

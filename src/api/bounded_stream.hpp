@@ -64,11 +64,16 @@ class bounded_partitions : private data_stream<T> {
     return add<T>("reduce", detail::fold_group<T, fold>{user_function<fold>(fold{std::move(fn)})});
   }
 
-  /// The result of an `aggregate_function` over each partition, an empty one, too.
+  /// The result of an object as `aggregate_function` is over each partition, an empty one, too.
   template <class Aggregate>
   auto aggregate(Aggregate aggregate) const {
+    static_assert(aggregates<Aggregate, T>,
+                  "millrace: aggregate needs an object with create_accumulator(), add(acc&, const "
+                  "T&), get_result(const acc&) and merge(acc&, const acc&)");
     using verb = detail::aggregate_group<T, Aggregate>;
-    return add<typename verb::out_type>("aggregate", verb{std::move(aggregate)});
+    static_cast<void>(check_record<typename verb::out_type>() && check_copyable<Aggregate>());
+    return add<typename verb::out_type>("aggregate",
+                                        verb{user_function<Aggregate>(std::move(aggregate))});
   }
 
   /// At most `n` records of each partition, those that come first.

@@ -45,6 +45,8 @@ class stream_pair;
 }  // namespace detail
 template <class T, class KeyOf, class Assigner, class Trigger, class Evictor, bool IsLocal>
 class windowed_stream;
+template <class T1, class KeyOf1, class T2, class KeyOf2, class Kind>
+class paired_keys;
 
 /// A stream of records of type `T`, and all that can be done with it. A light handle: copies mean
 /// the same stream, and consuming it twice sends every record both ways.
@@ -374,8 +376,11 @@ class data_stream {
       auto from = unpartitioned(part.node);
       from.side_output = part.side_output;
       const auto id = data_stream(builder_, {std::move(from)}).add(kind, make(), false);
-      builder_->node(id).parallelism = builder_->node(part.node).parallelism;
-      builder_->node(id).non_parallel = builder_->node(part.node).non_parallel;
+      const auto& before = builder_->node(part.node);
+      auto& behind = builder_->node(id);
+      behind.parallelism = before.parallelism;
+      behind.non_parallel = before.non_parallel;
+      behind.slot_sharing_group = before.slot_sharing_group;
       results.push_back(data_stream<Out>::unpartitioned(id));
     }
     return data_stream<Out>(builder_, std::move(results));
@@ -436,6 +441,8 @@ class data_stream {
   friend class connected_iterative_streams;
   template <class, class, class, class, class, bool>
   friend class windowed_stream;
+  template <class, class, class, class, class>
+  friend class paired_keys;
 
   template <class U, class Fn>
   auto async_map(async_order order, Fn fn, const async_options& options) const;

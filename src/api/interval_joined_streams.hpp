@@ -88,6 +88,12 @@ class interval_joined_streams {
                     "an interval join finds nothing between " + std::to_string(lower_) +
                         " ms and " + std::to_string(upper_) +
                         " ms: give it a lower bound that is not above the upper one");
+    if (lower < -span_max_ms || upper > span_max_ms)
+      throw failure(errc::invalid_argument,
+                    "an interval join can't look as far as from " + std::to_string(lower_) +
+                        " ms to " + std::to_string(upper_) + " ms: the most is " +
+                        std::to_string(span_max_ms) +
+                        " ms either way; for all that ever came, use connect and process");
     return detail::stream_pair<T1, T2>(left_, right_)
         .template transform<out>(
             "interval_join", make_interval_join<T1, T2, out, Type>(

@@ -47,6 +47,12 @@ class paired_windows {
     static_assert(!std::is_void_v<out>,
                   "millrace: what comes out of the function can't be told: let it take a "
                   "`collector<U>&` last, or say it: apply<U>(fn)");
+    static_assert(Kind::template fits<T1, T2, Fn, out>,
+                  "millrace: the function of a join takes `const T1&` and `const T2&` (that of an "
+                  "outer join pointers to these), that of a co_group `const std::vector<T1>&` and "
+                  "`const std::vector<T2>&`, of the records of these streams; co_group's, and "
+                  "join's if it likes, `collector<U>&` last");
+    static_cast<void>(check_record<out>() && check_copyable<Fn>());
     return windows_.template add<out>(Kind::name, joined_contents<T1, T2>(),
                                       typename Kind::template function<Fn>{{std::move(fn)}});
   }
@@ -67,9 +73,8 @@ class paired_keys {
   static_assert(std::same_as<key_type<T1, KeyOf1>, key_type<T2, KeyOf2>>,
                 "millrace: where and equal_to must give keys of the same type");
 
-  paired_keys(const data_stream<T1>& first, KeyOf1 key_of1, const data_stream<T2>& second,
-              KeyOf2 key_of2)
-      : first_(first), second_(second), key_of_{std::move(key_of1), std::move(key_of2)} {}
+  paired_keys(const keyed_stream<T1, KeyOf1>& first, const keyed_stream<T2, KeyOf2>& second)
+      : first_(first), second_(second), key_of_{first.key_of(), second.key_of()} {}
 
   /// The windows in which records meet.
   template <class Assigner>
@@ -78,14 +83,21 @@ class paired_keys {
     static_assert(window_assigner<Assigner, row>,
                   "millrace: window needs a window assigner such as "
                   "tumbling_event_time_windows::of(1min)");
-    const auto all =
-        first_.map(to_either<T1, T2, 0>()).union_with(second_.map(to_either<T1, T2, 1>()));
+    const auto all = either<0>(first_).union_with(either<1>(second_));
     auto windows =
         keyed_stream<row, either_key<KeyOf1, KeyOf2>>(all, key_of_).window(std::move(assigner));
     return paired_windows<T1, T2, Kind, decltype(windows)>(std::move(windows));
   }
 
  private:
+  /// Where the records come from, so that those of a key keep their order.
+  template <std::size_t I, class T>
+  static auto either(const data_stream<T>& stream) {
+    using row = either_row<T1, T2>;
+    return stream.template transform_each<row>(
+        "map", [] { return make_map<T, row>(to_either<T1, T2, I>()); });
+  }
+
   data_stream<T1> first_;
   data_stream<T2> second_;
   either_key<KeyOf1, KeyOf2> key_of_;
@@ -95,19 +107,23 @@ class paired_keys {
 template <class T1, class KeyOf1, class T2, class Kind>
 class half_paired_keys {
  public:
-  half_paired_keys(const data_stream<T1>& first, KeyOf1 key_of, const data_stream<T2>& second)
-      : first_(first), second_(second), key_of_(std::move(key_of)) {}
+  half_paired_keys(const keyed_stream<T1, KeyOf1>& first, const data_stream<T2>& second)
+      : first_(first), second_(second) {}
 
-  /// The key of the second stream.
-  template <class KeyOf2>
-  auto equal_to(KeyOf2 key_of) const {
-    return paired_keys<T1, KeyOf1, T2, KeyOf2, Kind>(first_, key_of_, second_, std::move(key_of));
+  /// The key of the second stream: one selector or several, as key_by takes them.
+  template <class... KeyOf>
+  auto equal_to(KeyOf... key_of) const {
+    return pair_with(second_.key_by(std::move(key_of)...));
   }
 
  private:
-  data_stream<T1> first_;
+  template <class KeyOf2>
+  auto pair_with(const keyed_stream<T2, KeyOf2>& second) const {
+    return paired_keys<T1, KeyOf1, T2, KeyOf2, Kind>(first_, second);
+  }
+
+  keyed_stream<T1, KeyOf1> first_;
   data_stream<T2> second_;
-  KeyOf1 key_of_;
 };
 
 /// Two streams that are to be joined or co-grouped in windows (Flink's JoinedStreams and
@@ -131,13 +147,17 @@ class paired_streams {
   /// And the records of both without a partner.
   auto full_outer() const requires(Kind::is_join) { return as<join_type::full_outer>(); }
 
-  /// The key of the first stream: a function or a pointer to member.
-  template <class KeyOf1>
-  auto where(KeyOf1 key_of) const {
-    return half_paired_keys<T1, KeyOf1, T2, Kind>(first_, std::move(key_of), second_);
+  /// The key of the first stream: one selector or several, as key_by takes them.
+  template <class... KeyOf>
+  auto where(KeyOf... key_of) const {
+    return pair_with(first_.key_by(std::move(key_of)...));
   }
 
  private:
+  template <class KeyOf1>
+  auto pair_with(const keyed_stream<T1, KeyOf1>& first) const {
+    return half_paired_keys<T1, KeyOf1, T2, Kind>(first, second_);
+  }
   template <join_type Type>
   auto as() const {
     return paired_streams<T1, T2, window_join_of<Type>>(first_, second_);

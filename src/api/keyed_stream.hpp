@@ -157,6 +157,7 @@ class keyed_stream : public data_stream<T> {
     static_assert(window_assigner<Assigner, T>,
                   "millrace: window needs a window assigner such as "
                   "tumbling_event_time_windows::of(1min)");
+    static_cast<void>(check_never_opened<Assigner>());
     return windowed_stream<T, KeyOf, Assigner>(*this, key_of_, std::move(assigner));
   }
 

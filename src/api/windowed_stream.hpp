@@ -44,6 +44,7 @@ class windowed_stream {
     static_assert(window_trigger<Other>,
                   "millrace: trigger needs a window trigger: see "
                   "millrace/operators/window_trigger.hpp");
+    static_cast<void>(check_never_opened<Other>());
     return windowed_stream<T, KeyOf, Assigner, Other, Evictor, IsLocal>(
         stream_, key_of_, assigner_, std::move(other), evictor_, lateness_, late_tag_);
   }
@@ -54,6 +55,7 @@ class windowed_stream {
     static_assert(window_evictor<Other, T>,
                   "millrace: evictor needs a window evictor: see "
                   "millrace/operators/window_evictor.hpp");
+    static_cast<void>(check_never_opened<Other>());
     return windowed_stream<T, KeyOf, Assigner, Trigger, Other, IsLocal>(
         stream_, key_of_, assigner_, trigger_, std::move(other), lateness_, late_tag_);
   }
@@ -114,19 +116,20 @@ class windowed_stream {
     return aggregate_with(std::move(aggregate), wrap(std::move(window_fn)));
   }
 
-  /// Adds up a field. The other fields are those of the window's first record.
+  /// Adds up a field. The other fields are those of the window's first record; if its slices are
+  /// shared, as with the default trigger in event time, of the first one in its earliest slice.
   template <class Field = std::identity>
   auto sum(Field field = {}) const {
     static_assert(summable_field<Field, T>,
                   "millrace: sum needs a pointer to a member of the record that is a number");
     return fold("window sum", sum_fold<Field>{field}, emit_result());
   }
-  /// The least value of a field. The other fields are those of the window's first record.
+  /// The least value of a field. The other fields are as with sum.
   template <class Field = std::identity>
   auto min(Field field = {}) const {
     return extreme<extreme_fold<Field, false>>("window min", field);
   }
-  /// The greatest value of a field. The other fields are those of the window's first record.
+  /// The greatest value of a field. The other fields are as with sum.
   template <class Field = std::identity>
   auto max(Field field = {}) const {
     return extreme<extreme_fold<Field, true>>("window max", field);
@@ -151,7 +154,7 @@ class windowed_stream {
     static_assert(!std::is_void_v<out>,
                   "millrace: apply needs a function that takes the key, the window, the rows and "
                   "`collector<U>&`; if it is generic, say what comes out: apply<U>(fn)");
-    return add<out>("window apply", listed_contents<T>(), applied_function<Fn>{std::move(fn)});
+    return add<out>("window apply", listed_contents<T>(), applied_function<Fn>{{std::move(fn)}});
   }
 
   /// An object with `process(const Key&, window_context<Key, Window>&, const std::vector<T>& rows,
@@ -163,7 +166,8 @@ class windowed_stream {
                   "millrace: process needs an object with a function `process` that takes the key, "
                   "a window_context, the rows and `collector<U>&`; if it is a template, say what "
                   "comes out: process<U>(fn)");
-    return add<out>("window process", listed_contents<T>(), processing_function<Fn>{std::move(fn)});
+    return add<out>("window process", listed_contents<T>(),
+                    processing_function<Fn>{{std::move(fn)}});
   }
 
  private:
@@ -193,9 +197,9 @@ class windowed_stream {
   template <class Fn>
   static auto wrap(Fn fn) {
     if constexpr (std::is_void_v<window_processed_type<Fn>>)
-      return applied_function<Fn>{std::move(fn)};
+      return applied_function<Fn>{{std::move(fn)}};
     else
-      return processing_function<Fn>{std::move(fn)};
+      return processing_function<Fn>{{std::move(fn)}};
   }
   template <class Result, class Fn>
   static auto emitted_by(const applied_function<Fn>&) -> std::type_identity<collected_type<Fn, 3>>;
@@ -241,6 +245,12 @@ class windowed_stream {
     static_assert(!std::is_void_v<Out>,
                   "millrace: what comes out of the window function can't be told: let it take a "
                   "`collector<U>&` last");
+    constexpr bool fits = fits_windows<Function, key, window, typename Inner::result_type, Out>;
+    static_assert(
+        fits,
+        "millrace: a window function takes a `const Key&`, a `const Window&` (`process` a "
+        "`window_context<Key, Window>&`), the window's rows as `const std::vector<T>&` or "
+        "what they were aggregated to, and `collector<U>&`, with the types of this stream");
     // A function of its own may keep state for each window, which slices would not tell of.
     constexpr bool is_sliced =
         detail::has_slices<Assigner> && std::same_as<Trigger, event_time_trigger> &&
@@ -249,7 +259,9 @@ class windowed_stream {
         is_sliced || !IsLocal,
         "millrace: local_aggregation needs tumbling or sliding windows of event time with "
         "their default trigger, without an evictor, and an incremental function");
-    if constexpr (IsLocal && is_sliced)
+    if constexpr (!fits)
+      return stream_.template transform<Out>(std::move(kind), nullptr);
+    else if constexpr (IsLocal && is_sliced)
       return add_local<Out>(std::move(kind), std::move(inner), std::move(function));
     else
       return add_operator<Out, is_sliced>(std::move(kind), evicting(std::move(inner)),

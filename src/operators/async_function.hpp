@@ -130,9 +130,7 @@ class with_timeout_handler {
   }
 
   /// As the function itself.
-  template <class Context>
-  requires opened_with<Fn, Context>
-  void open(Context& context) { fn_.open(context); }
+  void open(operator_context& context) { detail::open_function(fn_, context); }
   /// As the function itself.
   void close() requires closeable<Fn> { fn_.close(); }
 

@@ -69,6 +69,7 @@ class async_operator final : public producing<Out> {
   }
   bool holds_records() const noexcept override { return !schedule_.is_empty(); }
   bool finish() override {
+    if (!schedule_.is_empty()) return false;
     // A call that nobody waits for may still use the function; then it is closed behind it.
     if (calls_.running() == 0) fn_->fn.finish();
     return true;

@@ -59,7 +59,8 @@ class broadcast_context : public process_context {
 };
 
 /// The same beside a keyed stream (Flink's KeyedBroadcastProcessFunction.Context). There is no
-/// current key, so there are no timers.
+/// current key, so there are no timers, and keyed state throws `failure` outside
+/// apply_to_keyed_state.
 template <class Key>
 class keyed_broadcast_context : public broadcast_context {
  public:
@@ -71,6 +72,7 @@ class keyed_broadcast_context : public broadcast_context {
   ///         { … });
   template <class Descriptor, class Fn>
   void apply_to_keyed_state(const Descriptor& descriptor, Fn&& fn) {
+    check_state_name(descriptor.name());
     auto state = state_->template get_namespaced<void_namespace>(descriptor);
     state_->for_each_key(descriptor.name(), [&](const Key& key) { fn(key, state); });
   }

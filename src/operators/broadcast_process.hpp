@@ -78,9 +78,11 @@ class keyed_broadcast_process_operator final
                          });
       return;
     }
+    this->state_->set_has_key(false);
     for_each_row<B>(rows, access, this->out_, broadcast_now_, [&](auto&& row, auto& now) {
       fn.process_broadcast_element(std::forward<decltype(row)>(row), now, this->out_);
     });
+    this->state_->set_has_key(true);
     this->end_call();
   }
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "millrace/state/state_info.hpp"
+
 namespace millrace {
 
 void broadcast_descriptors::check(const std::string& name) const {
+  check_state_name(name);
   if (std::find(names_.begin(), names_.end(), name) != names_.end())
     throw failure(errc::invalid_argument,
                   "broadcast state '" + name + "' is named twice; each needs a name of its own");

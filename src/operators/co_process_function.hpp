@@ -85,9 +85,14 @@ struct two_functions {
   Fn2 fn2;
 
   template <class Context>
-  void open(Context& context) requires(opened_with<Fn1, Context> || opened_with<Fn2, Context>) {
+  void open(Context& context) requires(opened_specially<Fn1, Context> ||
+                                       opened_specially<Fn2, Context>) {
     if constexpr (opened_with<Fn1, Context>) fn1.open(context);
     if constexpr (opened_with<Fn2, Context>) fn2.open(context);
+  }
+  void open(operator_context& context) {
+    open_function(fn1, context);
+    open_function(fn2, context);
   }
   void close() requires(closeable<Fn1> || closeable<Fn2>) {
     if constexpr (closeable<Fn1>) fn1.close();

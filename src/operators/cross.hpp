@@ -19,10 +19,10 @@ class cross_operator final : public producing<Out> {
   explicit cross_operator(Fn fn) : fn_(std::move(fn)) {}
 
   void open(operator_context& context) override {
-    const auto half = context.spilling().memory_bytes / 2;
-    left_.open(context, "left", half);
-    right_.open(context, "right", half);
-    held_.open(context, "a block");
+    const auto third = context.spilling().memory_bytes / 3;
+    left_.open(context, "left", third);
+    right_.open(context, "right", third);
+    held_.open(third, "a block");
     fn_.open(context);
   }
   void process(std::size_t input, batch& rows, rows_access) override {

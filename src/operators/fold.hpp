@@ -23,9 +23,7 @@ template <class T, class Fn>
 struct reduce_fold {
   Fn fn;
 
-  void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
-    fn.open(context);
-  }
+  void open(operator_context& context) { detail::open_function(fn, context); }
   void close() requires closeable<Fn> { fn.close(); }
 
   template <class Row>

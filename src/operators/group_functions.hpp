@@ -9,13 +9,15 @@
 #include "millrace/operators/flat_map.hpp"
 #include "millrace/operators/fold.hpp"
 #include "millrace/operators/user_function.hpp"
+#include "millrace/state/aggregate_function.hpp"
 #include "millrace/stream/operator.hpp"
 
 // What is done with the records of a group, or of a whole partition, of a bounded stream:
 //
 //     open  ( add* end )*  finish
 //
-// `add` gets the group's records one by one, `end` closes the group.
+// `add` gets the group's records one by one, `end` closes the group. `open` is told how much memory
+// they may take, if there is any need to hold them (`holds_rows`).
 
 namespace millrace {
 
@@ -65,9 +67,10 @@ using grouped_type = typename decltype(find_grouped<std::decay_t<Fn>>())::type;
 template <class T>
 class held_rows {
  public:
-  /// `what` is what is held, for the message: "a group", …
-  void open(operator_context& context, std::string what) {
-    bytes_max_ = context.spilling().memory_bytes;
+  /// `bytes_max` is what they may take of `taskmanager.memory.sort`; `what` is what is held, for
+  /// the message: "a group", …
+  void open(std::uint64_t bytes_max, std::string what) {
+    bytes_max_ = bytes_max;
     what_ = std::move(what);
   }
   void add(T&& row, std::size_t bytes) {
@@ -100,7 +103,7 @@ class held_rows {
 
 template <class T>
 struct pass_group {
-  void open(operator_context&) {}
+  void open(operator_context&, std::uint64_t) {}
   void add(T&& row, std::size_t, collector<T>& out) { out.emit(std::move(row)); }
   void end(collector<T>&) {}
   void finish() {}
@@ -113,7 +116,7 @@ struct first_of_group {
   std::uint64_t limit;
   std::uint64_t seen = 0;
 
-  void open(operator_context&) {}
+  void open(operator_context&, std::uint64_t) {}
   void add(T&& row, std::size_t, collector<T>& out) {
     if (seen++ < limit) out.emit(std::move(row));
   }
@@ -128,7 +131,7 @@ struct fold_group {
   user_function<Fold> fold;
   std::optional<T> value{};
 
-  void open(operator_context& context) { fold.open(context); }
+  void open(operator_context& context, std::uint64_t) { fold.open(context); }
   void add(T&& row, std::size_t, collector<T>&) {
     if (value)
       (*fold)(*value, std::move(row));
@@ -143,27 +146,28 @@ struct fold_group {
   void close() noexcept { fold.close(); }
 };
 
-/// An aggregate_function. A partition without rows gives the result of an empty accumulator.
+/// An object as aggregate_function is. A partition without rows gives the result of an empty
+/// accumulator.
 template <class T, class Aggregate>
 struct aggregate_group {
-  using acc = typename Aggregate::accumulator_type;
-  using out_type = typename Aggregate::output_type;
+  using acc = accumulator_of<Aggregate>;
+  using out_type = result_of<Aggregate>;
 
-  Aggregate aggregate;
+  user_function<Aggregate> aggregate;
   std::optional<acc> value{};
 
-  void open(operator_context&) {}
+  void open(operator_context& context, std::uint64_t) { aggregate.open(context); }
   void add(T&& row, std::size_t, collector<out_type>&) {
-    if (!value) value.emplace(aggregate.create_accumulator());
-    aggregate.add(*value, std::as_const(row));
+    if (!value) value.emplace(aggregate->create_accumulator());
+    aggregate->add(*value, std::as_const(row));
   }
   void end(collector<out_type>& out) {
-    if (!value) value.emplace(aggregate.create_accumulator());
-    out.emit(aggregate.get_result(std::as_const(*value)));
+    if (!value) value.emplace(aggregate->create_accumulator());
+    out.emit(aggregate->get_result(std::as_const(*value)));
     value.reset();
   }
-  void finish() {}
-  void close() noexcept {}
+  void finish() { aggregate.finish(); }
+  void close() noexcept { aggregate.close(); }
 };
 
 /// A user's function, for whole groups or row by row.
@@ -172,9 +176,11 @@ struct call_for_group {
   user_function<Fn> fn;
   held_rows<T> held{};
   static constexpr bool row_by_row = takes_rows_of_group<Fn, T, Out>;
+  static constexpr bool holds_rows = !row_by_row;
 
-  void open(operator_context& context) {
-    held.open(context, "a group, or partition, of '" + context.runtime().operator_name() + "'");
+  void open(operator_context& context, std::uint64_t memory_bytes) {
+    held.open(memory_bytes,
+              "a group, or partition, of '" + context.runtime().operator_name() + "'");
     fn.open(context);
   }
   void add(T&& row, std::size_t bytes, collector<Out>& out) {
@@ -193,6 +199,12 @@ struct call_for_group {
   void finish() { fn.finish(); }
   void close() noexcept { fn.close(); }
 };
+
+/// Whether it needs memory for a group's records.
+template <class Verb>
+inline constexpr bool holds_rows = false;
+template <class Verb>
+requires(Verb::holds_rows) inline constexpr bool holds_rows<Verb> = true;
 
 }  // namespace detail
 

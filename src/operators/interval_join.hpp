@@ -54,8 +54,8 @@ class interval_join_operator final : public producing<Out> {
 
   void open(operator_context& context) override {
     backend_ = &context.keyed_backend<key>();
-    due_ = &backend_->schedule("due-rows");
-    buffers_ = backend_->get_state(value_state_descriptor<buffers>("rows"));
+    due_ = &backend_->schedule("_due-rows");
+    buffers_ = backend_->get_state(value_state_descriptor<buffers>("_rows"));
     side_.open(context);
     late1_.open(context, side_);
     late2_.open(context, side_);
@@ -77,7 +77,8 @@ class interval_join_operator final : public producing<Out> {
         look_after(due, block.keys[i], block.hashes[i]);
     });
     flush();
-    this->forwarded().push_watermark(at == max_watermark ? at : at - hold_back());
+    this->forwarded().push_watermark(at == max_watermark ? at
+                                                         : saturating_subtract(at, hold_back()));
   }
 
   bool finish() override {
@@ -99,7 +100,7 @@ class interval_join_operator final : public producing<Out> {
       backend_->prefetch(block.keys(), block.hashes());
       for (std::size_t i = 0; i < count; ++i) {
         const auto at = in.timestamp_of(begin + i);
-        if (at == no_timestamp) throw_record_without_timestamp();
+        if (!is_placeable(at)) throw_unplaceable_timestamp(at);
         backend_->set_current_key(block.at(i), block.hash(i));
         add(in.rows[begin + i], at);
       }
@@ -145,8 +146,7 @@ class interval_join_operator final : public producing<Out> {
 
   /// The earliest time of rows that still may find partners which come up to `ahead` later.
   timestamp_ms needed_from(std::int64_t ahead) const noexcept {
-    return watermark_ == no_timestamp ? no_timestamp
-                                      : watermark_ - std::max<std::int64_t>(ahead, 0);
+    return saturating_subtract(watermark_, std::max<std::int64_t>(ahead, 0));
   }
 
   void expect(buffers& all, timestamp_ms when) {
@@ -164,6 +164,10 @@ class interval_join_operator final : public producing<Out> {
       return;
     }
     emit_alone(all, due);
+    // Whoever comes now comes no earlier than `due`. A side to which nothing comes any more loses
+    // its rows here.
+    all.left.forget(due - std::max<std::int64_t>(upper_, 0));
+    all.right.forget(due - std::max<std::int64_t>(-lower_, 0));
     all.due = next_due(all);
     if (all.due <= due)
       buffers_.clear();

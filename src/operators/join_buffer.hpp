@@ -23,14 +23,19 @@ template <class T>
 struct join_buffer {
   std::vector<waiting_row<T>> rows;
 
-  /// Rows mostly come at or near the end. Those before `needed_from` nobody needs any more; some of
-  /// them may stay, up to a third of the rows.
+  /// Rows mostly come at or near the end. Those before `needed_from` nobody needs any more.
   void add(timestamp_ms at, const T& row, bool has_partner, timestamp_ms needed_from) {
-    if (rows.size() % 8 == 7 && rows[rows.size() / 4].at < needed_from)
-      rows.erase(rows.begin(), first_from(needed_from));
+    if (rows.size() % 8 == 7) forget(needed_from);
     auto place = rows.end();
     while (place != rows.begin() && std::prev(place)->at > at) --place;
     rows.insert(place, waiting_row<T>{at, has_partner, row});
+  }
+
+  /// Drops rows before `needed_from`. Some of them may stay, up to a third of the rows, so that
+  /// moving what stays costs a few moves for each row that goes.
+  void forget(timestamp_ms needed_from) {
+    if (!rows.empty() && rows[rows.size() / 4].at < needed_from)
+      rows.erase(rows.begin(), first_from(needed_from));
   }
 
   auto first_from(timestamp_ms from) noexcept {

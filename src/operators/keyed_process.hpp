@@ -36,6 +36,7 @@ class keyed_process_base : public producing<Out> {
   }
 
   void on_processing_time(timestamp_ms now) override {
+    if (is_finished_) return;  // what is left never fires: the function is closed
     wake_up_ = never;
     timers_->advance_processing_time(
         now, [&](const auto& due) { fire(due, time_domain::processing_time); });
@@ -43,6 +44,7 @@ class keyed_process_base : public producing<Out> {
   }
 
   bool finish() override {
+    is_finished_ = true;
     if (const auto left = timers_->processing_time_timer_count(); left > 0)
       context_->runtime().metric("processing_time_timers_dropped").add(left);
     fn_.finish();
@@ -119,6 +121,7 @@ class keyed_process_base : public producing<Out> {
   // -- not checkpointed
   operator_context* context_ = nullptr;
   timestamp_ms wake_up_ = never;  // that was asked for
+  bool is_finished_ = false;
 };
 
 template <class In, class Out, class KeyOf, class Fn>

@@ -23,30 +23,36 @@ class keyed_runtime_context {
   /// So that functions which need no state are opened with their runtime_context.
   operator runtime_context&() const noexcept { return self_; }  // NOLINT(*-explicit-*)
 
-  /// Each throws `failure` if the name was taken for a state of another kind or type.
+  /// Each throws `failure` if the name was taken for a state of another kind or type, or begins
+  /// with '_', as those of operators do.
   template <class T, class Lifetime>
   value_state<T> get_state(const value_state_descriptor<T, Lifetime>& descriptor) {
+    check_state_name(descriptor.name());
     return state_.get_state(descriptor);
   }
   /// A list per key.
   template <class T, class Lifetime>
   list_state<T> get_list_state(const list_state_descriptor<T, Lifetime>& descriptor) {
+    check_state_name(descriptor.name());
     return state_.get_list_state(descriptor);
   }
   /// A map per key.
   template <class K, class V, class Lifetime>
   map_state<K, V> get_map_state(const map_state_descriptor<K, V, Lifetime>& descriptor) {
+    check_state_name(descriptor.name());
     return state_.get_map_state(descriptor);
   }
   /// One value per key.
   template <class T, class Lifetime>
   reducing_state<T> get_reducing_state(const reducing_state_descriptor<T, Lifetime>& descriptor) {
+    check_state_name(descriptor.name());
     return state_.get_reducing_state(descriptor);
   }
   /// One accumulator per key.
   template <class In, class Acc, class Out, class Lifetime>
   aggregating_state<In, Out> get_aggregating_state(
       const aggregating_state_descriptor<In, Acc, Out, Lifetime>& descriptor) {
+    check_state_name(descriptor.name());
     return state_.get_aggregating_state(descriptor);
   }
 

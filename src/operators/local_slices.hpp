@@ -6,6 +6,7 @@
 
 #include "millrace/operators/key_block.hpp"
 #include "millrace/operators/typed_factory.hpp"
+#include "millrace/operators/user_function.hpp"
 #include "millrace/operators/window_slices.hpp"
 #include "millrace/operators/window_trigger.hpp"
 #include "millrace/state/same_key.hpp"
@@ -35,6 +36,8 @@ struct partial_contents {
 
   Contents contents;
 
+  void open(operator_context& context) { detail::open_function(contents, context); }
+  void close() requires closeable<Contents> { contents.close(); }
   void add_first(accumulator& into, const partial& sum, timestamp_ms) const { into = sum.content; }
   void add(accumulator& into, const partial& sum, timestamp_ms) const {
     contents.merge(into, sum.content);
@@ -56,7 +59,15 @@ class local_slices_operator final
   local_slices_operator(const slice_geometry& geometry, KeyOf key_of, Contents contents)
       : geometry_(geometry), keys_(std::move(key_of)), contents_(std::move(contents)) {}
 
-  void open(operator_context&) override { places_.resize(places); }
+  void open(operator_context& context) override {
+    places_.resize(places);
+    contents_.open(context);
+  }
+  bool finish() override {
+    contents_.finish();
+    return true;
+  }
+  void close() noexcept override { contents_.close(); }
 
   void process(std::size_t, batch& rows, rows_access) override {
     const auto& in = static_cast<typed_batch<T>&>(rows);
@@ -99,7 +110,7 @@ class local_slices_operator final
     place& p = places_[number];
     if (p.sum.records != 0 && p.hash == hash && p.slice == slice_ &&
         same_key(p.sum.key, keys_.at(i))) [[likely]] {
-      contents_.add(p.sum.content, row, at);
+      contents_->add(p.sum.content, row, at);
       ++p.sum.records;
       return;
     }
@@ -111,11 +122,11 @@ class local_slices_operator final
     p.hash = hash;
     p.sum.key = keys_.at(i);
     p.sum.records = 1;
-    contents_.add_first(p.sum.content, row, at);
+    contents_->add_first(p.sum.content, row, at);
   }
 
   void find_slice(timestamp_ms at) {
-    if (at == no_timestamp) throw_record_without_timestamp();
+    if (!is_placeable(at)) throw_unplaceable_timestamp(at);
     slice_ = geometry_.slice_start(at);
     is_in_gap_ = geometry_.is_in_gap(slice_);
     slice_mix_ = key_hash(slice_);
@@ -137,7 +148,7 @@ class local_slices_operator final
 
   slice_geometry geometry_;
   key_block<T, KeyOf> keys_;
-  Contents contents_;
+  user_function<Contents> contents_;
   std::vector<place> places_;
   std::vector<std::uint32_t> taken_;   // numbers of places that are not free
   timestamp_ms slice_ = no_timestamp;  // of the record before

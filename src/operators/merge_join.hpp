@@ -20,16 +20,16 @@ struct unmatched_rows {
 
 /// What join and co_group of bounded streams have in common: both inputs sorted by key, and at the
 /// end the keys one after the other, with the records of both (a sort-merge join; Flink's
-/// SortMergeJoinOperator). Each input gets half of the memory.
+/// SortMergeJoinOperator). Each input gets a quarter of the memory to be sorted, and a quarter for
+/// the records of one key.
 template <class T1, class T2, class Out, class Keys1, class Keys2>
 class merging_operator : public producing<Out> {
  public:
   merging_operator(Keys1 keys1, Keys2 keys2) : keys1_(std::move(keys1)), keys2_(std::move(keys2)) {}
 
   void open(operator_context& context) override {
-    const auto half = context.spilling().memory_bytes / 2;
-    left_.open(context, "left", half);
-    right_.open(context, "right", half);
+    left_.open(context, "left", quarter(context));
+    right_.open(context, "right", quarter(context));
   }
   void process(std::size_t input, batch& rows, rows_access) override {
     if (input == 0)
@@ -67,6 +67,10 @@ class merging_operator : public producing<Out> {
   }
 
  protected:
+  static std::uint64_t quarter(const operator_context& context) noexcept {
+    return context.spilling().memory_bytes / 4;
+  }
+
   enum class progress : std::uint8_t { more, waiting, done };
   using next = external_sorter::next;
 
@@ -121,8 +125,9 @@ class merge_join_operator final : public merging_operator<T1, T2, Out, Keys1, Ke
   void open(operator_context& context) override {
     base::open(context);
     const auto& name = context.runtime().operator_name();
-    lefts_.open(context, "one key's records on the left input of '" + name + "'");
-    rights_.open(context, "one key's records on both inputs of '" + name + "', those on the right");
+    lefts_.open(base::quarter(context), "one key's records on the left input of '" + name + "'");
+    rights_.open(base::quarter(context),
+                 "one key's records on both inputs of '" + name + "', those on the right");
     fn_.open(context);
   }
   bool finish() override {
@@ -257,8 +262,8 @@ class co_group_operator final : public merging_operator<T1, T2, Out, Keys1, Keys
   void open(operator_context& context) override {
     base::open(context);
     const auto& name = context.runtime().operator_name();
-    lefts_.open(context, "a group on the left input of '" + name + "'");
-    rights_.open(context, "a group on the right input of '" + name + "'");
+    lefts_.open(base::quarter(context), "a group on the left input of '" + name + "'");
+    rights_.open(base::quarter(context), "a group on the right input of '" + name + "'");
     fn_.open(context);
   }
   bool finish() override {

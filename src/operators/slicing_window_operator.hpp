@@ -6,6 +6,7 @@
 #include "millrace/operators/slice_list.hpp"
 #include "millrace/operators/window_operator.hpp"
 #include "millrace/operators/window_slices.hpp"
+#include "millrace/state/operator_state.hpp"
 
 namespace millrace {
 
@@ -36,11 +37,16 @@ class slicing_window_operator final : public producing<Out> {
   void open(operator_context& context) override {
     context_ = &context;
     backend_ = &context.keyed_backend<key>();
-    due_ = &backend_->schedule("due-slices");
-    lists_ = backend_->get_state(value_state_descriptor<list>("slices"));
+    due_ = &backend_->schedule("_due-slices");
+    lists_ = backend_->get_state(value_state_descriptor<list>("_slices"));
+    saved_watermark_ = context.operator_state().get_union_list_state(
+        list_state_descriptor<timestamp_ms>("_watermark"));
+    restore_watermark(context.runtime());
     side_.open(context);
     late_.open(context, side_);
-    function_.open(context);
+    contents_.open(context);
+    keyed_runtime_context<key> runtime(context.runtime(), *backend_);
+    function_.open_with(context, runtime);
   }
 
   void process(std::size_t, batch& rows, rows_access) override {
@@ -58,7 +64,7 @@ class slicing_window_operator final : public producing<Out> {
   }
 
   void on_watermark(timestamp_ms at) override {
-    watermark_ = at;
+    watermark_ = std::max(watermark_, at);
     now_ = context_->time().wall_ms();
     due_->advance(at, [this](timestamp_ms due, const auto& block) {
       backend_->prefetch(block.keys, block.hashes);
@@ -68,15 +74,35 @@ class slicing_window_operator final : public producing<Out> {
     producing<Out>::on_watermark(at);
   }
 
+  void snapshot_state(checkpoint_id) override { saved_watermark_.update({watermark_}); }
+
   bool finish() override {
+    contents_.finish();
     function_.finish();
     return true;
   }
-  void close() noexcept override { function_.close(); }
+  void close() noexcept override {
+    contents_.close();
+    function_.close();
+  }
 
  private:
   using accumulator = typename Contents::accumulator;
   using list = slice_list<accumulator>;
+
+  /// Which windows have fired is known by the watermark alone, so it must not fall behind what it
+  /// was when the state was saved: a late record would be taken for one of a window to come.
+  void restore_watermark(const runtime_context& self) {
+    const auto& of_subtasks = saved_watermark_.get();
+    if (of_subtasks.empty()) return;
+    // With another parallelism nobody knows whose keys these were. At a barrier that was aligned
+    // all were the same.
+    watermark_ = of_subtasks.size() == self.parallelism()
+                     ? of_subtasks[self.subtask_index()]
+                     : *std::min_element(of_subtasks.begin(), of_subtasks.end());
+    // Of an input that had ended no window is left, and what goes on begins anew.
+    if (watermark_ == max_watermark) watermark_ = no_timestamp;
+  }
 
   void add(const T& row, timestamp_ms at, std::size_t i) {
     // Most records belong to the slice of the one before.
@@ -87,7 +113,7 @@ class slicing_window_operator final : public producing<Out> {
     backend_->set_current_key(keys_.at(i), keys_.hash(i));
     list& all = lists_.get_or_default();
     if (all.newest.start == current_.start && !is_late) [[likely]]
-      return contents_.add(all.newest.content, row, at);
+      return contents_->add(all.newest.content, row, at);
     add_apart(all, row, at, is_late);
   }
 
@@ -97,9 +123,9 @@ class slicing_window_operator final : public producing<Out> {
       return is_over(geometry_.last_window_end(s.start));
     });
     if (is_new)
-      contents_.add_first(into.content, row, at);
+      contents_->add_first(into.content, row, at);
     else
-      contents_.add(into.content, row, at);
+      contents_->add(into.content, row, at);
     if (is_late)
       add_late(all, row, at);
     else if (is_new)
@@ -108,7 +134,7 @@ class slicing_window_operator final : public producing<Out> {
 
   /// Windows that have fired already fire again with the late record, unless they are over.
   void add_late(list& all, const T& row, timestamp_ms at) {
-    if (all.stacks) all.stacks->on_late(row, at, current_.start, contents_);
+    if (all.stacks) all.stacks->on_late(row, at, current_.start, *contents_);
     for (auto end = current_.last_window_end; end >= current_.first_window_end;
          end -= geometry_.slide())
       if (end - 1 <= watermark_ && !is_over(end)) emit(all, window_until(end));
@@ -165,7 +191,7 @@ class slicing_window_operator final : public producing<Out> {
   /// The result of a window that is complete now. Nothing if it has no records.
   void emit_next(list& all, const time_window& window) {
     if (!all.stacks && all.older.size() < list::stacks_worth_slices) return emit(all, window);
-    const auto* sum = all.stacks.get_or_make().sum(all, window, contents_, scratch_);
+    const auto* sum = all.stacks.get_or_make().sum(all, window, *contents_, scratch_);
     if (sum != nullptr) give(window, *sum);
   }
 
@@ -175,18 +201,18 @@ class slicing_window_operator final : public producing<Out> {
     if (run.is_empty()) return;
     if (run.begin + 1 == run.end) return give(window, all[run.begin].content);
     scratch_ = all[run.begin].content;
-    for (auto i = run.begin + 1; i < run.end; ++i) contents_.merge(scratch_, all[i].content);
+    for (auto i = run.begin + 1; i < run.end; ++i) contents_->merge(scratch_, all[i].content);
     give(window, scratch_);
   }
 
   void give(const time_window& window, const accumulator& content) {
     this->out_.set_timestamp(window.max_timestamp());
     window_context<key, time_window> context(*backend_, window, watermark_, now_, false);
-    (*function_)(backend_->current_key(), context, contents_.result(content), this->out_);
+    (*function_)(backend_->current_key(), context, contents_->result(content), this->out_);
   }
 
   void find_slice(timestamp_ms at) {
-    if (at == no_timestamp) throw_record_without_timestamp();
+    if (!is_placeable(at)) throw_unplaceable_timestamp(at);
     const auto start = geometry_.slice_start(at);
     current_ = {start, start + geometry_.length(), geometry_.first_window_end(start),
                 geometry_.last_window_end(start), geometry_.is_in_gap(start)};
@@ -203,7 +229,7 @@ class slicing_window_operator final : public producing<Out> {
   slice_geometry geometry_;
   std::int64_t lateness_;
   key_block<T, KeyOf> keys_;
-  Contents contents_;
+  user_function<Contents> contents_;
   user_function<Function> function_;
   late_records<T> late_;
   side_outputs side_;
@@ -217,6 +243,7 @@ class slicing_window_operator final : public producing<Out> {
   keyed_state_backend<key>* backend_ = nullptr;
   key_schedule<key>* due_ = nullptr;
   value_state<list> lists_;
+  operator_list_state<timestamp_ms> saved_watermark_;  // one of each subtask
 };
 
 template <class T, class Out, class KeyOf, class Assigner, class Contents, class Function>

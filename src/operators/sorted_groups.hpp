@@ -20,8 +20,9 @@ class sorted_groups_operator final : public producing<Out> {
   sorted_groups_operator(Keys keys, Verb verb) : keys_(std::move(keys)), verb_(std::move(verb)) {}
 
   void open(operator_context& context) override {
-    rows_.open(context, "sort", context.spilling().memory_bytes);
-    verb_.open(context);
+    const auto memory = context.spilling().memory_bytes / (detail::holds_rows<Verb> ? 2 : 1);
+    rows_.open(context, "sort", memory);
+    verb_.open(context, memory);
   }
 
   void process(std::size_t, batch& rows, rows_access) override { rows_.add(rows, keys_); }
@@ -88,7 +89,9 @@ class partition_operator final : public producing<Out> {
  public:
   explicit partition_operator(Verb verb) : verb_(std::move(verb)) {}
 
-  void open(operator_context& context) override { verb_.open(context); }
+  void open(operator_context& context) override {
+    verb_.open(context, context.spilling().memory_bytes);
+  }
 
   void process(std::size_t, batch& rows, rows_access access) override {
     auto& in = static_cast<typed_batch<T>&>(rows);

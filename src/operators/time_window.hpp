@@ -36,6 +36,16 @@ struct global_window {
   auto operator<=>(const global_window&) const = default;
 };
 
+/// Longer spans of time than this (36 million years) are refused, and so are times of records that
+/// are further from 1970 than four times as much: then no sum of a time and a few spans overflows.
+inline constexpr std::int64_t span_max_ms = std::int64_t{1} << 60;
+
+/// Whether windows and joins can place a time, which `no_timestamp` is not.
+constexpr bool is_placeable(timestamp_ms at) noexcept {
+  constexpr auto most = std::uint64_t{4} * span_max_ms;
+  return static_cast<std::uint64_t>(at) + most <= 2 * most;
+}
+
 /// The greatest start of a window of those at `offset` plus multiples of `size`, that is not beyond
 /// `at`. Right for times before the epoch, too.
 constexpr timestamp_ms window_start(timestamp_ms at, timestamp_ms offset,
@@ -47,6 +57,10 @@ constexpr timestamp_ms window_start(timestamp_ms at, timestamp_ms offset,
 /// `a + b` for a time and a span that is not negative: `max_watermark` where it would be beyond.
 constexpr timestamp_ms saturating_add(timestamp_ms a, std::int64_t b) noexcept {
   return a > std::numeric_limits<timestamp_ms>::max() - b ? max_watermark : a + b;
+}
+/// `a - b` for a time and a span that is not negative: `no_timestamp` where it would be before.
+constexpr timestamp_ms saturating_subtract(timestamp_ms a, std::int64_t b) noexcept {
+  return a < std::numeric_limits<timestamp_ms>::min() + b ? no_timestamp : a - b;
 }
 
 }  // namespace millrace

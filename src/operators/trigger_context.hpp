@@ -24,7 +24,7 @@ class trigger_context {
     lateness_ = allowed_lateness_ms;
     if constexpr (has_state)
       state_ =
-          backend.template get_namespaced<Window>(value_state_descriptor<State>("trigger-state"));
+          backend.template get_namespaced<Window>(value_state_descriptor<State>("_trigger-state"));
   }
 
   // -- for triggers -------------------------------------------------------------------------

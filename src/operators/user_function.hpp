@@ -49,7 +49,35 @@ concept names_open = requires {
   &Fn::open;
 };
 
+/// Opens a function with what it takes of that which every operator has. Adapters do so with the
+/// function that they hold, so that what is said of functions holds for those inside others.
+template <class Fn>
+void open_function([[maybe_unused]] Fn& fn, [[maybe_unused]] operator_context& context) {
+  if constexpr (opened_with<Fn, runtime_context>)
+    fn.open(context.runtime());
+  else if constexpr (opened_with<Fn, operator_context>)
+    fn.open(context);
+  else
+    static_assert(!names_open<Fn>,
+                  "millrace: open() of a function takes a `runtime_context&`; on a keyed stream "
+                  "it may take a `keyed_runtime_context<Key>&` with the stream's type of key");
+}
+
+/// Has an `open` that takes something which only some operators have, such as keyed state.
+template <class Fn, class Context>
+concept opened_specially = opened_with<Fn, Context> && !std::same_as<Context, runtime_context> &&
+                           !std::derived_from<Context, operator_context>;
+
 }  // namespace detail
+
+/// Says so where an object has an open() that nobody would call. For the API, as `check_record`.
+template <class Object>
+consteval bool check_never_opened() {
+  static_assert(!detail::names_open<Object>,
+                "millrace: window assigners, triggers and evictors have no open(): what they need "
+                "is given to them when they are made, and what a trigger remembers is its `state`");
+  return !detail::names_open<Object>;
+}
 
 /// A subtask's own copy of a user's function, and its open and close.
 template <class Fn>
@@ -71,14 +99,7 @@ class user_function {
   /// Before the first record.
   void open(operator_context& context) {
     is_open_ = true;
-    if constexpr (opened_with<Fn, runtime_context>)
-      fn_.open(context.runtime());
-    else if constexpr (opened_with<Fn, operator_context>)
-      fn_.open(context);
-    else
-      static_assert(!detail::names_open<Fn>,
-                    "millrace: open() of a function takes a `runtime_context&`; on a keyed stream "
-                    "it may take a `keyed_runtime_context<Key>&` with the stream's type of key");
+    detail::open_function(fn_, context);
   }
 
   /// After the last record: what close() throws is the job's failure.
@@ -97,6 +118,8 @@ class user_function {
 
   Fn& operator*() noexcept { return fn_; }
   const Fn& operator*() const noexcept { return fn_; }
+  Fn* operator->() noexcept { return &fn_; }
+  const Fn* operator->() const noexcept { return &fn_; }
 
  private:
   Fn fn_;
@@ -111,9 +134,10 @@ struct opened_function {
   Fn fn;
 
   template <class Context>
-  void open(Context& context) requires opened_with<Fn, Context> {
+  void open(Context& context) requires opened_specially<Fn, Context> {
     fn.open(context);
   }
+  void open(operator_context& context) { open_function(fn, context); }
   void close() requires closeable<Fn> { fn.close(); }
 };
 

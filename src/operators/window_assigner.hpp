@@ -9,6 +9,7 @@
 
 #include "millrace/core/error.hpp"
 #include "millrace/operators/time_window.hpp"
+#include "millrace/operators/user_function.hpp"
 #include "millrace/operators/window_trigger.hpp"
 
 /// Which windows a record belongs to. An assigner is a small value with
@@ -37,6 +38,10 @@ inline void check_span(const char* what, std::chrono::milliseconds span) {
   if (span.count() <= 0)
     throw failure(errc::invalid_argument, std::string(what) + " must be above 0, not " +
                                               std::to_string(span.count()) + " ms");
+  if (span.count() > span_max_ms)
+    throw failure(errc::invalid_argument, std::string(what) + " must not be above " +
+                                              std::to_string(span_max_ms) + " ms, as " +
+                                              std::to_string(span.count()) + " ms is");
 }
 
 template <bool EventTime>
@@ -153,7 +158,9 @@ class dynamic_session_windows : public detail::windows_of_time<EventTime> {
  public:
   static constexpr bool is_merging = true;
 
-  explicit dynamic_session_windows(GapOf gap_of) : gap_of_(std::move(gap_of)) {}
+  explicit dynamic_session_windows(GapOf gap_of) : gap_of_(std::move(gap_of)) {
+    static_cast<void>(check_never_opened<GapOf>());
+  }
 
   template <class T, class Emit>
   requires std::convertible_to<std::invoke_result_t<const GapOf&, const T&>,

@@ -8,33 +8,25 @@
 
 #include "millrace/operators/fold.hpp"
 #include "millrace/operators/window_evictor.hpp"
+#include "millrace/state/aggregate_function.hpp"
 
 // What a window keeps of its records: an accumulator of type `accumulator`, to which `add` adds a
 // record, `merge` another accumulator, and of which `result` makes what the window function gets.
-// `add_first` starts an accumulator, which may be any old one, anew.
+// `add_first` starts an accumulator, which may be any old one, anew. Contents are opened and closed
+// as functions are, and do so with those of the user that they hold.
 
 namespace millrace {
-
-/// Has the four functions of Flink's AggregateFunction, derived from `aggregate_function` or not.
-template <class A, class T>
-concept aggregates = requires(const A& aggregate, const T& row) {
-  aggregate.create_accumulator();
-  requires requires(std::decay_t<decltype(aggregate.create_accumulator())> & into) {
-    aggregate.add(into, row);
-    aggregate.get_result(std::as_const(into));
-    aggregate.merge(into, std::as_const(into));
-  };
-};
 
 /// aggregate(…)
 template <class T, class Aggregate>
 struct aggregated_contents {
-  using accumulator = std::decay_t<decltype(std::declval<const Aggregate&>().create_accumulator())>;
-  using result_type = std::decay_t<decltype(std::declval<const Aggregate&>().get_result(
-      std::declval<const accumulator&>()))>;
+  using accumulator = accumulator_of<Aggregate>;
+  using result_type = result_of<Aggregate>;
 
   Aggregate aggregate;
 
+  void open(operator_context& context) { detail::open_function(aggregate, context); }
+  void close() requires closeable<Aggregate> { aggregate.close(); }
   void add_first(accumulator& into, const T& row, timestamp_ms) const {
     into = aggregate.create_accumulator();
     aggregate.add(into, row);
@@ -52,6 +44,8 @@ struct folded_contents {
 
   mutable Fold fold;
 
+  void open(operator_context& context) { detail::open_function(fold, context); }
+  void close() requires closeable<Fold> { fold.close(); }
   void add_first(T& into, const T& row, timestamp_ms) const { into = row; }
   void add(T& into, const T& row, timestamp_ms) const { fold(into, row); }
   void merge(T& into, const T& from) const { fold(into, from); }
@@ -85,6 +79,8 @@ struct evicted_contents {
   Inner inner;
   Evictor evictor;
 
+  void open(operator_context& context) { detail::open_function(inner, context); }
+  void close() requires closeable<Inner> { inner.close(); }
   void add_first(accumulator& into, const T& row, timestamp_ms at) const {
     into.clear();
     into.push_back({at, row});

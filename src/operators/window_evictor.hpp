@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "millrace/core/error.hpp"
-#include "millrace/core/event_time.hpp"
+#include "millrace/operators/time_window.hpp"
+#include "millrace/operators/user_function.hpp"
 
 /// What a window forgets around each firing. An evictor is a copyable object with
 ///
@@ -102,7 +103,8 @@ class time_evictor : public detail::sided_evictor<time_evictor> {
     if (rows.empty() || rows.front().at == no_timestamp) return;
     timestamp_ms latest = no_timestamp;
     for (const auto& row : rows) latest = std::max(latest, row.at);
-    std::erase_if(rows, [&](const auto& row) { return row.at <= latest - size_; });
+    std::erase_if(rows,
+                  [&](const auto& row) { return row.at <= saturating_subtract(latest, size_); });
   }
 
  private:
@@ -119,7 +121,9 @@ class delta_evictor : public detail::sided_evictor<delta_evictor<Distance>> {
   delta_evictor(double threshold, Distance distance, evict side = evict::before)
       : detail::sided_evictor<delta_evictor>(side),
         threshold_(threshold),
-        distance_(std::move(distance)) {}
+        distance_(std::move(distance)) {
+    static_cast<void>(check_never_opened<Distance>());
+  }
 
   template <class T>
   void apply(std::vector<timestamped<T>>& rows) const {

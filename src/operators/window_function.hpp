@@ -7,6 +7,7 @@
 
 #include "millrace/core/io.hpp"
 #include "millrace/operators/flat_map.hpp"
+#include "millrace/operators/keyed_runtime_context.hpp"
 #include "millrace/operators/time_window.hpp"
 #include "millrace/operators/user_function.hpp"
 #include "millrace/state/keyed_state_slot.hpp"
@@ -42,6 +43,7 @@ class window_context {
       throw failure(errc::invalid_argument,
                     "state '" + descriptor.name() +
                         "' can't be kept per window, as these windows merge: use global_state");
+    check_state_name(descriptor.name());
     auto state = backend_.template get_namespaced<Window>(descriptor);
     state.set_current_namespace(window_);
     return state;
@@ -49,6 +51,7 @@ class window_context {
   /// State of the key over all its windows.
   template <class Descriptor>
   auto global_state(const Descriptor& descriptor) const {
+    check_state_name(descriptor.name());
     return backend_.template get_namespaced<void_namespace>(descriptor);
   }
 
@@ -58,6 +61,19 @@ class window_context {
   timestamp_ms watermark_;
   timestamp_ms now_;
   bool windows_merge_;
+};
+
+/// What `apply` takes.
+template <class Fn, class Key, class Window, class Result, class Out>
+concept window_function =
+    !std::is_void_v<Out> &&
+    std::invocable<Fn&, const Key&, const Window&, const Result&, collector<Out>&>;
+/// What `process` takes.
+template <class Fn, class Key, class Window, class Result, class Out>
+concept process_window_function =
+    !std::is_void_v<Out> && requires(Fn & fn, const Key& key, window_context<Key, Window>& context,
+                                     const Result& result, collector<Out>& out) {
+  fn.process(key, context, result, out);
 };
 
 /// Emits a window's result as it is.
@@ -71,20 +87,11 @@ struct emit_result {
 
 /// `fn(const Key&, const Window&, const Result&, collector<Out>&)` (Flink's WindowFunction).
 template <class Fn>
-struct applied_function {
-  /// The user's function.
-  Fn fn;
-
-  /// Before the first window.
-  void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
-    fn.open(context);
-  }
-  /// After the last window.
-  void close() requires closeable<Fn> { fn.close(); }
+struct applied_function : detail::opened_function<Fn> {
   template <class Key, class Window, class Result, class Out>
   void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
                   collector<Out>& out) {
-    std::invoke(fn, key, context.window(), result, out);
+    std::invoke(this->fn, key, context.window(), result, out);
   }
 };
 
@@ -92,26 +99,27 @@ struct applied_function {
 /// collector<Out>&)` and, if it keeps state per window, `clear(window_context<Key, Window>&)`
 /// (Flink's ProcessWindowFunction).
 template <class Fn>
-struct processing_function {
-  /// The user's function.
-  Fn fn;
-
-  /// Before the first window.
-  void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
-    fn.open(context);
-  }
-  /// After the last window.
-  void close() requires closeable<Fn> { fn.close(); }
+struct processing_function : detail::opened_function<Fn> {
   template <class Key, class Window, class Result, class Out>
   void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
                   collector<Out>& out) {
-    fn.process(key, context, result, out);
+    this->fn.process(key, context, result, out);
   }
   /// The window is over: what the function keeps for it goes.
   template <class Key, class Window>
   requires requires(Fn& f, window_context<Key, Window>& context) { f.clear(context); }
-  void clear(window_context<Key, Window>& context) { fn.clear(context); }
+  void clear(window_context<Key, Window>& context) { this->fn.clear(context); }
 };
+
+/// Whether a function can be called for such windows.
+template <class Function, class Key, class Window, class Result, class Out>
+inline constexpr bool fits_windows = true;
+template <class Fn, class Key, class Window, class Result, class Out>
+inline constexpr bool fits_windows<applied_function<Fn>, Key, Window, Result, Out> =
+    window_function<Fn, Key, Window, Result, Out>;
+template <class Fn, class Key, class Window, class Result, class Out>
+inline constexpr bool fits_windows<processing_function<Fn>, Key, Window, Result, Out> =
+    process_window_function<Fn, Key, Window, Result, Out>;
 
 /// Whether it is a processing_function.
 template <class Function>

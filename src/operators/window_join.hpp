@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "millrace/operators/interval_join_function.hpp"
+#include "millrace/operators/keyed_fold.hpp"
 #include "millrace/operators/window_function.hpp"
 
 // Windows over two streams at once: the rows of both become one stream (Flink's TaggedUnion), whose
@@ -20,7 +21,7 @@ namespace millrace {
 template <class T1, class T2>
 using either_row = std::variant<T1, T2>;
 
-/// The key of such a row: a reference into it where both selectors give one.
+/// The key of such a row: a reference into it, or a tuple of such, where both selectors give one.
 template <class KeyOf1, class KeyOf2>
 struct either_key {
   KeyOf1 key_of1;
@@ -30,7 +31,7 @@ struct either_key {
   decltype(auto) operator()(const either_row<T1, T2>& row) const {
     using key1 = std::invoke_result_t<const KeyOf1&, const T1&>;
     using key2 = std::invoke_result_t<const KeyOf2&, const T2&>;
-    using key = std::conditional_t<std::same_as<key1, key2>, key1, std::decay_t<key1>>;
+    using key = std::conditional_t<std::same_as<key1, key2>, key1, key_type<T1, KeyOf1>>;
     return row.index() == 0 ? static_cast<key>(std::invoke(key_of1, std::get<0>(row)))
                             : static_cast<key>(std::invoke(key_of2, std::get<1>(row)));
   }
@@ -74,21 +75,10 @@ struct joined_contents {
   const accumulator& result(const accumulator& from) const { return from; }
 };
 
-/// Opens and closes the function of a window over two streams.
-template <class Fn>
-struct window_pair_function {
-  Fn fn;
-
-  void open(runtime_context& context) requires opened_with<Fn, runtime_context> {
-    fn.open(context);
-  }
-  void close() requires closeable<Fn> { fn.close(); }
-};
-
 /// `fn(const std::vector<T1>&, const std::vector<T2>&, collector<Out>&)` for each key and window
 /// that has rows of any of the two (Flink's CoGroupFunction).
 template <class Fn>
-struct co_grouping : window_pair_function<Fn> {
+struct co_grouping : detail::opened_function<Fn> {
   template <class Key, class Window, class T1, class T2, class Out>
   void operator()(const Key&, window_context<Key, Window>&, const window_rows<T1, T2>& rows,
                   collector<Out>& out) {
@@ -100,7 +90,7 @@ struct co_grouping : window_pair_function<Fn> {
 /// rows of a key and window (Flink's JoinFunction and FlatJoinFunction); with pointers for outer
 /// joins.
 template <class Fn, join_type Type>
-struct window_joining : window_pair_function<Fn> {
+struct window_joining : detail::opened_function<Fn> {
   template <class Key, class Window, class T1, class T2, class Out>
   void operator()(const Key&, window_context<Key, Window>&, const window_rows<T1, T2>& rows,
                   collector<Out>& out) {
@@ -148,6 +138,9 @@ struct window_join_of {
     else
       return std::type_identity<collected_type<Fn, 2>>();
   }())::type;
+  template <class T1, class T2, class Fn, class Out>
+  static constexpr bool fits = std::invocable<Fn&, joined_row<T1, Type>, joined_row<T2, Type>> ||
+                               joins_rows<Fn, joined_row<T1, Type>, joined_row<T2, Type>, Out>;
 };
 
 /// What co_group does.
@@ -159,6 +152,8 @@ struct window_co_group {
   using function = co_grouping<Fn>;
   template <class T1, class T2, class Fn, class Out>
   using result = std::conditional_t<std::is_void_v<Out>, collected_type<Fn, 2>, Out>;
+  template <class T1, class T2, class Fn, class Out>
+  static constexpr bool fits = joins_rows<Fn, const std::vector<T1>&, const std::vector<T2>&, Out>;
 };
 
 }  // namespace millrace

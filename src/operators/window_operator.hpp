@@ -65,16 +65,19 @@ class window_operator final : public producing<Out> {
   void open(operator_context& context) override {
     context_ = &context;
     backend_ = &context.keyed_backend<key>();
-    timers_ = &backend_->template timers<window>("window-timers");
+    timers_ = &backend_->template timers<window>("_window-timers");
     panes_ =
-        backend_->template get_namespaced<window>(value_state_descriptor<pane>("window-contents"));
+        backend_->template get_namespaced<window>(value_state_descriptor<pane>("_window-contents"));
     if constexpr (Assigner::is_merging)
       alive_ = backend_->get_state(
-          value_state_descriptor<typename merging_windows<window>::list>("merging-windows"));
+          value_state_descriptor<typename merging_windows<window>::list>("_merging-windows"));
     trigger_context_.open(*backend_, *timers_, context.time(), Assigner::is_event_time, lateness_);
     side_.open(context);
     late_.open(context, side_);
-    function_.open(context);
+    contents_.open(context);
+    keyed_runtime_context<key> runtime(context.runtime(), *backend_);
+    function_.open_with(context, runtime);
+    ask_for_wake_up();
   }
 
   void process(std::size_t, batch& rows, rows_access) override {
@@ -111,10 +114,14 @@ class window_operator final : public producing<Out> {
     trigger_context_.set_ending();
     timers_->advance_processing_time(max_watermark, [this](const auto& due) { fire<false>(due); });
     this->out_.flush();
+    contents_.finish();
     function_.finish();
     return true;
   }
-  void close() noexcept override { function_.close(); }
+  void close() noexcept override {
+    contents_.close();
+    function_.close();
+  }
 
  private:
   using pane = window_pane<typename Contents::accumulator>;
@@ -125,7 +132,7 @@ class window_operator final : public producing<Out> {
     backend_->set_current_key(keys_.at(i), keys_.hash(i));
     timestamp_ms at = now_;
     if constexpr (Assigner::is_event_time) {
-      if (timestamp == no_timestamp) throw_record_without_timestamp();
+      if (!is_placeable(timestamp)) throw_unplaceable_timestamp(timestamp);
       at = timestamp;
     }
     bool is_in_none = true;
@@ -151,10 +158,10 @@ class window_operator final : public producing<Out> {
     const bool is_first = !content.has_rows;
     if (is_first) {
       content.has_rows = true;
-      contents_.add_first(content.content, row, timestamp);
+      contents_->add_first(content.content, row, timestamp);
       register_cleanup(w);
     } else {
-      contents_.add(content.content, row, timestamp);
+      contents_->add(content.content, row, timestamp);
     }
     trigger_context_.set_window(w, is_first);
     act(trigger_.on_element(row, timestamp, w, trigger_context_), w, state);
@@ -201,7 +208,7 @@ class window_operator final : public producing<Out> {
       panes_.set_current_namespace(state);
       pane& into = panes_.get_or_default();
       if (into.has_rows)
-        contents_.merge(into.content, moved.content);
+        contents_->merge(into.content, moved.content);
       else
         into = moved;
     }
@@ -243,16 +250,17 @@ class window_operator final : public producing<Out> {
 
   void emit(const window& w, const window& state) {
     panes_.set_current_namespace(state);
-    this->out_.set_timestamp(w.max_timestamp());
+    // A window without end has no last timestamp.
+    this->out_.set_timestamp(w.max_timestamp() == max_watermark ? no_timestamp : w.max_timestamp());
     auto context = context_of(w);
     if constexpr (is_evicted<Contents>) {
       const pane* found = panes_.find();
       if (found == nullptr || !found->has_rows) return;
       auto rows = found->content;
-      contents_.evictor.evict_before(rows);
+      contents_->evictor.evict_before(rows);
       if (!rows.empty())
-        (*function_)(backend_->current_key(), context, contents_.result(rows), this->out_);
-      contents_.evictor.evict_after(rows);
+        (*function_)(backend_->current_key(), context, contents_->result(rows), this->out_);
+      contents_->evictor.evict_after(rows);
       panes_.set_current_namespace(state);
       if (rows.empty())
         panes_.clear();
@@ -261,7 +269,7 @@ class window_operator final : public producing<Out> {
     } else {
       const pane* found = panes_.find();
       if (found == nullptr || !found->has_rows) return;
-      (*function_)(backend_->current_key(), context, contents_.result(found->content), this->out_);
+      (*function_)(backend_->current_key(), context, contents_->result(found->content), this->out_);
     }
   }
 
@@ -326,7 +334,7 @@ class window_operator final : public producing<Out> {
   key_block<T, KeyOf> keys_;
   Assigner assigner_;
   Trigger trigger_;
-  Contents contents_;
+  user_function<Contents> contents_;
   user_function<Function> function_;
   std::int64_t lateness_;
   late_records<T> late_;

@@ -9,4 +9,12 @@ void throw_record_without_timestamp() {
                 "time");
 }
 
+void throw_unplaceable_timestamp(timestamp_ms at) {
+  if (at == no_timestamp) throw_record_without_timestamp();
+  throw failure(errc::invalid_data,
+                "a record has the timestamp " + std::to_string(at) +
+                    ", which is no time in milliseconds since 1970 that windows and joins can "
+                    "place: look at what assigns the timestamps");
+}
+
 }  // namespace millrace

@@ -40,6 +40,8 @@ enum class trigger_result : std::uint8_t {
 
 /// Complains about a record that event time can't place.
 [[noreturn]] void throw_record_without_timestamp();
+/// The same for a timestamp that is none, or is out of all bounds.
+[[noreturn]] void throw_unplaceable_timestamp(timestamp_ms at);
 
 constexpr bool fires(trigger_result r) noexcept {
   return (static_cast<int>(r) & 1) != 0;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "millrace/core/error.hpp"
+#include "millrace/operators/user_function.hpp"
 #include "millrace/operators/window_trigger.hpp"
 
 /// Triggers beside the default ones.
@@ -179,7 +180,9 @@ class delta_trigger {
   using state = std::optional<T>;
 
   delta_trigger(double threshold, Distance distance)
-      : threshold_(threshold), distance_(std::move(distance)) {}
+      : threshold_(threshold), distance_(std::move(distance)) {
+    static_cast<void>(check_never_opened<Distance>());
+  }
 
   template <class Window, class Context>
   trigger_result on_element(const T& row, timestamp_ms, const Window&, Context& context) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 namespace millrace {
@@ -27,5 +28,24 @@ class aggregate_function {
   /// Adds what `from` has seen to `into`: for windows that merge, and for pre-aggregation.
   virtual void merge(Acc& into, const Acc& from) const = 0;
 };
+
+/// Has the four functions of an aggregate_function of T, derived from it or not.
+template <class A, class T>
+concept aggregates = requires(const A& aggregate, const T& row) {
+  aggregate.create_accumulator();
+  requires requires(std::decay_t<decltype(aggregate.create_accumulator())> & into) {
+    aggregate.add(into, row);
+    aggregate.get_result(std::as_const(into));
+    aggregate.merge(into, std::as_const(into));
+  };
+};
+
+/// What such an object keeps.
+template <class A>
+using accumulator_of = std::decay_t<decltype(std::declval<const A&>().create_accumulator())>;
+/// What comes out of it.
+template <class A>
+using result_of = std::decay_t<decltype(std::declval<const A&>().get_result(
+    std::declval<const accumulator_of<A>&>()))>;
 
 }  // namespace millrace

@@ -25,6 +25,7 @@ class cached_map_store {
   cached_map_store(cached_map_store&& other) noexcept = default;
 
   void set_namespace(const N& ns) { ns_ = ns; }
+  void set_has_key(bool has_key) noexcept { maps_.set_accessible(has_key); }
 
   V* find(const MapKey& map_key) {
     line& found = load(map_key);

@@ -29,6 +29,7 @@ class cached_store {
   cached_store(cached_store&& other) noexcept = default;
 
   void set_namespace(const N& ns) { ns_ = ns; }
+  void set_has_key(bool has_key) noexcept { lines_.set_accessible(has_key); }
   const N& current_namespace() const noexcept { return ns_; }
 
   V* find() {

@@ -35,6 +35,7 @@ class hashmap_map_store {
       : maps_(context, groups, max_parallelism) {}
 
   void set_namespace(const N& ns) { maps_.set_namespace(ns); }
+  void set_has_key(bool has_key) noexcept { maps_.set_has_key(has_key); }
 
   V* find(const MapKey& map_key) {
     map* entries = maps_.find();

@@ -26,6 +26,7 @@ class hashmap_store {
       : context_(context), table_(groups, max_parallelism) {}
 
   void set_namespace(const N& ns) { ns_ = ns; }
+  void set_has_key(bool has_key) noexcept { table_.set_accessible(has_key); }
   const N& current_namespace() const noexcept { return ns_; }
 
   /// Of the current key and namespace, to read; null if there is none.

@@ -71,6 +71,12 @@ class keyed_state_backend final : public keyed_state_backend_base {
   void set_current_key(const Key& key) { set_current_key(key, key_hash(key)); }
   const Key& current_key() const noexcept { return context_.key; }
   std::uint64_t current_key_hash() const noexcept { return context_.hash; }
+  /// From now on there is no current key, and state that is used throws `failure`, or there is one
+  /// again. For code of users that is called between two keys: setting a key does not look.
+  void set_has_key(bool has_key) noexcept {
+    has_key_ = has_key;
+    for (auto* table : typed_tables_) table->set_has_key(has_key);
+  }
 
   /// Brings the state of a block of keys near before they are used: 64 to a few hundred rows.
   /// `keys` may be empty, which is as good for the hashmap backend.
@@ -83,6 +89,8 @@ class keyed_state_backend final : public keyed_state_backend_base {
   /// `use` may change what the key has. Nothing happens if nobody asked for such a state yet.
   template <class Use>
   void for_each_key(const std::string& state, Use&& use) {
+    const bool had_key = has_key_;
+    set_has_key(true);
     for (std::uint32_t group = groups().first; group <= groups().last; ++group) {
       keys_of_entries<Key> found;  // of the whole group first: `use` may remove or move entries
       for_each(state, group, found);
@@ -91,6 +99,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
         use(current_key());
       }
     }
+    set_has_key(had_key);
   }
 
   // -- what functions ask for, in open(); the same name gives the same state again --------------
@@ -243,6 +252,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
       auto* kept = made.get();
       add_table(std::move(made));
       typed_tables_.push_back(kept);
+      kept->set_has_key(has_key_);
       table = kept;
     }
     return namespaced<Handle, N>(as<Access>(*table), as<namespace_control<N>>(*table));
@@ -280,6 +290,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
 
   key_context<Key> context_;
   std::vector<keyed_state_table_of<Key>*> typed_tables_;
+  bool has_key_ = true;
 };
 
 }  // namespace millrace

@@ -55,6 +55,8 @@ class keyed_state_table_of : public keyed_state_table {
   /// Brings the entries of a block of keys near, for the accesses that follow. `keys` may be
   /// shorter than `hashes` (empty) if only hashes are known; then less can be done.
   virtual void prefetch(std::span<const Key> /*keys*/, std::span<const std::uint64_t> /*hashes*/) {}
+  /// Whether there is a current key; if not, what needs one throws `failure(invalid_argument)`.
+  virtual void set_has_key(bool /*has_key*/) noexcept {}
 };
 
 }  // namespace millrace

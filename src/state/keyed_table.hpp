@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "millrace/core/assert.hpp"
+#include "millrace/core/error.hpp"
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/same_key.hpp"
 
@@ -31,7 +32,10 @@ class keyed_table {
 
   /// The groups `groups` of `max_parallelism`.
   keyed_table(key_group_range groups, std::uint32_t max_parallelism)
-      : first_group_(groups.first), max_parallelism_(max_parallelism), groups_(groups.size()) {}
+      : first_group_(groups.first),
+        accessible_from_(groups.first),
+        max_parallelism_(max_parallelism),
+        groups_(groups.size()) {}
 
   /// The value of a key, and whether it was made just now, from `make()`. `hash` is its key_hash.
   /// The reference is valid until the next insertion or removal. `key` is a `Key` or what
@@ -51,13 +55,13 @@ class keyed_table {
 
   /// Null if there is no such key.
   template <class View>
-  entry* find_entry(std::uint64_t hash, const View& key) noexcept {
+  entry* find_entry(std::uint64_t hash, const View& key) {
     group& g = group_of(hash);
     const slot s = g.index[slot_of(g, hash, key)];
     return s.entry_number == 0 ? nullptr : &g.entries[s.entry_number - 1];
   }
   template <class View>
-  Value* find(std::uint64_t hash, const View& key) noexcept {
+  Value* find(std::uint64_t hash, const View& key) {
     entry* found = find_entry(hash, key);
     return found == nullptr ? nullptr : &found->value;
   }
@@ -117,6 +121,12 @@ class keyed_table {
     }
   }
 
+  /// Whether keys are found: if not, looking one up throws `failure(invalid_argument)`. Costs
+  /// nothing, as a lookup has to see to its key's group anyway.
+  void set_accessible(bool accessible) noexcept {
+    accessible_from_ = accessible ? first_group_ : inaccessible;
+  }
+
   /// Number of keys.
   std::size_t size() const noexcept { return size_; }
   std::uint32_t first_group() const noexcept { return first_group_; }
@@ -127,6 +137,8 @@ class keyed_table {
  private:
   /// About half of a core's level 2 cache.
   static constexpr std::size_t cached_bytes = 512 * 1024;
+  /// With this as the first group every group is beyond the last one.
+  static constexpr std::uint32_t inaccessible = std::uint32_t{1} << 31;
   static constexpr std::size_t slots_min = 16;
   /// An index of this size is kept even if it is nearly empty.
   static constexpr std::size_t slots_kept = 256;
@@ -143,13 +155,20 @@ class keyed_table {
     std::vector<entry> entries;
   };
 
-  group& group_of(std::uint64_t hash) noexcept {
+  group& group_of(std::uint64_t hash) {
     return const_cast<group&>(std::as_const(*this).group_of(hash));
   }
-  const group& group_of(std::uint64_t hash) const noexcept {
-    const auto offset = key_group_of(hash, max_parallelism_) - first_group_;
-    MILLRACE_ASSERT(offset < groups_.size(), "a record of another subtask's key group");
+  const group& group_of(std::uint64_t hash) const {
+    const auto offset = key_group_of(hash, max_parallelism_) - accessible_from_;
+    if (offset >= groups_.size()) [[unlikely]]
+      refuse();
     return groups_[offset];
+  }
+  [[noreturn, gnu::noinline, gnu::cold]] void refuse() const {
+    MILLRACE_ASSERT(accessible_from_ == inaccessible, "a record of another subtask's key group");
+    throw failure(errc::invalid_argument,
+                  "keyed state is used where no key is the current one, as for a record of a "
+                  "broadcast stream: use apply_to_keyed_state for that of all keys");
   }
 
   /// Where a key's slot is, or the empty one where it would be.
@@ -208,6 +227,7 @@ class keyed_table {
   }
 
   std::uint32_t first_group_;
+  std::uint32_t accessible_from_;  // first_group_, or `inaccessible`
   std::uint32_t max_parallelism_;
   std::size_t size_ = 0;
   std::vector<group> groups_;

@@ -1,6 +1,7 @@
 #include "millrace/state/state_info.hpp"
 
 #include "millrace/core/codec_traits.hpp"
+#include "millrace/core/error.hpp"
 
 namespace millrace {
 
@@ -22,6 +23,14 @@ std::string_view to_string(state_kind kind) noexcept {
       return "schedule of keys";
   }
   return "state of an unknown kind";
+}
+
+void check_state_name(const std::string& name) {
+  if (name.starts_with('_'))
+    throw failure(errc::invalid_argument,
+                  "state '" + name +
+                      "' can't be called so: names that begin with '_' are those of the operators' "
+                      "own states; choose another name");
 }
 
 std::string why_incompatible(const state_info& saved, const state_info& wanted) {

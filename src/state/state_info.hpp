@@ -36,6 +36,10 @@ struct state_info {
   bool operator==(const state_info&) const = default;
 };
 
+/// Throws `failure(invalid_argument)` for a name that functions can't give a state: one that begins
+/// with '_', as those of operators do.
+void check_state_name(const std::string& name);
+
 /// Why content that was saved as `saved` is no content for `wanted`: "is a list state in the
 /// snapshot, but a value state in the job"; empty if it is.
 std::string why_incompatible(const state_info& saved, const state_info& wanted);

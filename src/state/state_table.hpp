@@ -74,6 +74,7 @@ class state_table : public keyed_state_table_of<Key>, public namespace_control<N
   void prefetch(std::span<const Key> keys, std::span<const std::uint64_t> hashes) final {
     store_.prefetch(keys, hashes);
   }
+  void set_has_key(bool has_key) noexcept final { store_.set_has_key(has_key); }
   void flush() final { store_.flush(); }
   std::size_t cached_bytes() const noexcept final { return store_.cached_bytes(); }
   void release_memory(std::size_t keep_bytes) final { store_.release_memory(keep_bytes); }

@@ -38,7 +38,7 @@ struct world {
   explicit world(std::uint64_t seed) : random(seed) {
     test::pipeline_settings settings;
     settings.seed = seed;
-    const std::uint64_t sizes[] = {1, 700, 4000, std::uint64_t{1} << 20};
+    const std::uint64_t sizes[] = {4, 700, 16000, std::uint64_t{1} << 20};
     settings.tasks.spilling.memory_bytes = memory_bytes = sizes[seed % 4];
     runner = std::make_shared<local_runner>(settings);
     env = std::make_unique<stream_environment>(configuration{}, runner);
@@ -321,11 +321,45 @@ TEST_CASE("a group that does not fit is refused with what to do") {
           .reduce_group([](std::vector<sale>&, collector<sale>&) {})
           .name("whole groups")
           .execute_and_collect(),
-      doctest::Contains("a group, or partition, of 'whole groups' takes more than 1 bytes after 1 "
+      doctest::Contains("a group, or partition, of 'whole groups' takes more than 2 bytes after 1 "
                         "records and can't be handed over as a whole: raise "
                         "'taskmanager.memory.sort', or use a function that takes the records one "
                         "by one (reduce, aggregate, group_function)"),
       failure);
+}
+
+TEST_CASE("what a join keeps is within one setting, whatever it is for") {
+  world w(2);
+  const auto rows = w.sales(400, 1);
+  CHECK_THROWS_WITH_AS(w.stream(rows)
+                           .join(w.stream(rows))
+                           .where(&sale::shop)
+                           .equal_to(&sale::shop)
+                           .apply(sum_of)
+                           .execute_and_collect(),
+                       doctest::Contains("takes more than 4000 bytes"), failure);
+}
+
+TEST_CASE("groups are aggregated by any object with the four functions, which is opened") {
+  struct opened_total {
+    bool is_open = false;
+
+    void open(runtime_context&) { is_open = true; }
+    std::int64_t create_accumulator() const { return is_open ? 0 : 1'000'000; }
+    void add(std::int64_t& into, const sale& row) const { into += row.amount; }
+    std::int64_t get_result(const std::int64_t& sum) const { return sum; }
+    void merge(std::int64_t& into, const std::int64_t& from) const { into += from; }
+  };
+  world w(3);
+  const auto rows = w.sales(100, 5);
+  std::vector<std::int64_t> totals;
+  for (const auto& [shop, group] : by_shop(rows)) {
+    totals.push_back(0);
+    for (const auto& row : group) totals.back() += row.amount;
+  }
+  CHECK(sorted(
+            w.stream(rows).group_by(&sale::shop).aggregate(opened_total{}).execute_and_collect()) ==
+        sorted(totals));
 }
 
 TEST_CASE("a full disk fails the job, and leaves no files") {

@@ -132,6 +132,40 @@ TEST_CASE("co_group has all of both streams in a window at once") {
             {"a", 1, 1}, {"a", 1, 1}, {"b", 0, 1}, {"b", 1, 0}, {"c", 1, 0}, {"d", 0, 1}});
 }
 
+TEST_CASE("a join takes keys of several parts, and leaves the records of a key in their order") {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    CAPTURE(seed);
+    auto env = make_env(seed);
+    env.set_parallelism(4);
+    const auto orders = in_event_time(env.from_generator(
+                                             [](std::uint64_t i) {
+                                               const auto n = static_cast<std::int64_t>(i);
+                                               return order{"a", n % 2, n};
+                                             },
+                                             200)
+                                          .set_parallelism(1),
+                                      0ms)
+                            .set_parallelism(1);
+    const auto payments =
+        in_event_time(env.from_elements<payment>({{"a", 0, 1}, {"b", 1, 2}}), 0ms);
+    const auto groups =
+        orders.co_group(payments)
+            .where([](const order& o) { return o.id; }, &order::amount)
+            .equal_to(&payment::order_id, &payment::paid)
+            .window(tumbling_event_time_windows::of(1000ms))
+            .apply([](const std::vector<order>& os, const std::vector<payment>& ps,
+                      collector<paid_order>& out) {
+              const bool in_order = std::is_sorted(
+                  os.begin(), os.end(), [](const order& a, const order& b) { return a.at < b.at; });
+              out.emplace(in_order ? "in order" : "out of order",
+                          static_cast<std::int64_t>(os.size()),
+                          static_cast<std::int64_t>(ps.size()));
+            });
+    CHECK(sorted(groups.execute_and_collect()) ==
+          std::vector<paid_order>{{"in order", 0, 1}, {"in order", 100, 0}, {"in order", 100, 1}});
+  }
+}
+
 TEST_CASE("an interval join pairs what is near in time") {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);
@@ -198,4 +232,8 @@ TEST_CASE("an interval join without an interval is refused") {
   CHECK_THROWS_WITH_AS(
       join.process([](const order&, const payment&, collector<order>&) {}).discard(),
       doctest::Contains("lower bound"), failure);
+  const auto for_ever = join.between(0ms, std::chrono::milliseconds::max());
+  CHECK_THROWS_WITH_AS(
+      for_ever.process([](const order&, const payment&, collector<order>&) {}).discard(),
+      doctest::Contains("can't look as far as"), failure);
 }

@@ -233,6 +233,18 @@ TEST_CASE("count windows fire when they are full") {
   CHECK(sorted(sliding.execute_and_collect()) == std::vector<reading>{{"a", 3}, {"a", 14}});
 }
 
+TEST_CASE("results of windows without end have no timestamp") {
+  auto env = make_env(1);
+  const auto sums = env.from_elements<reading>({{"a", 1}, {"a", 2}, {"a", 4}})
+                        .key_by(&reading::sensor)
+                        .count_window(2)
+                        .sum(&reading::value)
+                        .process([](const reading&, process_context& now, collector<bool>& out) {
+                          out.emit(now.timestamp() == no_timestamp);
+                        });
+  CHECK(sums.execute_and_collect() == std::vector<bool>{true});
+}
+
 TEST_CASE("window_all brings all records together in one subtask") {
   auto env = make_env(3);
   env.set_parallelism(3);

@@ -256,6 +256,34 @@ TEST_CASE("coroutines and calls go with the operator, wherever they wait") {
   CHECK(alive.use_count() == 2);  // ours and the function's
 }
 
+TEST_CASE("a function is closed when its last request has left, and not before") {
+  struct closed_callback : asked_callback {
+    std::shared_ptr<int> closed = std::make_shared<int>(0);
+    void close() {
+      ++*closed;
+      throw std::runtime_error("the connection was lost");
+    }
+  };
+  closed_callback ask;
+  operator_harness<number, number> op(
+      make_async<number, number>(ask, async_order::ordered, async_options{}));
+  op.open();
+  op.process({1, 2});
+  // As in a chain, which asks for the end at once.
+  op.advance_to(max_watermark);
+  op.op().end_input(0);
+  CHECK_FALSE(op.op().finish());
+  CHECK(op.op().is_busy());
+  ask.answer(op, 1);
+  CHECK_FALSE(op.op().finish());
+  CHECK(*ask.closed == 0);
+  ask.answer(op, 2);
+  CHECK_FALSE(op.op().is_busy());
+  CHECK_THROWS_WITH_AS(op.op().finish(), "the connection was lost", std::runtime_error);
+  CHECK(*ask.closed == 1);
+  CHECK(op.take() == numbers{10, 20});
+}
+
 TEST_CASE("what is under way is asked for again after a restore") {
   asked_callback ask;
   std::vector<pending_request<number>> saved;

@@ -42,6 +42,7 @@ struct above_limit : keyed_broadcast_process_function<std::string, count, count,
   }
   void process_broadcast_element(const count& row, keyed_broadcast_context<std::string>& now,
                                  collector<count>& out) override {
+    if (row.first == "no key") sum.clear();
     const auto state = now.get_broadcast_state(limits);
     if (row.second < 0)
       CHECK(state.remove(row.first));
@@ -110,6 +111,23 @@ TEST_CASE("records of a keyed stream are held against what was broadcast") {
   }
 }
 
+TEST_CASE("keyed state can't be used for a record of the broadcast stream") {
+  for (const auto& [name, backend] : test::all_state_backends()) {
+    for (const bool has_payments : {false, true}) {
+      CAPTURE(name);
+      CAPTURE(has_payments);
+      harness op(above_limits(), {}, backend);
+      op.open();
+      if (has_payments) feed<count>(op.op(), 0, {{"a", 3}});
+      feed<count>(op.op(), 1, {{"all", 1000}});
+      CHECK_THROWS_WITH_AS(feed<count>(op.op(), 1, {{"no key", 1}}),
+                           "keyed state is used where no key is the current one, as for a record "
+                           "of a broadcast stream: use apply_to_keyed_state for that of all keys",
+                           failure);
+    }
+  }
+}
+
 TEST_CASE("timers see broadcast state") {
   harness op(above_limits());
   op.open();
@@ -155,6 +173,9 @@ TEST_CASE("broadcast state is what the descriptors of broadcast() say") {
   states.add(limits);
   CHECK_THROWS_WITH_AS(states.add(limits),
                        "broadcast state 'limits' is named twice; each needs a name of its own",
+                       failure);
+  CHECK_THROWS_WITH_AS(states.add(map_state_descriptor<int, int>("_limits")),
+                       doctest::Contains("names that begin with '_' are those of the operators'"),
                        failure);
 
   runtime_context::identity who;

@@ -122,6 +122,17 @@ TEST_CASE("processing-time timers fire by the wall clock unless they were delete
   CHECK(op.runtime().metric("processing_time_timers_dropped").value() == 1);
 }
 
+TEST_CASE("no timer fires once the function is closed") {
+  operator_harness<std::int64_t, std::int64_t> op(
+      make_keyed_process<std::int64_t, std::int64_t>(&itself, later{}));
+  op.open();
+  op.process({1, 2});
+  op.finish();
+  op.pass_time(std::chrono::hours(1));  // while others of its chain still work
+  CHECK(op.take().empty());
+  CHECK(op.runtime().metric("processing_time_timers_dropped").value() == 2);
+}
+
 TEST_CASE("a lambda will do where neither state nor timers are needed") {
   const output_tag<std::int64_t> odd("odd");
   operator_harness<std::int64_t, std::int64_t> op(make_process<std::int64_t, std::int64_t>(

@@ -1,0 +1,225 @@
+#include <doctest/doctest.h>
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "millrace/operators/interval_join.hpp"
+#include "millrace/operators/slicing_window_operator.hpp"
+#include "support/operator_harness.hpp"
+
+using namespace millrace;
+using namespace std::chrono_literals;
+using test::operator_harness;
+
+namespace {
+
+struct row {
+  std::int64_t key = 0;
+  std::int64_t value = 0;
+
+  bool operator==(const row&) const = default;
+};
+using rows = std::vector<row>;
+using harness = operator_harness<row, row>;
+using key_of = std::int64_t row::*;
+
+/// How often functions were opened and closed.
+struct life {
+  int opened = 0;
+  int closed = 0;
+};
+
+/// Adds up, and fails if nobody has opened it.
+struct add_up {
+  std::shared_ptr<life> seen;
+  counter* additions = nullptr;
+
+  void open(runtime_context& context) {
+    ++seen->opened;
+    additions = &context.metric("additions");
+  }
+  void close() { ++seen->closed; }
+  row operator()(const row& a, const row& b) {
+    additions->add(1);
+    return {a.key, a.value + b.value};
+  }
+};
+
+/// Emits each sum with the number of sums that its key has had.
+struct count_results {
+  std::shared_ptr<life> seen;
+  value_state<std::int64_t> results;
+
+  void open(keyed_runtime_context<std::int64_t>& context) {
+    ++seen->opened;
+    results = context.get_state(value_state_descriptor<std::int64_t>("results"));
+  }
+  void close() { ++seen->closed; }
+  void operator()(std::int64_t, const time_window&, const row& sum, collector<row>& out) {
+    out.emit({++results.get_or_default(), sum.value});
+  }
+};
+
+using sums = folded_contents<row, reduce_fold<row, add_up>>;
+
+template <class Assigner, class Trigger>
+auto settings(Assigner assigner, Trigger trigger, std::shared_ptr<life> seen) {
+  return window_settings<row, key_of, Assigner, Trigger, sums, applied_function<count_results>>{
+      &row::key, assigner, trigger, sums{{add_up{seen}}}, {{count_results{seen, {}}}},
+      3'600'000, {}};
+}
+
+std::shared_ptr<const operator_factory> sliced(std::shared_ptr<life> seen = {}) {
+  if (!seen) seen = std::make_shared<life>();
+  return make_slicing_window_operator<row, row>(
+      settings(tumbling_event_time_windows::of(10ms), event_time_trigger(), seen));
+}
+
+std::shared_ptr<const operator_factory> by_the_clock(std::shared_ptr<life> seen = {}) {
+  if (!seen) seen = std::make_shared<life>();
+  return make_window_operator<row, row>(
+      settings(tumbling_processing_time_windows::of(10ms), processing_time_trigger(), seen));
+}
+
+using saved_groups = std::map<std::uint32_t, std::vector<std::byte>>;
+
+saved_groups keyed_state_of(harness& op) {
+  auto& state = *op.keyed_state().state();
+  saved_groups saved;
+  for (auto group = state.groups().first; group <= state.groups().last; ++group) {
+    byte_writer out;
+    state.snapshot_key_group(group, out);
+    saved[group] = std::move(out).take();
+  }
+  return saved;
+}
+
+/// Before open().
+void restore_keyed_state(harness& op, const saved_groups& saved) {
+  auto& state = op.keyed_backend<std::int64_t>();
+  for (const auto& [group, bytes] : saved) {
+    byte_reader in(bytes);
+    REQUIRE(state.restore_key_group(group, in));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("functions of windows are opened and closed, whatever they are wrapped in") {
+  for (const auto make : {&sliced, &by_the_clock}) {
+    const auto seen = std::make_shared<life>();
+    harness op(make(seen));
+    op.open();
+    CHECK(seen->opened == 2);
+    op.process_timed({{7, 1}, {7, 2}}, {0, 1});
+    CHECK(seen->closed == 0);
+    op.finish();
+    CHECK(op.take() == rows{{1, 3}});
+    CHECK(op.runtime().metric("additions").value() == 1);
+    CHECK(seen->closed == 2);
+    op.close();
+    CHECK(seen->closed == 2);
+  }
+}
+
+TEST_CASE("a window that has fired fires again for a late record after a restore") {
+  harness before(sliced());
+  before.open();
+  before.process_timed({{7, 1}}, {85});
+  before.advance_to(89);
+  CHECK(before.take() == rows{{1, 1}});
+  const auto saved = before.checkpoint(checkpoint_id(1));
+
+  harness after(sliced());
+  after.restore(saved);
+  restore_keyed_state(after, keyed_state_of(before));
+  after.open();
+  after.process_timed({{7, 5}}, {85});
+  CHECK(after.take() == rows{{2, 6}});
+  after.advance_to(50);  // the sources began a little before
+  after.process_timed({{7, 10}, {7, 100}}, {85, 95});
+  after.advance_to(200);
+  CHECK(after.take() == rows{{3, 16}, {4, 100}});
+}
+
+TEST_CASE("windows of processing time fire after a restore, though no record comes") {
+  harness before(by_the_clock());
+  before.open();
+  before.process({{7, 1}});
+  harness after(by_the_clock());
+  restore_keyed_state(after, keyed_state_of(before));
+  after.open();
+  CHECK(after.has_wake_up());
+  after.pass_time(20ms);
+  CHECK(after.take() == rows{{1, 1}});
+}
+
+TEST_CASE("spans and times whose sums would overflow are refused") {
+  constexpr auto ever = std::chrono::milliseconds::max();
+  const char* too_long =
+      "the size of a window must not be above 1152921504606846976 ms, as 9223372036854775807 ms is";
+  CHECK_THROWS_WITH_AS(tumbling_event_time_windows::of(ever), too_long, failure);
+  CHECK_THROWS_WITH_AS(sliding_event_time_windows::of(ever, 1ms), too_long, failure);
+  CHECK_THROWS_AS(sliding_event_time_windows::of(1ms, ever), failure);
+  CHECK_THROWS_AS(event_time_session_windows::with_gap(ever), failure);
+  CHECK(is_placeable(0));
+  CHECK(is_placeable(4 * span_max_ms));
+  CHECK(is_placeable(-4 * span_max_ms));
+  CHECK_FALSE(is_placeable(4 * span_max_ms + 1));
+  CHECK_FALSE(is_placeable(no_timestamp));
+  CHECK_FALSE(is_placeable(max_watermark));
+
+  harness op(sliced());
+  op.open();
+  op.process_timed({{7, 1}}, {4 * span_max_ms});
+  CHECK_THROWS_WITH_AS(op.process_timed({{7, 1}}, {max_watermark}),
+                       doctest::Contains("a record has the timestamp 9223372036854775807, which is "
+                                         "no time in milliseconds since 1970"),
+                       failure);
+  std::vector<timestamped<row>> all{{-5, {}}, {-4, {}}};
+  time_evictor::of(ever).evict_before(all);
+  CHECK(all.size() == 2);
+}
+
+TEST_CASE("states of functions can't have names like those of operators") {
+  harness op(sliced());
+  op.open();
+  keyed_runtime_context<std::int64_t> context(op.runtime(), op.keyed_backend<std::int64_t>());
+  const value_state_descriptor<std::int64_t> taken("_slices");
+  const char* why =
+      "state '_slices' can't be called so: names that begin with '_' are those of the operators' "
+      "own states; choose another name";
+  CHECK_THROWS_WITH_AS(context.get_state(taken), why, failure);
+  const time_window at{0, 10};
+  window_context<std::int64_t, time_window> of_window(op.keyed_backend<std::int64_t>(), at, 0, 0,
+                                                      false);
+  CHECK_THROWS_WITH_AS(of_window.window_state(taken), why, failure);
+  CHECK_THROWS_WITH_AS(of_window.global_state(taken), why, failure);
+}
+
+TEST_CASE("a side of an interval join to which nothing comes any more loses its rows") {
+  const auto pair = [](const row& left, const row& right, collector<row>& out) {
+    out.emit({left.value, right.value});
+  };
+  harness op(make_interval_join<row, row, row, join_type::inner>(
+      interval_join_settings<row, row, key_of, key_of, decltype(pair)>{
+          &row::key, &row::key, -10, 10, pair, {}, {}}));
+  op.open();
+  const auto bytes = [&] {
+    std::size_t all = 0;
+    for (const auto& [group, saved] : keyed_state_of(op)) all += saved.size();
+    return all;
+  };
+  const auto of_nothing = bytes();
+  for (std::int64_t at = 0; at < 100; ++at)
+    op.process_timed({{7, at}}, {at}, rows_access::exclusive, 1);
+  const auto of_right = bytes() - of_nothing;
+  for (timestamp_ms at = 100; at < 300; at += 5) {
+    op.process_timed({{7, at}}, {at}, rows_access::exclusive, 0);
+    op.advance_to(at);
+  }
+  CHECK(op.take().size() == 10 + 5);  // those at 100 and 105
+  CHECK(bytes() - of_nothing < of_right / 4);
+}
