@@ -39,7 +39,8 @@ concept record_maker = std::copy_constructible<M> &&
   maker.close();
 };
 
-/// Reads index_splits, by turns if there are several.
+/// Reads index_splits: if there are several, one after the other where they are ranges, else by
+/// turns, so that their records stay close to the order of the indices.
 template <class T, record_maker<T> Maker>
 class indexed_reader final : public source_reader<T, index_split> {
  public:
@@ -51,7 +52,7 @@ class indexed_reader final : public source_reader<T, index_split> {
 
   poll_status poll(source_output<T>& out) override {
     if (splits_.empty()) return no_more_ ? poll_status::finished : poll_status::idle;
-    turn_ = (turn_ + 1) % splits_.size();
+    turn_ = splits_.front().stride == 1 ? 0 : (turn_ + 1) % splits_.size();
     auto& split = splits_[turn_];
     std::uint64_t count = std::min<std::uint64_t>(out.room(), split.count - split.done);
     if (rate_ && count > 0) {
