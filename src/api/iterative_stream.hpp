@@ -26,7 +26,7 @@ class iterative_stream : public data_stream<T>, public operator_settings<iterati
  public:
   iterative_stream(std::shared_ptr<detail::job_builder> builder, std::uint32_t head)
       : data_stream<T>(builder, {data_stream<T>::unpartitioned(head)}),
-        operator_settings<iterative_stream<T>>(builder, head) {}
+        operator_settings<iterative_stream<T>>(builder, {{.node = head}}) {}
 
   /// Feeds `feedback`, which must be made from this stream, back into it; several streams as a
   /// union. To be called once. Returns `feedback`. Throws `failure(invalid_graph)` at the second
