@@ -155,6 +155,10 @@ class stream_operator {
   /// given nothing more; the task asks again after each completion and each limit. After finish()
   /// the task ends only when no operator is busy.
   virtual bool is_busy() const noexcept { return false; }
+  /// Whether it is busy only because it waits for others of its alignment group. What waits for
+  /// I/O after prepare_snapshot holds up the barrier; this does not, or the others might wait for
+  /// the barrier.
+  virtual bool is_held_back() const noexcept { return false; }
   /// Releases everything; outstanding I/O is dropped.
   virtual void close() noexcept {}
 

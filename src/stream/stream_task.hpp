@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "millrace/stream/barrier_aligner.hpp"
 #include "millrace/stream/input_gate.hpp"
 #include "millrace/stream/input_watermarks.hpp"
 #include "millrace/stream/operator_chain.hpp"
@@ -33,6 +35,13 @@ struct task_times {
 /// all there is to back pressure. Wake-ups of operators wait for credit, too, but not for I/O:
 /// timeouts must end the waiting.
 ///
+/// Checkpoints. A task takes its snapshot between two batches, once the barriers have come on its
+/// inputs or, if it has none, the job master has triggered it: its operators emit what belongs
+/// before the barrier, the barrier leaves, and the state of this moment is handed on to be stored.
+/// A task of a checkpointed job that has emitted everything does not end at once: it says so
+/// downstream by `end_of_data`, goes on taking part in checkpoints, and ends when one is complete
+/// that has seen it so, and those upstream have ended. So sinks can commit what came last.
+///
 /// Errors: any call may throw `operator_failure` or `failure`; the task is then to be closed. What
 /// a completion of I/O throws comes out of the next step, which must follow the completion.
 class stream_task {
@@ -41,6 +50,8 @@ class stream_task {
               std::shared_ptr<const job_program> program, task_services& services,
               const task_options& options);
 
+  /// What the task begins with; before open().
+  void restore(task_restore saved);
   void open();
   void close() noexcept;
 
@@ -55,6 +66,13 @@ class stream_task {
   /// The coordinator of operator `operator_index` has sent it something.
   void on_coordinator_event(std::uint32_t operator_index, byte_view event);
 
+  /// The job master begins a checkpoint, of which no barrier will come here.
+  void on_checkpoint_trigger(const barrier& cut);
+  /// The whole job's checkpoint is stored.
+  void on_checkpoint_complete(checkpoint_id checkpoint);
+  /// There will be no such checkpoint.
+  void on_checkpoint_aborted(checkpoint_id checkpoint);
+
   task_progress step();
 
   const execution_attempt_id& id() const noexcept { return who_; }
@@ -68,10 +86,14 @@ class stream_task {
   /// Batches that one step may process before the mailbox gets its turn again.
   static constexpr int batches_per_step = 8;
 
+  ///     running -> finishing [-> awaiting_checkpoint] -> draining -> done
+  ///     restored_finished ------------------------------> draining
   enum class phase : std::uint8_t {
-    running,    ///< Input may come.
-    finishing,  ///< All input has ended; operators emit the rest and wait for their I/O.
-    draining,   ///< Everything was emitted; batches wait for credit.
+    running,              ///< Input may come.
+    finishing,            ///< All input has ended; operators emit the rest and wait for their I/O.
+    awaiting_checkpoint,  ///< Everything was emitted, and is to become part of a checkpoint.
+    restored_finished,    ///< It had ended before the job was restarted; its inputs have, too.
+    draining,             ///< Batches wait for credit.
     done,
   };
   enum class activity : std::uint8_t { busy, idle, blocked };
@@ -80,8 +102,12 @@ class stream_task {
   task_progress run_source();
   task_progress run_inputs();
   task_progress finish();
+  task_progress await_checkpoint();
   task_progress wait_for_input();
   void take(input_gate::arrival next);
+  void act(const barrier_aligner::decision& what, std::uint32_t channel = 0);
+  /// False while it must wait.
+  bool take_snapshot();
   void check_output_channel(std::uint32_t channel) const;
   void account(activity what);
 
@@ -91,7 +117,19 @@ class stream_task {
   operator_chain chain_;
   input_gate gate_;
   input_watermarks watermarks_;
+  barrier_aligner aligner_;
   phase phase_ = phase::running;
+
+  struct due_snapshot {
+    barrier cut;
+    std::chrono::nanoseconds alignment{};
+    bool is_prepared = false;
+  };
+  bool is_checkpointed_;
+  std::optional<due_snapshot> snapshot_;  // to be taken as soon as may be
+  checkpoint_id last_prepared_;           // operators know of no later one
+  checkpoint_id first_after_all_;         // whose snapshot was the first after everything
+  bool is_last_complete_ = false;         // that one, or a later one, is
 
   activity since_ = activity::idle;
   std::chrono::steady_clock::time_point since_when_{};

@@ -9,6 +9,7 @@
 #include "millrace/state/state_backend.hpp"
 #include "millrace/stream/exchange.hpp"
 #include "millrace/stream/operator.hpp"
+#include "millrace/stream/task_snapshot.hpp"
 #include "millrace/stream/watermark_alignment.hpp"
 
 namespace millrace {
@@ -28,6 +29,10 @@ class task_services : public element_port {
   virtual void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) = 0;
   /// Tells the job master how far operator `operator_index` of the chain is.
   virtual void report_alignment(std::uint32_t operator_index, const alignment_report& report) = 0;
+  /// Has a snapshot stored, and then acknowledged to the job master.
+  virtual void acknowledge_checkpoint(task_snapshot snapshot) = 0;
+  /// Tells the job master that the task has emitted everything and waits for a checkpoint to end.
+  virtual void await_last_checkpoint() = 0;
 };
 
 /// What the configuration decides.
