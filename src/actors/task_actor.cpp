@@ -62,6 +62,9 @@ class task_host : public task_services {
   void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) override;
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override;
   void report_iteration(const iteration_report& report) override;
+  // Only tasks of jobs that take checkpoints call these, and no job does yet.
+  void acknowledge_checkpoint(task_snapshot) override { refuse_checkpoint(); }
+  void await_last_checkpoint() override { refuse_checkpoint(); }
 
  private:
   struct input {
@@ -77,6 +80,9 @@ class task_host : public task_services {
   /// Runs a call into the task; what it throws ends the task.
   template <class Call>
   void guarded(Call&& call) noexcept;
+  [[noreturn]] static void refuse_checkpoint() {
+    throw failure(errc::internal, "this job takes no checkpoints");
+  }
   void make_outputs();
   wire::task_state_changed changed_to(graph::execution_state state) const;
   void schedule_step();

@@ -19,7 +19,7 @@
 //   body of a barrier      := checkpoint u64 | kind u8 | alignment u8
 //   body of a cancellation := checkpoint u64
 //
-// All numbers are little-endian, as in the codec; the end of input has no body.
+// All numbers are little-endian, as in the codec; the ends of input and of data have no body.
 
 namespace millrace::wire {
 
@@ -32,6 +32,7 @@ enum class element_kind : std::uint8_t {
   stream_status = 3,
   barrier = 4,
   cancel_barrier = 5,
+  end_of_data = 6,
 };
 
 struct element_header {
@@ -71,6 +72,9 @@ bool decode_element(byte_reader& in, channel_element& x) {
   switch (header.kind) {
     case element_kind::end_of_input:
       x.what = end_of_input{};
+      return true;
+    case element_kind::end_of_data:
+      x.what = end_of_data{};
       return true;
     case element_kind::record_batch: {
       batch_header about;
@@ -135,6 +139,9 @@ caf::error save_element(caf::serializer& out, const channel_element& x) noexcept
     } else if (const auto* given_up = std::get_if<cancel_barrier>(&x.what)) {
       header.kind = element_kind::cancel_barrier;
       encode(buffer, header, *given_up);
+    } else if (std::holds_alternative<end_of_data>(x.what)) {
+      header.kind = element_kind::end_of_data;
+      encode(buffer, header);
     } else {
       encode(buffer, header);
     }

@@ -54,6 +54,20 @@ std::optional<std::int64_t> read_quantity(std::string_view text, std::span<const
   return std::nullopt;
 }
 
+/// "12", "12.5", "0.125"
+std::optional<std::int64_t> read_decimal(std::string_view text) {
+  const auto point = std::min(text.find('.'), text.size());
+  std::string digits(text.substr(0, point));
+  std::string fraction(text.substr(std::min(point + 1, text.size())));
+  const bool has_point = point < text.size();
+  if (fraction.size() > 3 || (has_point && fraction.empty())) return std::nullopt;
+  fraction.resize(3, '0');
+  digits += fraction;
+  if (point == 0 || digits.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  return read_quantity(digits, std::span(duration_units).first(1));
+}
+
 std::optional<std::int64_t> read_boolean(std::string_view text) {
   const std::string word = lower_case(text);
   if (word == "true") return 1;
@@ -72,6 +86,11 @@ std::string show_integer(std::int64_t value) {
 }
 std::string show_duration(std::int64_t ms) {
   return format_duration(std::chrono::milliseconds(ms));
+}
+std::string show_decimal(std::int64_t thousandths) {
+  auto fraction = std::to_string(thousandths % 1000 + 1000).substr(1);
+  fraction.erase(fraction.find_last_not_of('0') + 1);
+  return std::to_string(thousandths / 1000) + (fraction.empty() ? "" : "." + fraction);
 }
 std::string show_memory(std::int64_t bytes) {
   return format_memory(static_cast<std::uint64_t>(bytes));
@@ -95,6 +114,9 @@ tl::expected<std::int64_t, std::string> read_option_value(const option_info& opt
     case value_form::memory:
       value = read_quantity(text, memory_units);
       break;
+    case value_form::decimal:
+      value = read_decimal(text);
+      break;
     case value_form::text:
       return 0;
     case value_form::choice:
@@ -117,6 +139,8 @@ std::string expected_form(const option_info& option) {
       return "a duration such as '500 ms', '10 s' or '5 min'" + range_text(option, show_duration);
     case value_form::memory:
       return "a memory size such as '32 kb' or '1 mb'" + range_text(option, show_memory);
+    case value_form::decimal:
+      return "a number such as '1.5'" + range_text(option, show_decimal);
     case value_form::text:
       return "a text";
     case value_form::choice: {

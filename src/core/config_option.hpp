@@ -18,12 +18,21 @@ struct memory_size {
   auto operator<=>(const memory_size&) const = default;
 };
 
+/// A number with up to three digits behind its point, written "1.5".
+struct decimal {
+  std::int64_t thousandths = 0;
+
+  double value() const noexcept { return static_cast<double>(thousandths) / 1000; }
+  auto operator<=>(const decimal&) const = default;
+};
+
 /// How the text of a value is read.
 enum class value_form {
   boolean,   ///< "true" or "false"
   integer,   ///< "42"
   duration,  ///< "500 ms", "10 s", "5 min", "1 h", "1 d"; a bare number is milliseconds
   memory,    ///< "32 kb", "1 mb", "2 gb" (powers of 1024); a bare number is bytes
+  decimal,   ///< "1.5", with at most three digits behind the point
   text,      ///< as it is
   choice,    ///< one of a list of words
 };
@@ -35,20 +44,22 @@ struct option_info {
   std::string_view default_text;  ///< As a user would write it; valid by its own rules.
   std::string_view description;   ///< One or two sentences.
   value_form form = value_form::text;
-  std::int64_t min = 0;  ///< For integers, durations (ms) and memory (bytes), inclusive.
+  /// For integers, durations (ms), memory (bytes) and decimals (thousandths), inclusive.
+  std::int64_t min = 0;
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
   std::span<const std::string_view> choices = {};
 };
 
-/// An option whose value is a `T`: bool, an integer type, std::chrono::milliseconds, memory_size or
-/// std::string (text and choices).
+/// An option whose value is a `T`: bool, an integer type, std::chrono::milliseconds, memory_size,
+/// decimal or std::string (text and choices).
 template <class T>
 struct config_option : option_info {
   using value_type = T;
 };
 
-/// The number behind a text by an option's form: 0 or 1, the integer, milliseconds, or bytes; 0 for
-/// acceptable texts and choices. The error is only what was expected: "an integer from 1 to 65535".
+/// The number behind a text by an option's form: 0 or 1, the integer, milliseconds, bytes, or
+/// thousandths; 0 for acceptable texts and choices. The error is only what was expected: "an
+/// integer from 1 to 65535".
 tl::expected<std::int64_t, std::string> read_option_value(const option_info& option,
                                                           std::string_view text);
 

@@ -32,6 +32,8 @@ class configuration {
       return text_of(option);
     } else if constexpr (std::is_same_v<T, memory_size>) {
       return memory_size{static_cast<std::uint64_t>(number_of(option))};
+    } else if constexpr (std::is_same_v<T, decimal>) {
+      return decimal{number_of(option)};
     } else {
       return static_cast<T>(number_of(option));
     }

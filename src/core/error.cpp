@@ -71,6 +71,9 @@ bool is_retryable(errc code) noexcept {
     case errc::master_lost:
     case errc::timeout:
     case errc::user_function:
+    case errc::stale:
+    case errc::protocol:
+    case errc::internal:
       return true;
     default:
       return false;

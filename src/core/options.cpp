@@ -28,6 +28,8 @@ std::string_view type_name(value_form form) noexcept {
       return "duration";
     case value_form::memory:
       return "memory size";
+    case value_form::decimal:
+      return "decimal";
     case value_form::text:
       return "text";
     case value_form::choice:

@@ -13,6 +13,11 @@ namespace millrace::options {
 inline constexpr std::string_view node_roles[] = {"jobmanager", "taskmanager", "both"};
 inline constexpr std::string_view runtime_modes[] = {"streaming", "batch"};
 inline constexpr std::string_view state_backends[] = {"hashmap", "rocksdb"};
+inline constexpr std::string_view checkpointing_modes[] = {"exactly-once", "at-least-once"};
+inline constexpr std::string_view checkpoint_retentions[] = {"delete-on-cancellation",
+                                                             "retain-on-cancellation"};
+inline constexpr std::string_view restart_strategies[] = {"default", "none", "fixed-delay",
+                                                          "exponential-delay", "failure-rate"};
 inline constexpr std::string_view log_levels[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 // -- Node ----------------------------------------------------------------------------
@@ -216,6 +221,205 @@ inline constexpr config_option<memory_size> sort_memory{
      .form = value_form::memory,
      .min = std::int64_t{64} << 10}};
 
+// -- Checkpoints ---------------------------------------------------------------------
+
+inline constexpr config_option<std::chrono::milliseconds> checkpointing_interval{
+    {.key = "execution.checkpointing.interval",
+     .group = "Checkpoints",
+     .default_text = "0 ms",
+     .description = "Time between the beginnings of two checkpoints of a streaming job; 0 for "
+                    "no checkpoints. Needs `state.checkpoints.dir`.",
+     .form = value_form::duration,
+     .min = 0}};
+
+inline constexpr config_option<std::string> checkpointing_mode{
+    {.key = "execution.checkpointing.mode",
+     .group = "Checkpoints",
+     .default_text = "exactly-once",
+     .description = "Whether a task makes the channels whose barrier has come wait for the "
+                    "others (`exactly-once`), or takes their records meanwhile, which may "
+                    "count twice after a restart (`at-least-once`).",
+     .form = value_form::choice,
+     .choices = checkpointing_modes}};
+
+inline constexpr config_option<std::chrono::milliseconds> checkpointing_timeout{
+    {.key = "execution.checkpointing.timeout",
+     .group = "Checkpoints",
+     .default_text = "10 min",
+     .description = "A checkpoint that takes longer is given up.",
+     .form = value_form::duration,
+     .min = 10}};
+
+inline constexpr config_option<std::chrono::milliseconds> checkpointing_min_pause{
+    {.key = "execution.checkpointing.min-pause",
+     .group = "Checkpoints",
+     .default_text = "0 ms",
+     .description = "Least time between the end of a checkpoint and the beginning of the "
+                    "next.",
+     .form = value_form::duration,
+     .min = 0}};
+
+inline constexpr config_option<std::uint32_t> checkpointing_max_concurrent{
+    {.key = "execution.checkpointing.max-concurrent-checkpoints",
+     .group = "Checkpoints",
+     .default_text = "1",
+     .description = "How many checkpoints may be under way at once.",
+     .form = value_form::integer,
+     .min = 1,
+     .max = 1000}};
+
+inline constexpr config_option<std::uint32_t> checkpointing_tolerable_failures{
+    {.key = "execution.checkpointing.tolerable-failed-checkpoints",
+     .group = "Checkpoints",
+     .default_text = "0",
+     .description = "How many checkpoints in a row may fail before the job counts as failed "
+                    "and is restarted.",
+     .form = value_form::integer,
+     .min = 0,
+     .max = 1000000}};
+
+inline constexpr config_option<std::string> checkpoints_directory{
+    {.key = "state.checkpoints.dir",
+     .group = "Checkpoints",
+     .default_text = "",
+     .description = "Directory for checkpoints that all nodes share; each job has one of its "
+                    "own below it.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::uint32_t> checkpoints_retained{
+    {.key = "state.checkpoints.num-retained",
+     .group = "Checkpoints",
+     .default_text = "1",
+     .description = "How many completed checkpoints of a job are kept.",
+     .form = value_form::integer,
+     .min = 1,
+     .max = 1000}};
+
+inline constexpr config_option<memory_size> checkpoint_memory_threshold{
+    {.key = "state.storage.fs.memory-threshold",
+     .group = "Checkpoints",
+     .default_text = "20 kb",
+     .description = "State of a task that is smaller than this is kept in the metadata of the "
+                    "checkpoint instead of a file.",
+     .form = value_form::memory,
+     .min = 0,
+     .max = std::int64_t{1} << 20}};
+
+inline constexpr config_option<std::string> checkpoints_retention{
+    {.key = "execution.checkpointing.externalized-checkpoint-retention",
+     .group = "Checkpoints",
+     .default_text = "delete-on-cancellation",
+     .description = "What becomes of the checkpoints of a job that is cancelled; those of one "
+                    "that has failed are kept, those of one that has finished are deleted.",
+     .form = value_form::choice,
+     .choices = checkpoint_retentions}};
+
+// -- Restarts ------------------------------------------------------------------------
+
+inline constexpr config_option<std::string> restart_strategy_type{
+    {.key = "restart-strategy.type",
+     .group = "Restarts",
+     .default_text = "default",
+     .description = "How a job goes on after a failure; `default` is `exponential-delay` for "
+                    "jobs that take checkpoints and `none` for others.",
+     .form = value_form::choice,
+     .choices = restart_strategies}};
+
+inline constexpr config_option<std::uint32_t> restart_fixed_attempts{
+    {.key = "restart-strategy.fixed-delay.attempts",
+     .group = "Restarts",
+     .default_text = "1",
+     .description = "How often a job is restarted before it fails.",
+     .form = value_form::integer,
+     .min = 1,
+     .max = std::int64_t{1} << 31}};
+
+inline constexpr config_option<std::chrono::milliseconds> restart_fixed_delay{
+    {.key = "restart-strategy.fixed-delay.delay",
+     .group = "Restarts",
+     .default_text = "1 s",
+     .description = "Pause before a restart.",
+     .form = value_form::duration,
+     .min = 0}};
+
+inline constexpr config_option<std::uint32_t> restart_failure_rate_max{
+    {.key = "restart-strategy.failure-rate.max-failures-per-interval",
+     .group = "Restarts",
+     .default_text = "1",
+     .description = "How many failures an interval may have before the job fails.",
+     .form = value_form::integer,
+     .min = 1,
+     .max = 1000000}};
+
+inline constexpr config_option<std::chrono::milliseconds> restart_failure_rate_interval{
+    {.key = "restart-strategy.failure-rate.failure-rate-interval",
+     .group = "Restarts",
+     .default_text = "1 min",
+     .description = "The interval in which failures are counted.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::chrono::milliseconds> restart_failure_rate_delay{
+    {.key = "restart-strategy.failure-rate.delay",
+     .group = "Restarts",
+     .default_text = "1 s",
+     .description = "Pause before a restart.",
+     .form = value_form::duration,
+     .min = 0}};
+
+inline constexpr config_option<std::chrono::milliseconds> restart_initial_backoff{
+    {.key = "restart-strategy.exponential-delay.initial-backoff",
+     .group = "Restarts",
+     .default_text = "1 s",
+     .description = "Pause before the first restart.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::chrono::milliseconds> restart_max_backoff{
+    {.key = "restart-strategy.exponential-delay.max-backoff",
+     .group = "Restarts",
+     .default_text = "1 min",
+     .description = "Longest pause before a restart.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<decimal> restart_backoff_multiplier{
+    {.key = "restart-strategy.exponential-delay.backoff-multiplier",
+     .group = "Restarts",
+     .default_text = "1.5",
+     .description = "By what the pause grows with every further failure.",
+     .form = value_form::decimal,
+     .min = 1000,
+     .max = 1000000}};
+
+inline constexpr config_option<decimal> restart_jitter{
+    {.key = "restart-strategy.exponential-delay.jitter-factor",
+     .group = "Restarts",
+     .default_text = "0.1",
+     .description = "What part of the pause is added or taken off by chance, so that jobs do "
+                    "not restart in step.",
+     .form = value_form::decimal,
+     .min = 0,
+     .max = 1000}};
+
+inline constexpr config_option<std::chrono::milliseconds> restart_reset_threshold{
+    {.key = "restart-strategy.exponential-delay.reset-backoff-threshold",
+     .group = "Restarts",
+     .default_text = "1 h",
+     .description = "After so long without a failure the pause begins anew.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::uint32_t> restart_attempts_max{
+    {.key = "restart-strategy.exponential-delay.attempts-before-reset-backoff",
+     .group = "Restarts",
+     .default_text = "0",
+     .description = "How many restarts there may be before the pause begins anew, after which "
+                    "the job fails; 0 for any number.",
+     .form = value_form::integer,
+     .min = 0,
+     .max = std::int64_t{1} << 31}};
+
 // -- Cluster -------------------------------------------------------------------------
 
 inline constexpr config_option<std::chrono::milliseconds> heartbeat_interval{
@@ -367,6 +571,28 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &state_backend_type,
                                              &rocksdb_memory,
                                              &sort_memory,
+                                             &checkpointing_interval,
+                                             &checkpointing_mode,
+                                             &checkpointing_timeout,
+                                             &checkpointing_min_pause,
+                                             &checkpointing_max_concurrent,
+                                             &checkpointing_tolerable_failures,
+                                             &checkpoints_directory,
+                                             &checkpoints_retained,
+                                             &checkpoint_memory_threshold,
+                                             &checkpoints_retention,
+                                             &restart_strategy_type,
+                                             &restart_fixed_attempts,
+                                             &restart_fixed_delay,
+                                             &restart_failure_rate_max,
+                                             &restart_failure_rate_interval,
+                                             &restart_failure_rate_delay,
+                                             &restart_initial_backoff,
+                                             &restart_max_backoff,
+                                             &restart_backoff_multiplier,
+                                             &restart_jitter,
+                                             &restart_reset_threshold,
+                                             &restart_attempts_max,
                                              &heartbeat_interval,
                                              &heartbeat_timeout,
                                              &registration_initial_timeout,

@@ -55,6 +55,12 @@ std::uint32_t json_cursor::number(std::uint32_t max) const {
   return 0;
 }
 
+std::uint64_t json_cursor::number64() const {
+  if (value_->is_number_unsigned()) return value_->get<std::uint64_t>();
+  complain("must be a number");
+  return 0;
+}
+
 std::uint32_t json_cursor::id(char prefix) const {
   if (value_->is_string()) {
     const auto& text = value_->get_ref<const std::string&>();

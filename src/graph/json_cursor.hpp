@@ -27,9 +27,13 @@ class json_cursor {
   json_cursor field(std::string_view name) const;
 
   bool is_null() const { return value_->is_null(); }
+  /// Whether this is an object with such a field.
+  bool has(std::string_view name) const { return value_->is_object() && value_->contains(name); }
   std::string text() const;
   bool boolean() const;
   std::uint32_t number(std::uint32_t max = std::numeric_limits<std::uint32_t>::max()) const;
+
+  std::uint64_t number64() const;
 
   /// The number behind a prefix: "v12" is 12.
   std::uint32_t id(char prefix) const;

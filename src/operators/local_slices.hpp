@@ -51,7 +51,7 @@ struct partial_contents {
 /// LocalSlicingWindowAggOperator; Larson: "Data reduction by partial preaggregation", ICDE 2002).
 /// Sums are kept in a table of a fixed size, where one that needs another's place sends that one
 /// on, and all go ahead of the next watermark: nothing is ever later or wronger than without. Not
-/// keyed, and no state: what is kept must be sent on ahead of a checkpoint barrier, too.
+/// keyed, and no state: what is kept is sent on ahead of a checkpoint barrier, too.
 template <class T, class KeyOf, class Contents>
 class local_slices_operator final
     : public producing<partial_sum<key_type<T, KeyOf>, typename Contents::accumulator>> {
@@ -89,6 +89,7 @@ class local_slices_operator final
     send_all();
     this->forwarded().push_status(now);
   }
+  void prepare_snapshot(checkpoint_id) override { send_all(); }
 
  private:
   using key = key_type<T, KeyOf>;

@@ -83,10 +83,11 @@ void keyed_state_backend_base::for_each(const std::string& state, std::uint32_t 
   if (found != tables_.end()) found->second->for_each_in_group(group, visitor);
 }
 
-void keyed_state_backend_base::snapshot_key_group(std::uint32_t group, byte_writer& out) {
+std::uint64_t keyed_state_backend_base::snapshot_key_group(std::uint32_t group, byte_writer& out) {
   MILLRACE_ASSERT(env_.groups.contains(group), "a key group of another subtask");
   encode(out, snapshot_format, group);
   out.put_length(tables_.size() + unclaimed_.size());
+  std::uint64_t entry_bytes = 0;
   entry_writer entries;
   auto table = tables_.begin();
   auto unclaimed = unclaimed_.begin();
@@ -96,14 +97,18 @@ void keyed_state_backend_base::snapshot_key_group(std::uint32_t group, byte_writ
       entries.clear();
       table->second->for_each_in_group(group, entries);
       put_section(out, table->second->info(), entries.bytes());
+      entry_bytes += entries.bytes().size();
       ++table;
     } else {
       const auto kept = unclaimed->second.entries.find(group);
-      put_section(out, unclaimed->second.info,
-                  kept == unclaimed->second.entries.end() ? byte_view() : byte_view(kept->second));
+      const auto bytes =
+          kept == unclaimed->second.entries.end() ? byte_view() : byte_view(kept->second);
+      put_section(out, unclaimed->second.info, bytes);
+      entry_bytes += bytes.size();
       ++unclaimed;
     }
   }
+  return entry_bytes;
 }
 
 status keyed_state_backend_base::restore_key_group(std::uint32_t group, byte_reader& in) {

@@ -47,8 +47,10 @@ class keyed_state_backend_base {
   /// of states only that were asked for.
   void for_each(const std::string& state, std::uint32_t group, state_entry_visitor& visitor);
 
-  /// Appends all that is in a key group. Throws `failure` if a value can't be encoded or read.
-  void snapshot_key_group(std::uint32_t group, byte_writer& out);
+  /// Appends all that is in a key group, and returns how many bytes of it are entries: 0 if there
+  /// are none, and nothing is lost by leaving it away. Throws `failure` if a value can't be encoded
+  /// or read.
+  std::uint64_t snapshot_key_group(std::uint32_t group, byte_writer& out);
   /// Adds what `snapshot_key_group` wrote for the same group, of this backend or another. On
   /// failure, `invalid_data` or `type_mismatch`, the content is unspecified.
   status restore_key_group(std::uint32_t group, byte_reader& in);

@@ -2,8 +2,10 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "millrace/core/assert.hpp"
+#include "millrace/state/encoded_key_group.hpp"
 #include "millrace/state/keyed_state_backend.hpp"
 #include "millrace/state/state_backend.hpp"
 
@@ -20,7 +22,7 @@ class keyed_state_slot {
   /// Throws `failure` if the backend can't be opened. All calls must name the same type.
   template <class Key>
   keyed_state_backend<Key>& get() {
-    if (state_ == nullptr) state_ = std::make_unique<keyed_state_backend<Key>>(env_, open());
+    if (state_ == nullptr) take(std::make_unique<keyed_state_backend<Key>>(env_, open()));
     auto* typed = dynamic_cast<keyed_state_backend<Key>*>(state_.get());
     if (typed == nullptr)
       throw failure(errc::internal, "operator '" + env_.operator_name +
@@ -30,10 +32,17 @@ class keyed_state_slot {
 
   /// Null if the operator never asked for keyed state.
   keyed_state_backend_base* state() noexcept { return state_.get(); }
+  /// What the state begins with, once the operator asks for it; then it throws `failure` if that
+  /// does not fit. Until then it is part of every snapshot as it is.
+  void restore(std::vector<encoded_key_group> saved) { restored_ = std::move(saved); }
+  /// All key groups of the subtask, in order, those without entries without bytes; nothing if
+  /// there is no keyed state.
+  std::vector<encoded_key_group> snapshot() const;
   /// Gives up the state, with its files.
   void close() noexcept { state_.reset(); }
 
  private:
+  void take(std::unique_ptr<keyed_state_backend_base> made);
   std::unique_ptr<byte_store> open() {
     if (backend_ == nullptr) return nullptr;
     auto store = backend_->open_store(env_);
@@ -44,6 +53,7 @@ class keyed_state_slot {
   keyed_state_environment env_;
   std::shared_ptr<state_backend> backend_;
   std::unique_ptr<keyed_state_backend_base> state_;
+  std::vector<encoded_key_group> restored_;  // until there is a state
 };
 
 }  // namespace millrace

@@ -20,6 +20,10 @@ struct record_batch {
 /// ordinary element, so it cannot overtake data.
 struct end_of_input {};
 
+/// The same, but barriers may still follow: the sender has emitted everything, and ends after one
+/// more checkpoint (Flink's EndOfData). Comes at most once, and before the end of input.
+struct end_of_data {};
+
 /// No record with a timestamp up to and including `at` is to come on this channel. Whoever sends
 /// one all the same sends a late record.
 struct watermark {
@@ -65,7 +69,7 @@ struct cancel_barrier {
 
 /// What travels through a channel, in order. Elements are messages of the receiving task's mailbox;
 /// control elements share the path of the data and are never charged.
-using element =
-    std::variant<record_batch, end_of_input, watermark, stream_status, barrier, cancel_barrier>;
+using element = std::variant<record_batch, end_of_input, watermark, stream_status, barrier,
+                             cancel_barrier, end_of_data>;
 
 }  // namespace millrace

@@ -50,7 +50,8 @@ void exchange::enqueue(std::uint32_t channel, element what, std::uint64_t bytes)
   auto& c = channels_[channel];
   const bool overtakes =
       (MILLRACE_MUTANT(end_overtakes_data) && std::holds_alternative<end_of_input>(what)) ||
-      (MILLRACE_MUTANT(watermark_overtakes_data) && std::holds_alternative<watermark>(what));
+      (MILLRACE_MUTANT(watermark_overtakes_data) && std::holds_alternative<watermark>(what)) ||
+      (MILLRACE_MUTANT(barrier_overtakes_data) && std::holds_alternative<barrier>(what));
   if ((c.waiting.empty() || overtakes) && try_send(channel, what, bytes)) return;
   if (MILLRACE_MUTANT(blocked_batch_lost) && bytes != 0 && c.waiting.size() > 1) return;
   c.waiting.push_back({std::move(what), bytes});

@@ -12,7 +12,8 @@ namespace millrace {
 
 /// The receiving side of all channels of a task: a queue per channel, served fairly, one element
 /// each in turn. Queues stay within the credit that was granted, because a batch's charge is
-/// returned only after `next` has handed it out and it was processed.
+/// returned only after `next` has handed it out and it was processed. A channel that is blocked is
+/// not served, so its queue grows to its credit and not beyond.
 class input_gate {
  public:
   /// `input_of_channel[c]` is the head operator's logical input that channel `c` feeds.
@@ -24,18 +25,24 @@ class input_gate {
   std::uint32_t input_of(std::uint32_t channel) const { return channels_.at(channel).input; }
 
   /// Refuses elements that a correct sender cannot send: of a channel there is not, after the end
-  /// of the channel's input, or without a batch.
+  /// of the channel's input or data, or without a batch.
   status push(std::uint32_t channel, element e);
 
   struct arrival {
     std::uint32_t channel = 0;
     element what;
+    bool ends_data = false;  ///< No batch, watermark or status of this channel follows.
   };
-  /// The next element in turn, if any waits. An end of input is reported once it is taken.
+  /// The next element in turn, if any waits. The ends of data and of input are reported once they
+  /// are taken.
   std::optional<arrival> next();
 
+  /// Hands out nothing of this channel until all are unblocked.
+  void block(std::uint32_t channel);
+  void unblock_all();
+
   bool is_empty() const noexcept { return ready_.empty(); }
-  /// Whether every channel of `input` has ended, as far as taken by `next`.
+  /// Whether the data of every channel of `input` have ended, as far as taken by `next`.
   bool has_ended(std::uint32_t input) const noexcept { return open_channels_of_[input] == 0; }
   bool have_all_ended() const noexcept { return open_channels_ == 0; }
   /// Whether the end of a channel's input is here, taken or not.
@@ -46,6 +53,8 @@ class input_gate {
   std::uint64_t elements_received(std::uint32_t channel) const noexcept {
     return channels_[channel].received;
   }
+  /// Whether nothing at all, no barrier either, is to come.
+  bool have_all_closed() const noexcept { return unclosed_channels_ == 0; }
   std::uint32_t input_count() const noexcept {
     return static_cast<std::uint32_t>(open_channels_of_.size());
   }
@@ -55,15 +64,19 @@ class input_gate {
  private:
   struct inlet {
     std::uint32_t input = 0;
+    bool data_ended = false;  // as received
     bool end_received = false;
     std::uint64_t received = 0;
+    bool end_of_data_taken = false;
+    bool is_blocked = false;
     std::deque<element> waiting;
   };
 
   std::vector<inlet> channels_;
   std::deque<std::uint32_t> ready_;  // channels with waiting elements, each once, in turn
   std::vector<std::uint32_t> open_channels_of_;
-  std::uint32_t open_channels_ = 0;
+  std::uint32_t open_channels_ = 0;      // whose data have not ended, as taken
+  std::uint32_t unclosed_channels_ = 0;  // whose end of input was not taken
   std::uint64_t queued_bytes_ = 0;
 };
 

@@ -160,6 +160,10 @@ class stream_operator {
   /// waits for event time, for the end of the input or for a timer of the user does not count. An
   /// iteration's loop is not empty while an operator of it holds records.
   virtual bool holds_records() const noexcept { return false; }
+  /// Whether it is busy only because it waits for others of its alignment group. What waits for
+  /// I/O after prepare_snapshot holds up the barrier; this does not, or the others might wait for
+  /// the barrier.
+  virtual bool is_held_back() const noexcept { return false; }
   /// Releases everything; outstanding I/O is dropped.
   virtual void close() noexcept {}
 

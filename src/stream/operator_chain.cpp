@@ -123,8 +123,8 @@ class operator_chain::link final : public batch_consumer,
     return chain_.auto_watermark_interval_;
   }
   bool is_checkpointed() const noexcept override { return chain_.is_checkpointed_; }
-  bool is_restored() const noexcept override { return false; }
   void expect_coordinator() noexcept { has_coordinator_ = true; }
+  bool is_restored() const noexcept override { return is_restored_; }
   void send_to_coordinator(std::vector<std::byte> event) override {
     if (!has_coordinator_)
       throw failure(errc::internal, "operator '" + runtime_.operator_name() +
@@ -145,6 +145,21 @@ class operator_chain::link final : public batch_consumer,
     return wake_;
   }
   std::chrono::steady_clock::time_point next_wake() const noexcept { return wake_; }
+  void restore(operator_snapshot saved) {
+    is_restored_ = true;
+    keyed_state_.restore(std::move(saved.keyed_state));
+    named([&] {
+      if (auto done = operator_state_.restore(saved.operator_state); !done)
+        throw failure(done.error());
+    });
+  }
+  operator_snapshot snapshot(checkpoint_id checkpoint) {
+    return named([&]() -> operator_snapshot {
+      op_->snapshot_state(checkpoint);
+      return {operator_state_.snapshot(), keyed_state_.snapshot()};
+    });
+  }
+
   keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
   operator_state_backend& operator_state() noexcept override { return operator_state_; }
 
@@ -210,6 +225,7 @@ class operator_chain::link final : public batch_consumer,
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
   bool has_time_ended_ = false;
   bool is_completing_ = false;  // a completion of I/O is with the operator
+  bool is_restored_ = false;
   std::exception_ptr io_failure_;
 };
 
@@ -294,6 +310,14 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
             input_type_of(program, target.operators.at(edge->target_operator), edge->target_input),
             loop_ && loop_->has_edge[edge->id] && !edge->is_feedback);
   }
+}
+
+void operator_chain::restore(std::vector<operator_snapshot> saved) {
+  if (saved.size() != links_.size())
+    throw failure(errc::internal, "state of " + std::to_string(saved.size()) +
+                                      " operators can't be restored to a task with " +
+                                      std::to_string(links_.size()));
+  for (std::size_t i = 0; i < links_.size(); ++i) links_[i]->restore(std::move(saved[i]));
 }
 
 void operator_chain::open() {
@@ -386,6 +410,30 @@ finish_status operator_chain::finish_step() {
     ++finished_;
   }
   return is_busy() ? finish_status::busy : finish_status::done;
+}
+
+void operator_chain::prepare_snapshot(checkpoint_id checkpoint) {
+  for (auto& l : links_) l->named([&] { l->op().prepare_snapshot(checkpoint); });
+}
+
+bool operator_chain::holds_up_barrier() const noexcept {
+  return std::any_of(links_.begin(), links_.end(),
+                     [](const auto& l) { return l->op().is_busy() && !l->op().is_held_back(); });
+}
+
+std::vector<operator_snapshot> operator_chain::snapshot(checkpoint_id checkpoint) {
+  std::vector<operator_snapshot> all;
+  all.reserve(links_.size());
+  for (auto& l : links_) all.push_back(l->snapshot(checkpoint));
+  return all;
+}
+
+void operator_chain::on_checkpoint_complete(checkpoint_id checkpoint) {
+  for (auto& l : links_) l->named([&] { l->op().on_checkpoint_complete(checkpoint); });
+}
+
+void operator_chain::on_checkpoint_aborted(checkpoint_id checkpoint) {
+  for (auto& l : links_) l->named([&] { l->op().on_checkpoint_aborted(checkpoint); });
 }
 
 void operator_chain::flush() {

@@ -11,6 +11,7 @@
 #include "millrace/graph/job_graph.hpp"
 #include "millrace/stream/job_program.hpp"
 #include "millrace/stream/task_services.hpp"
+#include "millrace/stream/task_snapshot.hpp"
 #include "millrace/stream/watermark_merge.hpp"
 
 namespace millrace {
@@ -40,6 +41,9 @@ class operator_chain {
   operator_chain(const operator_chain&) = delete;
   operator_chain& operator=(const operator_chain&) = delete;
 
+  /// What the operators begin with, by operator index; before open(). Throws `failure` if that
+  /// does not fit.
+  void restore(std::vector<operator_snapshot> saved);
   void open();
   void close() noexcept;
 
@@ -62,6 +66,15 @@ class operator_chain {
   /// Ends the operators from the head down, each only when those above it hold nothing back any
   /// more. A bounded amount of work: call again until it says `done`.
   finish_status finish_step();
+
+  /// A barrier is about to leave: from the head down, each operator emits what belongs before it.
+  void prepare_snapshot(checkpoint_id checkpoint);
+  /// Whether an operator waits for I/O, and the barrier for it.
+  bool holds_up_barrier() const noexcept;
+  /// The state of all operators, by operator index.
+  std::vector<operator_snapshot> snapshot(checkpoint_id checkpoint);
+  void on_checkpoint_complete(checkpoint_id checkpoint);
+  void on_checkpoint_aborted(checkpoint_id checkpoint);
 
   /// Sends all partly filled batches.
   void flush();

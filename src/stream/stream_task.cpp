@@ -1,5 +1,7 @@
 #include "millrace/stream/stream_task.hpp"
 
+#include <utility>
+
 #include "millrace/core/assert.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
@@ -27,12 +29,25 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       chain_(graph, who, *program_, services, options),
       gate_(input_of_each_channel(graph, who)),
       watermarks_(input_of_each_channel(graph, who)),
+      aligner_(gate_.channel_count()),
+      is_checkpointed_(options.is_checkpointed),
       since_when_(services.time().now()) {
   join_loop(graph, options);
 }
 
+void stream_task::restore(task_restore saved) {
+  if (saved.is_finished)
+    phase_ = phase::restored_finished;
+  else
+    chain_.restore(std::move(saved.operators));
+}
+
 void stream_task::open() {
   since_when_ = services_.time().now();
+  if (phase_ == phase::restored_finished) {
+    for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
+    return;
+  }
   chain_.open();
 }
 
@@ -74,6 +89,21 @@ void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view e
   chain_.on_coordinator_event(operator_index, event);
 }
 
+void stream_task::on_checkpoint_trigger(const barrier& cut) {
+  if (phase_ < phase::restored_finished) act(aligner_.on_trigger(cut, services_.time().now()));
+}
+
+void stream_task::on_checkpoint_complete(checkpoint_id checkpoint) {
+  if (first_after_all_ && checkpoint >= first_after_all_) is_last_complete_ = true;
+  if (checkpoint <= last_prepared_) chain_.on_checkpoint_complete(checkpoint);
+}
+
+void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
+  act(aligner_.on_abort(checkpoint));
+  if (snapshot_ && snapshot_->cut.checkpoint == checkpoint) snapshot_.reset();
+  if (checkpoint <= last_prepared_) chain_.on_checkpoint_aborted(checkpoint);
+}
+
 void stream_task::check_output_channel(std::uint32_t channel) const {
   if (channel < chain_.output_channel_count()) return;
   throw failure(errc::protocol, "credit arrived for output channel " + std::to_string(channel) +
@@ -106,6 +136,7 @@ task_progress stream_task::run() {
 task_progress stream_task::run_source() {
   for (int i = 0; i < batches_per_step; ++i) {
     if (chain_.is_blocked()) return task_progress::waiting;
+    if (snapshot_ && !take_snapshot()) return wait_for_input();
     if (chain_.is_busy()) return wait_for_input();
     switch (chain_.poll()) {
       case poll_status::more:
@@ -124,6 +155,7 @@ task_progress stream_task::run_source() {
 task_progress stream_task::run_inputs() {
   for (int i = 0; i < batches_per_step; ++i) {
     if (chain_.is_blocked()) return task_progress::waiting;
+    if (snapshot_ && !take_snapshot()) return wait_for_input();
     if (chain_.is_busy()) return wait_for_input();
     if (is_head()) end_what_may_end();
     if (phase_ == phase::running && !take_next()) return wait_for_input();
@@ -154,10 +186,51 @@ void stream_task::take(input_gate::arrival next) {
     pass_time(watermarks_.on_watermark(next.channel, time->at));
   } else if (const auto* change = std::get_if<stream_status>(&next.what)) {
     pass_time(watermarks_.on_status(next.channel, *change));
+  } else if (const auto* cut = std::get_if<barrier>(&next.what)) {
+    act(aligner_.on_barrier(next.channel, *cut, services_.time().now()), next.channel);
+  } else if (const auto* given_up = std::get_if<cancel_barrier>(&next.what)) {
+    act(aligner_.on_cancel(next.channel, given_up->checkpoint), next.channel);
   } else {
-    pass_time(watermarks_.on_end(next.channel));
-    if (gate_.has_ended(input)) chain_.end_input(input);
+    if (next.ends_data) {
+      pass_time(watermarks_.on_end(next.channel));
+      if (gate_.has_ended(input)) chain_.end_input(input);
+    }
+    if (std::holds_alternative<end_of_input>(next.what))
+      act(aligner_.on_closed(next.channel, services_.time().now()), next.channel);
   }
+}
+
+void stream_task::act(const barrier_aligner::decision& what, std::uint32_t channel) {
+  if (what.release) gate_.unblock_all();
+  if (what.block) gate_.block(channel);
+  if (what.cancelled)
+    for (auto& e : chain_.exchanges()) e->broadcast(cancel_barrier{*what.cancelled});
+  // One that could not be taken yet gives way to a later one.
+  if (what.aligned) snapshot_ = due_snapshot{*what.aligned, what.alignment, false};
+}
+
+bool stream_task::take_snapshot() {
+  if (chain_.is_blocked()) return false;
+  const auto cut = snapshot_->cut;
+  const auto begin = services_.time().now();
+  if (!std::exchange(snapshot_->is_prepared, true)) {
+    last_prepared_ = cut.checkpoint;
+    chain_.prepare_snapshot(cut.checkpoint);
+  }
+  if (chain_.holds_up_barrier()) return false;
+  chain_.flush();
+  if (!MILLRACE_MUTANT(barrier_kept))
+    for (auto& e : chain_.exchanges()) e->broadcast(cut);
+  task_snapshot taken;
+  taken.cut = cut;
+  taken.operators_finished = phase_ == phase::awaiting_checkpoint;
+  taken.operators = chain_.snapshot(cut.checkpoint);
+  taken.alignment = snapshot_->alignment;
+  taken.synchronous = services_.time().now() - begin;
+  if (taken.operators_finished && !first_after_all_) first_after_all_ = cut.checkpoint;
+  snapshot_.reset();
+  services_.acknowledge_checkpoint(std::move(taken));
+  return true;
 }
 
 /// Nothing more to do right now, so nothing is gained by keeping partly filled batches.
@@ -175,7 +248,23 @@ task_progress stream_task::finish() {
     if (finished == finish_status::more) return task_progress::ready;
     chain_.flush();
     if (finished == finish_status::busy) return task_progress::waiting;
-    for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
+    if (is_checkpointed_ && !MILLRACE_MUTANT(last_checkpoint_not_awaited)) {
+      for (auto& e : chain_.exchanges()) e->broadcast(end_of_data{});
+      services_.await_last_checkpoint();
+      phase_ = phase::awaiting_checkpoint;
+    } else {
+      for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
+      phase_ = phase::draining;
+    }
+  }
+  if (phase_ == phase::awaiting_checkpoint) {
+    const auto progress = await_checkpoint();
+    if (phase_ == phase::awaiting_checkpoint) return progress;
+  }
+  if (phase_ == phase::restored_finished) {
+    while (gate_.next()) {
+    }
+    if (!gate_.have_all_closed()) return task_progress::waiting;
     phase_ = phase::draining;
   }
   if (phase_ == phase::draining && chain_.is_blocked()) return task_progress::waiting;
@@ -183,6 +272,21 @@ task_progress stream_task::finish() {
   if (is_head() && loop_->open_feedback != 0) return task_progress::waiting;
   phase_ = phase::done;
   return task_progress::finished;
+}
+
+/// Only barriers and ends of input come any more.
+task_progress stream_task::await_checkpoint() {
+  while (true) {
+    if (chain_.is_blocked() || (snapshot_ && !take_snapshot())) return task_progress::waiting;
+    auto next = gate_.next();
+    if (!next) break;
+    take(std::move(*next));
+  }
+  if (!is_last_complete_ || !gate_.have_all_closed() || chain_.is_busy())
+    return task_progress::waiting;
+  for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
+  phase_ = phase::draining;
+  return task_progress::ready;
 }
 
 void stream_task::account(activity what) {

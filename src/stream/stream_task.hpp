@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "millrace/stream/barrier_aligner.hpp"
 #include "millrace/stream/feedback_buffer.hpp"
 #include "millrace/stream/input_gate.hpp"
 #include "millrace/stream/input_watermarks.hpp"
@@ -39,6 +40,13 @@ struct task_times {
 /// step. The loop's head takes what comes back whether or not it may send, and new input only when
 /// little of that waits; its end and that of its event time come from the coordinator.
 ///
+/// Checkpoints. A task takes its snapshot between two batches, once the barriers have come on its
+/// inputs or, if it has none, the job master has triggered it: its operators emit what belongs
+/// before the barrier, the barrier leaves, and the state of this moment is handed on to be stored.
+/// A task of a checkpointed job that has emitted everything does not end at once: it says so
+/// downstream by `end_of_data`, goes on taking part in checkpoints, and ends when one is complete
+/// that has seen it so, and those upstream have ended. So sinks can commit what came last.
+///
 /// Errors: any call may throw `operator_failure` or `failure`; the task is then to be closed. What
 /// a completion of I/O throws comes out of the next step, which must follow the completion.
 class stream_task {
@@ -47,6 +55,8 @@ class stream_task {
               std::shared_ptr<const job_program> program, task_services& services,
               const task_options& options);
 
+  /// What the task begins with; before open().
+  void restore(task_restore saved);
   void open();
   void close() noexcept;
 
@@ -64,6 +74,13 @@ class stream_task {
   /// Refused by a task that is part of none.
   void on_iteration_command(const iteration_command& command);
 
+  /// The job master begins a checkpoint, of which no barrier will come here.
+  void on_checkpoint_trigger(const barrier& cut);
+  /// The whole job's checkpoint is stored.
+  void on_checkpoint_complete(checkpoint_id checkpoint);
+  /// There will be no such checkpoint.
+  void on_checkpoint_aborted(checkpoint_id checkpoint);
+
   task_progress step();
 
   const execution_attempt_id& id() const noexcept { return who_; }
@@ -79,10 +96,14 @@ class stream_task {
   /// Batches that come back to a head for each one that it takes from outside, while many do.
   static constexpr int feedback_batches_per_input = 16;
 
+  ///     running -> finishing [-> awaiting_checkpoint] -> draining -> done
+  ///     restored_finished ------------------------------> draining
   enum class phase : std::uint8_t {
-    running,    ///< Input may come.
-    finishing,  ///< All input has ended; operators emit the rest and wait for their I/O.
-    draining,   ///< Everything was emitted; batches wait for credit.
+    running,              ///< Input may come.
+    finishing,            ///< All input has ended; operators emit the rest and wait for their I/O.
+    awaiting_checkpoint,  ///< Everything was emitted, and is to become part of a checkpoint.
+    restored_finished,    ///< It had ended before the job was restarted; its inputs have, too.
+    draining,             ///< Batches wait for credit.
     done,
   };
   enum class activity : std::uint8_t { busy, idle, blocked };
@@ -110,6 +131,7 @@ class stream_task {
   task_progress run_source();
   task_progress run_inputs();
   task_progress finish();
+  task_progress await_checkpoint();
   task_progress wait_for_input();
   bool take_next();
   void take(input_gate::arrival next);
@@ -121,6 +143,9 @@ class stream_task {
   void end_what_may_end();
   bool is_passive() const;
   void answer_coordinator(task_progress progress);
+  void act(const barrier_aligner::decision& what, std::uint32_t channel = 0);
+  /// False while it must wait.
+  bool take_snapshot();
   void check_output_channel(std::uint32_t channel) const;
   void account(activity what);
 
@@ -131,7 +156,19 @@ class stream_task {
   input_gate gate_;
   input_watermarks watermarks_;
   std::unique_ptr<loop_member> loop_;  // null if it is part of none
+  barrier_aligner aligner_;
   phase phase_ = phase::running;
+
+  struct due_snapshot {
+    barrier cut;
+    std::chrono::nanoseconds alignment{};
+    bool is_prepared = false;
+  };
+  bool is_checkpointed_;
+  std::optional<due_snapshot> snapshot_;  // to be taken as soon as may be
+  checkpoint_id last_prepared_;           // operators know of no later one
+  checkpoint_id first_after_all_;         // whose snapshot was the first after everything
+  bool is_last_complete_ = false;         // that one, or a later one, is
 
   activity since_ = activity::idle;
   std::chrono::steady_clock::time_point since_when_{};

@@ -10,6 +10,7 @@
 #include "millrace/stream/exchange.hpp"
 #include "millrace/stream/iteration_protocol.hpp"
 #include "millrace/stream/operator.hpp"
+#include "millrace/stream/task_snapshot.hpp"
 #include "millrace/stream/watermark_alignment.hpp"
 
 namespace millrace {
@@ -31,6 +32,10 @@ class task_services : public element_port {
   virtual void report_alignment(std::uint32_t operator_index, const alignment_report& report) = 0;
   /// Answers the coordinator of the iteration that the task is part of.
   virtual void report_iteration(const iteration_report& report) = 0;
+  /// Has a snapshot stored, and then acknowledged to the job master.
+  virtual void acknowledge_checkpoint(task_snapshot snapshot) = 0;
+  /// Tells the job master that the task has emitted everything and waits for a checkpoint to end.
+  virtual void await_last_checkpoint() = 0;
 };
 
 /// What the configuration decides.

@@ -146,6 +146,12 @@ TEST_CASE_FIXTURE(wire_fixture, "the end of input survives a trip between nodes"
   CHECK(std::holds_alternative<end_of_input>(got.what));
 }
 
+TEST_CASE_FIXTURE(wire_fixture, "the end of data survives a trip between nodes") {
+  const auto got = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, end_of_data{}});
+  CHECK(got.input_channel == 6);
+  CHECK(std::holds_alternative<end_of_data>(got.what));
+}
+
 TEST_CASE_FIXTURE(wire_fixture, "barriers survive a trip between nodes") {
   const barrier cut{{7}, checkpoint_kind::savepoint, barrier_alignment::unaligned};
   const auto got = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, cut});
@@ -221,7 +227,7 @@ TEST_CASE_FIXTURE(wire_fixture, "rows beyond the frame limit make the receiver f
 TEST_CASE_FIXTURE(wire_fixture, "an element of an unknown kind is refused") {
   auto bytes = save(caf::make_message(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, end_of_input{}}));
   REQUIRE(bytes.back() == 1);
-  bytes.back() = 4;
+  bytes.back() = 99;
   caf::message received;
   const auto e = load(bytes, received);
   REQUIRE(e);

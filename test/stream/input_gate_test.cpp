@@ -103,3 +103,47 @@ TEST_CASE("a gate without channels has ended from the start") {
   CHECK(gate.have_all_ended());
   CHECK_FALSE(gate.push(0, data(1)));
 }
+
+TEST_CASE("a blocked channel waits until all are unblocked, in its order") {
+  input_gate gate({0, 0});
+  REQUIRE(gate.push(0, data(1)));
+  REQUIRE(gate.push(0, data(2)));
+  CHECK(value_of(*gate.next()) == 1);
+  gate.block(0);
+  gate.block(0);
+  REQUIRE(gate.push(0, data(3)));
+  REQUIRE(gate.push(1, data(10)));
+  CHECK(value_of(*gate.next()) == 10);
+  CHECK_FALSE(gate.next());
+  CHECK(gate.queued_bytes() == 20);
+  gate.unblock_all();
+  CHECK(value_of(*gate.next()) == 2);
+  CHECK(value_of(*gate.next()) == 3);
+  // A channel that was empty when it was blocked.
+  gate.block(1);
+  REQUIRE(gate.push(1, data(11)));
+  CHECK_FALSE(gate.next());
+  gate.unblock_all();
+  CHECK(value_of(*gate.next()) == 11);
+}
+
+TEST_CASE("after the end of its data a channel has barriers only") {
+  input_gate gate({0, 0});
+  REQUIRE(gate.push(0, data(1)));
+  REQUIRE(gate.push(0, end_of_data{}));
+  REQUIRE(gate.push(0, barrier{{1}}));
+  CHECK_FALSE(gate.push(0, data(2)));
+  CHECK_FALSE(gate.push(0, watermark{3}));
+  CHECK_FALSE(gate.push(0, end_of_data{}));
+  REQUIRE(gate.push(1, end_of_input{}));
+  CHECK_FALSE(gate.next()->ends_data);  // data of 0
+  CHECK(gate.next()->ends_data);        // the end of 1, which is both
+  CHECK(gate.next()->ends_data);
+  CHECK(gate.have_all_ended());
+  CHECK_FALSE(gate.have_all_closed());
+  CHECK(std::holds_alternative<barrier>(gate.next()->what));
+  REQUIRE(gate.push(0, end_of_input{}));
+  CHECK_FALSE(gate.push(0, barrier{{2}}));
+  CHECK_FALSE(gate.next()->ends_data);
+  CHECK(gate.have_all_closed());
+}

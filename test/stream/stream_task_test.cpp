@@ -523,3 +523,202 @@ TEST_CASE("wake-ups wait for credit but not for I/O") {
   t.task.step();
   CHECK(woken == 1);
 }
+
+// -- checkpoints ----------------------------------------------------------------------------------
+
+namespace {
+
+constexpr barrier cut_of(std::uint64_t n) {
+  return {{n}, checkpoint_kind::checkpoint, barrier_alignment::exactly_once};
+}
+
+task_options checkpointed() {
+  task_options options;
+  options.is_checkpointed = true;
+  return options;
+}
+
+/// What was sent on channel 0, in short: "3" for a batch of three rows, "b1" for a barrier.
+std::string sent_text(const fake_services& world) {
+  std::string text;
+  for (const auto& s : world.sent) {
+    if (s.channel != 0) continue;
+    if (s.is_batch()) text += std::to_string(s.batch().rows->size()) + " ";
+    if (const auto* cut = std::get_if<barrier>(&s.what))
+      text += "b" + std::to_string(cut->checkpoint.number) + " ";
+    if (const auto* given_up = std::get_if<cancel_barrier>(&s.what))
+      text += "c" + std::to_string(given_up->checkpoint.number) + " ";
+    if (std::holds_alternative<end_of_data>(s.what)) text += "data ";
+    if (s.is_end()) text += "end ";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a barrier leaves behind what came before it, and the snapshot is handed on") {
+  running_task t(pipeline(), map_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.give(0, 3);
+  t.task.on_element(0, cut_of(1));
+  t.give(3, 2);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(sent_text(t.world) == "3 b1 2 ");
+  REQUIRE(t.world.snapshots.size() == 1);
+  CHECK(t.world.snapshots[0].cut == cut_of(1));
+  CHECK_FALSE(t.world.snapshots[0].operators_finished);
+  CHECK(t.world.snapshots[0].operators.size() == 1);
+}
+
+TEST_CASE("a channel whose barrier has come waits, and its credit is kept, until all have come") {
+  running_task t(pipeline({}, {}, {}, 2), map_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.task.on_channel_open(1, wide);
+  t.task.on_element(0, cut_of(1));
+  t.give(0, 1, 0);
+  t.give(10, 1, 1);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 1);
+  CHECK(t.world.returned == std::vector<std::pair<std::uint32_t, std::uint64_t>>{{1, 7}});
+  CHECK(t.world.snapshots.empty());
+  t.task.on_element(1, cut_of(1));
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.world.snapshots.size() == 1);
+  CHECK(t.log->size() == 2);
+  CHECK(t.world.returned.size() == 2);
+}
+
+TEST_CASE("a source is triggered between two batches") {
+  running_task t(pipeline(counting_source(100, 1)), source_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.task.step();
+  t.task.on_checkpoint_trigger(cut_of(1));
+  t.task.step();
+  CHECK(sent_text(t.world).starts_with("8 b1 "));
+  CHECK(t.world.snapshots.size() == 1);
+}
+
+TEST_CASE("a barrier waits for credit behind the data, and for an operator that waits for I/O") {
+  running_task t(pipeline(), map_vertex, checkpointed());
+  t.task.on_channel_open(0, 100);
+  t.give(0, 1);
+  t.task.step();
+  t.give(0, 20);  // more than there is credit for
+  t.task.on_element(0, cut_of(1));
+  t.task.step();
+  CHECK(t.world.snapshots.size() == 1);
+  CHECK(sent_text(t.world) == "1 ");
+  t.task.on_element(0, cut_of(2));
+  t.task.step();
+  CHECK(t.world.snapshots.size() == 1);  // not while that waits
+  t.task.on_credit(0, t.world.sent[0].charge());
+  t.task.step();
+  CHECK(sent_text(t.world) == "1 20 b1 b2 ");
+
+  auto busy = std::make_shared<bool>(true);
+  script waits;
+  waits.on_poll = [](collector<std::int64_t>&) { return poll_status::idle; };
+  waits.is_busy = [busy] { return *busy; };
+  running_task source(pipeline(waits), source_vertex, checkpointed());
+  source.task.on_channel_open(0, wide);
+  source.task.on_checkpoint_trigger(cut_of(1));
+  CHECK(source.task.step() == task_progress::waiting);
+  CHECK(source.world.snapshots.empty());
+  *busy = false;
+  source.task.step();
+  CHECK(source.world.snapshots.size() == 1);
+}
+
+TEST_CASE("a cancelled barrier goes on, an aborted checkpoint releases the channels") {
+  running_task t(pipeline({}, {}, {}, 2), map_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.task.on_channel_open(1, wide);
+  t.task.on_element(0, cut_of(1));
+  t.give(0, 1, 0);
+  t.task.on_element(1, cancel_barrier{{1}});
+  t.task.step();
+  CHECK(sent_text(t.world).starts_with("c1 "));
+  CHECK(t.log->size() == 1);
+  t.task.on_element(0, cut_of(2));
+  t.give(0, 1, 0);
+  t.task.step();
+  CHECK(t.log->size() == 1);
+  t.task.on_checkpoint_aborted({2});
+  t.task.step();
+  CHECK(t.log->size() == 2);
+  CHECK(t.world.snapshots.empty());
+}
+
+TEST_CASE("a task that has emitted everything ends with the checkpoint that has seen it so") {
+  running_task t(pipeline(), map_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.task.on_element(0, cut_of(1));
+  t.give(0, 3);
+  t.task.on_element(0, end_of_data{});
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(sent_text(t.world) == "b1 3 data ");
+  CHECK(t.log->back() == "finish map");
+  CHECK(t.world.last_checkpoints_awaited == 1);
+  t.task.on_checkpoint_complete({1});
+  CHECK(t.task.step() == task_progress::waiting);
+
+  t.task.on_element(0, cut_of(2));
+  CHECK(t.task.step() == task_progress::waiting);
+  REQUIRE(t.world.snapshots.size() == 2);
+  CHECK(t.world.snapshots[1].operators_finished);
+  t.task.on_checkpoint_aborted({2});
+  CHECK(t.task.step() == task_progress::waiting);
+  t.task.on_element(0, cut_of(3));
+  t.task.on_element(0, end_of_input{});
+  CHECK(t.task.step() == task_progress::waiting);
+  t.task.on_checkpoint_complete({3});
+  CHECK(t.task.step() == task_progress::finished);
+  CHECK(sent_text(t.world) == "b1 3 data b2 b3 end ");
+  CHECK(count_of(*t.log, "finish map") == 1);
+}
+
+TEST_CASE("a task does not end ahead of those upstream") {
+  running_task t(pipeline(), map_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.task.on_element(0, end_of_data{});
+  t.task.on_element(0, cut_of(1));
+  t.task.step();
+  t.task.on_checkpoint_complete({1});
+  CHECK(t.task.step() == task_progress::waiting);
+  // But it takes part in checkpoints that no barrier announces any more.
+  t.task.on_element(0, end_of_input{});
+  t.task.on_checkpoint_trigger(cut_of(2));
+  CHECK(t.task.step() == task_progress::finished);
+  CHECK(t.world.snapshots.size() == 2);
+}
+
+TEST_CASE("a triggered task waits for what those upstream had sent before they ended") {
+  running_task t(pipeline(), map_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.task.on_checkpoint_trigger(cut_of(1));
+  t.task.step();
+  CHECK(t.world.snapshots.empty());
+  t.give(0, 5);
+  t.end();
+  t.task.step();
+  REQUIRE(t.world.snapshots.size() == 1);
+  CHECK(sent_text(t.world) == "5 data b1 ");
+  t.task.on_checkpoint_complete({1});
+  CHECK(t.task.step() == task_progress::finished);
+}
+
+TEST_CASE("a task that is restored as finished ends at once and runs nothing") {
+  auto make = pipeline();
+  fake_services world;
+  make.log->clear();
+  stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
+  task.restore({{5}, true, {}});
+  task.open();
+  task.on_channel_open(0, wide);
+  CHECK(task.step() == task_progress::waiting);
+  task.on_element(0, end_of_input{});
+  CHECK(task.step() == task_progress::finished);
+  CHECK(sent_text(world) == "end ");
+  task.close();
+  CHECK(make.log->empty());
+}

@@ -53,6 +53,10 @@ struct local_pipeline::node final : task_services {
     for (std::size_t i = 0; i < pipeline.iterations_.size(); ++i)
       pipeline.carry_out(i, pipeline.iterations_[i].on_report(id, report));
   }
+  void acknowledge_checkpoint(task_snapshot snapshot) override {
+    pipeline.on_snapshot(id, std::move(snapshot));
+  }
+  void await_last_checkpoint() override { pipeline.last_checkpoint_wanted_ = true; }
 
   io_executor& io() noexcept override { return io_executor_; }
   file_system& files() noexcept override { return pipeline.files_; }
@@ -136,7 +140,8 @@ struct local_pipeline::job_master final : coordinator_services {
 };
 
 local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job_program> program,
-                               file_system& files, pipeline_settings settings)
+                               file_system& files, pipeline_settings settings,
+                               const checkpoint* from)
     : graph_(std::move(graph)),
       program_(std::move(program)),
       files_(files),
@@ -153,6 +158,11 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
   for (auto& n : nodes_) {
     n->to_master.emplace_back(0, std::nullopt);
     n->task = std::make_unique<stream_task>(graph_, n->id, program_, *n, settings_.tasks);
+    if (from != nullptr)
+      if (const auto saved = from->find({n->id.vertex, n->id.subtask}); saved != from->end()) {
+        n->task->restore(saved->second);
+        last_checkpoint_ = saved->second.checkpoint.number;
+      }
     n->task->open();
     for (std::uint32_t c = 0; c < n->outputs.size(); ++c)
       n->queue_of({message::kind::open, c})
@@ -215,6 +225,13 @@ bool local_pipeline::run_some(std::size_t events_max) {
         busy_iterations_.pop_back();
         carry_out(iteration, iterations_[iteration].on_retry());
       });
+    const bool is_due = settings_.checkpoints_permille > 0 && !under_way_ &&
+                        (static_cast<int>(random_() % 1000) < settings_.checkpoints_permille ||
+                         (possible.empty() && last_checkpoint_wanted_));
+    if (is_due) {
+      begin_checkpoint();
+      continue;
+    }
     if (possible.empty()) {
       if (!pass_time())
         throw std::logic_error("the job hangs (seed " + std::to_string(settings_.seed) + ")");
@@ -250,6 +267,15 @@ void local_pipeline::deliver(node& to, std::size_t queue) {
     case message::kind::iteration:
       to.task->on_iteration_command(next.command);
       break;
+    case message::kind::trigger:
+      to.task->on_checkpoint_trigger(next.cut);
+      break;
+    case message::kind::complete:
+      to.task->on_checkpoint_complete(next.cut.checkpoint);
+      break;
+    case message::kind::abort:
+      to.task->on_checkpoint_aborted(next.cut.checkpoint);
+      break;
   }
   to.is_runnable = true;
 }
@@ -265,6 +291,7 @@ void local_pipeline::step(node& which) {
       which.is_finished = true;
       which.task->close();
       master_->coordinators.on_task_finished(which.id);
+      on_task_finished(which.id);
       const auto is_this = [&](const execution_attempt_id& task) { return task == which.id; };
       for (const auto& [group, limit] : alignment_.forget(is_this)) announce(group, limit);
       which.io_executor_.run_all_without_completion();
@@ -308,6 +335,51 @@ bool local_pipeline::pass_time() {
   first->wake.reset();
   first->is_runnable = true;
   return true;
+}
+
+// What the job master does, without its care.
+
+void local_pipeline::begin_checkpoint() {
+  under_way_ = {++last_checkpoint_};
+  gathered_.clear();
+  awaited_.clear();
+  for (auto& n : nodes_) {
+    if (n->is_finished) {
+      gathered_[{n->id.vertex, n->id.subtask}] = {under_way_, true, {}};
+      continue;
+    }
+    awaited_.insert(n->id);
+    bool is_reached = false;
+    for (const auto& in : n->inputs)
+      is_reached |= !node_of_.at({in.source_vertex, in.source_subtask})->is_finished;
+    if (is_reached) continue;
+    message told{message::kind::trigger, 0, 0, {}};
+    told.cut = {under_way_, checkpoint_kind::checkpoint, settings_.alignment};
+    n->queue_of({message::kind::trigger, 0}).push_back(std::move(told));
+  }
+}
+
+void local_pipeline::on_snapshot(const execution_attempt_id& task, task_snapshot snapshot) {
+  if (snapshot.cut.checkpoint != under_way_ || awaited_.erase(task) == 0) return;
+  gathered_[{task.vertex, task.subtask}] = {under_way_, false, std::move(snapshot.operators)};
+  if (!awaited_.empty()) return;
+  completed_ = std::move(gathered_);
+  ++checkpoints_completed_;
+  tell_all(message::kind::complete, std::exchange(under_way_, {}));
+}
+
+void local_pipeline::on_task_finished(const execution_attempt_id& task) {
+  if (!under_way_ || !awaited_.contains(task)) return;
+  tell_all(message::kind::abort, std::exchange(under_way_, {}));
+}
+
+void local_pipeline::tell_all(message::kind what, checkpoint_id id) {
+  for (auto& n : nodes_) {
+    if (n->is_finished) continue;
+    message told{what, 0, 0, {}};
+    told.cut.checkpoint = id;
+    n->queue_of({message::kind::trigger, 0}).push_back(std::move(told));
+  }
 }
 
 accumulator_map local_pipeline::accumulators() const {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "millrace/stream/iteration_coordinator.hpp"
@@ -18,6 +19,10 @@ struct pipeline_settings {
   std::uint64_t seed = 1;
   std::uint64_t channel_bytes = 2048;  ///< Small, so that back pressure is the rule.
   task_options tasks{.batches = {.rows = 16, .bytes = 1024}};
+  /// Of 1000 events, how many begin a checkpoint, if none is under way; needs
+  /// tasks.is_checkpointed.
+  int checkpoints_permille = 0;
+  barrier_alignment alignment = barrier_alignment::exactly_once;
   int encoded_percent = 50;  ///< Of channels whose batches travel as bytes, as between nodes.
 };
 
@@ -26,8 +31,12 @@ struct pipeline_settings {
 /// bring about. Time passes only when nothing else can happen.
 class local_pipeline {
  public:
+  /// What subtasks begin with, by vertex and subtask.
+  using checkpoint = std::map<std::pair<std::uint32_t, std::uint32_t>, task_restore>;
+
   local_pipeline(graph::job_graph graph, std::shared_ptr<const job_program> program,
-                 file_system& files, pipeline_settings settings = {});
+                 file_system& files, pipeline_settings settings = {},
+                 const checkpoint* from = nullptr);
   ~local_pipeline();
 
   /// To the end. Throws what a task throws, and std::logic_error if nothing can happen any more.
@@ -36,6 +45,9 @@ class local_pipeline {
   bool run_some(std::size_t events_max);
 
   accumulator_map accumulators() const;
+  /// The last one that was completed; empty if none was.
+  const checkpoint& last_checkpoint() const { return completed_; }
+  std::uint64_t checkpoints_completed() const { return checkpoints_completed_; }
   std::uint64_t events() const { return events_; }
   /// The most bytes that ever waited in a channel's queues: what was granted, if credits work.
   std::uint64_t queued_bytes_max() const { return queued_bytes_max_; }
@@ -46,13 +58,24 @@ class local_pipeline {
   struct node;
   struct job_master;
   struct message {
-    enum class kind { element, credit, open, alignment, event, iteration } what = kind::element;
+    enum class kind {
+      element,
+      credit,
+      open,
+      alignment,
+      event,
+      iteration,
+      trigger,
+      complete,
+      abort
+    } what = kind::element;
     std::uint32_t channel = 0;
     std::uint64_t bytes = 0;
     element payload;
     std::pair<std::string, timestamp_ms> limit{};  // of an alignment group
     std::vector<std::byte> event{};                // of the coordinator of operator `channel`
     iteration_command command{};
+    barrier cut{};
   };
 
   void deliver(node& to, std::size_t queue);
@@ -60,6 +83,10 @@ class local_pipeline {
   void announce(const std::string& group, timestamp_ms limit);
   void carry_out(std::size_t iteration, const iteration_coordinator::decision& decision);
   bool pass_time();
+  void begin_checkpoint();
+  void on_snapshot(const execution_attempt_id& task, task_snapshot snapshot);
+  void on_task_finished(const execution_attempt_id& task);
+  void tell_all(message::kind what, checkpoint_id id);
 
   graph::job_graph graph_;
   std::shared_ptr<const job_program> program_;
@@ -73,6 +100,13 @@ class local_pipeline {
   std::vector<std::size_t> busy_iterations_;  // to be asked again, at any time
   std::vector<std::unique_ptr<node>> nodes_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, node*> node_of_;
+  checkpoint_id under_way_;
+  std::uint64_t last_checkpoint_ = 0;
+  std::set<execution_attempt_id> awaited_;
+  checkpoint gathered_;
+  checkpoint completed_;
+  std::uint64_t checkpoints_completed_ = 0;
+  bool last_checkpoint_wanted_ = false;
   std::uint64_t events_ = 0;
   std::uint64_t queued_bytes_max_ = 0;
 };

@@ -51,6 +51,11 @@ class fake_services final : public task_services {
     iteration_reports.push_back(report);
   }
 
+  void acknowledge_checkpoint(task_snapshot snapshot) override {
+    snapshots.push_back(std::move(snapshot));
+  }
+  void await_last_checkpoint() override { ++last_checkpoints_awaited; }
+
   /// All rows sent so far, by channel, in order.
   template <class T>
   std::map<std::uint32_t, std::vector<T>> rows() const {
@@ -72,6 +77,8 @@ class fake_services final : public task_services {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> returned;
   std::vector<std::chrono::steady_clock::time_point> wakes;
   std::vector<std::pair<std::uint32_t, alignment_report>> alignment_reports;
+  std::vector<task_snapshot> snapshots;
+  int last_checkpoints_awaited = 0;
   std::vector<std::pair<std::uint32_t, std::vector<std::byte>>> coordinator_events;
   std::vector<iteration_report> iteration_reports;
   manual_io executor;

@@ -1,0 +1,213 @@
+#include "millrace/checkpoint/checkpoint_coordinator.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/core/assert.hpp"
+#include "millrace/core/human_units.hpp"
+#include "millrace/core/mutant.hpp"
+
+namespace millrace {
+
+checkpoint_coordinator::checkpoint_coordinator(checkpoint_settings settings, graph::job_graph job,
+                                               job_id id)
+    : settings_(std::move(settings)),
+      job_(std::move(job)),
+      id_(id),
+      decider_(settings_),
+      failures_(settings_.tolerable_failures),
+      kept_(settings_.retained) {}
+
+void checkpoint_coordinator::restore(checkpoint_id from, bool is_ours) {
+  MILLRACE_ASSERT(last_number_ == 0, "a coordinator is restored first of all");
+  last_number_ = from.number;
+  if (is_ours) kept_.add(from);
+}
+
+// -- what was observed ----------------------------------------------------------------------------
+
+checkpoint_decision checkpoint_coordinator::on_running(std::int64_t now_ms, std::uint64_t wall_ms) {
+  checkpoint_decision decision;
+  if (!settings_.is_enabled()) return decision;
+  decider_.start(now_ms);
+  begin_what_is_due(now_ms, wall_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_not_running(checkpoint_failure why,
+                                                           std::int64_t now_ms) {
+  checkpoint_decision decision;
+  decider_.stop();
+  std::vector<checkpoint_id> given_up;
+  for (const auto& [id, p] : pending_)
+    if (p.now_in() != pending_checkpoint::phase::storing) given_up.push_back(id);
+  for (const auto& id : given_up) abort(id, why, {}, now_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_task_finished(const execution_attempt_id& task,
+                                                             std::int64_t now_ms,
+                                                             std::uint64_t wall_ms) {
+  checkpoint_decision decision;
+  std::vector<checkpoint_id> hopeless;
+  for (const auto& [id, p] : pending_)
+    if (p.waits_for(task)) hopeless.push_back(id);
+  for (const auto& id : hopeless)
+    abort(id, checkpoint_failure::task_finished, {}, now_ms, decision);
+  begin_what_is_due(now_ms, wall_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_request(std::int64_t now_ms, std::uint64_t wall_ms) {
+  checkpoint_decision decision;
+  decider_.request();
+  begin_what_is_due(now_ms, wall_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_time(std::int64_t now_ms, std::uint64_t wall_ms) {
+  checkpoint_decision decision;
+  std::vector<checkpoint_id> expired;
+  // What is being stored is not stopped: whether it is there would not be known.
+  for (const auto& [id, p] : pending_)
+    if (p.now_in() != pending_checkpoint::phase::storing &&
+        now_ms - p.begun_ms() >= settings_.timeout_ms)
+      expired.push_back(id);
+  for (const auto& id : expired)
+    abort(id, checkpoint_failure::expired,
+          "not complete after " + format_duration(std::chrono::milliseconds(settings_.timeout_ms)),
+          now_ms, decision);
+  begin_what_is_due(now_ms, wall_ms, decision);
+  return decision;
+}
+
+void checkpoint_coordinator::on_begun(checkpoint_id checkpoint, checkpoint_plan plan,
+                                      std::map<std::string, std::vector<std::byte>> coordinators) {
+  const auto found = pending_.find(checkpoint);
+  if (found != pending_.end()) found->second.gather(std::move(plan), std::move(coordinators));
+}
+
+checkpoint_decision checkpoint_coordinator::on_not_begun(checkpoint_id checkpoint,
+                                                         checkpoint_failure why,
+                                                         const std::string& message,
+                                                         std::int64_t now_ms) {
+  checkpoint_decision decision;
+  abort(checkpoint, why, message, now_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_acknowledged(checkpoint_acknowledgement ack,
+                                                            std::int64_t) {
+  checkpoint_decision decision;
+  const auto checkpoint = ack.checkpoint;
+  const auto found = pending_.find(checkpoint);
+  if (found != pending_.end() &&
+      found->second.acknowledge(std::move(ack)) == pending_checkpoint::answer::complete)
+    decision.store.push_back(checkpoint);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_declined(const execution_attempt_id& task,
+                                                        checkpoint_id checkpoint,
+                                                        const std::string& message,
+                                                        std::int64_t now_ms) {
+  checkpoint_decision decision;
+  const auto found = pending_.find(checkpoint);
+  if (found == pending_.end() || !found->second.waits_for(task)) return decision;
+  const auto& vertex = job_.vertices.at(task.vertex);
+  abort(checkpoint, checkpoint_failure::declined,
+        "'" + vertex.name + "' (subtask " + std::to_string(task.subtask + 1) + "/" +
+            std::to_string(vertex.parallelism) + "): " + message,
+        now_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, const status& how,
+                                                      std::int64_t now_ms, std::uint64_t wall_ms) {
+  checkpoint_decision decision;
+  const auto found = pending_.find(checkpoint);
+  if (found == pending_.end()) return decision;
+  if (!how) {
+    abort(checkpoint, checkpoint_failure::storage, how.error().message, now_ms, decision);
+    begin_what_is_due(now_ms, wall_ms, decision);
+    return decision;
+  }
+  auto record = found->second.record(now_ms);
+  record.status = checkpoint_status::completed;
+  history_.add(std::move(record));
+  decision.completed = checkpoint;
+  decision.completed_at = found->second.tasks();
+  pending_.erase(found);
+  failures_.on_success();
+  decider_.on_ended(now_ms);
+  decision.discard = kept_.add(checkpoint);
+  while (!pending_.empty() && pending_.begin()->first < checkpoint)
+    abort(pending_.begin()->first, checkpoint_failure::subsumed, {}, now_ms, decision);
+  begin_what_is_due(now_ms, wall_ms, decision);
+  return decision;
+}
+
+// -- what follows ---------------------------------------------------------------------------------
+
+void checkpoint_coordinator::begin_what_is_due(std::int64_t now_ms, std::uint64_t wall_ms,
+                                               checkpoint_decision& decision) {
+  if (!decider_.begin(now_ms, pending_.size())) return;
+  const checkpoint_id id{++last_number_};
+  pending_.emplace(id, pending_checkpoint({id, checkpoint_kind::checkpoint, settings_.alignment},
+                                          now_ms, wall_ms));
+  decision.begin = id;
+}
+
+void checkpoint_coordinator::abort(checkpoint_id checkpoint, checkpoint_failure why,
+                                   const std::string& message, std::int64_t now_ms,
+                                   checkpoint_decision& decision) {
+  const auto found = pending_.find(checkpoint);
+  if (found == pending_.end()) return;
+  auto record = found->second.record(now_ms);
+  record.status = checkpoint_status::failed;
+  record.failure = std::string(to_string(why)) + (message.empty() ? "" : ": " + message);
+  decision.aborted.push_back({checkpoint, why, record.failure, found->second.tasks()});
+  if (failures_.on_failure(why))
+    decision.fail_job = error{
+        errc::io, "checkpoint " + std::to_string(checkpoint.number) + " failed (" + record.failure +
+                      "), and no more than " + std::to_string(settings_.tolerable_failures) +
+                      " in a row may (execution.checkpointing.tolerable-failed-checkpoints)"};
+  history_.add(std::move(record));
+  pending_.erase(found);
+  decider_.on_ended(now_ms);
+}
+
+// -- looking --------------------------------------------------------------------------------------
+
+const pending_checkpoint* checkpoint_coordinator::pending(checkpoint_id checkpoint) const {
+  const auto found = pending_.find(checkpoint);
+  return found == pending_.end() ? nullptr : &found->second;
+}
+
+bool checkpoint_coordinator::is_storing() const {
+  return std::any_of(pending_.begin(), pending_.end(), [](const auto& entry) {
+    return entry.second.now_in() == pending_checkpoint::phase::storing;
+  });
+}
+
+checkpoint_metadata checkpoint_coordinator::metadata_of(checkpoint_id checkpoint) const {
+  return pending_.at(checkpoint).metadata(job_, id_);
+}
+
+std::optional<std::int64_t> checkpoint_coordinator::next_ms() const {
+  auto next = decider_.next_ms(pending_.size());
+  for (const auto& [id, p] : pending_)
+    if (p.now_in() != pending_checkpoint::phase::storing) {
+      const auto expires = p.begun_ms() + settings_.timeout_ms;
+      next = next ? std::min(*next, expires) : expires;
+    }
+  return next;
+}
+
+std::vector<checkpoint_record> checkpoint_coordinator::records(std::int64_t now_ms) const {
+  std::vector<checkpoint_record> all(history_.ended().begin(), history_.ended().end());
+  for (const auto& [id, p] : pending_) all.push_back(p.record(now_ms));
+  return all;
+}
+
+}  // namespace millrace

@@ -1,0 +1,25 @@
+#include "millrace/checkpoint/checkpoint_history.hpp"
+
+#include <utility>
+
+namespace millrace {
+
+std::string_view to_string(checkpoint_status how) noexcept {
+  switch (how) {
+    case checkpoint_status::in_progress:
+      return "IN PROGRESS";
+    case checkpoint_status::completed:
+      return "COMPLETED";
+    case checkpoint_status::failed:
+      return "FAILED";
+  }
+  return "";
+}
+
+void checkpoint_history::add(checkpoint_record ended) {
+  ++(ended.status == checkpoint_status::completed ? completed_ : failed_);
+  ended_.push_back(std::move(ended));
+  if (ended_.size() > size_max) ended_.pop_front();
+}
+
+}  // namespace millrace

@@ -1,0 +1,228 @@
+#include "millrace/checkpoint/checkpoint_metadata.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/hash.hpp"
+#include "millrace/graph/json_cursor.hpp"
+
+namespace millrace {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using graph::json_cursor;
+using graph::json_problem;
+
+constexpr std::string_view format_name = "millrace checkpoint";
+constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t max_parallelism_limit = 32768;
+constexpr std::array<std::string_view, 3> kinds{"checkpoint", "savepoint", "final savepoint"};
+
+std::string hex64(std::uint64_t number) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+  const std::string text(digits.data(), end);
+  return std::string(16 - text.size(), '0') + text;
+}
+
+std::string hex_of(const std::vector<std::byte>& bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const auto b : bytes) {
+    text += digits[std::to_integer<std::size_t>(b) >> 4];
+    text += digits[std::to_integer<std::size_t>(b) & 15];
+  }
+  return text;
+}
+
+std::uint64_t checksum_of(std::string_view text) {
+  return XXH3_64bits(text.data(), text.size());
+}
+
+// -- writing --------------------------------------------------------------------------------------
+
+json to_value(const stored_bytes& bytes) {
+  json value{{"length", bytes.length}, {"checksum", hex64(bytes.checksum)}};
+  if (bytes.file.empty()) {
+    value["kept"] = hex_of(bytes.kept);
+  } else {
+    value["file"] = bytes.file;
+    value["offset"] = bytes.offset;
+  }
+  return value;
+}
+
+json to_value(const stored_keyed_state& keyed) {
+  json checksums = json::array();
+  for (const auto sum : keyed.checksums) checksums.push_back(hex64(sum));
+  return {{"first_group", keyed.first_group},
+          {"ends", keyed.ends},
+          {"checksums", std::move(checksums)},
+          {"bytes", to_value(keyed.bytes)}};
+}
+
+json to_value(const subtask_metadata& subtask) {
+  const auto& state = subtask.state;
+  return {{"is_finished", subtask.is_finished},
+          {"keyed", state.keyed ? to_value(*state.keyed) : json()},
+          {"operator", state.operators ? to_value(*state.operators) : json()}};
+}
+
+json to_value(const operator_metadata& op) {
+  json subtasks = json::array();
+  for (const auto& subtask : op.subtasks) subtasks.push_back(to_value(subtask));
+  return {{"uid", op.uid},
+          {"name", op.name},
+          {"max_parallelism", op.max_parallelism},
+          {"coordinator", op.coordinator ? json(hex_of(*op.coordinator)) : json()},
+          {"subtasks", std::move(subtasks)}};
+}
+
+// -- reading --------------------------------------------------------------------------------------
+
+std::vector<std::byte> bytes_in(const json_cursor& at) {
+  const auto text = at.text();
+  std::vector<std::byte> bytes(text.size() / 2);
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  if (text.size() % 2 != 0 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    at.complain("must be hex digits");
+    return {};
+  }
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::byte>(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+  return bytes;
+}
+
+stored_bytes stored_bytes_in(const json_cursor& at) {
+  stored_bytes bytes;
+  bytes.length = at.field("length").number64();
+  bytes.checksum = at.field("checksum").hex64();
+  if (at.has("kept")) {
+    at.expect_fields({"length", "checksum", "kept"});
+    bytes.kept = bytes_in(at.field("kept"));
+    if (bytes.kept.size() != bytes.length ||
+        XXH3_64bits(bytes.kept.data(), bytes.kept.size()) != bytes.checksum)
+      at.complain("is not of its length or checksum");
+  } else {
+    at.expect_fields({"length", "checksum", "file", "offset"});
+    bytes.file = at.field("file").text();
+    bytes.offset = at.field("offset").number64();
+    if (bytes.file.empty()) at.field("file").complain("must not be empty");
+  }
+  return bytes;
+}
+
+stored_keyed_state keyed_state_in(const json_cursor& at, std::uint32_t max_parallelism) {
+  at.expect_fields({"first_group", "ends", "checksums", "bytes"});
+  stored_keyed_state keyed;
+  keyed.first_group = at.field("first_group").number(max_parallelism_limit);
+  std::uint64_t end = 0;
+  at.field("ends").items([&](const json_cursor& item) {
+    const auto next = item.number64();
+    if (next < end) item.complain("must not be less than the one before");
+    keyed.ends.push_back(end = next);
+  });
+  at.field("checksums").items([&](const json_cursor& item) {
+    keyed.checksums.push_back(item.hex64());
+  });
+  keyed.bytes = stored_bytes_in(at.field("bytes"));
+  if (keyed.ends.empty() || keyed.ends.size() != keyed.checksums.size() ||
+      keyed.ends.back() != keyed.bytes.length)
+    at.complain("has ends and checksums that do not fit its bytes");
+  if (keyed.first_group + keyed.ends.size() > max_parallelism)
+    at.complain("has key groups beyond the maximal parallelism");
+  return keyed;
+}
+
+operator_metadata operator_in(const json_cursor& at) {
+  at.expect_fields({"uid", "name", "max_parallelism", "coordinator", "subtasks"});
+  operator_metadata op;
+  op.uid = at.field("uid").text();
+  op.name = at.field("name").text();
+  op.max_parallelism = at.field("max_parallelism").number(max_parallelism_limit);
+  if (!at.field("coordinator").is_null()) op.coordinator = bytes_in(at.field("coordinator"));
+  at.field("subtasks").items([&](const json_cursor& item) {
+    item.expect_fields({"is_finished", "keyed", "operator"});
+    subtask_metadata subtask;
+    subtask.is_finished = item.field("is_finished").boolean();
+    if (!item.field("keyed").is_null())
+      subtask.state.keyed = keyed_state_in(item.field("keyed"), op.max_parallelism);
+    if (!item.field("operator").is_null())
+      subtask.state.operators = stored_bytes_in(item.field("operator"));
+    op.subtasks.push_back(std::move(subtask));
+  });
+  if (op.subtasks.empty()) at.field("subtasks").complain("must not be empty");
+  return op;
+}
+
+checkpoint_metadata content_in(const json_cursor& at) {
+  at.expect_fields({"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators"});
+  checkpoint_metadata all;
+  if (const auto job = parse_id<job_id>(at.field("job").text()))
+    all.job = *job;
+  else
+    at.field("job").complain("must be the id of a job");
+  all.job_name = at.field("job_name").text();
+  all.checkpoint.number = at.field("checkpoint").number64();
+  if (!all.checkpoint) at.field("checkpoint").complain("must be at least 1");
+  const auto kind = std::find(kinds.begin(), kinds.end(), at.field("kind").text());
+  if (kind == kinds.end())
+    at.field("kind").complain("must be a kind of checkpoint");
+  else
+    all.kind = static_cast<checkpoint_kind>(kind - kinds.begin());
+  all.triggered_wall_ms = at.field("triggered_ms").number64();
+  at.field("operators").items([&](const json_cursor& item) {
+    all.operators.push_back(operator_in(item));
+  });
+  return all;
+}
+
+}  // namespace
+
+std::string to_json(const checkpoint_metadata& metadata) {
+  json operators = json::array();
+  for (const auto& op : metadata.operators) operators.push_back(to_value(op));
+  json content{{"job", to_string(metadata.job)},
+               {"job_name", metadata.job_name},
+               {"checkpoint", metadata.checkpoint.number},
+               {"kind", kinds.at(static_cast<std::size_t>(metadata.kind))},
+               {"triggered_ms", metadata.triggered_wall_ms},
+               {"operators", std::move(operators)}};
+  const auto checksum = checksum_of(content.dump());
+  return json{{"format", format_name},
+              {"version", format_version},
+              {"checksum", hex64(checksum)},
+              {"content", std::move(content)}}
+             .dump() +
+         "\n";
+}
+
+result<checkpoint_metadata> parse_checkpoint_metadata(std::string_view text,
+                                                      const std::string& path) {
+  const auto bad = [&](const std::string& why) {
+    return fail(errc::invalid_data, "'" + path + "' is no intact checkpoint: " + why);
+  };
+  const json root = json::parse(text, nullptr, false);
+  if (root.is_discarded()) return bad("it is no JSON document");
+  json_problem problem;
+  const json_cursor at(root, problem);
+  at.expect_fields({"format", "version", "checksum", "content"});
+  if (at.field("format").text() != format_name) at.field("format").complain("is another one");
+  const auto version = at.field("version").number();
+  if (!problem && version != format_version)
+    return bad("it has format version " + std::to_string(version) + ", and only " +
+               std::to_string(format_version) + " is known here");
+  const auto checksum = at.field("checksum").hex64();
+  if (problem) return bad(*problem);
+  if (checksum_of(root["content"].dump(-1, ' ', false, json::error_handler_t::replace)) != checksum)
+    return bad("its checksum is not that of its content");
+  auto metadata = content_in(at.field("content"));
+  if (problem) return bad(*problem);
+  return metadata;
+}
+
+}  // namespace millrace

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "millrace/core/configuration.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/ids.hpp"
+#include "millrace/stream/element.hpp"
+
+namespace millrace {
+
+/// What a job's configuration says about its checkpoints.
+struct checkpoint_settings {
+  std::int64_t interval_ms = 0;  ///< 0: none are taken.
+  std::int64_t timeout_ms = 600'000;
+  std::int64_t min_pause_ms = 0;
+  std::uint32_t concurrent_max = 1;
+  std::uint32_t tolerable_failures = 0;
+  std::uint32_t retained = 1;
+  barrier_alignment alignment = barrier_alignment::exactly_once;
+  bool retain_on_cancellation = false;
+  std::uint64_t memory_threshold_bytes = 20 * 1024;
+  std::string directory{};  ///< `state.checkpoints.dir`, without the job's own.
+
+  /// Whether the job takes checkpoints.
+  bool is_enabled() const noexcept { return interval_ms > 0; }
+  /// Where the checkpoints of a job lie.
+  std::string directory_of(const job_id& job) const { return directory + "/" + to_string(job); }
+};
+
+/// `config` is the node's configuration with the job's over it. `invalid_config` if there is an
+/// interval but no directory.
+result<checkpoint_settings> checkpoint_settings_of(const configuration& config);
+
+}  // namespace millrace

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/checkpoint/checkpoint_metadata.hpp"
+#include "millrace/checkpoint/stored_state.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/file_system.hpp"
+#include "millrace/core/ids.hpp"
+#include "millrace/stream/task_snapshot.hpp"
+
+namespace millrace {
+
+/// Where the checkpoints of one job are kept (Flink's CheckpointStorage). Everything but
+/// `location_of` blocks: call it from I/O work. Safe to use from any thread.
+///
+/// The job master begins a checkpoint, tasks store their state, the job master completes it with
+/// its metadata. Until then there is no such checkpoint, whatever was stored.
+class checkpoint_storage {
+ public:
+  virtual ~checkpoint_storage() = default;
+
+  /// What names a checkpoint to whoever restores from it.
+  virtual std::string location_of(checkpoint_id checkpoint) const = 0;
+  /// Makes room for a checkpoint. What an attempt to take one of this number has left is removed.
+  virtual status begin(checkpoint_id checkpoint) = 0;
+  /// The state of a subtask. Fails if the checkpoint was not begun, or was discarded.
+  virtual result<stored_task_state> store(const execution_attempt_id& who,
+                                          const task_snapshot& snapshot) = 0;
+  /// Makes the checkpoint one, durably and at once.
+  virtual status complete(const checkpoint_metadata& metadata) = 0;
+  /// Removes a checkpoint, complete or not. Fine if there is none.
+  virtual status discard(checkpoint_id checkpoint) = 0;
+  /// Completed checkpoints, ascending.
+  virtual result<std::vector<checkpoint_id>> completed() = 0;
+  /// Removes whatever belongs to other checkpoints than `keep`: what a crash has left. With
+  /// nothing to keep, all of it, with the job's own directory.
+  virtual status clean_up(std::span<const checkpoint_id> keep) = 0;
+};
+
+/// In directories of a file system that all nodes share:
+///
+///     <directory>/chk-<n>/_metadata             written last, under another name, then renamed
+///     <directory>/chk-<n>/v<v>-s<s>-a<a>.state  all state of one task that is not kept in the
+///                                               metadata
+///
+/// Everything is synced before it counts.
+class file_checkpoint_storage final : public checkpoint_storage {
+ public:
+  /// `directory` is the job's own. State of a task below `memory_threshold_bytes` goes into the
+  /// handles.
+  file_checkpoint_storage(std::shared_ptr<file_system> files, std::string directory,
+                          std::uint64_t memory_threshold_bytes);
+
+  std::string location_of(checkpoint_id checkpoint) const override;
+  status begin(checkpoint_id checkpoint) override;
+  result<stored_task_state> store(const execution_attempt_id& who,
+                                  const task_snapshot& snapshot) override;
+  status complete(const checkpoint_metadata& metadata) override;
+  status discard(checkpoint_id checkpoint) override;
+  result<std::vector<checkpoint_id>> completed() override;
+  status clean_up(std::span<const checkpoint_id> keep) override;
+
+ private:
+  std::shared_ptr<file_system> files_;
+  std::string directory_;
+  std::uint64_t memory_threshold_bytes_;
+};
+
+/// The metadata at a location, of whatever job: a checkpoint's directory, or the file in it.
+result<checkpoint_metadata> load_checkpoint(file_system& files, const std::string& location);
+
+}  // namespace millrace

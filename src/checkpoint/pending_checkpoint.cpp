@@ -1,0 +1,84 @@
+#include "millrace/checkpoint/pending_checkpoint.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/core/assert.hpp"
+#include "millrace/core/mutant.hpp"
+
+namespace millrace {
+
+pending_checkpoint::pending_checkpoint(barrier cut, std::int64_t begun_ms,
+                                       std::uint64_t begun_wall_ms)
+    : cut_(cut), begun_ms_(begun_ms), begun_wall_ms_(begun_wall_ms) {}
+
+void pending_checkpoint::gather(checkpoint_plan plan,
+                                std::map<std::string, std::vector<std::byte>> coordinators) {
+  MILLRACE_ASSERT(phase_ == phase::beginning, "a checkpoint is triggered once");
+  phase_ = phase::gathering;
+  plan_ = std::move(plan);
+  awaited_.insert(plan_.acknowledge.begin(), plan_.acknowledge.end());
+  coordinators_ = std::move(coordinators);
+}
+
+pending_checkpoint::answer pending_checkpoint::acknowledge(checkpoint_acknowledgement ack) {
+  if (MILLRACE_MUTANT(stale_acknowledgement_counts))
+    std::erase_if(awaited_, [&](const auto& task) {
+      return task.vertex == ack.task.vertex && task.subtask == ack.task.subtask;
+    });
+  else if (phase_ != phase::gathering || awaited_.erase(ack.task) == 0)
+    return answer::not_expected;
+  const std::pair where(ack.task.vertex, ack.task.subtask);
+  taken_[where] = std::move(ack);
+  if (!awaited_.empty()) return answer::taken;
+  phase_ = phase::storing;
+  return answer::complete;
+}
+
+checkpoint_metadata pending_checkpoint::metadata(const graph::job_graph& job,
+                                                 const job_id& id) const {
+  MILLRACE_ASSERT(phase_ == phase::storing, "a checkpoint is stored before it is complete");
+  checkpoint_metadata all;
+  all.job = id;
+  all.job_name = job.name;
+  all.checkpoint = cut_.checkpoint;
+  all.kind = cut_.kind;
+  all.triggered_wall_ms = begun_wall_ms_;
+  for (const auto& vertex : job.vertices)
+    for (std::size_t i = 0; i < vertex.operators.size(); ++i) {
+      const auto& op = vertex.operators[i];
+      auto& to = all.operators.emplace_back();
+      to.uid = op.uid;
+      to.name = op.name;
+      to.max_parallelism = vertex.max_parallelism;
+      if (const auto found = coordinators_.find(op.uid); found != coordinators_.end())
+        to.coordinator = found->second;
+      to.subtasks.resize(vertex.parallelism);
+      for (std::uint32_t s = 0; s < vertex.parallelism; ++s) {
+        const auto taken = taken_.find({vertex.id, s});
+        if (taken == taken_.end())
+          to.subtasks[s].is_finished = true;
+        else if (const auto& states = taken->second.state.operators; i < states.size())
+          to.subtasks[s].state = states[i];
+      }
+    }
+  return all;
+}
+
+checkpoint_record pending_checkpoint::record(std::int64_t now_ms) const {
+  checkpoint_record r;
+  r.checkpoint = cut_.checkpoint;
+  r.kind = cut_.kind;
+  r.triggered_wall_ms = begun_wall_ms_;
+  r.duration_ms = static_cast<std::uint64_t>(now_ms - begun_ms_);
+  r.acknowledged = static_cast<std::uint32_t>(taken_.size());
+  r.tasks = static_cast<std::uint32_t>(plan_.acknowledge.size());
+  for (const auto& [where, ack] : taken_) {
+    r.bytes += ack.state.bytes;
+    r.alignment_ms = std::max(r.alignment_ms, ack.alignment_ms);
+    r.synchronous_ms = std::max(r.synchronous_ms, ack.synchronous_ms);
+  }
+  return r;
+}
+
+}  // namespace millrace

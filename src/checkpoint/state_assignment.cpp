@@ -1,0 +1,153 @@
+#include "millrace/checkpoint/state_assignment.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "millrace/checkpoint/state_file.hpp"
+#include "millrace/core/codec.hpp"
+#include "millrace/core/mutant.hpp"
+
+namespace millrace {
+
+namespace {
+
+const operator_metadata* find(const checkpoint_metadata& metadata, const std::string& uid) {
+  for (const auto& op : metadata.operators)
+    if (op.uid == uid) return &op;
+  return nullptr;
+}
+
+bool has_state(const operator_metadata& op) {
+  return op.coordinator || std::any_of(op.subtasks.begin(), op.subtasks.end(), [](const auto& s) {
+           return s.state.keyed || s.state.operators;
+         });
+}
+
+tl::unexpected<error> named(const std::string& op, const error& why) {
+  return fail(why.code, "the state of operator '" + op + "' can't be restored: " + why.message);
+}
+
+result<std::vector<encoded_key_group>> read_part(file_system& files, const std::string& directory,
+                                                 const state_assignment::keyed_part& part) {
+  std::vector<encoded_key_group> groups;
+  const auto& from = *part.state;
+  for (auto group = part.groups.first; group <= part.groups.last; ++group) {
+    const auto i = group - from.first_group;
+    auto bytes = read_stored(files, directory, from.bytes, i == 0 ? 0 : from.ends[i - 1],
+                             from.ends[i], from.checksums[i]);
+    if (!bytes) return tl::unexpected(bytes.error());
+    groups.push_back({group, std::move(*bytes)});
+  }
+  return groups;
+}
+
+result<subtask_operator_state> read_operator_state(file_system& files, const std::string& directory,
+                                                   const std::vector<const stored_bytes*>& subtasks,
+                                                   std::uint32_t subtask,
+                                                   std::uint32_t parallelism) {
+  std::vector<subtask_operator_state> saved(subtasks.size());
+  for (std::size_t i = 0; i < subtasks.size(); ++i) {
+    if (subtasks[i] == nullptr) continue;
+    auto bytes = read_stored(files, directory, *subtasks[i]);
+    if (!bytes) return tl::unexpected(bytes.error());
+    auto decoded = decode_bytes<subtask_operator_state>(*bytes);
+    if (!decoded) return tl::unexpected(decoded.error());
+    saved[i] = std::move(*decoded);
+  }
+  return redistribute(saved, parallelism).map([&](std::vector<subtask_operator_state> all) {
+    return std::move(all.at(subtask));
+  });
+}
+
+}  // namespace
+
+status check_restorable(const checkpoint_metadata& metadata, const graph::job_graph& job,
+                        bool allow_non_restored) {
+  std::map<std::string, const graph::job_vertex*> vertex_of;
+  for (const auto& vertex : job.vertices)
+    for (const auto& op : vertex.operators) vertex_of[op.uid] = &vertex;
+  for (const auto& op : metadata.operators) {
+    if (!has_state(op)) continue;
+    const auto found = vertex_of.find(op.uid);
+    if (found == vertex_of.end()) {
+      if (allow_non_restored) continue;
+      return fail(errc::invalid_argument,
+                  "checkpoint " + std::to_string(metadata.checkpoint.number) + " of job '" +
+                      metadata.job_name + "' has state of operator '" + op.name + "' (uid " +
+                      op.uid +
+                      "), but the job has no operator of that uid: give the operator that uid, or "
+                      "allow non-restored state");
+    }
+    const auto& vertex = *found->second;
+    if (vertex.max_parallelism != op.max_parallelism)
+      return fail(errc::invalid_argument,
+                  "the state of operator '" + op.name + "' (uid " + op.uid + ") was kept in " +
+                      std::to_string(op.max_parallelism) + " key groups, but the job has " +
+                      std::to_string(vertex.max_parallelism) +
+                      ": set its maximal parallelism (pipeline.max-parallelism) to what it was");
+  }
+  return {};
+}
+
+state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_vertex& vertex,
+                              std::uint32_t subtask) {
+  state_assignment assigned;
+  assigned.checkpoint = metadata.checkpoint;
+  assigned.subtask = subtask;
+  assigned.parallelism = vertex.parallelism;
+  // With another parallelism, only what has ended as a whole can be told apart.
+  bool all_finished = true;
+  for (const auto& description : vertex.operators) {
+    auto& op = assigned.operators.emplace_back();
+    op.name = description.name;
+    const auto* saved = find(metadata, description.uid);
+    if (saved == nullptr) {
+      all_finished = false;
+      continue;
+    }
+    const auto& subtasks = saved->subtasks;
+    const auto is_finished = [](const subtask_metadata& s) { return s.is_finished; };
+    all_finished &= subtasks.size() == vertex.parallelism
+                        ? subtasks[subtask].is_finished
+                        : std::all_of(subtasks.begin(), subtasks.end(), is_finished);
+    const auto wanted = key_group_range_of(subtask, vertex.max_parallelism, vertex.parallelism);
+    for (const auto& former : subtasks) {
+      const auto& state = former.state;
+      if (state.keyed) {
+        const auto has = state.keyed->groups();
+        const auto first = wanted.first + (MILLRACE_MUTANT(key_group_lost) ? 1 : 0);
+        const key_group_range both{std::max(has.first, first), std::min(has.last, wanted.last)};
+        if (both.first <= both.last) op.keyed.push_back({&*state.keyed, both});
+      }
+      op.operator_state.push_back(state.operators ? &*state.operators : nullptr);
+    }
+  }
+  assigned.is_finished = all_finished && !MILLRACE_MUTANT(finished_forgotten);
+  return assigned;
+}
+
+result<task_restore> read_assigned_state(file_system& files, const std::string& directory,
+                                         const state_assignment& assigned) {
+  task_restore restore;
+  restore.checkpoint = assigned.checkpoint;
+  restore.is_finished = assigned.is_finished;
+  if (restore.is_finished) return restore;
+  for (const auto& op : assigned.operators) {
+    auto& to = restore.operators.emplace_back();
+    for (const auto& part : op.keyed) {
+      auto groups = read_part(files, directory, part);
+      if (!groups) return named(op.name, groups.error());
+      to.keyed_state.insert(to.keyed_state.end(), std::make_move_iterator(groups->begin()),
+                            std::make_move_iterator(groups->end()));
+    }
+    if (op.operator_state.empty()) continue;
+    auto state = read_operator_state(files, directory, op.operator_state, assigned.subtask,
+                                     assigned.parallelism);
+    if (!state) return named(op.name, state.error());
+    to.operator_state = std::move(*state);
+  }
+  return restore;
+}
+
+}  // namespace millrace

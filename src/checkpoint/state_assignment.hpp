@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "millrace/checkpoint/checkpoint_metadata.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/file_system.hpp"
+#include "millrace/core/key_group.hpp"
+#include "millrace/graph/job_graph.hpp"
+#include "millrace/stream/task_snapshot.hpp"
+
+// Which state of a checkpoint goes to which subtask (Flink's StateAssignmentOperation). Operators
+// are found again by their uid; the parallelism may be another one.
+
+namespace millrace {
+
+/// Whether a job can begin from a checkpoint: `invalid_argument` with the operator's name and what
+/// to do for an operator whose maximal parallelism has changed, and for state that belongs to no
+/// operator of the job, unless `allow_non_restored`.
+status check_restorable(const checkpoint_metadata& metadata, const graph::job_graph& job,
+                        bool allow_non_restored);
+
+/// What a subtask of a vertex reads of a checkpoint: handles only.
+struct state_assignment {
+  /// A part of what one former subtask had.
+  struct keyed_part {
+    const stored_keyed_state* state = nullptr;
+    key_group_range groups;
+  };
+  struct of_operator {
+    std::string name;
+    std::vector<keyed_part> keyed;
+    /// Of all former subtasks, in their order; null for those without. Which of it is this
+    /// subtask's is decided by `redistribute`.
+    std::vector<const stored_bytes*> operator_state;
+  };
+
+  checkpoint_id checkpoint;
+  bool is_finished = false;  ///< All of it has ended; then there is no state.
+  std::uint32_t subtask = 0;
+  std::uint32_t parallelism = 1;
+  std::vector<of_operator> operators;
+};
+
+/// Points into `metadata`. Requires check_restorable.
+state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_vertex& vertex,
+                              std::uint32_t subtask);
+
+/// Reads it. `directory` is where the metadata lie. Blocks. Errors name the operator.
+result<task_restore> read_assigned_state(file_system& files, const std::string& directory,
+                                         const state_assignment& assigned);
+
+}  // namespace millrace

@@ -1,0 +1,176 @@
+#include "millrace/checkpoint/state_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "millrace/core/codec.hpp"
+#include "millrace/core/hash.hpp"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view head_magic = "MRSTATE\n";
+constexpr std::string_view foot_magic = "\nMRSTEND";
+constexpr std::uint32_t version = 1;
+constexpr std::uint64_t header_bytes = 16;
+constexpr std::uint64_t footer_bytes = 24;
+/// What is written, and read, at once.
+constexpr std::size_t block_bytes = std::size_t{1} << 20;
+
+std::vector<std::byte> header() {
+  byte_writer out;
+  out.put_bytes(head_magic.data(), head_magic.size());
+  encode(out, version, std::uint32_t{0});
+  return std::move(out).take();
+}
+
+std::uint64_t checksum_of(byte_view bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
+tl::unexpected<error> damaged(const std::string& path, const std::string& what) {
+  return fail(errc::invalid_data, "the state file '" + path + "' is damaged: " + what);
+}
+
+result<std::vector<std::byte>> read_bytes(file_reader& file, const std::string& path,
+                                          std::uint64_t offset, std::uint64_t length) {
+  if (offset > file.size() || length > file.size() - offset)
+    return damaged(path, "it has " + std::to_string(file.size()) + " bytes, and " +
+                             std::to_string(length) + " from byte " + std::to_string(offset) +
+                             " on are wanted");
+  std::vector<std::byte> bytes(length);
+  if (length == 0) return bytes;
+  auto got = file.read_at(offset, bytes);
+  if (!got) return tl::unexpected(got.error());
+  if (*got != length) return damaged(path, "it ends early");
+  return bytes;
+}
+
+}  // namespace
+
+struct state_file_writer::progress {
+  std::unique_ptr<file_writer> file;
+  std::string name;
+  std::uint64_t length = 0;
+  XXH3_state_t* hash = XXH3_createState();
+
+  ~progress() { XXH3_freeState(hash); }
+};
+
+state_file_writer::state_file_writer(std::unique_ptr<file_writer> file, std::string name)
+    : at_(std::make_unique<progress>()) {
+  at_->file = std::move(file);
+  at_->name = std::move(name);
+  XXH3_64bits_reset(at_->hash);
+}
+
+state_file_writer::~state_file_writer() = default;
+state_file_writer::state_file_writer(state_file_writer&&) noexcept = default;
+
+result<state_file_writer> state_file_writer::open(file_system& files, const std::string& directory,
+                                                  std::string name) {
+  auto file = files.open_writer(directory + "/" + name, write_mode::create);
+  if (!file) return tl::unexpected(file.error());
+  if (auto begun = (*file)->append(header()); !begun) return tl::unexpected(begun.error());
+  return state_file_writer(std::move(*file), std::move(name));
+}
+
+result<stored_bytes> state_file_writer::append(byte_view piece) {
+  stored_bytes where;
+  where.file = at_->name;
+  where.offset = header_bytes + at_->length;
+  where.length = piece.size();
+  where.checksum = checksum_of(piece);
+  for (std::size_t done = 0; done < piece.size();) {
+    const auto block = piece.subspan(done, std::min(block_bytes, piece.size() - done));
+    if (auto written = at_->file->append(block); !written) return tl::unexpected(written.error());
+    done += block.size();
+  }
+  XXH3_64bits_update(at_->hash, piece.data(), piece.size());
+  at_->length += piece.size();
+  return where;
+}
+
+status state_file_writer::finish() {
+  byte_writer out;
+  encode(out, at_->length, std::uint64_t{XXH3_64bits_digest(at_->hash)});
+  out.put_bytes(foot_magic.data(), foot_magic.size());
+  return at_->file->append(out.bytes()).and_then([&] { return at_->file->sync(); }).and_then([&] {
+    return at_->file->close();
+  });
+}
+
+result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
+                                           const stored_bytes& piece, std::uint64_t begin,
+                                           std::uint64_t end, std::uint64_t checksum) {
+  if (begin > end || end > piece.length)
+    return fail(errc::invalid_data, "a piece of state is to be read beyond its end");
+  if (piece.file.empty()) {
+    if (end > piece.kept.size())
+      return fail(errc::invalid_data, "a piece of state is shorter than it says");
+    const auto part = byte_view(piece.kept).subspan(begin, end - begin);
+    if (checksum_of(part) != checksum)
+      return fail(errc::invalid_data, "a piece of state in the metadata has another checksum");
+    return std::vector<std::byte>(part.begin(), part.end());
+  }
+  const auto path = directory + "/" + piece.file;
+  auto file = files.open_reader(path);
+  if (!file) return tl::unexpected(file.error());
+  const auto head = read_bytes(**file, path, 0, header_bytes);
+  if (!head) return tl::unexpected(head.error());
+  if (*head != header()) return damaged(path, "it does not begin as one");
+  auto bytes = read_bytes(**file, path, piece.offset + begin, end - begin);
+  if (bytes && checksum_of(*bytes) != checksum)
+    return damaged(path, "bytes " + std::to_string(piece.offset + begin) + " to " +
+                             std::to_string(piece.offset + end) + " have another checksum");
+  return bytes;
+}
+
+result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
+                                           const stored_bytes& piece) {
+  return read_stored(files, directory, piece, 0, piece.length, piece.checksum);
+}
+
+stored_bytes keep_bytes(std::vector<std::byte> bytes) {
+  stored_bytes kept;
+  kept.length = bytes.size();
+  kept.checksum = checksum_of(bytes);
+  kept.kept = std::move(bytes);
+  return kept;
+}
+
+status check_state_file(file_system& files, const std::string& path) {
+  auto file = files.open_reader(path);
+  if (!file) return tl::unexpected(file.error());
+  const auto size = (*file)->size();
+  if (size < header_bytes + footer_bytes) return damaged(path, "it is too short");
+  const auto head = read_bytes(**file, path, 0, header_bytes);
+  if (!head) return tl::unexpected(head.error());
+  if (*head != header()) return damaged(path, "it does not begin as one");
+  const auto foot = read_bytes(**file, path, size - footer_bytes, footer_bytes);
+  if (!foot) return tl::unexpected(foot.error());
+  byte_reader in(*foot);
+  std::uint64_t length = 0, checksum = 0;
+  const bool is_read = decode(in, length, checksum);
+  const std::byte* magic = in.take(foot_magic.size());
+  if (!is_read || magic == nullptr || std::memcmp(magic, foot_magic.data(), foot_magic.size()) != 0)
+    return damaged(path, "it does not end as one");
+  if (length != size - header_bytes - footer_bytes) return damaged(path, "its length is another");
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
+                                                                      &XXH3_freeState);
+  XXH3_64bits_reset(hash.get());
+  for (std::uint64_t done = 0; done < length;) {
+    const auto block = read_bytes(**file, path, header_bytes + done,
+                                  std::min<std::uint64_t>(block_bytes, length - done));
+    if (!block) return tl::unexpected(block.error());
+    XXH3_64bits_update(hash.get(), block->data(), block->size());
+    done += block->size();
+  }
+  if (XXH3_64bits_digest(hash.get()) != checksum) return damaged(path, "its checksum is another");
+  return {};
+}
+
+}  // namespace millrace

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/checkpoint/stored_state.hpp"
+#include "millrace/core/byte_buffer.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/file_system.hpp"
+
+// Files of state. All numbers are little-endian; do not renumber.
+//
+//   file   := header | content | footer
+//   header := magic "MRSTATE\n" | version u32, now 1 | reserved u32, 0
+//   footer := length of the content u64 | XXH3_64bits of the content u64 | magic "\nMRSTEND"
+//
+// What the content is, only the metadata of the checkpoint knows: pieces, each with its place and
+// checksum. The footer comes last, so a file that was cut off anywhere is noticed. All of this
+// blocks.
+
+namespace millrace {
+
+/// Writes one such file, from begin to end. One thread at a time.
+class state_file_writer {
+ public:
+  ~state_file_writer();
+  state_file_writer(state_file_writer&&) noexcept;
+
+  /// Replaces nothing: fails if there is such a file, or no such directory. `name` is what the
+  /// handles say, relative to `directory`.
+  static result<state_file_writer> open(file_system& files, const std::string& directory,
+                                        std::string name);
+
+  /// Appends a piece.
+  result<stored_bytes> append(byte_view piece);
+  /// Writes the footer and syncs.
+  status finish();
+
+ private:
+  struct progress;
+  state_file_writer(std::unique_ptr<file_writer> file, std::string name);
+
+  std::unique_ptr<progress> at_;
+};
+
+/// Bytes `begin` to `end` of a stored piece, whose checksum is `checksum`. `directory` is that of
+/// the metadata. `invalid_data`, with the path, if they are not what was written.
+result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
+                                           const stored_bytes& piece, std::uint64_t begin,
+                                           std::uint64_t end, std::uint64_t checksum);
+/// All of it.
+result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
+                                           const stored_bytes& piece);
+
+/// A handle that holds the bytes itself.
+stored_bytes keep_bytes(std::vector<std::byte> bytes);
+
+/// Reads the whole file and checks header, length and checksum, for those who look for damage.
+status check_state_file(file_system& files, const std::string& path);
+
+}  // namespace millrace

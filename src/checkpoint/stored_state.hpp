@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/core/key_group.hpp"
+
+// Handles to state that is stored: what acknowledgements and the metadata of a checkpoint hold
+// instead of the state itself (Flink's StreamStateHandle, KeyGroupsStateHandle and
+// TaskStateSnapshot).
+
+namespace millrace {
+
+/// Bytes that are kept in the handle itself, or are a piece of a file.
+struct stored_bytes {
+  std::string file;  ///< Relative to the directory of the metadata; empty: kept here.
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::uint64_t checksum = 0;  ///< XXH3_64bits of them.
+  std::vector<std::byte> kept;
+
+  bool operator==(const stored_bytes&) const = default;
+};
+
+/// The keyed state of one subtask of an operator: its key groups one behind the other.
+struct stored_keyed_state {
+  stored_bytes bytes;
+  std::uint32_t first_group = 0;
+  std::vector<std::uint64_t> ends;       ///< Where each group ends, from the begin of `bytes`.
+  std::vector<std::uint64_t> checksums;  ///< Of each group, so that it can be read alone.
+
+  key_group_range groups() const noexcept {
+    return {first_group, first_group + static_cast<std::uint32_t>(ends.size()) - 1};
+  }
+  bool operator==(const stored_keyed_state&) const = default;
+};
+
+/// The state of one operator of one subtask.
+struct stored_operator_state {
+  std::optional<stored_keyed_state> keyed;
+  std::optional<stored_bytes> operators;  ///< A `subtask_operator_state`, by codec.
+
+  bool operator==(const stored_operator_state&) const = default;
+};
+
+/// The state of one subtask.
+struct stored_task_state {
+  bool operators_finished = false;
+  std::vector<stored_operator_state> operators;  ///< By operator index of the vertex.
+  std::uint64_t bytes = 0;                       ///< All of it, wherever it is.
+
+  bool operator==(const stored_task_state&) const = default;
+};
+
+}  // namespace millrace

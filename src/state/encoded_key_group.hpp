@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace millrace {
+
+/// The keyed state of an operator in one key group, as keyed_state_backend_base::snapshot_key_group
+/// has written it.
+struct encoded_key_group {
+  std::uint32_t group = 0;
+  std::vector<std::byte> bytes;
+
+  bool operator==(const encoded_key_group&) const = default;
+};
+
+}  // namespace millrace

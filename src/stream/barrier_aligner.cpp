@@ -1,0 +1,111 @@
+#include "millrace/stream/barrier_aligner.hpp"
+
+#include <algorithm>
+
+#include "millrace/core/mutant.hpp"
+
+namespace millrace {
+
+namespace {
+
+bool blocks(const barrier& cut) {
+  return cut.alignment != barrier_alignment::at_least_once && !MILLRACE_MUTANT(alignment_left_out);
+}
+
+}  // namespace
+
+barrier_aligner::decision barrier_aligner::on_barrier(std::uint32_t channel, const barrier& cut,
+                                                      time_point now) {
+  decision result;
+  if (is_over(cut.checkpoint) || is_closed_[channel]) return result;
+  auto* found = find_or_begin(cut, now, result);
+  if (found == nullptr || found->has_come[channel]) return result;
+  found->has_come[channel] = true;
+  --found->awaited;
+  result.block = blocks(cut);
+  complete_what_is_there(now, result);
+  return result;
+}
+
+barrier_aligner::decision barrier_aligner::on_cancel(std::uint32_t, checkpoint_id checkpoint) {
+  decision result;
+  if (is_over(checkpoint)) return result;
+  give_up(checkpoint, result);
+  result.cancelled = checkpoint;
+  return result;
+}
+
+barrier_aligner::decision barrier_aligner::on_closed(std::uint32_t channel, time_point now) {
+  decision result;
+  if (is_closed_[channel]) return result;
+  is_closed_[channel] = true;
+  --open_;
+  for (auto& p : pending_)
+    if (!p.has_come[channel]) --p.awaited;
+  complete_what_is_there(now, result);
+  return result;
+}
+
+barrier_aligner::decision barrier_aligner::on_trigger(const barrier& cut, time_point now) {
+  decision result;
+  if (is_over(cut.checkpoint)) return result;
+  find_or_begin(cut, now, result);
+  complete_what_is_there(now, result);
+  return result;
+}
+
+barrier_aligner::decision barrier_aligner::on_abort(checkpoint_id checkpoint) {
+  decision result;
+  if (!is_over(checkpoint)) give_up(checkpoint, result);
+  return result;
+}
+
+bool barrier_aligner::is_over(checkpoint_id checkpoint) const {
+  return checkpoint <= last_done_ || given_up_.contains(checkpoint);
+}
+
+barrier_aligner::alignment* barrier_aligner::find_or_begin(const barrier& cut, time_point now,
+                                                           decision& result) {
+  auto at = std::find_if(pending_.begin(), pending_.end(),
+                         [&](const auto& p) { return p.cut.checkpoint >= cut.checkpoint; });
+  if (at != pending_.end() && at->cut.checkpoint == cut.checkpoint) return &*at;
+  if (blocks(cut)) {
+    if (at != pending_.end()) return nullptr;
+    if (!pending_.empty()) drop_until(pending_.back().cut.checkpoint, result);
+    at = pending_.end();
+  }
+  return &*pending_.insert(at, {cut, now, std::vector<bool>(is_closed_.size()), open_});
+}
+
+/// The latest one speaks for those before it.
+void barrier_aligner::complete_what_is_there(time_point now, decision& result) {
+  const auto last = std::find_if(pending_.rbegin(), pending_.rend(),
+                                 [](const auto& p) { return p.awaited == 0; });
+  if (last == pending_.rend()) return;
+  result.aligned = last->cut;
+  result.alignment = now - last->begun;
+  result.block = false;
+  drop_until(last->cut.checkpoint, result);
+}
+
+void barrier_aligner::give_up(checkpoint_id checkpoint, decision& result) {
+  const auto found = std::find_if(pending_.begin(), pending_.end(),
+                                  [&](const auto& p) { return p.cut.checkpoint == checkpoint; });
+  if (found != pending_.end()) {
+    result.release = blocks(found->cut);
+    pending_.erase(found);
+  }
+  given_up_.insert(checkpoint);
+  if (given_up_.size() > given_up_max) drop_until(*given_up_.begin(), result);
+}
+
+void barrier_aligner::drop_until(checkpoint_id last, decision& result) {
+  while (!pending_.empty() && pending_.front().cut.checkpoint <= last) {
+    result.release |= blocks(pending_.front().cut);
+    pending_.pop_front();
+  }
+  last_done_ = std::max(last_done_, last);
+  given_up_.erase(given_up_.begin(), given_up_.upper_bound(last_done_));
+}
+
+}  // namespace millrace

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "millrace/stream/element.hpp"
+
+namespace millrace {
+
+/// Decides when a task takes its snapshot: when the barrier of a checkpoint has come on all its
+/// input channels (Flink's SingleCheckpointBarrierHandler and CheckpointBarrierTracker). Until
+/// then, with `exactly_once`, the channels whose barrier has come are not read, so what waits in
+/// them is bounded by their credit; with `at_least_once` they are, and what is read may count twice
+/// after a restart.
+///
+/// - A barrier of a checkpoint that is over, was given up, or that is older than one under way, is
+///   ignored, as is one that comes twice.
+/// - A barrier of a newer one ends an older one, whose barriers somebody has left out: at once with
+///   `exactly_once`, when the newer one is complete with `at_least_once`.
+/// - A channel that is closed has no more barriers; it counts as if they had come.
+/// - A task none of whose channels will bring one is triggered; one that is triggered while some of
+///   its channels are still to be closed waits for that.
+///
+/// Plain; owned by the task.
+class barrier_aligner {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// What the task is to do, in this order.
+  struct decision {
+    bool release = false;                    ///< Read all channels again,
+    bool block = false;                      ///< but not this one.
+    std::optional<checkpoint_id> cancelled;  ///< Tell those downstream.
+    std::optional<barrier> aligned;          ///< Take the snapshot.
+    std::chrono::nanoseconds alignment{};    ///< From the first barrier to the last.
+  };
+
+  explicit barrier_aligner(std::uint32_t channels) : is_closed_(channels), open_(channels) {}
+
+  decision on_barrier(std::uint32_t channel, const barrier& cut, time_point now);
+  decision on_cancel(std::uint32_t channel, checkpoint_id checkpoint);
+  /// Nothing follows on this channel.
+  decision on_closed(std::uint32_t channel, time_point now);
+  /// The job master says that no barrier will come.
+  decision on_trigger(const barrier& cut, time_point now);
+  /// The job master has given the checkpoint up.
+  decision on_abort(checkpoint_id checkpoint);
+
+  /// Whether barriers of a checkpoint have come, but not all.
+  bool is_aligning() const noexcept { return !pending_.empty(); }
+
+ private:
+  /// Aborted checkpoints that are remembered; older ones count as over.
+  static constexpr std::size_t given_up_max = 64;
+
+  struct alignment {
+    barrier cut;
+    time_point begun;
+    std::vector<bool> has_come;  // by channel
+    std::uint32_t awaited = 0;   // open channels whose barrier has not come
+  };
+
+  bool is_over(checkpoint_id checkpoint) const;
+  /// Null if there can be none: it is older than one that blocks channels.
+  alignment* find_or_begin(const barrier& cut, time_point now, decision& result);
+  void complete_what_is_there(time_point now, decision& result);
+  void give_up(checkpoint_id checkpoint, decision& result);
+  void drop_until(checkpoint_id last, decision& result);
+
+  std::vector<bool> is_closed_;
+  std::uint32_t open_;
+  std::deque<alignment> pending_;     // ascending; at most one that blocks channels
+  checkpoint_id last_done_;           // it and all before are over
+  std::set<checkpoint_id> given_up_;  // later ones that are over, too
+};
+
+}  // namespace millrace

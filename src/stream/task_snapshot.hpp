@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "millrace/core/ids.hpp"
+#include "millrace/state/encoded_key_group.hpp"
+#include "millrace/state/redistribution.hpp"
+#include "millrace/stream/element.hpp"
+
+// What a task gives to a checkpoint, and what it gets back from one: encoded, in memory. Where it
+// is stored is not the task's business.
+
+namespace millrace {
+
+/// The state of one operator of one subtask.
+struct operator_snapshot {
+  subtask_operator_state operator_state;
+  std::vector<encoded_key_group> keyed_state;  ///< By key group; empty if there is none.
+
+  bool operator==(const operator_snapshot&) const = default;
+};
+
+/// The state of one subtask as of a barrier.
+struct task_snapshot {
+  barrier cut;
+  /// All operators had emitted everything: the task only waits for this checkpoint.
+  bool operators_finished = false;
+  std::vector<operator_snapshot> operators;  ///< By operator index of the vertex.
+  /// From the first barrier to the last, and what processing stood still for.
+  std::chrono::nanoseconds alignment{};
+  std::chrono::nanoseconds synchronous{};
+};
+
+/// What one subtask begins with.
+struct task_restore {
+  checkpoint_id checkpoint;
+  /// The task had ended before the checkpoint: it has nothing to do any more.
+  bool is_finished = false;
+  std::vector<operator_snapshot> operators;  ///< By operator index of the vertex.
+};
+
+}  // namespace millrace

@@ -1,0 +1,319 @@
+#include "millrace/checkpoint/checkpoint_coordinator.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/graphs.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+using graph::execution_state;
+
+namespace {
+
+using ids = std::vector<checkpoint_id>;
+
+/// Two vertices with all-to-all between them, two subtasks each, and a coordinator.
+struct checkpointed_job {
+  graph::execution_graph execution;
+  checkpoint_coordinator coordinator;
+  std::int64_t now = 0;
+
+  explicit checkpointed_job(checkpoint_settings settings)
+      : execution(job_of(word_count()), {1, 2}, 0, graph::failure_response::restart_region),
+        coordinator(enabled(settings), execution.plan(), {1, 2}) {
+    execution.start(0);
+    for (const auto& vertex : execution.plan().vertices)
+      for (std::uint32_t i = 0; i < vertex.parallelism; ++i) {
+        execution.on_deploy(id(vertex.id, i), {{4, 4}, {5, 5}, "here:1"}, 0);
+        report(vertex.id, i, execution_state::running);
+      }
+  }
+
+  static checkpoint_settings enabled(checkpoint_settings settings) {
+    if (settings.interval_ms == 0) settings.interval_ms = 1000;
+    return settings;
+  }
+  execution_attempt_id id(std::uint32_t vertex, std::uint32_t subtask) const {
+    return execution.vertex({vertex, subtask}).current().id();
+  }
+  void report(std::uint32_t vertex, std::uint32_t subtask, execution_state state) {
+    execution.on_task_state(id(vertex, subtask), state, std::nullopt, 0);
+  }
+
+  checkpoint_decision at(std::int64_t when) { return coordinator.on_time(now = when, 0); }
+  /// Begins what is due at `when` and tells the tasks.
+  checkpoint_id begin(std::int64_t when) {
+    auto decision = at(when);
+    REQUIRE(decision.begin);
+    coordinator.on_begun(*decision.begin, *plan_checkpoint(execution), {{"enumerator", {}}});
+    return *decision.begin;
+  }
+  checkpoint_decision acknowledge(checkpoint_id checkpoint, std::uint32_t vertex,
+                                  std::uint32_t subtask) {
+    checkpoint_acknowledgement ack;
+    ack.task = id(vertex, subtask);
+    ack.checkpoint = checkpoint;
+    ack.state.bytes = 10;
+    ack.alignment_ms = vertex + subtask;
+    return coordinator.on_acknowledged(std::move(ack), now);
+  }
+  checkpoint_decision acknowledge_all(checkpoint_id checkpoint) {
+    checkpoint_decision last;
+    for (const auto& task : coordinator.pending(checkpoint)->tasks())
+      last = acknowledge(checkpoint, task.vertex, task.subtask);
+    return last;
+  }
+  checkpoint_decision complete(checkpoint_id checkpoint) {
+    CHECK(acknowledge_all(checkpoint).store == ids{checkpoint});
+    return coordinator.on_stored(checkpoint, {}, now, 0);
+  }
+};
+
+constexpr checkpoint_id one{1}, two{2}, three{3};
+
+}  // namespace
+
+TEST_CASE("checkpoints begin when all tasks run, an interval from one to the next") {
+  checkpointed_job job({});
+  CHECK_FALSE(job.at(5000).begin);
+  CHECK_FALSE(job.coordinator.next_ms());
+  CHECK_FALSE(job.coordinator.on_running(10'000, 0).begin);
+  CHECK(job.coordinator.next_ms() == 11'000);
+  CHECK_FALSE(job.at(10'999).begin);
+  CHECK(job.begin(11'000) == one);
+  CHECK(job.complete(one).completed == one);
+  CHECK(job.coordinator.next_ms() == 12'000);
+  CHECK(job.begin(12'300) == two);  // late
+  CHECK(job.complete(two).completed == two);
+  CHECK(job.coordinator.next_ms() == 13'300);
+}
+
+TEST_CASE("only those that no barrier reaches are told, all that run are waited for") {
+  checkpointed_job job({});
+  auto plan = plan_checkpoint(job.execution);
+  REQUIRE(plan);
+  CHECK(plan->trigger == std::vector{job.id(0, 0), job.id(0, 1)});
+  CHECK(plan->acknowledge.size() == 4);
+  CHECK(plan->finished.empty());
+
+  job.report(0, 1, execution_state::finished);
+  plan = plan_checkpoint(job.execution);
+  CHECK(plan->trigger == std::vector{job.id(0, 0)});
+  CHECK(plan->finished == std::vector<graph::subtask_ref>{{0, 1}});
+  job.report(0, 0, execution_state::finished);
+  plan = plan_checkpoint(job.execution);
+  CHECK(plan->trigger == std::vector{job.id(1, 0), job.id(1, 1)});
+  job.report(1, 0, execution_state::finished);
+  job.report(1, 1, execution_state::finished);
+  CHECK_FALSE(plan_checkpoint(job.execution));
+}
+
+TEST_CASE("a checkpoint is complete when all have acknowledged and it is stored") {
+  checkpointed_job job({});
+  job.coordinator.on_running(0, 77);
+  const auto id = job.begin(1000);
+  CHECK(job.acknowledge(id, 0, 0).store.empty());
+  CHECK(job.acknowledge(id, 0, 0).store.empty());  // twice
+  CHECK(job.acknowledge(id, 0, 1).store.empty());
+  CHECK(job.acknowledge(id, 1, 0).store.empty());
+  CHECK(job.acknowledge(two, 1, 1).store.empty());  // of none
+  CHECK(job.coordinator.records(1500).back().acknowledged == 3);
+  CHECK(job.coordinator.records(1500).back().duration_ms == 500);
+  CHECK_FALSE(job.coordinator.is_storing());
+  CHECK(job.acknowledge(id, 1, 1).store == ids{id});
+  CHECK(job.coordinator.is_storing());
+  CHECK(job.coordinator.latest() == checkpoint_id{});
+
+  const auto metadata = job.coordinator.metadata_of(id);
+  CHECK(metadata.checkpoint == id);
+  CHECK(metadata.job == job_id{1, 2});
+  std::size_t operators = 0;
+  for (const auto& vertex : job.execution.plan().vertices) operators += vertex.operators.size();
+  CHECK(metadata.operators.size() == operators);
+
+  const auto decision = job.coordinator.on_stored(id, {}, 1200, 0);
+  CHECK(decision.completed == id);
+  CHECK(decision.completed_at.size() == 4);
+  CHECK(decision.discard.empty());
+  CHECK(job.coordinator.latest() == id);
+  const auto record = job.coordinator.records(9999).back();
+  CHECK(record.status == checkpoint_status::completed);
+  CHECK(record.bytes == 40);
+  CHECK(record.alignment_ms == 2);
+  CHECK(record.duration_ms == 200);
+}
+
+TEST_CASE("subtasks that had finished are recorded as such") {
+  checkpointed_job job({});
+  job.coordinator.on_running(0, 0);
+  job.report(0, 0, execution_state::finished);
+  const auto id = job.begin(1000);
+  job.acknowledge_all(id);
+  const auto metadata = job.coordinator.metadata_of(id);
+  CHECK(metadata.operators[0].subtasks[0].is_finished);
+  CHECK_FALSE(metadata.operators[0].subtasks[1].is_finished);
+}
+
+TEST_CASE("a checkpoint that takes too long is given up") {
+  checkpointed_job job({.timeout_ms = 500});
+  job.coordinator.on_running(0, 0);
+  const auto id = job.begin(1000);
+  job.acknowledge(id, 0, 0);
+  CHECK(job.coordinator.next_ms() == 1500);
+  CHECK(job.at(1499).aborted.empty());
+  const auto decision = job.at(1500);
+  REQUIRE(decision.aborted.size() == 1);
+  CHECK(decision.aborted[0].checkpoint == id);
+  CHECK(decision.aborted[0].tasks.size() == 4);
+  CHECK(decision.fail_job);  // none is tolerable
+  CHECK(decision.fail_job->message.find("expired") != std::string::npos);
+  CHECK(job.acknowledge(id, 0, 1).store.empty());
+  CHECK(job.coordinator.records(0).back().failure == "expired: not complete after 500 ms");
+  // Also if there was not even room for it.
+  job.at(2000);
+  CHECK(job.at(2500).aborted.size() == 1);
+}
+
+TEST_CASE("what is being stored does not expire") {
+  checkpointed_job job({.timeout_ms = 500});
+  job.coordinator.on_running(0, 0);
+  const auto id = job.begin(1000);
+  job.acknowledge_all(id);
+  CHECK(job.at(9000).aborted.empty());
+  CHECK(job.coordinator.on_stored(id, {}, 9100, 0).completed == id);
+}
+
+TEST_CASE("the minimal pause counts from the end of the last checkpoint") {
+  checkpointed_job job({.min_pause_ms = 700});
+  job.coordinator.on_running(0, 0);
+  const auto id = job.begin(1000);
+  job.now = 1900;
+  job.complete(id);
+  CHECK(job.coordinator.next_ms() == 2600);
+  CHECK_FALSE(job.at(2000).begin);
+  CHECK(job.begin(2600) == two);
+}
+
+TEST_CASE("no more checkpoints are under way at once than may be") {
+  checkpointed_job job({.concurrent_max = 2});
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  job.begin(2000);
+  CHECK_FALSE(job.at(3000).begin);
+  CHECK(job.complete(one).begin == three);
+}
+
+TEST_CASE("a completed checkpoint ends the earlier ones, which does not count as failure") {
+  checkpointed_job job({.concurrent_max = 2});
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  job.begin(2000);
+  const auto decision = job.complete(two);
+  REQUIRE(decision.aborted.size() == 1);
+  CHECK(decision.aborted[0].checkpoint == one);
+  CHECK(decision.aborted[0].why == checkpoint_failure::subsumed);
+  CHECK_FALSE(decision.fail_job);
+  CHECK(job.acknowledge(one, 0, 0).store.empty());
+  CHECK(job.coordinator.latest() == two);
+}
+
+TEST_CASE("only so many completed checkpoints are kept") {
+  checkpointed_job job({.retained = 2});
+  job.coordinator.on_running(0, 0);
+  for (int n = 1; n <= 2; ++n) CHECK(job.complete(job.begin(n * 1000)).discard.empty());
+  CHECK(job.complete(job.begin(3000)).discard == ids{one});
+  CHECK(job.complete(job.begin(4000)).discard == ids{two});
+  CHECK(job.coordinator.kept().all() == ids{three, {4}});
+}
+
+TEST_CASE("failures in a row are tolerated up to a number") {
+  checkpointed_job job({.tolerable_failures = 1});
+  job.coordinator.on_running(0, 0);
+  auto id = job.begin(1000);
+  auto decision = job.coordinator.on_declined(job.id(1, 0), id, "no", 1100);
+  CHECK(decision.aborted.size() == 1);
+  CHECK_FALSE(decision.fail_job);
+  id = job.begin(2000);
+  job.complete(id);
+  id = job.begin(3000);
+  CHECK_FALSE(job.coordinator.on_declined(job.id(1, 0), id, "no", 3100).fail_job);
+  id = job.begin(4000);
+  job.acknowledge_all(id);
+  decision = job.coordinator.on_stored(id, fail(errc::io, "disk full"), 4200, 0);
+  CHECK(decision.aborted.size() == 1);
+  REQUIRE(decision.fail_job);
+  CHECK(decision.fail_job->message.find("disk full") != std::string::npos);
+  CHECK(job.coordinator.history().failed() == 3);
+  CHECK(job.coordinator.history().completed() == 1);
+}
+
+TEST_CASE("a task that does not take part can't decline, nor one that has acknowledged") {
+  checkpointed_job job({});
+  job.coordinator.on_running(0, 0);
+  const auto id = job.begin(1000);
+  job.acknowledge(id, 0, 0);
+  CHECK(job.coordinator.on_declined(job.id(0, 0), id, "no", 0).aborted.empty());
+  auto zombie = job.id(0, 1);
+  ++zombie.attempt;
+  CHECK(job.coordinator.on_declined(zombie, id, "no", 0).aborted.empty());
+  checkpoint_acknowledgement ack;
+  ack.task = zombie;
+  ack.checkpoint = id;
+  CHECK(job.coordinator.on_acknowledged(ack, 0).store.empty());
+  CHECK(job.coordinator.pending(id)->waits_for(job.id(0, 1)));
+}
+
+TEST_CASE("a failure gives up what is under way, and nothing begins until all run again") {
+  checkpointed_job job({.concurrent_max = 3});
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  const auto stored = job.begin(2000);
+  job.begin(3000);
+  job.acknowledge_all(stored);
+  const auto decision = job.coordinator.on_not_running(checkpoint_failure::task_failed, 3500);
+  CHECK(decision.aborted.size() == 2);
+  CHECK_FALSE(decision.fail_job);
+  CHECK_FALSE(job.at(9000).begin);
+  // What was being stored may still become what the job goes back to.
+  CHECK(job.coordinator.is_storing());
+  CHECK(job.coordinator.on_stored(stored, {}, 9100, 0).completed == stored);
+  CHECK(job.coordinator.latest() == stored);
+  job.coordinator.on_running(10'000, 0);
+  CHECK(job.begin(11'000) == checkpoint_id{4});
+}
+
+TEST_CASE("a task that ends before its acknowledgement ends the checkpoint") {
+  checkpointed_job job({.concurrent_max = 2});
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  job.acknowledge(one, 0, 0);
+  job.begin(2000);
+  const auto decision = job.coordinator.on_task_finished(job.id(0, 0), 2500, 0);
+  REQUIRE(decision.aborted.size() == 1);
+  CHECK(decision.aborted[0].checkpoint == two);
+  CHECK_FALSE(decision.fail_job);
+  CHECK(job.coordinator.pending(one) != nullptr);
+}
+
+TEST_CASE("who asks for a checkpoint does not wait for the interval, nor for the pause") {
+  checkpointed_job job({.min_pause_ms = 5000});
+  job.coordinator.on_running(0, 0);
+  CHECK(job.coordinator.on_request(10, 0).begin == one);
+  job.coordinator.on_begun(one, *plan_checkpoint(job.execution), {});
+  CHECK_FALSE(job.coordinator.on_request(20, 0).begin);  // one at a time
+  CHECK(job.complete(one).begin == two);
+}
+
+TEST_CASE("the numbers of checkpoints go on where the job goes on from") {
+  checkpointed_job job({});
+  job.coordinator.restore({41}, true);
+  CHECK(job.coordinator.latest() == checkpoint_id{41});
+  job.coordinator.on_running(0, 0);
+  CHECK(job.complete(job.begin(1000)).discard == ids{{41}});
+  checkpointed_job other({});
+  other.coordinator.restore({41}, false);
+  CHECK(other.coordinator.latest() == checkpoint_id{});
+  other.coordinator.on_running(0, 0);
+  CHECK(other.complete(other.begin(1000)).discard.empty());
+  CHECK(other.coordinator.latest() == checkpoint_id{42});
+}

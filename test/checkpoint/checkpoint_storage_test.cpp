@@ -1,0 +1,223 @@
+#include "millrace/checkpoint/checkpoint_storage.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "millrace/checkpoint/checkpoint_settings.hpp"
+#include "millrace/checkpoint/state_file.hpp"
+#include "support/memory_files.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+
+namespace {
+
+std::vector<std::byte> bytes_of(std::string_view text) {
+  const auto view = std::as_bytes(std::span(text));
+  return {view.begin(), view.end()};
+}
+
+const job_id job{7, 8};
+const execution_attempt_id task{job, 1, 2, 3};
+
+task_snapshot snapshot_of(std::uint64_t checkpoint) {
+  task_snapshot s;
+  s.cut.checkpoint = {checkpoint};
+  s.operators.resize(2);
+  s.operators[0].operator_state = {
+      {"offsets", operator_state_mode::split, 1, 5, {bytes_of("abc"), bytes_of("")}}};
+  s.operators[1].keyed_state = {{4, bytes_of("group four")}, {5, {}}, {6, bytes_of("six")}};
+  return s;
+}
+
+struct stored_world {
+  std::shared_ptr<memory_files> disk = std::make_shared<memory_files>();
+  file_checkpoint_storage storage;
+
+  explicit stored_world(std::uint64_t threshold = 0) : storage(disk, "/c/job", threshold) {}
+
+  checkpoint_metadata complete(std::uint64_t number) {
+    REQUIRE(storage.begin({number}));
+    auto state = storage.store(task, snapshot_of(number));
+    REQUIRE(state);
+    checkpoint_metadata all;
+    all.job = job;
+    all.job_name = "a \"job\"";
+    all.checkpoint = {number};
+    all.triggered_wall_ms = 1'700'000'000'000;
+    for (std::size_t i = 0; i < 2; ++i) {
+      auto& op = all.operators.emplace_back();
+      op.uid = "uid" + std::to_string(i);
+      op.name = "operator";
+      op.max_parallelism = 128;
+      op.subtasks.resize(2);
+      op.subtasks[0].state = state->operators[i];
+      op.subtasks[1].is_finished = true;
+    }
+    all.operators[0].coordinator = bytes_of("enumerator");
+    REQUIRE(storage.complete(all));
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a checkpoint is read back as it was stored") {
+  for (const std::uint64_t threshold : {0, 1000}) {
+    stored_world world(threshold);
+    const auto written = world.complete(3);
+    CHECK(world.disk->has("/c/job/chk-3/v1-s2-a3.state") == (threshold == 0));
+    const auto location = world.storage.location_of({3});
+    const auto read = load_checkpoint(*world.disk, location);
+    REQUIRE(read);
+    CHECK(*read == written);
+    CHECK(load_checkpoint(*world.disk, location + "/_metadata") == written);
+
+    const auto& keyed = *read->operators[1].subtasks[0].state.keyed;
+    CHECK(keyed.groups() == key_group_range{4, 6});
+    CHECK(read_stored(*world.disk, location, keyed.bytes) == bytes_of("group foursix"));
+    CHECK(read_stored(*world.disk, location, keyed.bytes, keyed.ends[1], keyed.ends[2],
+                      keyed.checksums[2]) == bytes_of("six"));
+    CHECK(read_stored(*world.disk, location, keyed.bytes, keyed.ends[0], keyed.ends[1],
+                      keyed.checksums[1]) == bytes_of(""));
+    if (threshold == 0) CHECK(check_state_file(*world.disk, location + "/v1-s2-a3.state"));
+  }
+}
+
+TEST_CASE("a task without state makes no file") {
+  stored_world world;
+  REQUIRE(world.storage.begin({1}));
+  task_snapshot nothing;
+  nothing.cut.checkpoint = {1};
+  nothing.operators.resize(1);
+  const auto state = world.storage.store(task, nothing);
+  REQUIRE(state);
+  CHECK(state->bytes == 0);
+  CHECK(world.disk->paths().empty());
+}
+
+TEST_CASE("there is no checkpoint until it is complete, nor after it was discarded") {
+  stored_world world;
+  REQUIRE(world.storage.begin({1}));
+  REQUIRE(world.storage.store(task, snapshot_of(1)));
+  CHECK(world.storage.completed()->empty());
+  const auto missing = load_checkpoint(*world.disk, world.storage.location_of({1}));
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == errc::not_found);
+  CHECK(missing.error().message.find("/c/job/chk-1") != std::string::npos);
+
+  world.complete(2);
+  CHECK(world.storage.completed() == std::vector<checkpoint_id>{{2}});
+  REQUIRE(world.storage.discard({2}));
+  REQUIRE(world.storage.discard({2}));
+  CHECK(world.storage.completed()->empty());
+  // A task that is late can't bring it back.
+  CHECK_FALSE(world.storage.store(task, snapshot_of(2)));
+}
+
+TEST_CASE("cleaning up leaves nothing but what is kept") {
+  stored_world world;
+  for (std::uint64_t n : {1, 2, 10}) world.complete(n);
+  REQUIRE(world.storage.begin({11}));
+  REQUIRE(world.storage.store(task, snapshot_of(11)));
+  CHECK(world.storage.completed() == std::vector<checkpoint_id>{{1}, {2}, {10}});
+  const std::vector<checkpoint_id> keep{{2}, {10}};
+  REQUIRE(world.storage.clean_up(keep));
+  CHECK(world.storage.completed() == keep);
+  CHECK(world.disk->paths().size() == 4);
+  REQUIRE(world.storage.clean_up({}));
+  CHECK(world.disk->paths().empty());
+  REQUIRE(world.storage.clean_up({}));
+}
+
+TEST_CASE("beginning again removes what an earlier attempt has left") {
+  stored_world world;
+  REQUIRE(world.storage.begin({5}));
+  REQUIRE(world.storage.store(task, snapshot_of(5)));
+  CHECK_FALSE(world.storage.store(task, snapshot_of(5)));
+  world.complete(5);
+}
+
+TEST_CASE("a full disk is an error, not a checkpoint") {
+  stored_world world;
+  REQUIRE(world.storage.begin({1}));
+  world.disk->fill_disk();
+  const auto state = world.storage.store(task, snapshot_of(1));
+  REQUIRE_FALSE(state);
+  CHECK(state.error().code == errc::io);
+  CHECK_FALSE(world.storage.complete({.job = job, .checkpoint = {1}}));
+  CHECK(world.storage.completed()->empty());
+}
+
+TEST_CASE("damage to any file of a checkpoint is noticed wherever it is") {
+  stored_world world;
+  const auto written = world.complete(1);
+  const auto location = world.storage.location_of({1});
+  std::mt19937 random(1);
+  const auto read_all = [&]() -> status {
+    auto metadata = load_checkpoint(*world.disk, location);
+    if (!metadata) return tl::unexpected(metadata.error());
+    CHECK(*metadata == written);
+    for (const auto& op : metadata->operators) {
+      const auto& state = op.subtasks[0].state;
+      if (state.operators)
+        if (auto r = read_stored(*world.disk, location, *state.operators); !r)
+          return tl::unexpected(r.error());
+      if (state.keyed)
+        if (auto r = read_stored(*world.disk, location, state.keyed->bytes); !r)
+          return tl::unexpected(r.error());
+    }
+    return check_state_file(*world.disk, location + "/v1-s2-a3.state");
+  };
+  REQUIRE(read_all());
+  for (const auto& path : world.disk->paths()) {
+    const auto intact = world.disk->content(path);
+    for (int i = 0; i < 500; ++i) {
+      auto damaged = intact;
+      const auto at = random() % intact.size();
+      if (i % 2 == 0) {
+        damaged.resize(at);
+      } else {
+        damaged[at] = static_cast<char>(damaged[at] ^ (1 << random() % 8));
+      }
+      // White space outside of the content changes nothing.
+      if (path.ends_with("_metadata") && at == intact.size() - 1) continue;
+      // The four reserved bytes of a state file mean nothing, but are checked, too.
+      world.disk->put(path, damaged);
+      const auto read = read_all();
+      CAPTURE(path);
+      CAPTURE(at);
+      CHECK_FALSE(read);
+      if (!read && read.error().code == errc::invalid_data)
+        CHECK(read.error().message.find(path) != std::string::npos);
+    }
+    world.disk->put(path, intact);
+  }
+  CHECK(read_all());
+}
+
+TEST_CASE("a checkpoint of another format version says so") {
+  stored_world world;
+  auto text = to_json(world.complete(1));
+  text.replace(text.find("\"version\":1"), 11, "\"version\":2");
+  const auto read = parse_checkpoint_metadata(text, "/x/_metadata");
+  REQUIRE_FALSE(read);
+  CHECK(read.error().message.find("format version 2") != std::string::npos);
+}
+
+TEST_CASE("an interval without a directory is refused") {
+  configuration config;
+  CHECK_FALSE(checkpoint_settings_of(config)->is_enabled());
+  REQUIRE(config.set("execution.checkpointing.interval", "10 s", "test"));
+  const auto refused = checkpoint_settings_of(config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("state.checkpoints.dir") != std::string::npos);
+  REQUIRE(config.set("state.checkpoints.dir", "/c/", "test"));
+  REQUIRE(config.set("execution.checkpointing.mode", "at-least-once", "test"));
+  const auto settings = checkpoint_settings_of(config);
+  REQUIRE(settings);
+  CHECK(settings->interval_ms == 10'000);
+  CHECK(settings->alignment == barrier_alignment::at_least_once);
+  CHECK(settings->directory_of(job) == "/c/" + to_string(job));
+}

@@ -1,0 +1,166 @@
+#include "millrace/stream/barrier_aligner.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace millrace;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct aligned_channels {
+  barrier_aligner aligner;
+  barrier_alignment how = barrier_alignment::exactly_once;
+  barrier_aligner::time_point now{};
+
+  explicit aligned_channels(std::uint32_t channels,
+                            barrier_alignment alignment = barrier_alignment::exactly_once)
+      : aligner(channels), how(alignment) {}
+
+  barrier cut(std::uint64_t n) const { return {{n}, checkpoint_kind::checkpoint, how}; }
+  barrier_aligner::decision on(std::uint32_t channel, std::uint64_t n) {
+    return aligner.on_barrier(channel, cut(n), now);
+  }
+};
+
+std::uint64_t snapshot_in(const barrier_aligner::decision& d) {
+  return d.aligned ? d.aligned->checkpoint.number : 0;
+}
+bool is_nothing(const barrier_aligner::decision& d) {
+  return !d.release && !d.block && !d.cancelled && !d.aligned;
+}
+
+}  // namespace
+
+TEST_CASE("one channel is aligned with its barrier") {
+  aligned_channels a(1);
+  const auto d = a.on(0, 1);
+  CHECK(snapshot_in(d) == 1);
+  CHECK_FALSE(d.block);
+  CHECK(d.alignment == 0ns);
+}
+
+TEST_CASE("channels wait for the last barrier, and then all go on") {
+  aligned_channels a(3);
+  CHECK(a.on(1, 1).block);
+  CHECK(a.aligner.is_aligning());
+  CHECK(a.on(0, 1).block);
+  CHECK(is_nothing(a.on(1, 1)));  // twice
+  a.now += 5ms;
+  const auto d = a.on(2, 1);
+  CHECK(snapshot_in(d) == 1);
+  CHECK(d.release);
+  CHECK_FALSE(d.block);
+  CHECK(d.alignment == 5ms);
+  CHECK_FALSE(a.aligner.is_aligning());
+  CHECK(is_nothing(a.on(0, 1)));  // obsolete
+  CHECK(a.on(0, 2).block);
+}
+
+TEST_CASE("a newer barrier ends an alignment and begins its own") {
+  aligned_channels a(2);
+  CHECK(a.on(0, 1).block);
+  const auto d = a.on(1, 2);
+  CHECK(d.release);
+  CHECK(d.block);
+  CHECK_FALSE(d.aligned);
+  CHECK(is_nothing(a.on(1, 1)));
+  CHECK(snapshot_in(a.on(0, 2)) == 2);
+}
+
+TEST_CASE("an older barrier than the one under way is ignored") {
+  aligned_channels a(2);
+  CHECK(a.on(0, 2).block);
+  CHECK(is_nothing(a.on(1, 1)));
+  CHECK(snapshot_in(a.on(1, 2)) == 2);
+}
+
+TEST_CASE("a cancelled alignment is passed on once, and its barriers come for nothing") {
+  aligned_channels a(3);
+  a.on(0, 1);
+  auto d = a.aligner.on_cancel(1, {1});
+  CHECK(d.release);
+  CHECK(d.cancelled == checkpoint_id{1});
+  CHECK(is_nothing(a.aligner.on_cancel(2, {1})));
+  CHECK(is_nothing(a.on(1, 1)));
+  CHECK(is_nothing(a.on(2, 1)));
+  // Also if it comes ahead of all barriers.
+  d = a.aligner.on_cancel(0, {2});
+  CHECK(d.cancelled == checkpoint_id{2});
+  CHECK_FALSE(d.release);
+  for (std::uint32_t c = 0; c < 3; ++c) CHECK(is_nothing(a.on(c, 2)));
+  a.on(0, 3);
+  a.on(1, 3);
+  CHECK(snapshot_in(a.on(2, 3)) == 3);
+}
+
+TEST_CASE("what the job master gives up ends here, others do not") {
+  aligned_channels a(2);
+  a.on(0, 2);
+  CHECK(is_nothing(a.aligner.on_abort({1})));
+  CHECK(is_nothing(a.aligner.on_abort({3})));
+  CHECK(a.aligner.is_aligning());
+  const auto d = a.aligner.on_abort({2});
+  CHECK(d.release);
+  CHECK_FALSE(d.cancelled);
+  CHECK(is_nothing(a.on(1, 2)));
+  CHECK(is_nothing(a.on(1, 3)));
+  CHECK(a.on(1, 4).block);
+  for (std::uint64_t n = 5; n < 500; ++n) a.aligner.on_abort({n});
+  CHECK(is_nothing(a.on(0, 30)));
+  CHECK(a.on(0, 500).block);
+}
+
+TEST_CASE("a closed channel counts as aligned") {
+  aligned_channels a(3);
+  a.on(0, 1);
+  CHECK(is_nothing(a.aligner.on_closed(1, a.now)));
+  auto d = a.aligner.on_closed(2, a.now);
+  CHECK(snapshot_in(d) == 1);
+  CHECK(d.release);
+  CHECK(snapshot_in(a.on(0, 2)) == 2);
+  CHECK(is_nothing(a.aligner.on_closed(0, a.now)));
+  CHECK(snapshot_in(a.aligner.on_trigger(a.cut(3), a.now)) == 3);
+}
+
+TEST_CASE("a channel that closes behind its barrier changes nothing") {
+  aligned_channels a(2);
+  a.on(0, 1);
+  // It can't be read until it is released, but at least once it is.
+  CHECK(is_nothing(a.aligner.on_closed(0, a.now)));
+  CHECK(snapshot_in(a.on(1, 1)) == 1);
+}
+
+TEST_CASE("a task without inputs is aligned when it is triggered") {
+  aligned_channels a(0);
+  CHECK(snapshot_in(a.aligner.on_trigger(a.cut(1), a.now)) == 1);
+  CHECK(is_nothing(a.aligner.on_trigger(a.cut(1), a.now)));
+  a.aligner.on_abort({2});
+  CHECK(is_nothing(a.aligner.on_trigger(a.cut(2), a.now)));
+}
+
+TEST_CASE("a triggered task waits for its channels to close") {
+  aligned_channels a(2);
+  CHECK(is_nothing(a.aligner.on_trigger(a.cut(1), a.now)));
+  CHECK(is_nothing(a.aligner.on_closed(0, a.now)));
+  CHECK(snapshot_in(a.aligner.on_closed(1, a.now)) == 1);
+}
+
+TEST_CASE("at least once no channel waits, and several checkpoints are under way") {
+  aligned_channels a(2, barrier_alignment::at_least_once);
+  CHECK(is_nothing(a.on(0, 1)));
+  CHECK(is_nothing(a.on(0, 2)));
+  CHECK(snapshot_in(a.on(1, 1)) == 1);
+  CHECK(a.aligner.is_aligning());
+  const auto d = a.on(1, 2);
+  CHECK(snapshot_in(d) == 2);
+  CHECK_FALSE(d.release);
+  // One that is left out by somebody ends with a later one.
+  a.on(0, 3);
+  a.on(0, 4);
+  CHECK(snapshot_in(a.on(1, 4)) == 4);
+  CHECK(is_nothing(a.on(1, 3)));
+  // A closing channel completes the latest.
+  a.on(0, 5);
+  a.on(0, 6);
+  CHECK(snapshot_in(a.aligner.on_closed(1, a.now)) == 6);
+}
