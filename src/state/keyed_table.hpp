@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,6 +24,9 @@ namespace millrace {
 /// lookup is one probe into the index and one into the entries; both can be prefetched for a whole
 /// block of rows, which hides the cache misses of tables that outgrow the caches. Growth rehashes
 /// the index alone, from its own bits: keys are hashed once, by the caller.
+///
+/// The first few slots of a probe are compared together, without a jump for each: where a key lies
+/// is random, and a mispredicted jump costs more than all of them.
 template <class Key, class Value>
 class keyed_table {
  public:
@@ -43,22 +48,22 @@ class keyed_table {
   template <class View, class Make>
   std::pair<Value&, bool> find_or_make(std::uint64_t hash, const View& key, Make&& make) {
     group& g = group_of(hash);
-    const auto tag = static_cast<std::uint32_t>(hash);
-    std::size_t at = tag & g.mask;
-    for (slot s; (s = g.index[at]).entry_number != 0; at = (at + 1) & g.mask) {
-      if (s.tag != tag) continue;
-      entry& found = g.entries[s.entry_number - 1];
-      if (same_key(found.key, key)) return {found.value, false};
-    }
-    return {insert(g, tag, at, key, std::forward<Make>(make)), true};
+    if (entry* near = find_near(g, hash, key)) [[likely]]
+      return {near->value, false};
+    const std::size_t at = slot_of(g, hash, key);
+    if (const auto number = g.index[at].entry_number; number != 0)
+      return {g.entries[number - 1].value, false};
+    return {insert(g, static_cast<std::uint32_t>(hash), at, key, std::forward<Make>(make)), true};
   }
 
   /// Null if there is no such key.
   template <class View>
   entry* find_entry(std::uint64_t hash, const View& key) {
     group& g = group_of(hash);
-    const slot s = g.index[slot_of(g, hash, key)];
-    return s.entry_number == 0 ? nullptr : &g.entries[s.entry_number - 1];
+    if (entry* near = find_near(g, hash, key)) [[likely]]
+      return near;
+    const auto number = g.index[slot_of(g, hash, key)].entry_number;
+    return number == 0 ? nullptr : &g.entries[number - 1];
   }
   template <class View>
   Value* find(std::uint64_t hash, const View& key) {
@@ -80,7 +85,7 @@ class keyed_table {
       entry& moved = g.entries.back();
       std::size_t moved_at = static_cast<std::uint32_t>(hash_of(moved.key)) & g.mask;
       while (g.index[moved_at].entry_number != last) moved_at = (moved_at + 1) & g.mask;
-      g.index[moved_at].entry_number = number;
+      set_slot(g, moved_at, {g.index[moved_at].tag, number});
       g.entries[number - 1] = std::move(moved);
     }
     g.entries.pop_back();
@@ -148,9 +153,17 @@ class keyed_table {
     std::uint32_t entry_number = 0;  ///< From 1; 0 means empty.
   };
 
+  static std::unique_ptr<slot[]> make_index(std::size_t slots) {
+    return std::make_unique<slot[]>(slots + near_slots - 1);
+  }
+
+  /// Slots that find_near compares together.
+  static constexpr std::size_t near_slots = 4;
+
   struct group {
-    /// One empty slot until the first key comes, so that lookups need not ask.
-    std::unique_ptr<slot[]> index = std::make_unique<slot[]>(1);
+    /// One empty slot until the first key comes, so that lookups need not ask. Behind the last slot
+    /// the first ones are repeated, so that near ones lie side by side everywhere.
+    std::unique_ptr<slot[]> index = make_index(1);
     std::size_t mask = 0;
     std::vector<entry> entries;
   };
@@ -181,6 +194,30 @@ class keyed_table {
     return at;
   }
 
+  static void set_slot(group& g, std::size_t at, slot to) noexcept {
+    g.index[at] = to;
+    for (auto again = at + g.mask + 1; again < g.mask + near_slots; again += g.mask + 1)
+      g.index[again] = to;
+  }
+
+  /// The key's entry if its slot is one of the first of the probe, as nearly all are. Null says
+  /// nothing.
+  template <class View>
+  static entry* find_near(group& g, std::uint64_t hash, const View& key) noexcept {
+    const auto tag = static_cast<std::uint32_t>(hash);
+    const slot* first = &g.index[tag & g.mask];
+    const auto matches = [first, tag](std::size_t i) {
+      return static_cast<std::uint32_t>(first[i].tag == tag) << i;
+    };
+    static_assert(near_slots == 4);
+    const std::uint32_t found = matches(0) | matches(1) | matches(2) | 8u;
+    const slot s = first[std::countr_zero(found)];
+    if (s.tag != tag || s.entry_number == 0) [[unlikely]]
+      return nullptr;
+    entry& near = g.entries[s.entry_number - 1];
+    return same_key(near.key, key) ? &near : nullptr;
+  }
+
   /// Empties a slot and closes the gap, so that no probe ends early (Knuth, volume 3, algorithm
   /// 6.4R). A group that has lost most of its entries gives memory back.
   static void free_slot(group& g, std::size_t hole) {
@@ -188,10 +225,10 @@ class keyed_table {
          next = (next + 1) & g.mask) {
       const std::size_t home = g.index[next].tag & g.mask;
       if (((next - home) & g.mask) < ((next - hole) & g.mask)) continue;
-      g.index[hole] = g.index[next];
+      set_slot(g, hole, g.index[next]);
       hole = next;
     }
-    g.index[hole] = slot();
+    set_slot(g, hole, slot());
     if (g.mask + 1 > slots_kept && g.entries.size() * 8 < g.mask + 1) {
       resize_index(g, (g.mask + 1) / 4);
       g.entries.shrink_to_fit();
@@ -207,7 +244,7 @@ class keyed_table {
     }
     MILLRACE_ASSERT(g.entries.size() < 0xFFFFFFFFu, "a key group of more than 2^32 keys");
     Value& made = g.entries.emplace_back(entry{Key(key), std::forward<Make>(make)()}).value;
-    g.index[at] = {tag, static_cast<std::uint32_t>(g.entries.size())};
+    set_slot(g, at, {tag, static_cast<std::uint32_t>(g.entries.size())});
     ++size_;
     return made;
   }
@@ -215,13 +252,14 @@ class keyed_table {
   static void grow(group& g) { resize_index(g, g.mask == 0 ? slots_min : 2 * (g.mask + 1)); }
 
   static void resize_index(group& g, std::size_t slots) {
-    auto index = std::make_unique<slot[]>(slots);
+    auto index = make_index(slots);
     for (std::size_t i = 0; i <= g.mask; ++i) {
       if (g.index[i].entry_number == 0) continue;
       std::size_t at = g.index[i].tag & (slots - 1);
       while (index[at].entry_number != 0) at = (at + 1) & (slots - 1);
       index[at] = g.index[i];
     }
+    std::copy_n(index.get(), near_slots - 1, index.get() + slots);
     g.index = std::move(index);
     g.mask = slots - 1;
   }

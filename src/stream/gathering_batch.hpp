@@ -44,6 +44,9 @@ class row_buffer<T> {
   row_buffer& operator=(row_buffer&&) = delete;
 
   [[gnu::always_inline]] void push(const T& row) { ::new (static_cast<void*>(end_++)) T(row); }
+  T* end() const noexcept { return end_; }
+  void set_end(T* end) noexcept { end_ = end; }
+  std::size_t room() const noexcept { return static_cast<std::size_t>(limit_ - end_); }
   const T& back() const noexcept { return end_[-1]; }
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - rows_.data()); }
   bool has_room() const noexcept { return end_ != limit_; }
@@ -97,6 +100,15 @@ class gathering_batch {
     timestamps_.push_back(timestamp);
     const bool is_full = append(std::forward<Row>(row));
     return is_full || rows_.size() * (sizeof(T) + sizeof(timestamp_ms)) + heap_bytes_ >= bytes_max_;
+  }
+
+  /// Where at least `count` rows may be stored, with the end given to `stored_until` afterwards;
+  /// null if the batch might become full by them.
+  T* room_for(std::size_t count) const noexcept requires std::is_trivially_copyable_v<T> {
+    return rows_.room() > count ? rows_.end() : nullptr;
+  }
+  void stored_until(T* end) noexcept requires std::is_trivially_copyable_v<T> {
+    rows_.set_end(end);
   }
 
   bool is_empty() const noexcept { return rows_.size() == 0; }

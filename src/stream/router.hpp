@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,12 +63,15 @@ class row_router final : public batch_router {
     channels_.reserve(target.channel_count());
     for (std::uint32_t c = 0; c < target.channel_count(); ++c)
       channels_.emplace_back(target.limits());
+    if constexpr (is_plain) ends_.resize(channels_.size());
   }
 
   void consume(batch& rows, rows_access access) override {
     const auto& timestamps = timestamps_of<T>(rows);
     if (!timestamps.empty()) return consume_timed(rows_of<T>(rows), timestamps.data(), access);
-    if (access == rows_access::exclusive) {
+    if constexpr (is_plain) {
+      consume_plain(rows_of<T>(rows));
+    } else if (access == rows_access::exclusive) {
       for (auto& row : rows_of<T>(rows)) append(select_(std::as_const(row)), std::move(row));
     } else {
       for (const auto& row : rows_of<T>(rows)) append(select_(row), row);
@@ -81,6 +85,39 @@ class row_router final : public batch_router {
   }
 
  private:
+  /// Plain data is stored without looking for room row by row.
+  static constexpr bool is_plain = std::is_trivially_copyable_v<T> && !has_heap_v<T>;
+  /// Rows whose channels are chosen before they are stored: the two don't wait for each other then.
+  static constexpr std::size_t block_rows = 64;
+
+  void consume_plain(const row_vector<T>& rows) {
+    for (std::size_t begin = 0; begin < rows.size(); begin += block_rows) {
+      const auto count = std::min(block_rows, rows.size() - begin);
+      const T* block = rows.data() + begin;
+      std::array<std::uint32_t, block_rows> chosen;
+      for (std::size_t i = 0; i < count; ++i) chosen[i] = select_(block[i]);
+      if (is_room_for(count)) {
+        T** const ends = ends_.data();
+        for (std::size_t i = 0; i < count; ++i)
+          ::new (static_cast<void*>(ends[chosen[i]]++)) T(block[i]);
+        for (std::size_t c = 0; c < channels_.size(); ++c) channels_[c].stored_until(ends_[c]);
+      } else {
+        for (std::size_t i = 0; i < count; ++i) append(chosen[i], block[i]);
+      }
+    }
+  }
+
+  /// Whether any channel could take all rows of a block; `ends_` says where then.
+  bool is_room_for(std::size_t count) {
+    // With more channels a look at each costs more than it saves.
+    if (channels_.size() > block_rows / 4) return false;
+    for (std::size_t c = 0; c < channels_.size(); ++c) {
+      ends_[c] = channels_[c].room_for(count);
+      if (ends_[c] == nullptr) return false;
+    }
+    return true;
+  }
+
   [[gnu::noinline]] void consume_timed(row_vector<T>& rows, const timestamp_ms* timestamp,
                                        rows_access access) {
     if (access == rows_access::exclusive) {
@@ -102,6 +139,7 @@ class row_router final : public batch_router {
 
   Select select_;
   std::vector<gathering_batch<T>> channels_;
+  std::vector<T*> ends_;  // of a block's channels, while it is stored
 };
 
 /// Every row to the first channel (forward, global, and every exchange with a single consumer), or

@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "millrace/core/hash.hpp"
 #include "millrace/state/keyed_table.hpp"
@@ -57,6 +58,24 @@ TEST_CASE("keys whose hashes collide stay apart") {
   for (int key = 0; key < 100; ++key) table.find_or_make(42, key, [&] { return key; });
   CHECK(table.size() == 100);
   for (int key = 0; key < 100; ++key) CHECK(*table.find(42, key) == key);
+}
+
+TEST_CASE("keys are found and forgotten where probes go round the end of the index") {
+  const auto hash_of = [](std::uint32_t key) { return std::uint64_t{key}; };
+  keyed_table<std::uint32_t, std::uint32_t> table({0, 0}, 1);
+  // All begin at the last slots, whatever the size of the index.
+  std::vector<std::uint32_t> keys;
+  for (std::uint32_t i = 0; i < 40; ++i) keys.push_back(0xFFFFFFFFu - i % 3 - i / 3 * 0x10000u);
+  for (int round = 0; round < 3; ++round) {
+    for (const auto key : keys)
+      CHECK(table.find_or_make(key, key, [&] { return key; }).first == key);
+    for (std::size_t i = 0; i < keys.size(); i += 2) CHECK(table.erase(keys[i], keys[i], hash_of));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto* found = table.find(keys[i], keys[i]);
+      REQUIRE((found != nullptr) == (i % 2 == 1));
+      if (found != nullptr) CHECK(*found == keys[i]);
+    }
+  }
 }
 
 TEST_CASE("NaN is one key, and aggregates need no comparison of their own") {

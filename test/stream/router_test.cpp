@@ -135,6 +135,28 @@ TEST_CASE("a key goes to the subtask that owns its key group") {
   }
 }
 
+TEST_CASE("plain rows keep their order on a channel, however many there are at once") {
+  for (const std::uint32_t channels : {2u, 3u, 40u}) {
+    for (const auto access : {rows_access::shared, rows_access::exclusive}) {
+      routing r(channels, keyed_factory{identity{}}, {}, {.rows = 300, .bytes = 1 << 20});
+      std::vector<std::vector<std::int64_t>> expected(channels);
+      std::int64_t next = 0;
+      for (const int rows : {1, 63, 64, 65, 1000, 0, 5000}) {
+        std::vector<std::int64_t> in;
+        for (int i = 0; i < rows; ++i) {
+          const auto group = key_group_of(key_hash(next), 128);
+          expected[subtask_of_key_group(group, 128, channels)].push_back(next);
+          in.push_back(next++);
+        }
+        r.route(batch_of(in), access);
+      }
+      r.router->flush();
+      auto sent = r.numbers_sent();
+      for (std::uint32_t c = 0; c < channels; ++c) CHECK(sent[c] == expected[c]);
+    }
+  }
+}
+
 TEST_CASE("rows with text are routed by key whole, moved or copied") {
   auto key = [](const word_row& row) -> const std::string& { return row.word; };
   const keyed_router_factory<word_row, decltype(key)> factory(key);
