@@ -111,6 +111,9 @@ class keyed_fold_operator final : public producing<T> {
 
   template <answer Answer>
   void fold_block(T* rows, const timestamp_ms* timestamps, std::size_t count, rows_access access) {
+    if constexpr (Answer != answer::timed && folds_twice && !has_heap_v<T>) {
+      if (find_block(rows, count)) return fold_found<Answer>(rows, count);
+    }
     const auto fold_all = [&](auto&& at) {
       for (std::size_t i = 0; i < count; ++i) {
         if constexpr (Answer == answer::timed) this->out_.set_timestamp(timestamps[i]);
@@ -121,6 +124,35 @@ class keyed_fold_operator final : public producing<T> {
       fold_all([rows](std::size_t i) -> T&& { return std::move(rows[i]); });
     else
       fold_all([rows](std::size_t i) -> const T& { return rows[i]; });
+  }
+
+  /// The values of all keys of a block, unless one of them is new. On its own, so that nothing is
+  /// stored between the look-ups and they run side by side.
+  bool find_block(const T* rows, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      values_[i] = table_->find(hashes_[i], block_key(rows[i], i));
+      if (values_[i] == nullptr) [[unlikely]]
+        return false;
+    }
+    return true;
+  }
+
+  template <answer Answer>
+  void fold_found(const T* rows, std::size_t count) {
+    auto& fold = *fold_;
+    T* const* value = values_.data();
+    if constexpr (Answer == answer::none) {
+      for (std::size_t i = 0; i < count; ++i) fold(*value[i], rows[i]);
+    } else {
+      this->out_.emit_made(count, [&](T* made, std::size_t first, std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) {
+          T& kept = *value[first + i];
+          made[i] = kept;
+          fold(made[i], rows[first + i]);
+          fold(kept, rows[first + i]);
+        }
+      });
+    }
   }
 
   template <bool EmitsUpdates, class Row>
@@ -168,6 +200,7 @@ class keyed_fold_operator final : public producing<T> {
   bool emits_updates_ = true;
 
   std::array<std::uint64_t, block_rows> hashes_{};
+  std::array<T*, block_rows> values_{};
   row_vector<key> keys_;  // of the block, unless they are in the rows
   std::uint32_t next_group_ = 0;
   std::size_t next_entry_ = 0;

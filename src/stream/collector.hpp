@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "millrace/stream/output.hpp"
@@ -59,6 +60,21 @@ class collector {
     append_row<T>(batch_->rows, row);
     change(rows().back());
     flush_if_full();
+  }
+
+  /// Emits `count` records, as many at once as the batch has room for: `make(T* out, first, n)`
+  /// assigns those numbered from `first` on.
+  template <class Make>
+  requires(std::is_trivially_copyable_v<T> && !has_heap_v<T>) void emit_made(std::size_t count,
+                                                                             Make&& make) {
+    for (std::size_t first = 0; first < count;) {
+      const auto filled = rows().size();
+      const auto n = std::min(count - first, std::max<std::size_t>(room(), 1));
+      rows().resize(filled + n);
+      make(rows().data() + filled, first, n);
+      first += n;
+      if (rows().size() >= rows_max_) flush();
+    }
   }
 
   /// Makes the record in place.

@@ -50,6 +50,19 @@ TEST_CASE("a collector keeps to limits of few rows or bytes") {
   CHECK(small.consumer.sizes == std::vector<std::size_t>{8, 8});
 }
 
+TEST_CASE("records that are made many at once keep to the limits, too") {
+  wired<std::int64_t> w({.rows = 10, .bytes = 64 * 1024});
+  w.rows.emit(std::int64_t{100});
+  w.rows.emit_made(25, [](std::int64_t* out, std::size_t first, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<std::int64_t>(first + i);
+  });
+  w.rows.flush();
+  CHECK(w.consumer.sizes == std::vector<std::size_t>{10, 10, 6});
+  auto expected = numbers(25);
+  expected.insert(expected.begin(), 100);
+  CHECK(w.consumer.all == expected);
+}
+
 TEST_CASE("a collector counts what rows own: long texts do not pile up") {
   wired<std::string> w({.rows = 4096, .bytes = 64 * 1024});
   const std::string page(20'000, 'x');
