@@ -139,6 +139,7 @@ void job_builder::apply_settings(graph::job_defaults& defaults) const {
 }
 
 result<job_plan> job_builder::plan(graph::job_defaults defaults) const {
+  if (auto good = options::check(config_); !good) return tl::unexpected(good.error());
   apply_settings(defaults);
   auto program = std::make_shared<job_program>(program_since_last_run());
   auto graph = graph::build_job_graph(program->graph, defaults);
