@@ -140,8 +140,12 @@ class interval_join_operator final : public producing<Out> {
     if (waits || is_alone) side.add(at, row, has_partner, needed_from(ahead));
     if (is_alone)
       expect(all, at + std::max<std::int64_t>(ahead, 0) + 1);
-    else if (all.due == never)
-      expect(all, next_due(all));
+    else if (all.due == never) {
+      if (const auto due = next_due(all); due != never)
+        expect(all, due);
+      else
+        buffers_.clear();  // the row had come too late to be kept, and there is no other
+    }
   }
 
   /// The earliest time of rows that still may find partners which come up to `ahead` later.
@@ -169,7 +173,7 @@ class interval_join_operator final : public producing<Out> {
     all.left.forget(due - std::max<std::int64_t>(upper_, 0));
     all.right.forget(due - std::max<std::int64_t>(-lower_, 0));
     all.due = next_due(all);
-    if (all.due <= due)
+    if (all.due == never || all.due <= due)
       buffers_.clear();
     else
       due_->add(hash, std::move(who), all.due);
@@ -191,9 +195,11 @@ class interval_join_operator final : public producing<Out> {
               [&](const waiting_row<T2>& r) { join(nullptr, no_timestamp, &r.row, r.at); });
   }
 
-  /// When the first row that waits to come out alone does, or else when the last row goes.
+  /// When the first row that waits to come out alone does, or else when the last row goes; never if
+  /// there is none.
   timestamp_ms next_due(const buffers& all) const {
     timestamp_ms first = never, last = no_timestamp;
+    if (all.left.rows.empty() && all.right.rows.empty()) return never;
     const auto look = [&](const auto& side, std::int64_t ahead, bool is_kept) {
       if (side.rows.empty()) return;
       const auto wait = std::max<std::int64_t>(ahead, 0) + 1;
