@@ -10,6 +10,7 @@
 #include "millrace/api/plan.hpp"
 #include "millrace/graph/channels.hpp"
 #include "support/caf/actor_world.hpp"
+#include "support/number_source.hpp"
 
 using namespace millrace;
 using graph::execution_state;
@@ -122,7 +123,10 @@ struct host : actor_world {
 };
 
 void numbers_to_nowhere(stream_environment& env, const arguments&) {
-  env.from_sequence(1, 1000).rebalance().map([](const std::int64_t& n) { return n; }).discard();
+  env.add_source(test::number_source{1, 1000}, "numbers", boundedness::bounded)
+      .rebalance()
+      .map([](const std::int64_t& n) { return n; })
+      .discard();
 }
 
 void no_more_than_7(stream_environment& env, const arguments&) {
@@ -228,6 +232,9 @@ TEST_CASE("The head of an iteration answers its coordinator and ends when it is 
   });
   h.spawn(1);
   h.tell(wire::channel_opened{h.id, 0, 0});
+  const auto& feedback = h.plan.graph.edges.at(1);
+  REQUIRE(feedback.is_feedback);
+  h.tell(wire::open_channel{h.id, h.id, feedback.id, h.window}, h.surroundings);
   h.tell(wire::command_iteration{{iteration_request::report, 1}, {h.id}});
   h.tell(wire::channel_element{h.id, 0, end_of_input{}});
   REQUIRE(h.log->iterations.size() == 1);

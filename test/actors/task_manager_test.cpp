@@ -10,6 +10,7 @@
 #include "millrace/api/plan.hpp"
 #include "millrace/core/logging.hpp"
 #include "support/caf/actor_world.hpp"
+#include "support/number_source.hpp"
 
 using namespace millrace;
 using namespace std::chrono_literals;
@@ -175,7 +176,10 @@ struct node : actor_world {
 };
 
 void small_job(stream_environment& env, const arguments&) {
-  env.from_sequence(1, 10'000).rebalance().map([](const std::int64_t& n) { return n; }).discard();
+  env.add_source(test::number_source{1, 10'000}, "numbers", boundedness::bounded)
+      .rebalance()
+      .map([](const std::int64_t& n) { return n; })
+      .discard();
 }
 
 void endless_job(stream_environment& env, const arguments&) {

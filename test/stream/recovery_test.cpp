@@ -230,7 +230,7 @@ TEST_CASE("without alignment nothing is lost, but records may count twice") {
 }
 
 TEST_CASE("a checkpointed pipeline that is not killed takes checkpoints to its end") {
-  counting_job job(300, 2);
+  counting_job job(3000, 2);
   memory_files files;
   pipeline_settings settings;
   settings.tasks.is_checkpointed = true;
@@ -238,5 +238,5 @@ TEST_CASE("a checkpointed pipeline that is not killed takes checkpoints to its e
   local_pipeline pipeline(job.make.build(), job.make.program, files, settings);
   pipeline.run();
   CHECK(pipeline.checkpoints_completed() > 2);
-  CHECK(job.committed->all() == counting_job::expected(300));
+  CHECK(job.committed->all() == counting_job::expected(3000));
 }
