@@ -63,9 +63,8 @@ result<std::vector<std::uint32_t>> topological_order(const stream_graph& graph) 
       if (--inputs_left[consumer] == 0) ready.push(consumer);
   }
   if (order.size() < size)
-    return fail(errc::invalid_graph,
-                "operators form a cycle: " + cycle_text(graph, inputs_left) +
-                    "; a job must be a directed acyclic graph");
+    return fail(errc::invalid_graph, "operators form a cycle: " + cycle_text(graph, inputs_left) +
+                                         "; a job must be a directed acyclic graph");
   return order;
 }
 

@@ -130,7 +130,8 @@ std::vector<order> some_orders() {
 }
 
 /// All lines of the files below a directory, sorted.
-std::vector<std::string> lines_below(const test::memory_files& files, const std::string& directory) {
+std::vector<std::string> lines_below(const test::memory_files& files,
+                                     const std::string& directory) {
   std::vector<std::string> lines;
   for (const auto& path : files.paths()) {
     CHECK(path.find("/.") == path.npos);  // nothing unfinished is left
@@ -166,7 +167,8 @@ TEST_CASE("a job writes part files into buckets, each record once") {
       for (const auto& o : orders)
         if (o.cents % 2 == country) expected.push_back(o.country + ',' + std::to_string(o.cents));
       std::sort(expected.begin(), expected.end());
-      auto lines = lines_below(runner->files(), country == 0 ? "/data/orders/at" : "/data/orders/de");
+      auto lines =
+          lines_below(runner->files(), country == 0 ? "/data/orders/at" : "/data/orders/de");
       const auto headers = std::erase(lines, "country,cents");
       CHECK(headers >= 3);
       CHECK(lines == expected);
