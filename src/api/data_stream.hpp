@@ -401,6 +401,7 @@ class data_stream {
       const bool is_global = made.global_committer != nullptr;
       if (made.committer) {
         const auto id = handed_on.add("committer", std::move(made.committer), !is_global);
+        builder_->node(id).chaining = graph::chaining::with_input;
         all.push_back({.node = id, .name_suffix = ": committer", .uid_suffix = "-committer"});
         handed_on =
             data_stream<committable>(builder_, {data_stream<committable>::unpartitioned(id)});

@@ -62,16 +62,10 @@ class operator_settings {
   }
 
   /// The operator runs in tasks of its own.
-  Self disable_chaining() {
-    return with([](auto& node, const auto&) { node.chaining = graph::chaining::never; });
-  }
+  Self disable_chaining() { return set_chaining(graph::chaining::never); }
 
   /// The operator does not run in one task with what comes before it.
-  Self start_new_chain() {
-    return with([first = true](auto& node, const auto&) mutable {
-      if (std::exchange(first, false)) node.chaining = graph::chaining::head;
-    });
-  }
+  Self start_new_chain() { return set_chaining(graph::chaining::head); }
 
  protected:
   operator_settings(std::shared_ptr<detail::job_builder> builder,
@@ -79,6 +73,13 @@ class operator_settings {
       : settings_builder_(std::move(builder)), settings_targets_(std::move(targets)) {}
 
  private:
+  /// What belongs together stays together.
+  Self set_chaining(graph::chaining how) {
+    return with([how](auto& node, const auto&) {
+      if (node.chaining != graph::chaining::with_input) node.chaining = how;
+    });
+  }
+
   template <class Set>
   Self with(Set set) {
     for (const auto& target : settings_targets_) set(settings_builder_->node(target.node), target);

@@ -33,6 +33,10 @@ std::vector<commit_result> file_committer::commit(const std::vector<file_committ
   return results;
 }
 
+void file_committer::discard(const std::vector<file_committable>& what) noexcept {
+  remove_working_files(files_, what);
+}
+
 commit_result file_committer::commit(const file_committable& what) {
   const auto there = files_.stat(what.working);
   if (!there)
@@ -65,6 +69,10 @@ commit_result file_committer::find_committed(const file_committable& what) {
 
 std::shared_ptr<committer<file_committable>> make_file_committer(const committer_context& context) {
   return std::make_shared<file_committer>(context.files);
+}
+
+void remove_working_files(file_system& files, const std::vector<file_committable>& what) noexcept {
+  for (const auto& each : what) static_cast<void>(files.remove(each.working));
 }
 
 template class commit_queue<file_committable>;

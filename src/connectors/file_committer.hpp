@@ -27,6 +27,7 @@ class file_committer final : public committer<file_committable> {
   explicit file_committer(file_system& files) : files_(files) {}
 
   std::vector<commit_result> commit(const std::vector<file_committable>& what) override;
+  void discard(const std::vector<file_committable>& what) noexcept override;
 
  private:
   commit_result commit(const file_committable& what);
@@ -37,6 +38,9 @@ class file_committer final : public committer<file_committable> {
 
 /// Makes the committer of a file sink.
 std::shared_ptr<committer<file_committable>> make_file_committer(const committer_context& context);
+
+/// Removes parts that will never be committed, as well as can be.
+void remove_working_files(file_system& files, const std::vector<file_committable>& what) noexcept;
 
 extern template class commit_queue<file_committable>;
 extern template class committer_operator<file_committable>;

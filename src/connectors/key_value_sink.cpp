@@ -64,8 +64,12 @@ class key_value_committer final : public committer<file_committable> {
       return results;
     }
     // What is left behind by a crash here, or an error, is removed when the commit is repeated.
-    for (const auto& each : what) static_cast<void>(files_.remove(each.working));
+    remove_working_files(files_, what);
     return results;
+  }
+
+  void discard(const std::vector<file_committable>& what) noexcept override {
+    remove_working_files(files_, what);
   }
 
  private:

@@ -72,7 +72,7 @@ class chain_builder {
     std::vector<std::uint32_t> in_degree(nodes.size(), 0);
     for (const auto& edge : graph.edges()) ++in_degree[edge.target];
     for (const auto& edge : graph.edges())
-      if (chaining && is_chainable(graph, edge, edges[edge.id], nodes, in_degree))
+      if (is_chainable(graph, edge, edges[edge.id], nodes, in_degree, chaining))
         chained_into_[edge.target] = &edge;
   }
 

@@ -95,13 +95,16 @@ result<std::vector<partitioning>> resolve_edges(const stream_graph& graph,
 
 bool is_chainable(const stream_graph& graph, const stream_edge& edge, partitioning how,
                   const std::vector<resolved_node>& nodes,
-                  const std::vector<std::uint32_t>& in_degree) {
+                  const std::vector<std::uint32_t>& in_degree, bool enabled) {
   const auto& source = nodes[edge.source];
   const auto& target = nodes[edge.target];
-  return in_degree[edge.target] == 1 && how == partitioning::forward &&
-         source.slot_sharing_group == target.slot_sharing_group &&
-         graph.node(edge.source).chaining != chaining::never &&
-         graph.node(edge.target).chaining == chaining::always;
+  if (in_degree[edge.target] != 1 || how != partitioning::forward ||
+      source.slot_sharing_group != target.slot_sharing_group)
+    return false;
+  const auto wanted = graph.node(edge.target).chaining;
+  if (wanted == chaining::with_input) return true;
+  return enabled && graph.node(edge.source).chaining != chaining::never &&
+         wanted == chaining::always;
 }
 
 }  // namespace millrace::graph

@@ -31,9 +31,10 @@ result<std::vector<partitioning>> resolve_edges(const stream_graph& graph,
 
 /// Whether both ends of the edge may run in one task (Flink's
 /// StreamingJobGraphGenerator#isChainable): the edge is the target's only one and forward, both
-/// share a slot, and neither objects. Equal parallelism follows from forward.
+/// share a slot, and neither objects, nor does the configuration (`enabled`). Equal parallelism
+/// follows from forward.
 bool is_chainable(const stream_graph& graph, const stream_edge& edge, partitioning how,
                   const std::vector<resolved_node>& nodes,
-                  const std::vector<std::uint32_t>& in_degree);
+                  const std::vector<std::uint32_t>& in_degree, bool enabled);
 
 }  // namespace millrace::graph

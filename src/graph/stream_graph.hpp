@@ -22,6 +22,9 @@ enum class chaining : std::uint8_t {
   always,  ///< With both its input and its consumers, whenever possible.
   head,    ///< Starts a chain: with its consumers only (`start_new_chain`).
   never,   ///< Alone (`disable_chaining`).
+  /// With its input whatever that and the configuration say: they are two halves of one thing, and
+  /// what is between them must not be lost when they end.
+  with_input,
 };
 
 /// A stream that an operator emits beside its main one.

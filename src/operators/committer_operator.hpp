@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -17,6 +18,14 @@ template <class Committable>
 using commit_call = std::function<std::vector<commit_result>(
     const std::vector<committable_of_checkpoint<Committable>>&)>;
 
+/// What a committer does, as calls.
+template <class Committable>
+struct commit_calls {
+  commit_call<Committable> commit;
+  /// What will never be committed. May be empty.
+  std::function<void(const std::vector<Committable>&)> discard{};
+};
+
 /// When there are no checkpoints to wait for.
 enum class commit_without_checkpoints : std::uint8_t {
   at_once,          ///< As soon as the writer has handed something over.
@@ -27,7 +36,7 @@ enum class commit_without_checkpoints : std::uint8_t {
 template <class Committable>
 struct committer_plan {
   /// Makes the call for one subtask.
-  std::function<commit_call<Committable>(const committer_context&)> make;
+  std::function<commit_calls<Committable>(const committer_context&)> make;
   commit_retry_policy retries{};
   commit_without_checkpoints otherwise = commit_without_checkpoints::at_once;
 };
@@ -50,7 +59,7 @@ class committer_operator final : public producing<Committable> {
   void open(operator_context& context) override {
     context_ = &context;
     auto& self = context.runtime();
-    call_ = std::make_shared<commit_call<Committable>>(plan_.make({self, context.files()}));
+    calls_ = std::make_shared<shared_calls>(plan_.make({self, context.files()}));
     state_ = context.operator_state().get_list_state(list_state_descriptor<entry>("committables"));
     total_ = &self.metric("totalCommittables");
     committed_ = &self.metric("successfulCommittables");
@@ -93,17 +102,43 @@ class committer_operator final : public producing<Committable> {
     return !has_failed_ && (is_recovering_ || (has_finished_ && queue_.has_due()));
   }
 
+  void close() noexcept override {
+    if (calls_ == nullptr || !calls_->discard) return;
+    auto lost = std::make_shared<std::vector<Committable>>();
+    for (auto& each : queue_.unsaved()) lost->push_back(std::move(each.what));
+    if (!lost->empty())
+      context_->io().submit([calls = calls_, lost] { calls->give_up(*lost); }, [] {});
+  }
+
  private:
+  /// The calls for I/O threads, which make them one at a time.
+  struct shared_calls : commit_calls<Committable> {
+    explicit shared_calls(commit_calls<Committable> calls)
+        : commit_calls<Committable>(std::move(calls)) {}
+
+    /// No call after this commits anything: nobody would hear of it.
+    void give_up(const std::vector<Committable>& what) {
+      std::lock_guard lock(mutex);
+      is_over = true;
+      this->discard(what);
+    }
+
+    std::mutex mutex;
+    bool is_over = false;
+  };
+
   /// One call, shared with an I/O thread.
   struct attempt {
-    std::shared_ptr<commit_call<Committable>> call;
+    std::shared_ptr<shared_calls> calls;
     std::vector<entry> entries;
     std::vector<commit_result> results;
 
     void run() {
+      std::lock_guard lock(calls->mutex);
+      if (calls->is_over) return;
       error why{errc::user_function, "a committer threw"};
       try {
-        results = (*call)(entries);
+        results = calls->commit(entries);
         return;
       } catch (const failure& e) {
         why = e.what_failed();
@@ -118,7 +153,7 @@ class committer_operator final : public producing<Committable> {
   void go_on() {
     const auto now = context_->time().now();
     if (queue_.is_ready(now)) {
-      auto next = std::make_shared<attempt>(attempt{call_, queue_.take(), {}});
+      auto next = std::make_shared<attempt>(attempt{calls_, queue_.take(), {}});
       context_->io().submit([next] { next->run(); }, [this, next] { settle(next->results); });
     } else if (const auto when = queue_.next_attempt()) {
       context_->wake_at(*when);
@@ -140,7 +175,7 @@ class committer_operator final : public producing<Committable> {
 
   committer_plan<Committable> plan_;
   operator_context* context_ = nullptr;
-  std::shared_ptr<commit_call<Committable>> call_;
+  std::shared_ptr<shared_calls> calls_;
   counter* total_ = nullptr;
   counter* committed_ = nullptr;
   counter* already_committed_ = nullptr;
@@ -165,22 +200,24 @@ std::shared_ptr<const operator_factory> make_committer_operator(committer_plan<C
   return make_factory<Committable, void>(std::move(make));
 }
 
-/// A committer as a call.
+/// Those of a committer.
 template <class Committable>
-commit_call<Committable> call_of(std::shared_ptr<committer<Committable>> to) {
-  return [to = std::move(to)](const auto& entries) {
+commit_calls<Committable> calls_of(std::shared_ptr<committer<Committable>> to) {
+  auto commit = [to](const std::vector<committable_of_checkpoint<Committable>>& entries) {
     std::vector<Committable> what;
     what.reserve(entries.size());
     for (const auto& each : entries) what.push_back(each.what);
     return to->commit(what);
   };
+  auto discard = [to](const std::vector<Committable>& what) { to->discard(what); };
+  return {std::move(commit), std::move(discard)};
 }
 
-/// A global committer as a call: each checkpoint on its own, in their order. One that can't be
+/// Those of a global committer: each checkpoint on its own, in their order. One that can't be
 /// committed yet holds up those behind it.
 template <class Committable>
-commit_call<Committable> call_of(std::shared_ptr<global_committer<Committable>> to) {
-  return [to = std::move(to)](const auto& entries) {
+commit_calls<Committable> calls_of(std::shared_ptr<global_committer<Committable>> to) {
+  auto commit = [to](const std::vector<committable_of_checkpoint<Committable>>& entries) {
     std::vector<commit_result> results;
     results.reserve(entries.size());
     while (results.size() < entries.size()) {
@@ -195,6 +232,7 @@ commit_call<Committable> call_of(std::shared_ptr<global_committer<Committable>> 
     }
     return results;
   };
+  return {std::move(commit)};
 }
 
 }  // namespace millrace

@@ -99,7 +99,7 @@ sink_operators make_sink_operators(const S& sink) {
         {.make =
              [sink](const committer_context& context) {
                const std::shared_ptr<committer<committable>> to = sink.create_committer(context);
-               return call_of(to);
+               return calls_of(to);
              },
          .retries = detail::retries_of(sink)},
         globally_committing_sink<S>);
@@ -110,7 +110,7 @@ sink_operators make_sink_operators(const S& sink) {
              [sink](const committer_context& context) {
                const std::shared_ptr<global_committer<committable>> to =
                    sink.create_global_committer(context);
-               return call_of(to);
+               return calls_of(to);
              },
          .retries = detail::retries_of(sink),
          .otherwise = commit_without_checkpoints::at_end_of_input},

@@ -293,6 +293,16 @@ TEST_CASE("a sink that is cancelled removes what no checkpoint names") {
   CHECK(hidden(sink.memory()).size() == 1);
 }
 
+TEST_CASE("a sink that is cancelled before its last checkpoint removes what was to be committed") {
+  harness sink(sales());
+  sink.take_checkpoints().open();
+  sink.process({{"at", 1}});
+  sink.finish();
+  REQUIRE(hidden(sink.memory()).size() == 1);  // with the committer by now
+  sink.close();
+  CHECK(visible(sink.memory()).size() + hidden(sink.memory()).size() == 0);
+}
+
 TEST_CASE("a new job in an old directory goes on behind the parts that are there") {
   const auto files = new_files();
   files->put("/out/part-0-4", "1\n");

@@ -107,6 +107,13 @@ TEST_CASE("chains break where Flink breaks them") {
     auto job = build_job_graph(make.graph, defaults).value();
     CHECK(vertex_names(job) == names{"Source: s", "m", "Sink: out"});
   }
+  SUBCASE("the two halves of one thing chain all the same") {
+    auto defaults = with_parallelism(2);
+    defaults.chaining = false;
+    node.chaining = chaining::with_input;
+    auto job = build_job_graph(make.graph, defaults).value();
+    CHECK(vertex_names(job) == names{"Source: s -> m", "Sink: out"});
+  }
 }
 
 TEST_CASE("parallelism is the operator's, else the environment's, else -p, else the default") {

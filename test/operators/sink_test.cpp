@@ -106,6 +106,9 @@ struct fake_committer final : committer<std::string> {
     for (std::size_t i = 0; i < what.size(); ++i) results.push_back(world->answer());
     return results;
   }
+  void discard(const strings& what) noexcept override {
+    world->log.push_back("discard " + joined(what));
+  }
   std::shared_ptr<fake_world> world;
 };
 
@@ -284,6 +287,33 @@ TEST_CASE("without checkpoints everything is committed as soon as it is handed o
   CHECK(!h.is_busy());
   h.close();
   CHECK(sink.world->take() == strings{"close"});
+}
+
+TEST_CASE("what was handed over but no checkpoint has is discarded when the job is cancelled") {
+  fake_sink sink;
+  harness h(sink);
+  SUBCASE("without checkpoints it is all that was not committed") {
+    h.open();
+    h.process({1, 2});
+    h.writer().finish();
+    h.run_io(1);  // the writer's, not the committer's
+    sink.world->take();
+    h.close();
+    h.run_io();
+    CHECK(sink.world->take() == strings{"close", "commit 1+2", "discard 1+2"});
+  }
+  SUBCASE("and what a checkpoint has stays, complete or not") {
+    h.take_checkpoints().open();
+    h.process({1, 2});
+    static_cast<void>(h.checkpoint(1));
+    h.process({3, 4});
+    h.writer().finish();
+    h.run_io();
+    sink.world->take();
+    h.close();
+    h.run_io();
+    CHECK(sink.world->take() == strings{"close", "discard 2+3+4"});
+  }
 }
 
 TEST_CASE("commits are tried again with growing pauses, and in the order of checkpoints") {
