@@ -40,6 +40,9 @@ function(millrace_add_tests folder kind)
   set(target test_${folder})
   add_executable(${target} ${sources} $<TARGET_OBJECTS:millrace_test_main>)
   target_include_directories(${target} PRIVATE "${test_dir}")
+  # Most of what a test file compiles to are templates that its neighbours use, too.
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${MILLRACE_UNITY} UNITY_BUILD_BATCH_SIZE 5)
   if(kind STREQUAL "caf" AND TARGET millrace_fixtures_caf)
     target_link_libraries(${target} PRIVATE millrace_fixtures_caf)
   endif()

@@ -11,6 +11,8 @@
 #include "support/graphs.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace cluster_test {
+
 // Real nodes with real connections, all in this process.
 
 using namespace millrace;
@@ -209,3 +211,5 @@ TEST_CASE_FIXTURE(cluster, "one process can be master and task manager") {
   auto tool = client();
   CHECK(soon([&] { return tool->nodes()->nodes.size() == 2; }));
 }
+
+}  // namespace cluster_test

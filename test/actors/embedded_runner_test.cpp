@@ -9,6 +9,8 @@
 #include "millrace/api/iterative_stream.hpp"
 #include "millrace/api/stream_environment.hpp"
 
+namespace embedded_runner_test {
+
 using namespace millrace;
 
 namespace {
@@ -159,3 +161,5 @@ TEST_CASE("A job that needs more slots than its process may have fails at once")
           std::string::npos);
   }
 }
+
+}  // namespace embedded_runner_test

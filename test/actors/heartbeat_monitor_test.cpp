@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace heartbeat_monitor_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -58,3 +60,5 @@ TEST_CASE_FIXTURE(monitored, "a tick that is a little late changes nothing") {
   CHECK(after(6s).empty());
   CHECK(monitor.lost(now += 5s) == std::vector{a});
 }
+
+}  // namespace heartbeat_monitor_test

@@ -6,6 +6,8 @@
 #include <future>
 #include <latch>
 
+namespace io_pool_test {
+
 using namespace millrace;
 
 TEST_CASE("An I/O pool has no thread before it has work") {
@@ -71,3 +73,5 @@ TEST_CASE("A pool that ends waits for the job that runs and drops those that wai
   CHECK(finished);
   CHECK_FALSE(second_ran);
 }
+
+}  // namespace io_pool_test

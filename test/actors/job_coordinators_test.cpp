@@ -3,6 +3,8 @@
 #include "actors/master_fixture.hpp"
 #include "millrace/stream/operator_coordinator.hpp"
 
+namespace job_coordinators_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::execution_state;
@@ -244,3 +246,5 @@ TEST_CASE_FIXTURE(coordinated_job, "coordinators are closed when the job is over
   pass(1s);
   CHECK(log->context == nullptr);
 }
+
+}  // namespace job_coordinators_test

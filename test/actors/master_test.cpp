@@ -2,6 +2,8 @@
 #include "millrace/actors/artifact_store.hpp"
 #include "millrace/core/sha256.hpp"
 
+namespace master_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::execution_state;
@@ -746,3 +748,5 @@ TEST_CASE_FIXTURE(running_job, "a master that stops cancels its jobs first") {
   report_all(*b, execution_state::canceled);
   CHECK(result_of_watched_job()->status == job_status::canceled);
 }
+
+}  // namespace master_test

@@ -12,6 +12,8 @@
 #include "support/caf/actor_world.hpp"
 #include "support/number_source.hpp"
 
+namespace task_actor_test {
+
 using namespace millrace;
 using graph::execution_state;
 using millrace::test::actor_world;
@@ -376,3 +378,5 @@ TEST_CASE("A task answers when it is asked how far it is") {
   CHECK(h.log->reports[0].task == h.id);
   CHECK(h.log->reports[0].operators.at(0).rows_in == 10);
 }
+
+}  // namespace task_actor_test

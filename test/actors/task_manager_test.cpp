@@ -12,6 +12,8 @@
 #include "support/caf/actor_world.hpp"
 #include "support/number_source.hpp"
 
+namespace task_manager_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using graph::execution_state;
@@ -467,3 +469,5 @@ TEST_CASE("A task whose producer's task manager cannot be reached fails and says
   CHECK(n.last_state().cause->message ==
         "cannot connect to task manager there:9: connection refused");
 }
+
+}  // namespace task_manager_test

@@ -16,6 +16,8 @@
 #include "millrace/stream/record_type.hpp"
 #include "support/sample_values.hpp"
 
+namespace wire_test {
+
 using namespace millrace;
 
 namespace {
@@ -74,15 +76,19 @@ struct unencodable {
 
 }  // namespace
 
+}  // namespace wire_test
+
 template <>
-struct millrace::codec<unencodable> {
+struct millrace::codec<wire_test::unencodable> {
   static constexpr std::string_view type_name = "test.unencodable";
-  static void write(byte_writer& out, const unencodable& x) {
+  static void write(byte_writer& out, const wire_test::unencodable& x) {
     encode(out, x.value);
     throw std::runtime_error("no");
   }
-  static bool read(byte_reader& in, unencodable& x) { return decode(in, x.value); }
+  static bool read(byte_reader& in, wire_test::unencodable& x) { return decode(in, x.value); }
 };
+
+namespace wire_test {
 
 namespace {
 
@@ -273,3 +279,5 @@ TEST_CASE("errors of CAF become ours") {
   CHECK(from_caf(caf::sec::request_receiver_down).code == errc::unreachable);
   CHECK(from_caf(caf::sec::runtime_error).code == errc::internal);
 }
+
+}  // namespace wire_test

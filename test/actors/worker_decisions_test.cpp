@@ -10,6 +10,8 @@
 #include "millrace/actors/task_manager_heartbeat.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 
+namespace worker_decisions_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -254,3 +256,5 @@ TEST_CASE("A peer that was lost can be wanted again") {
   us.want(where(2), at(5ms));
   CHECK(summary(us.act(at(5ms))) == decltype(summary({})){{kind::dial, 2}});
 }
+
+}  // namespace worker_decisions_test

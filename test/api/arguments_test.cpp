@@ -2,6 +2,8 @@
 
 #include "millrace/api/arguments.hpp"
 
+namespace arguments_test {
+
 using namespace millrace;
 
 namespace {
@@ -52,3 +54,5 @@ TEST_CASE("an unknown argument is refused with the one that may have been meant"
         }) == "unknown argument --inptu: did you mean --input? (there are: --input --output)");
   args.check_known({"inptu"});
 }
+
+}  // namespace arguments_test

@@ -11,6 +11,8 @@
 #include "support/local_runner.hpp"
 #include "support/time_probe.hpp"
 
+namespace async_map_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::local_runner;
@@ -222,3 +224,5 @@ TEST_CASE("the guide's async functions do what it says") {
       });
   CHECK(sorted(scores.execute_and_collect()) == std::vector<number>{3, 3, 200, 200});
 }
+
+}  // namespace async_map_test

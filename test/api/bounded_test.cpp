@@ -8,6 +8,8 @@
 #include "millrace/millrace.hpp"
 #include "support/local_runner.hpp"
 
+namespace bounded_test {
+
 using namespace millrace;
 using test::local_runner;
 
@@ -371,3 +373,5 @@ TEST_CASE("a full disk fails the job, and leaves no files") {
                                          "'io.tmp.dirs'"),
                        failure);
 }
+
+}  // namespace bounded_test

@@ -8,6 +8,8 @@
 #include "support/local_runner.hpp"
 #include "support/time_probe.hpp"
 
+namespace event_time_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::local_runner;
@@ -195,3 +197,5 @@ TEST_CASE("the auto-watermark interval is the job's") {
   CHECK_THROWS_AS(env.set("pipeline.auto-watermark-interval", "often"), failure);
   CHECK(env.config().get(options::auto_watermark_interval) == 0ms);
 }
+
+}  // namespace event_time_test

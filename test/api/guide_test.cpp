@@ -33,6 +33,8 @@ struct millrace::codec<my::money> {
   }
 };
 
+namespace guide_test {
+
 using namespace millrace;
 
 namespace {
@@ -133,3 +135,5 @@ TEST_CASE("the guide: a program of its own runs jobs and gets their records") {
       env.from_sequence(1, 1000).map([](std::int64_t i) { return i * i; }).execute_and_collect();
   CHECK(squares.size() == 1000);
 }
+
+}  // namespace guide_test

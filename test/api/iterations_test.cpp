@@ -7,6 +7,8 @@
 #include "millrace/millrace.hpp"
 #include "support/local_runner.hpp"
 
+namespace iterations_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::local_runner;
@@ -455,3 +457,5 @@ TEST_CASE("the programs of docs/iterations.md do what is said about them") {
   loop.close_with(granted.side_output(returned));
   CHECK(sorted(granted.execute_and_collect()) == std::vector<std::int64_t>{1, 1, 2, 2, 2});
 }
+
+}  // namespace iterations_test

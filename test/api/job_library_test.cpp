@@ -7,6 +7,8 @@
 #include "millrace/api/job_library.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace job_library_test {
+
 using namespace millrace;
 
 namespace {
@@ -74,3 +76,5 @@ TEST_CASE("what is no job library is refused with the reason") {
   CHECK(why(directory.path("none.so")).code == errc::not_found);
   CHECK(why(some_library()).message.find("it has no Millrace entry point") != std::string::npos);
 }
+
+}  // namespace job_library_test

@@ -6,6 +6,8 @@
 #include "millrace/millrace.hpp"
 #include "support/local_runner.hpp"
 
+namespace joins_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::local_runner;
@@ -237,3 +239,5 @@ TEST_CASE("an interval join without an interval is refused") {
       for_ever.process([](const order&, const payment&, collector<order>&) {}).discard(),
       doctest::Contains("can't look as far as"), failure);
 }
+
+}  // namespace joins_test

@@ -7,6 +7,8 @@
 #include "millrace/millrace.hpp"
 #include "support/local_runner.hpp"
 
+namespace pipeline_test {
+
 using namespace millrace;
 using test::local_runner;
 using test::pipeline_settings;
@@ -428,3 +430,5 @@ TEST_CASE("credits bound what waits in front of a task") {
     CHECK(pipeline.queued_bytes_max() <= 3 * 2048);
   }
 }
+
+}  // namespace pipeline_test

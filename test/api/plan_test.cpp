@@ -2,6 +2,8 @@
 
 #include "millrace/api/plan.hpp"
 
+namespace plan_test {
+
 using namespace millrace;
 
 namespace {
@@ -142,3 +144,5 @@ TEST_CASE("a malformed setting fails at once") {
     env.from_generator([](std::uint64_t i) { return i; }, {.count = {}, .per_second = 0.0});
   }));
 }
+
+}  // namespace plan_test

@@ -9,6 +9,8 @@
 #include "support/local_runner.hpp"
 #include "support/time_probe.hpp"
 
+namespace process_test {
+
 using namespace millrace;
 using test::local_runner;
 using test::pipeline_settings;
@@ -495,3 +497,5 @@ TEST_CASE("streams of two environments can't be connected") {
                        "stream_environment",
                        failure);
 }
+
+}  // namespace process_test

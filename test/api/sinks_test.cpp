@@ -9,6 +9,8 @@
 #include "millrace/millrace.hpp"
 #include "support/local_runner.hpp"
 
+namespace sinks_test {
+
 using namespace millrace;
 using test::local_runner;
 
@@ -207,3 +209,5 @@ TEST_CASE("a global committer hears of what all subtasks have prepared") {
   CHECK(last.name == "Sink: sink: global committer");
   CHECK(last.parallelism == 1);
 }
+
+}  // namespace sinks_test

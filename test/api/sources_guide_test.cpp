@@ -9,6 +9,8 @@
 #include "millrace/source/fetching_reader.hpp"
 #include "support/local_runner.hpp"
 
+namespace sources_guide_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -166,3 +168,5 @@ TEST_CASE("the guide's source reads all readings of a directory, with event time
     CHECK(got == sum);
   }
 }
+
+}  // namespace sources_guide_test

@@ -11,6 +11,8 @@
 #include "support/local_runner.hpp"
 #include "support/time_probe.hpp"
 
+namespace sources_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::local_runner;
@@ -221,3 +223,5 @@ TEST_CASE("sources that can't work are refused with the reason") {
           env.from_source(std::move(hybrid), "hybrid").discard();
         }) == "in 'hybrid': the function that makes source 2 of the hybrid source returned none");
 }
+
+}  // namespace sources_test

@@ -6,6 +6,8 @@
 #include "millrace/millrace.hpp"
 #include "support/local_runner.hpp"
 
+namespace windows_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::local_runner;
@@ -295,3 +297,5 @@ TEST_CASE("a record without a timestamp is refused by windows of event time") {
   CHECK_THROWS_WITH_AS(env.execute(), doctest::Contains("assign_timestamps_and_watermarks"),
                        failure);
 }
+
+}  // namespace windows_test

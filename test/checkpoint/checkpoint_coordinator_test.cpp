@@ -4,6 +4,8 @@
 
 #include "support/graphs.hpp"
 
+namespace checkpoint_coordinator_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::execution_state;
@@ -317,3 +319,5 @@ TEST_CASE("the numbers of checkpoints go on where the job goes on from") {
   CHECK(other.complete(other.begin(1000)).discard.empty());
   CHECK(other.coordinator.latest() == checkpoint_id{42});
 }
+
+}  // namespace checkpoint_coordinator_test

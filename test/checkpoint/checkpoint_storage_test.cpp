@@ -8,6 +8,8 @@
 #include "millrace/checkpoint/state_file.hpp"
 #include "support/memory_files.hpp"
 
+namespace checkpoint_storage_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -221,3 +223,5 @@ TEST_CASE("an interval without a directory is refused") {
   CHECK(settings->alignment == barrier_alignment::at_least_once);
   CHECK(settings->directory_of(job) == "/c/" + to_string(job));
 }
+
+}  // namespace checkpoint_storage_test

@@ -4,6 +4,8 @@
 
 #include "millrace/checkpoint/restart_schedule.hpp"
 
+namespace restart_strategy_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -103,3 +105,5 @@ TEST_CASE("failures that come while a restart is waited for belong to it") {
   CHECK_FALSE(schedule.on_failure(4000));
   CHECK(schedule.restarts() == 3);
 }
+
+}  // namespace restart_strategy_test

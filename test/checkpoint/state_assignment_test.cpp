@@ -7,6 +7,8 @@
 #include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "support/memory_files.hpp"
 
+namespace state_assignment_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -156,3 +158,5 @@ TEST_CASE("a damaged piece names the file and the operator") {
   CHECK(read.error().message.find("operator 'count'") != std::string::npos);
   CHECK(read.error().message.find("/c/chk-1/v0-s0-a0.state") != std::string::npos);
 }
+
+}  // namespace state_assignment_test

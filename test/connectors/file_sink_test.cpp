@@ -5,6 +5,8 @@
 #include "millrace/connectors/file_sink.hpp"
 #include "support/sink_harness.hpp"
 
+namespace file_sink_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::memory_files;
@@ -483,3 +485,5 @@ TEST_CASE("buckets of time are those of the wall clock or of the record") {
   CHECK_THROWS_AS(date_time_buckets("/%Y"), failure);
   CHECK_THROWS_AS(date_time_buckets(""), failure);
 }
+
+}  // namespace file_sink_test

@@ -6,6 +6,8 @@
 #include "support/sink_harness.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace key_value_sink_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::memory_files;
@@ -200,3 +202,5 @@ TEST_CASE("tables and keys must be such as databases have") {
   CHECK_THROWS_AS(to_sql(std::uint64_t{1} << 63), failure);
   CHECK(to_sql(-1) == sql_value(std::int64_t{-1}));
 }
+
+}  // namespace key_value_sink_test

@@ -5,6 +5,8 @@
 #include "millrace/connectors/line_splitter.hpp"
 #include "support/memory_files.hpp"
 
+namespace line_reader_test {
+
 using namespace millrace;
 using test::memory_files;
 
@@ -150,3 +152,5 @@ TEST_CASE("a path that leads nowhere is an error that names it") {
   CHECK(failure_of(files, "/none") == "cannot read '/none': No such file or directory");
   CHECK(failure_of(files, "/none*") == "cannot read '/none*': no file matches the pattern");
 }
+
+}  // namespace line_reader_test

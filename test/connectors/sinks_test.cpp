@@ -3,6 +3,8 @@
 #include "millrace/connectors/file_sink.hpp"
 #include "support/sink_harness.hpp"
 
+namespace sinks_test {
+
 using namespace millrace;
 using test::sink_harness;
 using test::subtask;
@@ -186,3 +188,5 @@ TEST_CASE("values are printed as people read them") {
   CHECK(text(std::variant<int, std::string>("x")) == "x");
   CHECK(text(std::int8_t{-7}) == "-7");
 }
+
+}  // namespace sinks_test

@@ -7,6 +7,8 @@
 #include "millrace/connectors/sequence_source.hpp"
 #include "support/source_harness.hpp"
 
+namespace source_recovery_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::source_harness;
@@ -134,3 +136,5 @@ TEST_CASE("a generator's rate is shared by its readers, and kept by who takes ov
   half.poll_all();
   CHECK(half.take() == std::vector<std::uint64_t>{0, 2, 4, 6});
 }
+
+}  // namespace source_recovery_test

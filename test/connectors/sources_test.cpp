@@ -7,6 +7,8 @@
 #include "millrace/connectors/socket_source.hpp"
 #include "support/source_harness.hpp"
 
+namespace sources_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::source_harness;
@@ -172,3 +174,5 @@ TEST_CASE("a generator with a rate emits what is due and says when to look again
   source.poll_all();
   CHECK(source.take().size() <= 8);
 }
+
+}  // namespace sources_test

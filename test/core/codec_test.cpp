@@ -11,6 +11,8 @@
 #include "millrace/core/ids.hpp"
 #include "support/codec_samples.hpp"
 
+namespace codec_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -254,3 +256,5 @@ TEST_CASE("damaged encodings never crash a decoder and decode to encodable value
     if (const auto value = decode_bytes<std::vector<everything>>(bytes)) encode_to_bytes(*value);
   }
 }
+
+}  // namespace codec_test

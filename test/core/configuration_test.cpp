@@ -6,6 +6,8 @@
 #include "millrace/core/options.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace configuration_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -199,3 +201,5 @@ TEST_CASE("a configuration file that is not there is named") {
   CHECK(config->get(options::parallelism_default) == 7);
   CHECK(config->origin_of(options::parallelism_default) == directory.path("some.conf:1"));
 }
+
+}  // namespace configuration_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace edit_distance_test {
+
 using namespace millrace;
 
 TEST_CASE("edits are counted without regard to case") {
@@ -18,3 +20,5 @@ TEST_CASE("the nearest word is found only if it is near") {
   CHECK(nearest_word("cancle", words) == "cancel");
   CHECK(nearest_word("frobnicate", words).empty());
 }
+
+}  // namespace edit_distance_test

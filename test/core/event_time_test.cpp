@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace event_time_test {
+
 using namespace millrace;
 
 TEST_CASE("timestamps are shown to the millisecond, in UTC") {
@@ -17,3 +19,5 @@ TEST_CASE("timestamps that no calendar has are shown as numbers, the special one
   CHECK(format_timestamp(no_timestamp) == "-");
   CHECK(format_timestamp(max_watermark) == "end");
 }
+
+}  // namespace event_time_test

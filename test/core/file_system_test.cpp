@@ -5,6 +5,8 @@
 
 #include "support/temporary_directory.hpp"
 
+namespace file_system_test {
+
 using namespace millrace;
 using millrace::test::temporary_directory;
 
@@ -155,3 +157,5 @@ TEST_CASE("a file larger than allowed is not read") {
   CHECK(read_file(files, path, 4).error().message ==
         "can't read '" + path + "': it has 5 bytes, more than the 4 allowed");
 }
+
+}  // namespace file_system_test

@@ -6,6 +6,8 @@
 
 #include "support/codec_samples.hpp"
 
+namespace fingerprint_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -63,3 +65,5 @@ TEST_CASE("fingerprints never change") {
   // They are stored in checkpoints: a change here needs a new codec_version.
   CHECK(fingerprint_of<std::pair<std::string, std::int64_t>>() == 0x248A4F315BE6E095ull);
 }
+
+}  // namespace fingerprint_test

@@ -8,13 +8,17 @@
 
 #include "support/codec_samples.hpp"
 
+template <>
+struct millrace::key_hasher<millrace::test::opaque> {
+  std::uint64_t operator()(const millrace::test::opaque& key) const {
+    return key_hash(key.secret());
+  }
+};
+
+namespace hash_test {
+
 using namespace millrace;
 using namespace millrace::test;
-
-template <>
-struct millrace::key_hasher<opaque> {
-  std::uint64_t operator()(const opaque& key) const { return key_hash(key.secret()); }
-};
 
 static_assert(hashable_key<opaque> && hashable_key<job_id> && hashable_key<point>);
 static_assert(hashable_key<std::string_view> && hashable_key<std::variant<int, std::string>>);
@@ -81,3 +85,5 @@ TEST_CASE("consecutive keys spread evenly over the high bits") {
     CHECK(count < 1200);
   }
 }
+
+}  // namespace hash_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace human_units_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -42,3 +44,5 @@ TEST_CASE("counts and rates have three digits") {
   CHECK(format_count(45'600) == "45.6 k");
   CHECK(format_rate(1'200'000) == "1.2 M records/s");
 }
+
+}  // namespace human_units_test

@@ -4,6 +4,8 @@
 
 #include <random>
 
+namespace ids_test {
+
 using namespace millrace;
 
 TEST_CASE("an id is 32 hex digits and reads back") {
@@ -27,3 +29,5 @@ TEST_CASE("an attempt names its job, vertex, subtask and attempt") {
   CHECK(to_string(execution_attempt_id{{0, 1}, 2, 3, 4}) ==
         "00000000000000000000000000000001/v2/s3/a4");
 }
+
+}  // namespace ids_test

@@ -4,6 +4,8 @@
 
 #include "millrace/core/hash.hpp"
 
+namespace key_group_test {
+
 using namespace millrace;
 
 TEST_CASE("groups scale the high bits of a hash") {
@@ -49,3 +51,5 @@ TEST_CASE("ranges partition the groups and agree with the subtask of each group"
     }
   }
 }
+
+}  // namespace key_group_test

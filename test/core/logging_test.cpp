@@ -6,6 +6,8 @@
 
 #include "support/temporary_directory.hpp"
 
+namespace logging_test {
+
 using namespace millrace;
 
 namespace {
@@ -82,3 +84,5 @@ TEST_CASE("a log file that can't be opened is named") {
   CHECK(outcome.error().message.starts_with("can't log to '" + directory.path() + "': "));
   CHECK_FALSE(log_enabled(log_level::info));
 }
+
+}  // namespace logging_test

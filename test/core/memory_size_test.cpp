@@ -4,6 +4,8 @@
 
 #include "support/codec_samples.hpp"
 
+namespace memory_size_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -37,3 +39,5 @@ TEST_CASE("types that contain themselves are counted to the leaves") {
   CHECK(heap_bytes(sample_tree(0)) == 0);
   CHECK(heap_bytes(sample_tree(2)) == 4 * sizeof(tree));
 }
+
+}  // namespace memory_size_test

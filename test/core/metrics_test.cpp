@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace metrics_test {
+
 using namespace millrace;
 using std::chrono::milliseconds;
 
@@ -26,3 +28,5 @@ TEST_CASE("a meter tells the rate between readings") {
   m.update(20, milliseconds(3000));
   CHECK(m.per_second() == doctest::Approx(10));
 }
+
+}  // namespace metrics_test

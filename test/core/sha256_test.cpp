@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace sha256_test {
+
 using namespace millrace;
 
 TEST_CASE("digests are those of FIPS 180-4") {
@@ -17,3 +19,5 @@ TEST_CASE("digests are those of FIPS 180-4") {
   CHECK_FALSE(parse_sha256("ba78").has_value());
   CHECK_FALSE(parse_sha256(std::string(64, 'g')).has_value());
 }
+
+}  // namespace sha256_test

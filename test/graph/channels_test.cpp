@@ -6,6 +6,8 @@
 
 #include "support/graphs.hpp"
 
+namespace channels_test {
+
 using namespace millrace::graph;
 using namespace millrace::test;
 
@@ -71,3 +73,5 @@ TEST_CASE("both ends agree on channel numbers in random jobs") {
     REQUIRE(inputs == outputs);
   }
 }
+
+}  // namespace channels_test

@@ -7,6 +7,8 @@
 
 #include "support/graphs.hpp"
 
+namespace execution_graph_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 using namespace millrace::test;
@@ -281,3 +283,5 @@ TEST_CASE("random reports never break the graph, and every job that is told to e
     for (auto subtask : all) REQUIRE(is_terminal(j.state(subtask.vertex, subtask.subtask)));
   }
 }
+
+}  // namespace execution_graph_test

@@ -6,6 +6,8 @@
 
 #include "millrace/graph/job_status.hpp"
 
+namespace execution_state_test {
+
 using namespace millrace::graph;
 
 namespace {
@@ -56,3 +58,5 @@ TEST_CASE("jobs move only along the diagram") {
   }
   CHECK(to_string(cancelling) == "CANCELLING");
 }
+
+}  // namespace execution_state_test

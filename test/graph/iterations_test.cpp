@@ -9,6 +9,8 @@
 #include "millrace/graph/uids.hpp"
 #include "support/graphs.hpp"
 
+namespace iterations_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 using namespace millrace::test;
@@ -189,3 +191,5 @@ TEST_CASE("a job graph with feedback that can't be is refused") {
         }).ends_with("iterations can't run in batch mode"));
   CHECK(refusal([&](job_graph& job) { back(job).source_vertex = 99; }).ends_with("no such vertex"));
 }
+
+}  // namespace iterations_test

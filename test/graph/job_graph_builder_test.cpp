@@ -4,6 +4,8 @@
 
 #include "support/graphs.hpp"
 
+namespace job_graph_builder_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 using namespace millrace::test;
@@ -271,3 +273,5 @@ TEST_CASE("vertices of random jobs are in topological order and hold every opera
     }
   }
 }
+
+}  // namespace job_graph_builder_test

@@ -9,6 +9,8 @@
 #include "millrace/graph/slot_table.hpp"
 #include "support/graphs.hpp"
 
+namespace job_graph_codec_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 using namespace millrace::test;
@@ -49,3 +51,5 @@ TEST_CASE("metrics, slots and assignments survive a round trip through bytes") {
   slot_info info{3, slot_state::active, {1, 2}, {3, 4}};
   CHECK(decode_bytes<slot_info>(encode_to_bytes(info)) == info);
 }
+
+}  // namespace job_graph_codec_test

@@ -7,6 +7,8 @@
 #include "millrace/graph/job_graph_check.hpp"
 #include "support/graphs.hpp"
 
+namespace job_graph_json_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 using namespace millrace::test;
@@ -146,3 +148,5 @@ TEST_CASE("what the builder makes passes the check") {
     REQUIRE_MESSAGE(ok.has_value(), ok.error().message);
   }
 }
+
+}  // namespace job_graph_json_test

@@ -4,6 +4,8 @@
 
 #include "millrace/graph/runtime_mode.hpp"
 
+namespace partitioning_test {
+
 using namespace millrace::graph;
 
 TEST_CASE("partitioning names read back as what they name") {
@@ -21,3 +23,5 @@ TEST_CASE("runtime modes read back as what they name") {
   CHECK(parse_runtime_mode(to_string(runtime_mode::streaming)) == runtime_mode::streaming);
   CHECK_FALSE(parse_runtime_mode("automatic"));
 }
+
+}  // namespace partitioning_test

@@ -8,6 +8,8 @@
 #include "millrace/graph/channels.hpp"
 #include "support/graphs.hpp"
 
+namespace pipelined_regions_test {
+
 using namespace millrace::graph;
 using namespace millrace::test;
 
@@ -56,3 +58,5 @@ TEST_CASE("regions of random jobs partition the subtasks and no channel crosses 
     REQUIRE(region_of.size() == subtasks);
   }
 }
+
+}  // namespace pipelined_regions_test

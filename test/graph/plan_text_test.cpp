@@ -4,6 +4,8 @@
 
 #include "support/graphs.hpp"
 
+namespace plan_text_test {
+
 using namespace millrace::graph;
 using namespace millrace::test;
 
@@ -29,3 +31,5 @@ TEST_CASE("the plan shows vertices, operators and exchanges") {
       print (sink)  uid out
 )");
 }
+
+}  // namespace plan_text_test

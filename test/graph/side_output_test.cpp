@@ -7,6 +7,8 @@
 #include "millrace/graph/uids.hpp"
 #include "support/graphs.hpp"
 
+namespace side_output_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 using namespace millrace::test;
@@ -115,3 +117,5 @@ TEST_CASE("side outputs that do not fit are named") {
     CHECK(error_of(make.graph) == "operator 'split' has a side output without a tag");
   }
 }
+
+}  // namespace side_output_test

@@ -6,6 +6,8 @@
 #include <random>
 #include <set>
 
+namespace slot_matcher_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 
@@ -254,3 +256,5 @@ TEST_CASE("in use and free slots are always all slots, whatever happens") {
     }
   }
 }
+
+}  // namespace slot_matcher_test

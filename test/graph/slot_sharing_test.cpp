@@ -7,6 +7,8 @@
 
 #include "support/graphs.hpp"
 
+namespace slot_sharing_test {
+
 using namespace millrace::graph;
 using namespace millrace::test;
 
@@ -49,3 +51,5 @@ TEST_CASE("every slot of random jobs holds at most one subtask of a vertex, of o
     REQUIRE(used.size() == plan.requests.size());
   }
 }
+
+}  // namespace slot_sharing_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace slot_table_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 
@@ -76,3 +78,5 @@ TEST_CASE("a job's slots are released together") {
   CHECK(table.release_job(a).empty());
   CHECK(table.free_count() == 2);
 }
+
+}  // namespace slot_table_test

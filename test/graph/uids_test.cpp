@@ -7,6 +7,8 @@
 #include "millrace/graph/topology.hpp"
 #include "support/graphs.hpp"
 
+namespace uids_test {
+
 using namespace millrace;
 using namespace millrace::graph;
 using namespace millrace::test;
@@ -95,3 +97,5 @@ TEST_CASE("adding unrelated operators changes no uid, in random graphs") {
     REQUIRE(after == before);
   }
 }
+
+}  // namespace uids_test

@@ -7,6 +7,8 @@
 
 #include "support/operator_harness.hpp"
 
+namespace async_operator_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::operator_harness;
@@ -313,3 +315,5 @@ TEST_CASE("options that make no sense are refused") {
       check_async_options({.retry = async_retry::exponential_backoff(1, 1ms, 2ms, 0)}).has_value());
   CHECK(async_retry::exponential_backoff(9, 1ms, 1h).delay_after(4000) == 1h);
 }
+
+}  // namespace async_operator_test

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <random>
 
+namespace async_schedule_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -160,3 +162,5 @@ TEST_CASE("what may leave agrees with a list of everything, for random histories
     }
   }
 }
+
+}  // namespace async_schedule_test

@@ -10,6 +10,8 @@
 #include "support/operator_harness.hpp"
 #include "support/state_backends.hpp"
 
+namespace broadcast_process_test {
+
 using namespace millrace;
 using test::operator_harness;
 
@@ -195,3 +197,5 @@ TEST_CASE("broadcast state is what the descriptors of broadcast() say") {
                        "descriptor that the stream's broadcast(…) was given",
                        failure);
 }
+
+}  // namespace broadcast_process_test

@@ -10,6 +10,8 @@
 #include "reference/random_stream.hpp"
 #include "reference/subtasks.hpp"
 
+namespace join_reference_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using namespace millrace::test::reference;
@@ -276,3 +278,5 @@ TEST_CASE("random streams: joins in windows emit what the reference does") {
     run_window_case(seed);
   }
 }
+
+}  // namespace join_reference_test

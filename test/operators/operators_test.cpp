@@ -8,6 +8,8 @@
 #include "millrace/operators/map.hpp"
 #include "support/operator_harness.hpp"
 
+namespace operators_test {
+
 using namespace millrace;
 using test::operator_harness;
 
@@ -160,3 +162,5 @@ TEST_CASE("operators pass event time on") {
   CHECK(map.watermarks() == std::vector<timestamp_ms>{5});
   CHECK(map.statuses() == std::vector<stream_status>{stream_status::idle});
 }
+
+}  // namespace operators_test

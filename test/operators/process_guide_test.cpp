@@ -10,6 +10,8 @@
 #include "millrace/operators/keyed_process.hpp"
 #include "support/operator_harness.hpp"
 
+namespace process_guide_test {
+
 using namespace millrace;
 using test::operator_harness;
 
@@ -207,3 +209,5 @@ TEST_CASE("the guide's limit check finds payments that came before the limit and
   feed<limit>(op.op(), 1, {{"payment", 50}});
   CHECK(op.take().empty());
 }
+
+}  // namespace process_guide_test

@@ -8,6 +8,8 @@
 #include "reference/random_stream.hpp"
 #include "reference/subtasks.hpp"
 
+namespace process_reference_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using namespace millrace::test::reference;
@@ -148,3 +150,5 @@ TEST_CASE("random streams: timers of process functions fire as the reference say
     run_case(seed);
   }
 }
+
+}  // namespace process_reference_test

@@ -13,6 +13,8 @@
 #include "support/operator_harness.hpp"
 #include "support/state_backends.hpp"
 
+namespace process_test {
+
 using namespace millrace;
 using test::operator_harness;
 
@@ -250,3 +252,5 @@ TEST_CASE("two keyed streams share state and timers") {
   feed<click>(op.op(), 0, {{"a", 5}});
   CHECK(op.take() == std::vector<std::string>{"?5"});
 }
+
+}  // namespace process_test

@@ -6,6 +6,8 @@
 #include "millrace/operators/sink.hpp"
 #include "support/sink_harness.hpp"
 
+namespace sink_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::saved_sink;
@@ -423,3 +425,5 @@ TEST_CASE("a committer that loses count fails the job") {
   CHECK(queue.settle({}, {}).failure->message ==
         "a committer returned 0 results for 1 committables");
 }
+
+}  // namespace sink_test

@@ -12,6 +12,8 @@
 #include "support/memory_files.hpp"
 #include "support/operator_harness.hpp"
 
+namespace sort_test {
+
 using namespace millrace;
 
 namespace {
@@ -189,3 +191,5 @@ TEST_CASE("a run that is not what was written is refused") {
     CHECK_FALSE(read());
   }
 }
+
+}  // namespace sort_test

@@ -7,6 +7,8 @@
 #include "millrace/operators/timestamps_and_watermarks.hpp"
 #include "support/operator_harness.hpp"
 
+namespace watermark_strategy_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::operator_harness;
@@ -319,3 +321,5 @@ TEST_CASE("a reader of several splits is as far as the slowest of them") {
   CHECK(out.watermark() == 299);
   CHECK(splits.find("new") == nullptr);
 }
+
+}  // namespace watermark_strategy_test

@@ -9,6 +9,8 @@
 #include "millrace/operators/slicing_window_operator.hpp"
 #include "support/operator_harness.hpp"
 
+namespace window_operator_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::operator_harness;
@@ -223,3 +225,5 @@ TEST_CASE("a side of an interval join to which nothing comes any more loses its 
   CHECK(op.take().size() == 10 + 5);  // those at 100 and 105
   CHECK(bytes() - of_nothing < of_right / 4);
 }
+
+}  // namespace window_operator_test

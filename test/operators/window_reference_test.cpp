@@ -11,6 +11,8 @@
 #include "reference/random_stream.hpp"
 #include "reference/subtasks.hpp"
 
+namespace window_reference_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using namespace millrace::test::reference;
@@ -272,3 +274,5 @@ TEST_CASE("the random streams have all that streams have, and windows all that i
   CHECK(shape.pauses > 10'000);
   CHECK(shape.behind_watermark > 10'000);
 }
+
+}  // namespace window_reference_test

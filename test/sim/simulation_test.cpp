@@ -5,6 +5,8 @@
 #include "millrace/core/logging.hpp"
 #include "sim/mutants.hpp"
 
+namespace simulation_test {
+
 using namespace millrace;
 using namespace millrace::sim;
 
@@ -105,3 +107,5 @@ TEST_CASE("plans are made from their seed alone") {
       CHECK(to_string(make_plan(scenario, seed)) == to_string(make_plan(scenario, seed)));
   CHECK_THROWS_AS(make_plan("no such scenario", 1), std::invalid_argument);
 }
+
+}  // namespace simulation_test

@@ -5,6 +5,8 @@
 #include "source/scripted_source.hpp"
 #include "support/source_harness.hpp"
 
+namespace hybrid_source_test {
+
 using namespace millrace;
 using test::mark;
 using test::mark_source;
@@ -158,3 +160,5 @@ TEST_CASE("a reader that goes back to before the switch is led through what it h
   say(0, {kind::finished, 0, std::nullopt, {}});
   CHECK(heard(0) == words{"switch 1", "splits after 0", "no more 1"});
 }
+
+}  // namespace hybrid_source_test

@@ -6,6 +6,8 @@
 #include "source/scripted_source.hpp"
 #include "support/source_harness.hpp"
 
+namespace source_coordinator_test {
+
 using namespace millrace;
 using test::mark_source;
 using test::mark_split;
@@ -149,3 +151,5 @@ TEST_CASE("events that are none are refused") {
   CHECK_THROWS_WITH_AS(c.coordinator.on_event(0, unknown),
                        "an event of the source's reader is malformed: unknown kind", failure);
 }
+
+}  // namespace source_coordinator_test

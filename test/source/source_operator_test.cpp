@@ -3,6 +3,8 @@
 #include "source/scripted_source.hpp"
 #include "support/source_harness.hpp"
 
+namespace source_operator_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using test::mark;
@@ -273,3 +275,5 @@ TEST_CASE("records must say of which split they are if event time depends on it"
                          failure);
   }
 }
+
+}  // namespace source_operator_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace split_assignment_tracker_test {
+
 using namespace millrace;
 
 namespace {
@@ -55,3 +57,5 @@ TEST_CASE("what a completed checkpoint holds is forgotten, with all before it") 
   tracker.on_checkpoint_complete({5});
   CHECK(tracker.take_back(0, {}) == splits({"c"}));
 }
+
+}  // namespace split_assignment_tracker_test

@@ -6,6 +6,8 @@
 #include "support/memory_byte_store.hpp"
 #include "support/state_world.hpp"
 
+namespace cached_store_test {
+
 using namespace millrace;
 using millrace::test::memory_state_backend;
 using millrace::test::state_world;
@@ -126,3 +128,5 @@ TEST_CASE("an in-place change survives the eviction of its line") {
     CHECK(count.value() == 3 * key);
   }
 }
+
+}  // namespace cached_store_test

@@ -7,6 +7,8 @@
 #include "support/state_backends.hpp"
 #include "support/state_world.hpp"
 
+namespace key_schedule_test {
+
 using namespace millrace;
 using millrace::test::restore;
 using millrace::test::snapshot_of;
@@ -89,3 +91,5 @@ TEST_CASE("a snapshot has a schedule by key group, and gives it to other subtask
   std::sort(all.begin(), all.end());
   CHECK(restored == all);
 }
+
+}  // namespace key_schedule_test

@@ -8,6 +8,8 @@
 #include "support/state_backends.hpp"
 #include "support/state_world.hpp"
 
+namespace keyed_state_test {
+
 using namespace millrace;
 using millrace::test::all_state_backends;
 using millrace::test::state_world;
@@ -318,3 +320,5 @@ TEST_CASE("prefetching changes nothing") {
     CHECK(sum == 3 * 40'000);
   }
 }
+
+}  // namespace keyed_state_test

@@ -10,6 +10,8 @@
 #include "millrace/core/hash.hpp"
 #include "millrace/state/keyed_table.hpp"
 
+namespace keyed_table_test {
+
 using namespace millrace;
 
 TEST_CASE("a keyed table agrees with a map") {
@@ -124,3 +126,5 @@ TEST_CASE("a keyed table forgets what is erased and finds the rest") {
     if (found != nullptr) CHECK(*found == key);
   }
 }
+
+}  // namespace keyed_table_test

@@ -5,6 +5,8 @@
 
 #include "millrace/state/operator_state.hpp"
 
+namespace operator_state_test {
+
 using namespace millrace;
 
 namespace {
@@ -121,3 +123,5 @@ TEST_CASE("an operator state that nobody asks for survives further snapshots") {
   CHECK(next.get_list_state(files).get() == std::vector<std::string>{"0.0", "0.1"});
   CHECK(next.get_broadcast_state(rules).entries().size() == 2);
 }
+
+}  // namespace operator_state_test

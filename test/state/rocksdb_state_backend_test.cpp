@@ -9,6 +9,8 @@
 #include "support/state_world.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace rocksdb_state_backend_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using millrace::test::state_world;
@@ -101,3 +103,5 @@ TEST_CASE("the configuration chooses the backend") {
   REQUIRE(chosen);
   CHECK((*chosen)->type() == "rocksdb");
 }
+
+}  // namespace rocksdb_state_backend_test

@@ -10,6 +10,8 @@
 #include "support/state_backends.hpp"
 #include "support/state_world.hpp"
 
+namespace state_snapshot_test {
+
 using namespace millrace;
 using millrace::test::all_state_backends;
 using millrace::test::restore;
@@ -301,3 +303,5 @@ TEST_CASE("damaged snapshots are refused and never crash") {
   }
   CHECK(refused > 1'000);
 }
+
+}  // namespace state_snapshot_test

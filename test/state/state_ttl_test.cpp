@@ -6,6 +6,8 @@
 #include "support/state_backends.hpp"
 #include "support/state_world.hpp"
 
+namespace state_ttl_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 using millrace::test::all_state_backends;
@@ -201,3 +203,5 @@ TEST_CASE("state is restored with its age, and with or without time to live") {
     CHECK(!again->get_state(expiring_value).has_value());
   }
 }
+
+}  // namespace state_ttl_test

@@ -8,6 +8,8 @@
 #include "support/state_backends.hpp"
 #include "support/state_world.hpp"
 
+namespace timer_service_test {
+
 using namespace millrace;
 using millrace::test::all_state_backends;
 using millrace::test::restore;
@@ -196,3 +198,5 @@ TEST_CASE("restored timers of equal time fire in the order they would have") {
     CHECK(seen == expected);
   }
 }
+
+}  // namespace timer_service_test

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+namespace accumulator_test {
+
 using namespace millrace;
 using merge = accumulator::merge;
 
@@ -48,3 +50,5 @@ TEST_CASE("a sum beyond 64 bits wraps around") {
   CHECK(merged(one(merge::sum, most), one(merge::sum, std::int64_t{1})) ==
         accumulator{merge::sum, std::numeric_limits<std::int64_t>::min()});
 }
+
+}  // namespace accumulator_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace barrier_aligner_test {
+
 using namespace millrace;
 using namespace std::chrono_literals;
 
@@ -164,3 +166,5 @@ TEST_CASE("at least once no channel waits, and several checkpoints are under way
   a.on(0, 6);
   CHECK(snapshot_in(a.aligner.on_closed(1, a.now)) == 6);
 }
+
+}  // namespace barrier_aligner_test

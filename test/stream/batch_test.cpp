@@ -7,6 +7,8 @@
 
 #include "support/stream_world.hpp"
 
+namespace batch_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -188,3 +190,5 @@ TEST_CASE("timestamps of some of the rows only are an error") {
   bytes.resize(bytes.size() + 16);
   CHECK(decode_error<text_row>(2, bytes).code == errc::invalid_data);
 }
+
+}  // namespace batch_test

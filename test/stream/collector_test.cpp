@@ -4,6 +4,8 @@
 
 #include "support/stream_world.hpp"
 
+namespace collector_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -221,3 +223,5 @@ TEST_CASE("an output's watermarks never go back and wait while it is idle") {
   CHECK(w.consumer.time.size() == 2);
   CHECK(w.out.watermark() == max_watermark);
 }
+
+}  // namespace collector_test

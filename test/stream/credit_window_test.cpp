@@ -6,6 +6,8 @@
 #include <random>
 #include <vector>
 
+namespace credit_window_test {
+
 using millrace::credit_window;
 
 namespace {
@@ -109,3 +111,5 @@ TEST_CASE("credit is conserved whatever happens") {
     CHECK(window.available() == granted);
   }
 }
+
+}  // namespace credit_window_test

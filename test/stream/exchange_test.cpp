@@ -6,6 +6,8 @@
 
 #include "support/stream_world.hpp"
 
+namespace exchange_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -209,3 +211,5 @@ TEST_CASE("control elements wait behind the batches that wait for credit, and co
   CHECK(std::get<watermark>(port.sent[2].what) == watermark{5});
   CHECK(x.in_flight_bytes() == port.sent[1].charge());
 }
+
+}  // namespace exchange_test

@@ -8,6 +8,8 @@
 #include "support/memory_files.hpp"
 #include "support/stream_world.hpp"
 
+namespace feedback_buffer_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -133,3 +135,5 @@ TEST_CASE("files are removed when the buffer goes before it is empty") {
   w.io.run_all_without_completion();
   CHECK(w.files.paths().empty());
 }
+
+}  // namespace feedback_buffer_test

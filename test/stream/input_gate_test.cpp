@@ -4,6 +4,8 @@
 
 #include "support/stream_world.hpp"
 
+namespace input_gate_test {
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -147,3 +149,5 @@ TEST_CASE("after the end of its data a channel has barriers only") {
   CHECK_FALSE(gate.next()->ends_data);
   CHECK(gate.have_all_closed());
 }
+
+}  // namespace input_gate_test

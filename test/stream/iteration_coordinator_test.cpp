@@ -4,6 +4,8 @@
 
 #include "support/stream_jobs.hpp"
 
+namespace iteration_coordinator_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::partitioning;
@@ -165,3 +167,5 @@ TEST_CASE("a loop that was restarted begins from the start") {
   CHECK(asks(last, request::report, 4, 4));
   CHECK(last.orders.back().tasks[0].attempt == 1);
 }
+
+}  // namespace iteration_coordinator_test

@@ -4,6 +4,8 @@
 
 #include "support/stream_jobs.hpp"
 
+namespace job_program_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::partitioning;
@@ -63,3 +65,5 @@ TEST_CASE("an exchange of other records names both types") {
   REQUIRE_FALSE(same);
   CHECK(same.error().message.find("(i64, not str)") != std::string::npos);
 }
+
+}  // namespace job_program_test

@@ -7,6 +7,8 @@
 #include "millrace/stream/operator_failure.hpp"
 #include "support/stream_jobs.hpp"
 
+namespace operator_chain_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::partitioning;
@@ -294,3 +296,5 @@ TEST_CASE("a wake-up that was asked for stays when an earlier one comes twice") 
   t.chain.wake_operators(t.world.watch.now());
   CHECK(*t.log == call_log{"woken soon", "woken later"});
 }
+
+}  // namespace operator_chain_test

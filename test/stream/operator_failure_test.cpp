@@ -4,6 +4,8 @@
 
 #include <functional>
 
+namespace operator_failure_test {
+
 using namespace millrace;
 
 namespace {
@@ -48,3 +50,5 @@ TEST_CASE("the operator nearest to the throw gives the name") {
   CHECK(f.code() == errc::user_function);
   CHECK(std::string(f.what()).find("no std::exception") != std::string::npos);
 }
+
+}  // namespace operator_failure_test

@@ -10,6 +10,8 @@
 #include "support/memory_files.hpp"
 #include "support/stream_jobs.hpp"
 
+namespace recovery_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::partitioning;
@@ -240,3 +242,5 @@ TEST_CASE("a checkpointed pipeline that is not killed takes checkpoints to its e
   CHECK(pipeline.checkpoints_completed() > 2);
   CHECK(job.committed->all() == counting_job::expected(3000));
 }
+
+}  // namespace recovery_test

@@ -6,6 +6,8 @@
 
 #include "support/stream_world.hpp"
 
+namespace router_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::partitioning;
@@ -368,3 +370,5 @@ TEST_CASE("watermarks and idleness go to every channel, behind the rows that cam
     CHECK(std::get<stream_status>(r.port.sent[4 + c].what) == stream_status::idle);
   }
 }
+
+}  // namespace router_test

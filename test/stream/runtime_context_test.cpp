@@ -4,6 +4,8 @@
 
 #include "millrace/core/error.hpp"
 
+namespace runtime_context_test {
+
 using namespace millrace;
 
 TEST_CASE("a runtime context tells an operator its place") {
@@ -65,3 +67,5 @@ TEST_CASE("a name that is taken by another kind of accumulator is an error that 
     CHECK(message.find("'count words'") != std::string::npos);
   }
 }
+
+}  // namespace runtime_context_test

@@ -5,6 +5,8 @@
 #include "millrace/stream/stream_task.hpp"
 #include "support/stream_jobs.hpp"
 
+namespace stream_task_loop_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::partitioning;
@@ -200,3 +202,5 @@ TEST_CASE("commands for others are refused") {
   stream_task plain(make.build(), subtask(1), make.program, world, {});
   CHECK_THROWS_AS(plain.on_iteration_command({}), failure);
 }
+
+}  // namespace stream_task_loop_test

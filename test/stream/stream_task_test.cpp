@@ -7,6 +7,8 @@
 #include "millrace/stream/operator_failure.hpp"
 #include "support/stream_jobs.hpp"
 
+namespace stream_task_test {
+
 using namespace millrace;
 using namespace millrace::test;
 using graph::partitioning;
@@ -722,3 +724,5 @@ TEST_CASE("a task that is restored as finished ends at once and runs nothing") {
   task.close();
   CHECK(make.log->empty());
 }
+
+}  // namespace stream_task_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace watermark_alignment_test {
+
 using namespace millrace;
 
 namespace {
@@ -71,3 +73,5 @@ TEST_CASE("two operators of one task are two members but one task") {
   CHECK(all.on_report(task(0), 1, at(20)) == 120);
   CHECK(all.members_of("g") == std::vector{task(0)});
 }
+
+}  // namespace watermark_alignment_test

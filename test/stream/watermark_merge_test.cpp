@@ -7,6 +7,8 @@
 
 #include "millrace/stream/input_watermarks.hpp"
 
+namespace watermark_merge_test {
+
 using namespace millrace;
 
 namespace {
@@ -203,3 +205,5 @@ TEST_CASE("an input that is idle as a whole does not hold back the others") {
   check(inputs.on_end(1), {}, idle);  // the other input is idle still
   check(inputs.on_end(2), max_watermark, active);
 }
+
+}  // namespace watermark_merge_test

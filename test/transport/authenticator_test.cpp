@@ -4,6 +4,8 @@
 
 #include <random>
 
+namespace authenticator_test {
+
 using namespace millrace;
 using namespace millrace::transport;
 
@@ -178,3 +180,5 @@ TEST_CASE("a flipped bit anywhere breaks the handshake") {
     }
   }
 }
+
+}  // namespace authenticator_test

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace frame_guard_test {
+
 using namespace millrace;
 using namespace millrace::transport;
 
@@ -222,3 +224,5 @@ TEST_CASE("random and mutated bytes never pass by accident") {
     if (round % 2 == 0 && bytes.size() >= 32) CHECK_FALSE(verdict);
   }
 }
+
+}  // namespace frame_guard_test

@@ -7,6 +7,8 @@
 
 #include "millrace/transport/socket.hpp"
 
+namespace gatekeeper_test {
+
 using namespace millrace;
 using namespace millrace::transport;
 using namespace std::chrono_literals;
@@ -50,3 +52,5 @@ TEST_CASE("a peer that comes after a long silence has the whole time to authenti
   });
   CHECK(connected.get_future().get());
 }
+
+}  // namespace gatekeeper_test

@@ -18,6 +18,8 @@
 #include "millrace/transport/actor_system_options.hpp"
 #include "millrace/transport/socket.hpp"
 
+namespace node_endpoint_test {
+
 using namespace millrace;
 using namespace millrace::transport;
 using namespace std::chrono_literals;
@@ -372,3 +374,5 @@ TEST_CASE("closing fails pending dials and is idempotent") {
   CHECK(promise.get_future().get().error().code == errc::cancelled);
   CHECK(a.dial(1).error().code == errc::cancelled);
 }
+
+}  // namespace node_endpoint_test

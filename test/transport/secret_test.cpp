@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+namespace secret_test {
+
 using namespace millrace;
 using namespace millrace::transport;
 
@@ -79,3 +81,5 @@ TEST_CASE("a missing, short or strange secret file says what is wrong") {
   CHECK(load_secret(file).error().message.find(file.string()) != std::string::npos);
   CHECK(load_secret(folder.path).error().code == errc::permission_denied);
 }
+
+}  // namespace secret_test
