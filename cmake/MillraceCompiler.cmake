@@ -3,7 +3,8 @@
 option(MILLRACE_TESTS "Build the tests" ON)
 option(MILLRACE_BENCH "Build the benchmarks" OFF)
 option(MILLRACE_PCH "Precompile the standard, Boost and CAF headers" ON)
-option(MILLRACE_UNITY "Compile several test files together: a build from scratch takes half the time" ON)
+option(MILLRACE_UNITY "Compile several files of one target together, which takes half the time from
+scratch; and the simulation's mutants into the engine, so that it is compiled once" OFF)
 option(MILLRACE_WERROR "Treat warnings as errors" OFF)
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers, e.g. address;undefined or thread")
 

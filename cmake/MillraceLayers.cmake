@@ -8,6 +8,13 @@ target_compile_definitions(millrace_headers INTERFACE MILLRACE_VERSION="${PROJEC
 
 set_property(GLOBAL PROPERTY MILLRACE_LAYERS "")
 
+# millrace_unite(<target> <files>): compiles up to so many of its files together. Most of what a file
+# compiles to are templates and inline functions that its neighbours use, too.
+function(millrace_unite target files)
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${MILLRACE_UNITY} UNITY_BUILD_BATCH_SIZE ${files})
+endfunction()
+
 # One precompiled header per kind of target, compiled once and reused.
 function(millrace_add_pch name header)
   set(anchor "${PROJECT_BINARY_DIR}/pch/${name}.cpp")
@@ -63,6 +70,10 @@ function(millrace_add_layer name)
   if(sources)
     add_library(millrace_${name} OBJECT ${sources})
     millrace_use(millrace_${name} ${kind})
+    millrace_unite(millrace_${name} 8)
+    if(MILLRACE_UNITY)
+      target_compile_definitions(millrace_${name} PRIVATE MILLRACE_SIMULATION)
+    endif()
   endif()
 endfunction()
 
@@ -133,6 +144,7 @@ function(millrace_add_app target)
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE millrace_engine)
   millrace_use(${target} caf)
+  millrace_unite(${target} 12)
   if(arg_OUTPUT_NAME)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${arg_OUTPUT_NAME})
   endif()

@@ -3,18 +3,19 @@
 set(sim_dir "${test_dir}/sim")
 
 # The engine as the simulation runs it: the objects that are shipped, but those of sources with a
-# MILLRACE_MUTANT compiled again with it switchable.
+# MILLRACE_MUTANT compiled again with it switchable, unless all are compiled so anyway.
 set(mutable_sources "")
 set(plain_objects "")
 foreach(layer IN LISTS layers ITEMS actors)
   if(NOT TARGET millrace_${layer})
     continue()
   endif()
+  set(objects "$<TARGET_OBJECTS:millrace_${layer}>")
   set(replaced "")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${layer}/*.cpp")
   foreach(source IN LISTS sources)
     file(STRINGS "${source}" uses REGEX "MILLRACE_MUTANT\\(" LIMIT_COUNT 1)
-    if(uses)
+    if(uses AND NOT MILLRACE_UNITY)
       set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
       list(APPEND mutable_sources "${source}")
       cmake_path(GET source FILENAME file)
@@ -22,7 +23,6 @@ foreach(layer IN LISTS layers ITEMS actors)
       list(APPEND replaced "/${file}\\.o$")
     endif()
   endforeach()
-  set(objects "$<TARGET_OBJECTS:millrace_${layer}>")
   if(replaced)
     list(JOIN replaced "|" pattern)
     set(objects "$<FILTER:${objects},EXCLUDE,${pattern}>")
@@ -40,6 +40,7 @@ add_library(millrace_sim OBJECT ${sim_sources} ${mutable_sources})
 target_include_directories(millrace_sim PRIVATE "${test_dir}")
 target_compile_definitions(millrace_sim PRIVATE MILLRACE_SIMULATION)
 millrace_use(millrace_sim caf)
+millrace_unite(millrace_sim 5)
 
 # CAF's mailboxes cast their end marker to an element that is never looked at
 # (caf/intrusive/task_queue.hpp:67), which the packaged library does unseen and code that steps its
@@ -69,6 +70,7 @@ if(sim_tests)
   millrace_use_simulation(test_sim)
   target_link_libraries(test_sim PRIVATE doctest::doctest)
   millrace_use(test_sim caf)
+  millrace_unite(test_sim 5)
   millrace_permit_mailbox_cast(test_sim)
   doctest_discover_tests(test_sim TEST_PREFIX "sim/"
     PROPERTIES TIMEOUT 120 LABELS sim FAIL_REGULAR_EXPRESSION "test cases: 0 ")

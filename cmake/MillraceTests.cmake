@@ -25,6 +25,7 @@ function(millrace_add_fixtures target kind folder)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/test")
     target_link_libraries(${target} PRIVATE doctest::doctest)
     millrace_use(${target} ${kind})
+    millrace_unite(${target} 5)
   endif()
 endfunction()
 
@@ -40,9 +41,7 @@ function(millrace_add_tests folder kind)
   set(target test_${folder})
   add_executable(${target} ${sources} $<TARGET_OBJECTS:millrace_test_main>)
   target_include_directories(${target} PRIVATE "${test_dir}")
-  # Most of what a test file compiles to are templates that its neighbours use, too.
-  set_target_properties(${target} PROPERTIES
-    UNITY_BUILD ${MILLRACE_UNITY} UNITY_BUILD_BATCH_SIZE 5)
+  millrace_unite(${target} 5)
   if(kind STREQUAL "caf" AND TARGET millrace_fixtures_caf)
     target_link_libraries(${target} PRIVATE millrace_fixtures_caf)
   endif()
@@ -114,13 +113,20 @@ if(TARGET millrace_job_main AND TARGET caf-node AND TARGET millrace_cli)
 endif()
 
 # Wrong programs: the compiler must refuse them, in a sentence of ours.
+set(precompiled "${PROJECT_BINARY_DIR}/test/compile_errors")
+add_test(NAME "compile_errors/the public headers compile by themselves"
+  COMMAND "${test_dir}/compile_errors/precompile.sh"
+  "${CMAKE_CXX_COMPILER}" "${PROJECT_SOURCE_DIR}/include" "${precompiled}")
+set_tests_properties("compile_errors/the public headers compile by themselves"
+  PROPERTIES LABELS compile_errors TIMEOUT 120 FIXTURES_SETUP public_headers)
 file(GLOB cases CONFIGURE_DEPENDS "${test_dir}/compile_errors/*.cpp")
 foreach(case IN LISTS cases)
   cmake_path(GET case STEM stem)
   string(REPLACE "_" " " stem "${stem}")
   add_test(NAME "compile_errors/${stem}" COMMAND "${test_dir}/compile_errors/check.sh"
-    "${CMAKE_CXX_COMPILER}" "${PROJECT_SOURCE_DIR}/include" "${case}")
-  set_tests_properties("compile_errors/${stem}" PROPERTIES LABELS compile_errors TIMEOUT 60)
+    "${CMAKE_CXX_COMPILER}" "${PROJECT_SOURCE_DIR}/include" "${precompiled}" "${case}")
+  set_tests_properties("compile_errors/${stem}"
+    PROPERTIES LABELS compile_errors TIMEOUT 60 FIXTURES_REQUIRED public_headers)
 endforeach()
 
 # The configuration reference is written from the option table.

@@ -9,7 +9,7 @@ namespace millrace::cli {
 
 namespace {
 
-result<exit_code> run(const cli_context& context, const parsed_line& line) {
+result<exit_code> cancel_job(const cli_context& context, const parsed_line& line) {
   auto text = job_argument(line);
   if (!text) return tl::unexpected(text.error());
   auto client = context.connect();
@@ -30,7 +30,7 @@ const command cancel_command{
     .details =
         "JOB is the job's id, or a beginning of it that no other job's id has. Returns once "
         "the job\nmanager has accepted; 'millrace list -a' shows when the job has ended.",
-    .run = run,
+    .run = cancel_job,
 };
 
 }  // namespace millrace::cli

@@ -19,7 +19,7 @@ namespace {
 
 using enum text_table::align;
 
-void add_options(boost::program_options::options_description& options) {
+void add_describe_options(boost::program_options::options_description& options) {
   options.add_options()("json", "for programs");
 }
 
@@ -96,7 +96,7 @@ void print_vertex(const graph::job_vertex& vertex, const wire::vertex_details& d
   std::cout << subtasks.text();
 }
 
-result<exit_code> run(const cli_context& context, const parsed_line& line) {
+result<exit_code> describe_job(const cli_context& context, const parsed_line& line) {
   auto text = job_argument(line);
   if (!text) return tl::unexpected(text.error());
   auto client = context.connect();
@@ -132,8 +132,8 @@ const command describe_command{
         "PRESSURE are parts of\nthe subtask's time: at work, and waiting for the subtasks "
         "that follow. For jobs with event time,\nWATERMARK is how far it is on each input, and "
         "WAITS FOR the active producer that is\nleast far.",
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_describe_options,
+    .run = describe_job,
 };
 
 }  // namespace millrace::cli

@@ -54,7 +54,7 @@ result<const command*> find_command(const std::string& name) {
 
 namespace {
 
-result<exit_code> run(const cli_context&, const parsed_line& line) {
+result<exit_code> show_help(const cli_context&, const parsed_line& line) {
   if (line.positional.empty()) {
     std::cout << overview_text();
     return exit_code::ok;
@@ -76,7 +76,7 @@ const command help_command{
     .arguments = "[COMMAND|keys]",
     .summary = "explain millrace, or one of its commands",
     .details = "",
-    .run = run,
+    .run = show_help,
 };
 
 }  // namespace millrace::cli

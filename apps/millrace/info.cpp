@@ -12,12 +12,12 @@ namespace millrace::cli {
 
 namespace {
 
-void add_options(boost::program_options::options_description& options) {
+void add_info_options(boost::program_options::options_description& options) {
   add_parallelism_option(options);
   options.add_options()("json", "for programs: the job graph");
 }
 
-result<exit_code> run(const cli_context& context, const parsed_line& line) {
+result<exit_code> show_plan(const cli_context& context, const parsed_line& line) {
   parsed_line ours = line;
   // Unlike those of run, the options of info may also follow the library.
   const bool trailing_json = ours.positional.size() > 1 && ours.positional[1] == "--json";
@@ -46,8 +46,8 @@ const command info_command{
         "Options of millrace stand before job.so, but for --json right behind it; what follows "
         "is for the\njob. Needs no cluster.",
     .rule = positional_rule::end_options,
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_info_options,
+    .run = show_plan,
 };
 
 }  // namespace millrace::cli

@@ -14,7 +14,7 @@ std::string text(std::string_view view) {
   return std::string(view);
 }
 
-json to_json(const std::optional<error>& cause) {
+json json_of(const std::optional<error>& cause) {
   if (!cause) return nullptr;
   return {{"code", text(to_string(cause->code))}, {"message", cause->message}};
 }
@@ -26,7 +26,7 @@ double fraction(std::uint32_t permille) {
   return permille / 1000.0;
 }
 
-json to_json(const wire::operator_report& report) {
+json json_of(const wire::operator_report& report) {
   json metrics = json::object();
   for (const auto& [name, value] : report.metrics) metrics[name] = value;
   return {{"records_in", report.rows_in}, {"records_out", report.rows_out}, {"metrics", metrics}};
@@ -39,7 +39,7 @@ json watermark_json(timestamp_ms watermark) {
   return watermark;
 }
 
-json to_json(const wire::input_time_report& input) {
+json json_of(const wire::input_time_report& input) {
   json producer = nullptr;
   if (input.held_back_by)
     producer = {{"vertex", input.held_back_by->vertex}, {"subtask", input.held_back_by->subtask}};
@@ -48,20 +48,20 @@ json to_json(const wire::input_time_report& input) {
           {"held_back_by", producer}};
 }
 
-json to_json(const wire::subtask_details& subtask) {
+json json_of(const wire::subtask_details& subtask) {
   json operators = json::array();
   for (const auto& report : subtask.report.operators) {
-    json entry = to_json(report);
+    json entry = json_of(report);
     entry["output_watermark"] = watermark_json(report.output_watermark);
     operators.push_back(entry);
   }
   json inputs = json::array();
-  for (const auto& input : subtask.report.inputs) inputs.push_back(to_json(input));
+  for (const auto& input : subtask.report.inputs) inputs.push_back(json_of(input));
   return {{"subtask", subtask.subtask},
           {"attempt", subtask.attempt},
           {"state", text(to_string(subtask.state))},
           {"task_manager", subtask.task_manager},
-          {"cause", to_json(subtask.cause)},
+          {"cause", json_of(subtask.cause)},
           {"records_in_per_second", per_second(subtask.rows_in_per_ks)},
           {"records_out_per_second", per_second(subtask.rows_out_per_ks)},
           {"busy", fraction(subtask.busy_permille)},
@@ -71,16 +71,16 @@ json to_json(const wire::subtask_details& subtask) {
           {"operators", operators}};
 }
 
-json to_json(const graph::job_vertex& vertex, const wire::vertex_details& details) {
+json json_of(const graph::job_vertex& vertex, const wire::vertex_details& details) {
   json operators = json::array();
   const auto totals = operator_totals(vertex, details);
   for (std::size_t i = 0; i < totals.size(); ++i) {
     json entry{{"name", vertex.operators[i].name}, {"uid", vertex.operators[i].uid}};
-    entry.update(to_json(totals[i]));
+    entry.update(json_of(totals[i]));
     operators.push_back(entry);
   }
   json subtasks = json::array();
-  for (const auto& subtask : details.subtasks) subtasks.push_back(to_json(subtask));
+  for (const auto& subtask : details.subtasks) subtasks.push_back(json_of(subtask));
   return {{"id", vertex.id},        {"uid", vertex.uid},
           {"name", vertex.name},    {"parallelism", vertex.parallelism},
           {"operators", operators}, {"subtasks", subtasks}};
@@ -101,14 +101,14 @@ json to_json(const wire::job_overview& job) {
 
 json to_json(const wire::job_details& job) {
   json document = to_json(job.overview);
-  document["cause"] = to_json(job.cause);
+  document["cause"] = json_of(job.cause);
   document["waiting_for"] = job.waiting_for;
   document["progress"] = {{"done", job.progress_done}, {"total", job.progress_total}};
   document["source_records"] = job.source_rows;
   json vertices = json::array();
   for (const wire::vertex_details& details : job.vertices) {
     if (details.vertex < job.graph.vertices.size()) {
-      vertices.push_back(to_json(job.graph.vertices[details.vertex], details));
+      vertices.push_back(json_of(job.graph.vertices[details.vertex], details));
     }
   }
   document["vertices"] = vertices;

@@ -14,7 +14,7 @@ namespace millrace::cli {
 
 namespace {
 
-void add_options(boost::program_options::options_description& options) {
+void add_list_options(boost::program_options::options_description& options) {
   options.add_options()                             //
       ("running,r", "those that run")               //
       ("scheduled,s", "those that wait for slots")  //
@@ -51,7 +51,7 @@ void print_table(const std::vector<wire::job_overview>& jobs) {
   std::cout << table.text();
 }
 
-result<exit_code> run(const cli_context& context, const parsed_line& line) {
+result<exit_code> list_jobs(const cli_context& context, const parsed_line& line) {
   if (!line.positional.empty()) {
     return fail(errc::invalid_argument, "list takes no argument '" + line.positional[0] +
                                             "'; 'millrace describe JOB' shows one job");
@@ -83,8 +83,8 @@ const command list_command{
     .arguments = "",
     .summary = "show the jobs of the cluster",
     .details = "Shows the jobs that run or wait for slots, unless options choose others.",
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_list_options,
+    .run = list_jobs,
 };
 
 }  // namespace millrace::cli

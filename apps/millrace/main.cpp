@@ -20,7 +20,8 @@ int report(const error& problem, const std::string& hint) {
   return static_cast<int>(exit_code_of(problem.code));
 }
 
-result<exit_code> run(const command& chosen, const std::vector<std::string>& arguments) {
+result<exit_code> run_command_line(const command& chosen,
+                                   const std::vector<std::string>& arguments) {
   boost::program_options::options_description options;
   if (chosen.add_options != nullptr) chosen.add_options(options);
   add_common_options(options);
@@ -55,7 +56,7 @@ int main(int argc, char** argv) {
   arguments.erase(arguments.begin());
   auto chosen = find_command(name);
   if (!chosen) return report(chosen.error(), "'millrace help' lists the commands.");
-  auto done = run(**chosen, arguments);
+  auto done = run_command_line(**chosen, arguments);
   if (!done) return report(done.error(), "'millrace help " + name + "' explains the command.");
   std::cout.flush();
   return static_cast<int>(*done);

@@ -13,7 +13,7 @@ namespace millrace::cli {
 
 namespace {
 
-void add_options(boost::program_options::options_description& options) {
+void add_nodes_options(boost::program_options::options_description& options) {
   options.add_options()("json", "for programs");
 }
 
@@ -30,7 +30,7 @@ void print_table(const std::vector<wire::node_overview>& nodes) {
   std::cout << table.text();
 }
 
-result<exit_code> run(const cli_context& context, const parsed_line& line) {
+result<exit_code> list_nodes(const cli_context& context, const parsed_line& line) {
   if (!line.positional.empty()) {
     return fail(errc::invalid_argument, "nodes takes no argument '" + line.positional[0] + "'");
   }
@@ -60,8 +60,8 @@ const command nodes_command{
     .arguments = "",
     .summary = "show the task managers of the cluster and their slots",
     .details = "",
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_nodes_options,
+    .run = list_nodes,
 };
 
 }  // namespace millrace::cli

@@ -16,7 +16,7 @@ namespace millrace::cli {
 
 namespace {
 
-void add_options(boost::program_options::options_description& options) {
+void add_run_options(boost::program_options::options_description& options) {
   add_parallelism_option(options);
   options.add_options()("detached,d", "return once the job is submitted, printing its id only");
 }
@@ -59,7 +59,7 @@ result<exit_code> run_on_cluster(const cli_context& context, const planned_job& 
   return follow(**client, {.may_detach = true}, *interrupts);
 }
 
-result<exit_code> run(const cli_context& context, const parsed_line& line) {
+result<exit_code> run_job(const cli_context& context, const parsed_line& line) {
   const bool detached = line.options.count("detached") > 0;
   if (detached && !context.names_cluster()) {
     return fail(
@@ -88,8 +88,8 @@ const command run_command{
         "cancel\n"
         "the job or leave it to the cluster; without a terminal SIGINT cancels it.",
     .rule = positional_rule::end_options,
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_run_options,
+    .run = run_job,
 };
 
 }  // namespace millrace::cli

@@ -8,7 +8,7 @@ namespace millrace::cli {
 
 namespace {
 
-result<exit_code> run(const cli_context&, const parsed_line&) {
+result<exit_code> show_version(const cli_context&, const parsed_line&) {
   std::cout << "millrace " MILLRACE_VERSION "\n";
   return exit_code::ok;
 }
@@ -20,7 +20,7 @@ const command version_command{
     .arguments = "",
     .summary = "show the version",
     .details = "",
-    .run = run,
+    .run = show_version,
 };
 
 }  // namespace millrace::cli

@@ -16,7 +16,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::chrono::seconds request_timeout{10};
+constexpr std::chrono::seconds answer_timeout{10};
 
 /// How a job ended, for whoever waits. Thread-safe.
 class job_outcome {
@@ -82,7 +82,7 @@ caf::behavior watcher(caf::event_based_actor* self, const caf::actor& dispatcher
     give_up({errc::master_lost, "the job manager is gone, and with it news of the job"});
   });
   self->monitor(dispatcher);
-  self->request(dispatcher, request_timeout, wire::watch_job{job})
+  self->request(dispatcher, answer_timeout, wire::watch_job{job})
       .then([](const wire::ack&) {}, [give_up](const caf::error& e) { give_up(from_caf(e)); });
   return {
       [=](const wire::job_result& r) {
@@ -120,7 +120,7 @@ class dispatcher_job_client final : public job_client {
   job_progress progress() override {
     job_progress progress;
     caf::scoped_actor self(system_);
-    self->request(dispatcher_, request_timeout, wire::describe_job{job_})
+    self->request(dispatcher_, answer_timeout, wire::describe_job{job_})
         .receive(
             [&](const wire::job_details& d) {
               progress = {d.overview.status, d.waiting_for, d.source_rows, d.progress_done,

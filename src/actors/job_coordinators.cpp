@@ -14,7 +14,7 @@ namespace {
 
 /// CAF keeps a delayed message, and with it an actor that has ended, until it is due. So whoever
 /// sleeps for long looks at the clock now and then.
-constexpr std::chrono::seconds nap_max{30};
+constexpr std::chrono::seconds coordinator_nap_max{30};
 
 std::string names_of_coordinated(const graph::job_graph& graph) {
   std::string names;
@@ -145,7 +145,8 @@ void job_coordinators::close() {
 
 void job_coordinators::set_wake() {
   using duration = std::chrono::steady_clock::duration;
-  const auto delay = std::clamp<duration>(*wake_ - time_->now(), duration::zero(), nap_max);
+  const auto delay =
+      std::clamp<duration>(*wake_ - time_->now(), duration::zero(), coordinator_nap_max);
   self_.delayed_send(&self_, delay, local::wake{*wake_});
 }
 

@@ -25,7 +25,7 @@ namespace {
 
 /// CAF keeps a delayed message, and with it an actor that has ended, until it is due. So a task
 /// that sleeps for long looks at the clock now and then.
-constexpr std::chrono::seconds nap_max{30};
+constexpr std::chrono::seconds task_nap_max{30};
 
 /// The state of a task actor, and the world as its stream_task sees it.
 class task_host : public task_services {
@@ -235,7 +235,8 @@ void task_host::wake_at(std::chrono::steady_clock::time_point when) {
 
 void task_host::set_wake() {
   using duration = std::chrono::steady_clock::duration;
-  const auto delay = std::clamp<duration>(*wake_ - setup_.time->now(), duration::zero(), nap_max);
+  const auto delay =
+      std::clamp<duration>(*wake_ - setup_.time->now(), duration::zero(), task_nap_max);
   self_->delayed_send(self_, delay, local::wake{*wake_});
 }
 

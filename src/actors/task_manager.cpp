@@ -30,7 +30,7 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::seconds offer_timeout{10};
-constexpr std::chrono::seconds dial_timeout{5};
+constexpr std::chrono::seconds peer_dial_timeout{5};
 constexpr std::chrono::seconds housekeeping_interval{1};
 
 /// The state of a task manager: its slots and who has them, and the glue between its parts (the
@@ -362,7 +362,7 @@ void worker::dial(const wire::peer_location& peer) {
     return;
   }
   options_.connector->dial(
-      peer.host, peer.port, dial_timeout,
+      peer.host, peer.port, peer_dial_timeout,
       [self = self_->address(), wanted = peer.resource](result<transport::peer> outcome) {
         if (auto alive = caf::actor_cast<caf::actor>(self))
           caf::anon_send(alive, local::dialed{wanted, std::move(outcome)});

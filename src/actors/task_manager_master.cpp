@@ -12,7 +12,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::chrono::seconds dial_timeout{5};
+constexpr std::chrono::seconds master_dial_timeout{5};
 constexpr std::chrono::seconds registration_timeout{5};
 
 }  // namespace
@@ -41,7 +41,7 @@ void master_link::stop() {
 
 void master_link::dial() {
   state_ = state::dialing;
-  options_.connector->dial(options_.master_host, options_.master_port, dial_timeout,
+  options_.connector->dial(options_.master_host, options_.master_port, master_dial_timeout,
                            [self = self_.address()](result<transport::peer> outcome) {
                              if (auto alive = caf::actor_cast<caf::actor>(self))
                                caf::anon_send(alive, local::dialed{{}, std::move(outcome)});

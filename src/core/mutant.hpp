@@ -1,8 +1,8 @@
 #pragma once
 
 // Bugs that the simulation can switch on, to prove that it would find them: see
-// test/sim/mutants.cpp. Only its own build of the engine has them; everywhere else
-// MILLRACE_MUTANT(name) is the constant false, and the compiler removes what depends on it.
+// test/sim/mutants.cpp. Only its own build of the engine has them, and builds for tests; everywhere
+// else MILLRACE_MUTANT(name) is the constant false, and the compiler removes what depends on it.
 
 #ifdef MILLRACE_SIMULATION
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "millrace/graph/in_quotes.hpp"
+
 namespace millrace::graph {
 
 namespace {
@@ -39,10 +41,6 @@ std::vector<bool> reachable(const std::vector<std::vector<std::uint32_t>>& next,
   return seen;
 }
 
-std::string quoted(const std::string& name) {
-  return "'" + name + "'";
-}
-
 result<std::vector<loop>> find_loops(const operator_links& graph) {
   const auto size = graph.names.size();
   std::vector<std::vector<std::uint32_t>> consumers(size), producers(size);
@@ -63,8 +61,8 @@ result<std::vector<loop>> find_loops(const operator_links& graph) {
     for (const auto tail : tails)
       if (!is_member[tail])
         return fail(errc::invalid_graph,
-                    "operator " + quoted(graph.names[tail]) + " is fed back to iteration " +
-                        quoted(graph.names[head]) +
+                    "operator " + in_quotes(graph.names[tail]) + " is fed back to iteration " +
+                        in_quotes(graph.names[head]) +
                         ", but its records do not come from there: close_with() takes streams "
                         "that are made from the iteration's");
     const auto leads_back = reachable(producers, tails);
@@ -74,8 +72,9 @@ result<std::vector<loop>> find_loops(const operator_links& graph) {
       if (!here.is_member[i]) continue;
       if (const auto* other = std::exchange(loop_of[i], &here)) {
         return fail(errc::invalid_graph,
-                    "operator " + quoted(graph.names[i]) + " is part of two iterations, " +
-                        quoted(graph.names[other->head]) + " and " + quoted(graph.names[head]) +
+                    "operator " + in_quotes(graph.names[i]) + " is part of two iterations, " +
+                        in_quotes(graph.names[other->head]) + " and " +
+                        in_quotes(graph.names[head]) +
                         ": iterations can follow each other, but not contain each other");
       }
     }

@@ -4,15 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "millrace/graph/in_quotes.hpp"
 #include "millrace/graph/iterations.hpp"
 
 namespace millrace::graph {
 
 namespace {
-
-std::string quoted(const std::string& text) {
-  return "'" + text + "'";
-}
 
 tl::unexpected<error> invalid(std::string message) {
   return fail(errc::invalid_graph, std::move(message));
@@ -31,48 +28,48 @@ status check_edge(const stream_graph& graph, const stream_edge& edge) {
   const auto& source = graph.node(edge.source);
   const auto& target = graph.node(edge.target);
   if (target.is_source)
-    return invalid("source " + quoted(target.name) + " has an input, from operator " +
-                   quoted(source.name) + "; sources read from outside the job");
+    return invalid("source " + in_quotes(target.name) + " has an input, from operator " +
+                   in_quotes(source.name) + "; sources read from outside the job");
   if (source.is_sink)
-    return invalid("sink " + quoted(source.name) + " feeds operator " + quoted(target.name) +
+    return invalid("sink " + in_quotes(source.name) + " feeds operator " + in_quotes(target.name) +
                    "; sinks have no output");
   if (edge.target_input >= target.inputs.size())
-    return invalid("operator " + quoted(source.name) + " feeds input " +
-                   std::to_string(edge.target_input) + " of operator " + quoted(target.name) +
+    return invalid("operator " + in_quotes(source.name) + " feeds input " +
+                   std::to_string(edge.target_input) + " of operator " + in_quotes(target.name) +
                    ", which has " + std::to_string(target.inputs.size()));
   const bool leads_to_head =
       target.is_iteration_head && edge.target_input + 1 == target.inputs.size();
   if (edge.is_feedback && !leads_to_head)
-    return invalid("operator " + quoted(source.name) + " is fed back to operator " +
-                   quoted(target.name) + ", which is no iteration's head there");
+    return invalid("operator " + in_quotes(source.name) + " is fed back to operator " +
+                   in_quotes(target.name) + ", which is no iteration's head there");
   if (!edge.is_feedback && leads_to_head)
-    return invalid("operator " + quoted(source.name) + " feeds the input of iteration " +
-                   quoted(target.name) + " that is for what is fed back");
+    return invalid("operator " + in_quotes(source.name) + " feeds the input of iteration " +
+                   in_quotes(target.name) + " that is for what is fed back");
   const auto* produced = source.output_type(edge.side_output);
   if (produced == nullptr)
-    return invalid("operator " + quoted(target.name) + " reads side output " +
-                   quoted(edge.side_output) + " of operator " + quoted(source.name) +
+    return invalid("operator " + in_quotes(target.name) + " reads side output " +
+                   in_quotes(edge.side_output) + " of operator " + in_quotes(source.name) +
                    ", which has no such side output");
   const auto& wanted = target.inputs[edge.target_input];
   if (produced->fingerprint != wanted.fingerprint)
     return fail(
         errc::type_mismatch,
-        "operator " + quoted(source.name) + " produces " + type_text(*produced) +
-            (edge.side_output.empty() ? "" : " on side output " + quoted(edge.side_output)) +
-            ", but operator " + quoted(target.name) + " reads " + type_text(wanted) + " on input " +
-            std::to_string(edge.target_input));
+        "operator " + in_quotes(source.name) + " produces " + type_text(*produced) +
+            (edge.side_output.empty() ? "" : " on side output " + in_quotes(edge.side_output)) +
+            ", but operator " + in_quotes(target.name) + " reads " + type_text(wanted) +
+            " on input " + std::to_string(edge.target_input));
   return {};
 }
 
 status check_side_outputs(const stream_node& node) {
   for (auto side = node.side_outputs.begin(); side != node.side_outputs.end(); ++side) {
     if (side->tag.empty())
-      return invalid("operator " + quoted(node.name) + " has a side output without a tag");
+      return invalid("operator " + in_quotes(node.name) + " has a side output without a tag");
     const auto twin = std::find_if(node.side_outputs.begin(), side,
                                    [&](const auto& other) { return other.tag == side->tag; });
     if (twin != side)
       return fail(errc::type_mismatch,
-                  "side output " + quoted(side->tag) + " of operator " + quoted(node.name) +
+                  "side output " + in_quotes(side->tag) + " of operator " + in_quotes(node.name) +
                       " is read as " + type_text(twin->type) + " and as " + type_text(side->type) +
                       "; give each type a tag of its own");
   }
@@ -81,10 +78,10 @@ status check_side_outputs(const stream_node& node) {
 
 status check_iteration_head(const stream_node& node, bool is_closed, runtime_mode mode) {
   if (!is_closed)
-    return invalid("iteration " + quoted(node.name) +
+    return invalid("iteration " + in_quotes(node.name) +
                    " is open: nothing is fed back to it; call close_with()");
   if (mode == runtime_mode::batch)
-    return invalid("iteration " + quoted(node.name) +
+    return invalid("iteration " + in_quotes(node.name) +
                    " can't run in batch mode; use execution.runtime-mode = streaming, in which "
                    "bounded jobs end, too");
   return {};
@@ -93,17 +90,17 @@ status check_iteration_head(const stream_node& node, bool is_closed, runtime_mod
 status check_node(const stream_node& node, const std::vector<bool>& input_is_fed,
                   runtime_mode mode) {
   if (node.is_source && !node.inputs.empty())
-    return invalid("source " + quoted(node.name) + " declares an input; sources have none");
+    return invalid("source " + in_quotes(node.name) + " declares an input; sources have none");
   if (!node.is_source && node.inputs.empty())
-    return invalid("operator " + quoted(node.name) + " is no source and has no input");
+    return invalid("operator " + in_quotes(node.name) + " is no source and has no input");
   if (node.is_iteration_head)
     if (auto ok = check_iteration_head(node, input_is_fed.back(), mode); !ok) return ok;
   auto unfed = std::find(input_is_fed.begin(), input_is_fed.end(), false);
   if (unfed != input_is_fed.end())
     return invalid("input " + std::to_string(unfed - input_is_fed.begin()) + " of operator " +
-                   quoted(node.name) + " is not connected to anything");
+                   in_quotes(node.name) + " is not connected to anything");
   if (mode == runtime_mode::batch && node.is_source && !node.bounded)
-    return invalid("source " + quoted(node.name) +
+    return invalid("source " + in_quotes(node.name) +
                    " is unbounded and cannot run in batch mode; use "
                    "execution.runtime-mode = streaming, or a bounded source");
   return {};
@@ -128,7 +125,7 @@ status check_stream_graph(const stream_graph& graph, runtime_mode mode) {
 
   if (std::none_of(nodes.begin(), nodes.end(), [](const auto& n) { return n.is_sink; }))
     return invalid("job has no sink: nothing would come out of operator " +
-                   quoted(nodes.back().name) + "; end each stream with one, such as print()");
+                   in_quotes(nodes.back().name) + "; end each stream with one, such as print()");
   return check_iterations(graph);
 }
 

@@ -41,7 +41,7 @@ std::string make_hello(connection_role role, const peer_identity& self,
   return hello;
 }
 
-std::string printable(std::string_view bytes) {
+std::string readable(std::string_view bytes) {
   std::string out;
   for (unsigned char c : bytes) out += c >= 0x20 && c < 0x7f ? static_cast<char>(c) : '.';
   return out;
@@ -92,7 +92,7 @@ status authenticator::feed(std::string_view bytes) {
 status authenticator::read_fixed(std::string_view bytes) {
   if (!bytes.starts_with(magic))
     return give_up(errc::protocol,
-                   "the other end is not a Millrace node (it said \"" + printable(bytes) + "\")");
+                   "the other end is not a Millrace node (it said \"" + readable(bytes) + "\")");
   const auto version = get_big_endian(bytes.substr(8, 2));
   if (version != protocol_version) {
     // Tell it ours, so that it can say the same on its side.

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# check.sh COMPILER INCLUDE_DIR CASE.cpp: the case must not compile, the first error must hold the
-# sentence of the case's first line ("// error: ..."), and the whole output must be short.
+# check.sh COMPILER INCLUDE_DIR FOLDER CASE.cpp: the case must not compile, the first error must hold
+# the sentence of the case's first line ("// error: ..."), and the whole output must be short. FOLDER is
+# that of precompile.sh.
 set -euo pipefail
 
-compiler=$1 include=$2 case=$3
+compiler=$1 include=$2 folder=$3 case=$4
 lines_max=60
 
 wanted=$(sed -n '1s,^// error: ,,p' "$case")
 [[ -n $wanted ]] || { echo "$case: the first line must be '// error: ...'" >&2; exit 1; }
 
-if output=$(LC_ALL=C "$compiler" -std=c++20 -fsyntax-only -I"$include" "$case" 2>&1); then
+if output=$(LC_ALL=C "$compiler" -std=c++20 -fsyntax-only -I"$include" \
+  -include "$folder/headers.hpp" "$case" 2>&1); then
   echo "$case compiles, but should not" >&2
   exit 1
 fi

@@ -4,8 +4,6 @@
 
 namespace millrace {
 
-std::string_view active_mutant;
-
 namespace sim {
 
 namespace {
