@@ -13,6 +13,10 @@ set_property(GLOBAL PROPERTY MILLRACE_LAYERS "")
 function(millrace_unite target files)
   set_target_properties(${target} PROPERTIES
     UNITY_BUILD ${MILLRACE_UNITY} UNITY_BUILD_BATCH_SIZE ${files})
+  if(MILLRACE_UNITY)
+    # To the compiler an included file is a header, where anonymous namespaces would be wrong.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
 endfunction()
 
 # One precompiled header per kind of target, compiled once and reused.

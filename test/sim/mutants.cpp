@@ -2,9 +2,7 @@
 
 #include "millrace/core/mutant.hpp"
 
-namespace millrace {
-
-namespace sim {
+namespace millrace::sim {
 
 namespace {
 
@@ -48,6 +46,4 @@ bool switch_on_mutant(std::string_view name) {
   return false;
 }
 
-}  // namespace sim
-
-}  // namespace millrace
+}  // namespace millrace::sim
