@@ -3,8 +3,6 @@
 
 find_package(doctest REQUIRED)
 include(doctest)
-# Assertions as plain calls, which compile faster. What one throws ends its test case as a failure.
-add_compile_definitions(DOCTEST_CONFIG_SUPER_FAST_ASSERTS)
 
 set(test_dir "${PROJECT_SOURCE_DIR}/test")
 
