@@ -14,6 +14,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +57,17 @@ void for_each_batch(std::uint64_t first, std::uint64_t records, std::uint64_t ke
   for (std::uint64_t n = 0; n < records; n += batch_rows) {
     const auto count = std::min(batch_rows, records - n);
     for (std::uint64_t i = 0; i < count; ++i) rows[i] = key_of(first + n + i, keys);
+    process(std::span<const std::int64_t>(rows.data(), count));
+  }
+}
+
+/// Each key once, in batches.
+template <class Process>
+void for_each_key(std::uint64_t keys, Process&& process) {
+  std::array<std::int64_t, batch_rows> rows;
+  for (std::uint64_t first = 0; first < keys; first += batch_rows) {
+    const auto count = std::min(batch_rows, keys - first);
+    std::iota(rows.begin(), rows.begin() + count, static_cast<std::int64_t>(first));
     process(std::span<const std::int64_t>(rows.data(), count));
   }
 }
@@ -137,6 +150,8 @@ class bare_rocksdb {
     options.target_file_size_base = std::max<std::size_t>(options.write_buffer_size, 8u << 20);
     options.max_bytes_for_level_base = 4 * options.target_file_size_base;
     options.level_compaction_dynamic_level_bytes = true;
+    options.memtable_prefix_bloom_size_ratio = 0.1;
+    options.memtable_whole_key_filtering = true;
     options.compression = rocksdb::kNoCompression;
     options.bottommost_compression = rocksdb::kLZ4Compression;
     options.max_background_jobs = 2;
@@ -151,14 +166,26 @@ class bare_rocksdb {
     std::filesystem::remove_all(path_);
   }
 
+  /// Each key once: a count of 1, in the order of the rows, as a restore writes them.
+  void load(std::int64_t keys) {
+    std::vector<row_key> all;
+    for (std::int64_t key = 0; key < keys; ++key) all.push_back(row_key_of(key));
+    std::sort(all.begin(), all.end());
+    constexpr std::int64_t count = 1;
+    rocksdb::WriteBatch batch;
+    for (const auto& key : all) {
+      require(batch.Put(slice_of(key), slice_of(count)));
+      if (batch.Count() < batch_rows) continue;
+      require(db_->Write(writes_, &batch));
+      batch.Clear();
+    }
+    require(db_->Write(writes_, &batch));
+  }
+
   void process(std::span<const std::int64_t> rows) {
     for (const auto key : rows) {
-      std::array<char, 2 + sizeof(key)> bytes;
-      const auto group = key_group_of(key_hash(key), max_parallelism_default);
-      bytes[0] = static_cast<char>(group >> 8);
-      bytes[1] = static_cast<char>(group);
-      std::memcpy(bytes.data() + 2, &key, sizeof(key));
-      const rocksdb::Slice row(bytes.data(), bytes.size());
+      const auto bytes = row_key_of(key);
+      const auto row = slice_of(bytes);
       std::int64_t count = 0;
       const auto s = db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), row, &value_);
       if (s.ok())
@@ -167,12 +194,26 @@ class bare_rocksdb {
         require(s);
       value_.Reset();
       ++count;
-      require(db_->Put(writes_, row,
-                       rocksdb::Slice(reinterpret_cast<const char*>(&count), sizeof(count))));
+      require(db_->Put(writes_, row, slice_of(count)));
     }
   }
 
  private:
+  /// Key group and key, as the backend's rows have them.
+  using row_key = std::array<unsigned char, 2 + sizeof(std::int64_t)>;
+
+  static row_key row_key_of(std::int64_t key) {
+    row_key bytes;
+    const auto group = key_group_of(key_hash(key), max_parallelism_default);
+    bytes[0] = static_cast<unsigned char>(group >> 8);
+    bytes[1] = static_cast<unsigned char>(group);
+    std::memcpy(bytes.data() + 2, &key, sizeof(key));
+    return bytes;
+  }
+  template <class Plain>
+  static rocksdb::Slice slice_of(const Plain& value) {
+    return {reinterpret_cast<const char*>(&value), sizeof(value)};
+  }
   static void require(const rocksdb::Status& s) {
     if (!s.ok()) throw failure(errc::io, s.ToString());
   }
@@ -227,10 +268,8 @@ bool compare_uncached(std::uint64_t records, int rounds) {
   bare_rocksdb bare(memory_bytes);
   const auto ours = open_rocksdb(memory_bytes);
   counter counts(*ours, disk_block_rows);
-  for_each_batch(0, keys, keys, [&](auto rows) {
-    bare.process(rows);
-    counts.process(rows);
-  });
+  bare.load(keys);
+  for_each_key(keys, [&](auto rows) { counts.process(rows); });
   std::uint64_t bare_at = keys, ours_at = keys;
   const auto c = bench::compare(
       rounds,

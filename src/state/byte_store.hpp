@@ -45,8 +45,8 @@ class byte_table {
 
   /// False if there is no such key; else `value` holds its value.
   virtual bool get(byte_view key, std::vector<std::byte>& value) = 0;
-  /// Many at once. `found(index, value)` is called for each key that is there; order of calls is
-  /// that of `keys`.
+  /// Many at once, in the order of their bytes. `found(index, value)` is called for each key that
+  /// is there; order of calls is that of `keys`.
   virtual void get_many(std::span<const byte_view> keys,
                         const std::function<void(std::size_t, byte_view)>& found) = 0;
   virtual std::unique_ptr<byte_cursor> scan(byte_view prefix) = 0;

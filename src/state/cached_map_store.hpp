@@ -10,6 +10,7 @@
 #include "millrace/state/hashmap_map_store.hpp"
 #include "millrace/state/keyed_table.hpp"
 #include "millrace/state/object_cache.hpp"
+#include "millrace/state/row_writer.hpp"
 
 namespace millrace {
 

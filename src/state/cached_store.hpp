@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,8 @@
 
 #include "millrace/state/keyed_table.hpp"
 #include "millrace/state/object_cache.hpp"
+#include "millrace/state/row_order.hpp"
+#include "millrace/state/row_writer.hpp"
 
 namespace millrace {
 
@@ -262,11 +265,17 @@ class cached_store {
       encode_row_key(missing_keys_, group_of(hashes[i]), keys[i], ns_);
       ends_.push_back(missing_keys_.size());
     }
-    views_.clear();
+    order_.clear();
     std::size_t begin = 0;
-    for (const auto end : ends_) {
-      views_.push_back(missing_keys_.bytes().subspan(begin, end - begin));
-      begin = end;
+    for (std::size_t i = 0; i < missing_.size(); begin = ends_[i++])
+      order_.emplace_back(row_order(missing_keys_.bytes().subspan(begin, ends_[i] - begin)),
+                          missing_[i]);
+    std::sort(order_.begin(), order_.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    views_.clear();
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      views_.push_back(order_[i].first.key);
+      missing_[i] = order_[i].second;
     }
     std::size_t next = 0;
     // What was not found between two that were has no row.
@@ -307,6 +316,7 @@ class cached_store {
   std::vector<std::size_t> missing_;
   byte_writer missing_keys_;
   std::vector<std::size_t> ends_;
+  std::vector<std::pair<row_order, std::size_t>> order_;  // of the missing keys
   std::vector<byte_view> views_;
 };
 

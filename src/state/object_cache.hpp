@@ -90,33 +90,4 @@ constexpr bool is_measured(std::uint32_t touches) noexcept {
   return is_measured_at_once<V>() || std::has_single_bit(touches) || touches % 64 == 0;
 }
 
-/// Changes are collected to batches of about this many rows.
-inline constexpr std::size_t rows_per_batch = 4096;
-
-/// Writes rows in batches.
-class row_writer {
- public:
-  explicit row_writer(byte_table& table) : table_(table), batch_(table.new_batch()) {}
-
-  template <class V>
-  void put(byte_view key, const V& value) {
-    value_.clear();
-    encode(value_, value);
-    batch_->put(key, value_.bytes());
-    if (batch_->size() >= rows_per_batch) write();
-  }
-  void erase(byte_view key) {
-    batch_->erase(key);
-    if (batch_->size() >= rows_per_batch) write();
-  }
-  void write() {
-    if (batch_->size() > 0) table_.write(*batch_);
-  }
-
- private:
-  byte_table& table_;
-  std::unique_ptr<byte_batch> batch_;
-  byte_writer value_;
-};
-
 }  // namespace millrace

@@ -90,6 +90,9 @@ struct rocksdb_state_backend::shared {
     options.target_file_size_base = std::max<std::size_t>(options.write_buffer_size, 8u << 20);
     options.max_bytes_for_level_base = 4 * options.target_file_size_base;
     options.level_compaction_dynamic_level_bytes = true;
+    // Most keys that are looked up are not in a memtable, whose skip list is dear to search.
+    options.memtable_prefix_bloom_size_ratio = 0.1;
+    options.memtable_whole_key_filtering = true;
     options.compression = rocksdb::kNoCompression;
     options.bottommost_compression = rocksdb::kLZ4Compression;
     return options;
@@ -192,7 +195,9 @@ class rocksdb_state_backend::table final : public byte_table {
     for (const auto key : keys) slices_.push_back(slice_of(key));
     values_.resize(std::max(values_.size(), keys.size()));
     statuses_.resize(std::max(statuses_.size(), keys.size()));
-    db_.MultiGet(reads_, family_, keys.size(), slices_.data(), values_.data(), statuses_.data());
+    constexpr bool is_sorted = true;
+    db_.MultiGet(reads_, family_, keys.size(), slices_.data(), values_.data(), statuses_.data(),
+                 is_sorted);
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (!statuses_[i].IsNotFound()) {
         check(statuses_[i], "read", path_);

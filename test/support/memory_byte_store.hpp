@@ -37,6 +37,7 @@ class memory_byte_table final : public byte_table {
   void write(byte_batch& changes) override {
     for (auto& [key, value] : dynamic_cast<batch&>(changes).changes) {
       ++writes;
+      if (on_write) on_write(key);
       if (value)
         rows[key] = std::move(*value);
       else
@@ -48,6 +49,7 @@ class memory_byte_table final : public byte_table {
   std::map<bytes, bytes> rows;
   std::size_t reads = 0;
   std::size_t writes = 0;
+  std::function<void(byte_view)> on_write;  ///< Sees the key of each change, in order.
 
  private:
   struct batch final : byte_batch {
