@@ -1,7 +1,7 @@
 // Keyed count from an in-memory generator at parallelism 2, against a hand-written single-threaded
 // loop that does the same.
 //
-//   bench_keyed_count [records] [rounds]
+//   bench_keyed_count [records] [rounds] [keys]
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -55,6 +55,7 @@ void engine(const std::shared_ptr<job_runner>& runner, std::uint64_t records, st
 int main(int argc, char** argv) {
   const std::uint64_t records = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 40'000'000;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
+  const std::uint64_t only_keys = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 0;
   const auto runner = make_embedded_runner({}, 2);
   if (!runner) {
     std::fprintf(stderr, "bench_keyed_count: %s\n", runner.error().message.c_str());
@@ -63,6 +64,7 @@ int main(int argc, char** argv) {
   bench::print_machine();
   bool good = true;
   for (const auto& [keys, goal] : {std::pair{1'000u, 0.4}, std::pair{1'000'000u, 0.6}}) {
+    if (only_keys != 0 && keys != only_keys) continue;
     const auto c = bench::compare(
         rounds, [&, k = keys] { hand_written(records, k); },
         [&, k = keys] { engine(*runner, records, k); });
