@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct slice_stacks {
   std::vector<slice<Acc>> front;  ///< The latest slice first.
   slice<Acc> back;                ///< Without a start if there is none.
   timestamp_ms until = no_timestamp;
+  /// How many slices began before `until`, and about how many do now. Records may be far ahead of
+  /// the windows that are complete: looking for the next slice from the newest one on would take
+  /// longer than all merges.
+  std::size_t before_until = 0;
 
   /// The content of a window, which may lie in `scratch`; null if it has no records.
   template <class List, class Contents>
@@ -61,11 +66,15 @@ struct slice_stacks {
       front.clear();
   }
 
+  /// The first `count` slices of the list are no longer there.
+  void on_forgotten(std::size_t count) noexcept { before_until -= std::min(count, before_until); }
+
  private:
   /// Turns everything round.
   template <class List, class Contents>
   void refill(const List& slices, const time_window& window, const Contents& contents) {
-    const auto run = slices.run(window.start, window.end);
+    const auto run = slices.run(window.start, window.end, before_until);
+    before_until = run.end;
     for (auto i = run.end; i-- > run.begin;) {
       front.push_back(slices[i]);
       if (front.size() > 1) contents.merge(front.back().content, front[front.size() - 2].content);
@@ -75,8 +84,9 @@ struct slice_stacks {
 
   template <class List, class Contents>
   void extend(const List& slices, timestamp_ms end, const Contents& contents) {
-    const auto run = slices.run(until, end);
-    for (auto i = run.begin; i < run.end; ++i) {
+    const auto begin = slices.count_before(until, before_until);
+    before_until = slices.count_before(end, begin);
+    for (auto i = begin; i < before_until; ++i) {
       if (back.start == no_timestamp)
         back = slices[i];
       else

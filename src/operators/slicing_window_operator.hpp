@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "millrace/operators/slice_list.hpp"
@@ -57,6 +59,10 @@ class slicing_window_operator final : public producing<Out> {
       const auto count = std::min(keys_.rows_max, in.size() - begin);
       keys_.find(&in.rows[begin], count);
       backend_->prefetch(keys_.keys(), keys_.hashes());
+      find_lists(keys_.hashes(), [this](std::size_t i) -> decltype(auto) { return keys_.at(i); });
+      for_each_found([this](const list& all) {
+        if (all.newest.start < current_.start) all.prefetch_end();
+      });
       for (std::size_t i = 0; i < count; ++i) add(in.rows[begin + i], in.timestamps[begin + i], i);
     }
     this->out_.flush();
@@ -66,10 +72,8 @@ class slicing_window_operator final : public producing<Out> {
   void on_watermark(timestamp_ms at) override {
     watermark_ = std::max(watermark_, at);
     now_ = context_->time().wall_ms();
-    due_->advance(at, [this](timestamp_ms due, const auto& block) {
-      backend_->prefetch(block.keys, block.hashes);
-      for (std::size_t i = 0; i < block.keys.size(); ++i) fire(due, block.keys[i], block.hashes[i]);
-    });
+    due_->advance_by_group(at,
+                           [this](timestamp_ms due, const auto& block) { fire_block(due, block); });
     this->out_.flush();
     producing<Out>::on_watermark(at);
   }
@@ -110,7 +114,14 @@ class slicing_window_operator final : public producing<Out> {
     if (current_.is_in_gap) return;
     const bool is_late = current_.first_window_end - 1 <= watermark_;
     if (is_late && is_over(current_.last_window_end)) return late_.add(row, at);
+    if (list* all = found(i)) {
+      if (all->newest.start == current_.start && !is_late) [[likely]]
+        return contents_->add(all->newest.content, row, at);
+      backend_->set_current_key(keys_.at(i), keys_.hash(i));
+      return add_apart(*all, row, at, is_late);
+    }
     backend_->set_current_key(keys_.at(i), keys_.hash(i));
+    found_count_ = 0;  // if a list is made now, others may move
     list& all = lists_.get_or_default();
     if (all.newest.start == current_.start && !is_late) [[likely]]
       return contents_->add(all.newest.content, row, at);
@@ -119,9 +130,7 @@ class slicing_window_operator final : public producing<Out> {
 
   /// To another slice than the key's newest one, or late.
   [[gnu::noinline]] void add_apart(list& all, const T& row, timestamp_ms at, bool is_late) {
-    auto [into, is_new] = all.at(current_.start, [this](const slice<accumulator>& s) {
-      return is_over(geometry_.last_window_end(s.start));
-    });
+    auto [into, is_new] = all.at(current_.start);
     if (is_new)
       contents_->add_first(into.content, row, at);
     else
@@ -148,42 +157,87 @@ class slicing_window_operator final : public producing<Out> {
     due_->add(backend_->current_key_hash(), backend_->current_key(), when);
   }
 
-  void fire(timestamp_ms due, key& who, std::uint64_t hash) {
-    backend_->set_current_key(who, hash);
-    list& all = lists_.get_or_default();
-    if (all.due != due) {
-      // It became due earlier meanwhile, and was dealt with then.
-      if (all.is_empty()) lists_.clear();
-      return;
+  /// Looks up the lists of a block of keys ahead of their use and of everything else, so that the
+  /// look-ups run side by side. Finds none if the backend can't say that they stay where they are.
+  template <class KeyAt>
+  void find_lists(std::span<const std::uint64_t> hashes, KeyAt&& key_at) {
+    found_count_ = 0;
+    if (!backend_->is_in_memory()) return;
+    for (std::size_t i = 0; i < hashes.size(); ++i) {
+      backend_->set_current_key(key_at(i), hashes[i]);
+      found_[i] = lists_.find_in_place();
+    }
+    found_count_ = hashes.size();
+  }
+  list* found(std::size_t i) const noexcept { return i < found_count_ ? found_[i] : nullptr; }
+  template <class Visit>
+  void for_each_found(Visit&& visit) const {
+    for (std::size_t i = 0; i < found_count_; ++i)
+      if (found_[i] != nullptr) visit(*found_[i]);
+  }
+
+  template <class Block>
+  void fire_block(timestamp_ms due, const Block& block) {
+    backend_->prefetch(block.keys, block.hashes);
+    found_count_ = 0;
+    if (geometry_.length() < geometry_.size()) {
+      // Much was done for other keys since the last window of these, and what they need has left
+      // the caches: waiting for it key by key would be most of the time that results take.
+      find_lists(block.hashes, [&](std::size_t i) -> const key& { return block.keys[i]; });
+      for_each_found([](const list& all) { all.prefetch(); });
+      for_each_found([](const list& all) { all.prefetch_sums(); });
     }
     const auto end = geometry_.last_end_until(due);
+    const auto needed_from = first_needed(due);
+    for (std::size_t i = 0; i < block.keys.size(); ++i) {
+      backend_->set_current_key(block.keys[i], block.hashes[i]);
+      list* all = found(i);
+      if (all == nullptr) {
+        found_count_ = 0;
+        all = &lists_.get_or_default();
+      }
+      // It may have become due earlier meanwhile, and was dealt with then.
+      const bool is_stale = all->due != due;
+      if (is_stale ? all->is_empty() : !fire(*all, due, end)) {
+        found_count_ = 0;  // another one takes its place
+        lists_.clear();
+        continue;
+      }
+      if (is_stale) continue;
+      all->forget_before(needed_from);
+      if (all->due != list::never) due_->add(block.hashes[i], std::move(block.keys[i]), all->due);
+    }
+  }
+
+  /// Does what is due for the current key; false if there is nothing left of it. `end` is that of
+  /// the last window that is complete at `due`.
+  bool fire(list& all, timestamp_ms due, timestamp_ms end) {
     if (end == due + 1) emit_next(all, window_until(end));
     all.due = next_due(all, end);
-    if (all.due <= due)
-      lists_.clear();
-    else if (all.due != list::never)
-      due_->add(hash, std::move(who), all.due);
+    return all.due > due;
   }
 
   /// When something is to be done for a key, all windows until `end` having fired. Not later than
   /// `end` if there is nothing any more.
   timestamp_ms next_due(const list& all, timestamp_ms end) const noexcept {
     const auto next = window_until(end + geometry_.slide());
-    timestamp_ms beyond = no_timestamp;
-    for (auto i = all.size(); i-- > 0;) {
-      const auto start = all[i].start;
-      if (start < next.start) break;
-      if (start < next.end) return next.max_timestamp();
-      beyond = start;
-    }
-    return beyond != no_timestamp ? geometry_.first_window_end(beyond) - 1
-                                  : over_at(geometry_.last_window_end(all.newest.start));
+    const auto near = all.stacks ? (*all.stacks).before_until : all.size();
+    const auto until = all.count_before(next.end, near);
+    if (until > 0 && all[until - 1].start >= next.start) return next.max_timestamp();
+    return until < all.size() ? geometry_.first_window_end(all[until].start) - 1
+                              : over_at(geometry_.last_window_end(all.newest.start));
   }
 
   timestamp_ms over_at(timestamp_ms end) const noexcept {
     return saturating_add(end - 1, lateness_);
   }
   bool is_over(timestamp_ms end) const noexcept { return over_at(end) <= watermark_; }
+  /// All windows of slices that begin before this are over once event time has come to `at`.
+  timestamp_ms first_needed(timestamp_ms at) const noexcept {
+    const auto over = saturating_subtract(at, lateness_);
+    if (!is_placeable(over)) return no_timestamp;
+    return geometry_.last_end_until(over) - geometry_.size() + geometry_.slide();
+  }
   time_window window_until(timestamp_ms end) const noexcept {
     return {end - geometry_.size(), end};
   }
@@ -197,7 +251,7 @@ class slicing_window_operator final : public producing<Out> {
 
   /// The result of any window.
   void emit(const list& all, const time_window& window) {
-    const auto run = all.run(window.start, window.end);
+    const auto run = all.run(window.start, window.end, all.size());
     if (run.is_empty()) return;
     if (run.begin + 1 == run.end) return give(window, all[run.begin].content);
     scratch_ = all[run.begin].content;
@@ -238,6 +292,9 @@ class slicing_window_operator final : public producing<Out> {
   timestamp_ms watermark_ = no_timestamp;
   timestamp_ms now_ = no_timestamp;
   accumulator scratch_{};
+  std::array<list*, std::max(key_block<T, KeyOf>::rows_max, key_schedule<key>::block_keys_max)>
+      found_{};                  // of a block of keys, null for new ones
+  std::size_t found_count_ = 0;  // that may be used
 
   // checkpointed, by the backend
   keyed_state_backend<key>* backend_ = nullptr;

@@ -27,6 +27,8 @@ namespace millrace {
 template <class Key, class N, class V>
 class cached_store {
  public:
+  static constexpr bool keeps_in_place = false;
+
   cached_store(const key_context<Key>& context, key_group_range groups, const cached_table& below)
       : context_(&context), below_(below), lines_(groups, below.max_parallelism) {}
   cached_store(cached_store&& other) noexcept = default;

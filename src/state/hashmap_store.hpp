@@ -16,10 +16,12 @@ namespace millrace {
 /// key group. A `V` per key and namespace.
 ///
 /// This and `cached_store` have the same members, and the kinds of state are templates over either.
-/// References are valid until the store is used again.
+/// References are valid until a value is made or removed.
 template <class Key, class N, class V>
 class hashmap_store {
  public:
+  static constexpr bool keeps_in_place = true;
+
   /// `context` outlives the store.
   hashmap_store(const key_context<Key>& context, key_group_range groups,
                 std::uint32_t max_parallelism)

@@ -53,18 +53,22 @@ class key_schedule final : public keyed_state_table_of<Key> {
     while (!times_.empty() && times_.begin()->first <= at) {
       auto due = times_.extract(times_.begin());
       recent_ = nullptr;
-      for (auto& list : due.mapped()) {
-        for (std::size_t begin = 0; begin < list.keys.size(); begin += block_keys_max) {
-          const auto count = std::min(block_keys_max, list.keys.size() - begin);
-          visit(due.key(),
-                block{{list.keys.data() + begin, count}, {list.hashes.data() + begin, count}});
-        }
-        list.keys.clear();
-        list.hashes.clear();
-      }
-      // Its lists have the size that the next ones will need.
-      if (spare_.empty()) spare_ = std::move(due.mapped());
+      for (auto& list : due.mapped()) visit_list(due.key(), list, visit);
+      spare(std::move(due.mapped()));
     }
+  }
+
+  /// The same, one key group after the other, with all times of each: what is kept of a group's
+  /// keys stays in the caches from one time to the next. Keys that are added meanwhile must be of
+  /// the group at hand.
+  template <class Visit>
+  void advance_by_group(timestamp_ms at, Visit&& visit) {
+    const auto is_due = [this, at](auto time) { return time != times_.end() && time->first <= at; };
+    for (std::uint32_t group = 0; group < groups_.size() && is_due(times_.begin()); ++group)
+      for (auto time = times_.begin(); is_due(time); ++time)
+        visit_list(time->first, time->second[group], visit);
+    recent_ = nullptr;
+    while (is_due(times_.begin())) spare(std::move(times_.extract(times_.begin()).mapped()));
   }
 
   const state_info& info() const noexcept override { return info_; }
@@ -105,10 +109,31 @@ class key_schedule final : public keyed_state_table_of<Key> {
   };
   using lists_by_group = std::vector<key_list>;
 
+  /// Of as many times the lists are kept when they have become empty.
+  static constexpr std::size_t spares_max = 16;
+
+  template <class Visit>
+  static void visit_list(timestamp_ms at, key_list& list, Visit& visit) {
+    for (std::size_t begin = 0; begin < list.keys.size(); begin += block_keys_max) {
+      const auto count = std::min(block_keys_max, list.keys.size() - begin);
+      visit(at, block{{list.keys.data() + begin, count}, {list.hashes.data() + begin, count}});
+    }
+    list.keys.clear();
+    list.hashes.clear();
+  }
+
+  /// The lists have the size that the next ones will need.
+  void spare(lists_by_group&& lists) {
+    if (spares_.size() < spares_max) spares_.push_back(std::move(lists));
+  }
+
   lists_by_group& lists_at(timestamp_ms at) {
     if (recent_ != nullptr && recent_at_ == at) return *recent_;
     const auto [found, is_new] = times_.try_emplace(at);
-    if (is_new) found->second = std::exchange(spare_, {});
+    if (is_new && !spares_.empty()) {
+      found->second = std::move(spares_.back());
+      spares_.pop_back();
+    }
     found->second.resize(groups_.size());
     recent_ = &found->second;
     recent_at_ = at;
@@ -122,7 +147,7 @@ class key_schedule final : public keyed_state_table_of<Key> {
 
   lists_by_group* recent_ = nullptr;  // of times_, at recent_at_
   timestamp_ms recent_at_ = 0;
-  lists_by_group spare_;
+  std::vector<lists_by_group> spares_;
 };
 
 }  // namespace millrace

@@ -78,6 +78,9 @@ class keyed_state_backend final : public keyed_state_backend_base {
     for (auto* table : typed_tables_) table->set_has_key(has_key);
   }
 
+  /// Whether values are found where they are, and not read from somewhere else.
+  bool is_in_memory() const noexcept { return store() == nullptr; }
+
   /// Brings the state of a block of keys near before they are used: 64 to a few hundred rows.
   /// `keys` may be empty, which is as good for the hashmap backend.
   void prefetch(std::span<const Key> keys, std::span<const std::uint64_t> hashes) {

@@ -122,7 +122,11 @@ class keyed_table {
     const auto tag = static_cast<std::uint32_t>(hash);
     std::size_t at = tag & g.mask;
     for (slot s; (s = g.index[at]).entry_number != 0; at = (at + 1) & g.mask) {
-      if (s.tag == tag) return __builtin_prefetch(&g.entries[s.entry_number - 1]);
+      if (s.tag != tag) continue;
+      const auto* found = reinterpret_cast<const std::byte*>(&g.entries[s.entry_number - 1]);
+      __builtin_prefetch(found);
+      if constexpr (sizeof(entry) > line_bytes) __builtin_prefetch(found + sizeof(entry) - 1);
+      return;
     }
   }
 
@@ -141,7 +145,9 @@ class keyed_table {
 
  private:
   /// About half of a core's level 2 cache.
-  static constexpr std::size_t cached_bytes = 512 * 1024;
+  static constexpr std::size_t cached_bytes = 256 * 1024;
+  /// Of a cache.
+  static constexpr std::size_t line_bytes = 64;
   /// With this as the first group every group is beyond the last one.
   static constexpr std::uint32_t inaccessible = std::uint32_t{1} << 31;
   static constexpr std::size_t slots_min = 16;

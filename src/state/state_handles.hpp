@@ -23,6 +23,7 @@ class value_state_access {
   virtual const T* find() = 0;
   virtual const T& initial() const noexcept = 0;
   virtual T& get_or_default() = 0;
+  virtual T* find_in_place() = 0;
   virtual void update(T value) = 0;
   virtual void clear() = 0;
 };
@@ -106,6 +107,10 @@ class value_state : public state_handle<value_state_access<T>> {
   /// The value itself, to be changed in place; made from the initial one if there is none. The
   /// fastest way to read, modify and write. Counts as a write even if nothing is changed.
   T& get_or_default() const { return this->access().get_or_default(); }
+  /// For operators that work on many keys at once: the value itself, which stays where it is until
+  /// one of this state is made or removed, for whatever key. Null if there is none, or if the
+  /// backend moves values at other times or gives them a time to live.
+  T* find_in_place() const { return this->access().find_in_place(); }
   void update(T value) const { this->access().update(std::move(value)); }
   void clear() const { this->access().clear(); }
 };

@@ -26,6 +26,12 @@ class value_state_table final : public cell_table<Key, N, T, Store, Ttl>,
   T& get_or_default() override {
     return this->find_or_make([this]() -> T { return initial_; }).first;
   }
+  T* find_in_place() override {
+    if constexpr (Store::keeps_in_place && !Ttl::is_enabled)
+      return base::find();
+    else
+      return nullptr;
+  }
   void update(T value) override { this->put(std::move(value)); }
   void clear() override { this->erase(); }
 

@@ -64,6 +64,31 @@ std::vector<T> sorted(std::vector<T> values) {
 
 }  // namespace
 
+TEST_CASE("values that stay in their place are found there, and no others") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::string>();
+    const auto count = state->get_state(value_state_descriptor<std::int64_t>("count"));
+    state->set_current_key("a");
+    CHECK(count.find_in_place() == nullptr);
+    CHECK(!count.has_value());
+    count.update(1);
+    state->set_current_key("b");
+    count.update(2);
+    state->set_current_key("a");
+    auto* first = count.find_in_place();
+    CHECK((first != nullptr) == state->is_in_memory());
+    if (first == nullptr) continue;
+    state->set_current_key("b");
+    *count.find_in_place() += 10;
+    *first += 10;
+    CHECK(count.value() == 12);
+    state->set_current_key("a");
+    CHECK(count.value() == 11);
+  }
+}
+
 TEST_CASE("a value state keeps one value per key") {
   for (const auto& [name, backend] : all_state_backends()) {
     CAPTURE(name);
