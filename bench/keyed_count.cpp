@@ -1,7 +1,7 @@
 // Keyed count from an in-memory generator at parallelism 2, against a hand-written single-threaded
 // loop that does the same.
 //
-//   bench_keyed_count [records] [rounds] [keys]
+//   bench_keyed_count [records] [rounds] [1000|1000000]
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>

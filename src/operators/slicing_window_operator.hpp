@@ -19,6 +19,9 @@ namespace millrace {
 /// results are those of `window_operator`, provided that the order in which records are aggregated
 /// does not matter.
 ///
+/// The results of a key come in the order of its windows. Where a watermark completes several
+/// windows that overlap, they come key group by key group.
+///
 /// A key is due at one time: the end of the next window that has one of its slices, or else of the
 /// newest slice's allowed lateness. Late records within it emit the windows that they change at
 /// once.
@@ -72,8 +75,12 @@ class slicing_window_operator final : public producing<Out> {
   void on_watermark(timestamp_ms at) override {
     watermark_ = std::max(watermark_, at);
     now_ = context_->time().wall_ms();
-    due_->advance_by_group(at,
-                           [this](timestamp_ms due, const auto& block) { fire_block(due, block); });
+    const auto visit = [this](timestamp_ms due, const auto& block) { fire_block(due, block); };
+    // A list of many slices is worth keeping in the caches until its next window.
+    if (has_overlaps())
+      due_->advance_by_group(at, visit);
+    else
+      due_->advance(at, visit);
     this->out_.flush();
     producing<Out>::on_watermark(at);
   }
@@ -157,6 +164,8 @@ class slicing_window_operator final : public producing<Out> {
     due_->add(backend_->current_key_hash(), backend_->current_key(), when);
   }
 
+  bool has_overlaps() const noexcept { return geometry_.slide() < geometry_.size(); }
+
   /// Looks up the lists of a block of keys ahead of their use and of everything else, so that the
   /// look-ups run side by side. Finds none if the backend can't say that they stay where they are.
   template <class KeyAt>
@@ -180,7 +189,7 @@ class slicing_window_operator final : public producing<Out> {
   void fire_block(timestamp_ms due, const Block& block) {
     backend_->prefetch(block.keys, block.hashes);
     found_count_ = 0;
-    if (geometry_.length() < geometry_.size()) {
+    if (has_overlaps()) {
       // Much was done for other keys since the last window of these, and what they need has left
       // the caches: waiting for it key by key would be most of the time that results take.
       find_lists(block.hashes, [&](std::size_t i) -> const key& { return block.keys[i]; });
