@@ -359,6 +359,7 @@ void job_master::tell_coordinators_of(const execution_attempt_id& task,
 }
 
 void job_master::tell_coordinators_of_restart(std::uint32_t region) {
+  if (MILLRACE_MUTANT(lost_splits_forgotten)) return;
   const auto from = checkpoints_ ? checkpoints_->latest() : checkpoint_id{};
   for (const auto& subtask : execution_->regions().at(region))
     coordinators_->on_task_failed(execution_->vertex(subtask).current().id(), from);

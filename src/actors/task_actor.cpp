@@ -99,6 +99,7 @@ class task_host : public task_services {
   std::vector<execution_attempt_id> producers_;                   // by input channel
   std::vector<output> outputs_;                                   // by output channel
   std::vector<std::pair<wire::open_channel, caf::actor>> early_;  // requests before the begin
+  std::vector<wire::coordinator_event> early_events_;             // while the state is read
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
   std::optional<credit_accumulator> credit_;
   std::optional<std::chrono::steady_clock::time_point> wake_;
@@ -178,6 +179,7 @@ void task_host::begin(std::optional<task_restore> from) {
   self_->send(setup_.task_manager, changed_to(graph::execution_state::running));
   for (const auto& [request, consumer] : std::exchange(early_, {}))
     on_open_channel(request, consumer);
+  for (const auto& event : std::exchange(early_events_, {})) on_coordinator_event(event);
   schedule_step();
 }
 
@@ -283,7 +285,8 @@ void task_host::send_to_coordinator(std::uint32_t operator_index, std::vector<st
 }
 
 void task_host::on_coordinator_event(const wire::coordinator_event& event) {
-  if (!is_active() || event.task != setup_.id) return;
+  if (ended_ || event.task != setup_.id) return;
+  if (!is_active()) return early_events_.push_back(event);
   guarded([&] { task_->on_coordinator_event(event.operator_index, event.event); });
   schedule_step();
 }
