@@ -349,12 +349,33 @@ job_spec make_checkpointed_spec(std::uint32_t parallelism_max, random_source& ra
     branch.keys = random.between(1, 40);
     branch.parallelism = width();
     // One that ends early, and one that is at work when everything happens.
-    branch.per_second = static_cast<double>(branch.rows) * 1000 /
-                        static_cast<double>(random.between(50, random.chance(30) ? 500 : 8000));
-    add_random_steps(branch.steps, random.below(2), parallelism_max, random);
+    branch.from_file = random.chance(20);
+    if (!branch.from_file)
+      branch.per_second = static_cast<double>(branch.rows) * 1000 /
+                          static_cast<double>(random.between(50, random.chance(30) ? 500 : 8000));
   }
-  add_random_steps(spec.steps, random.below(3), parallelism_max, random);
-  spec.steps.push_back({step_kind::keyed_count, 0, width()});
+  if (random.chance(30)) {
+    static constexpr stage_kind stages[] = {stage_kind::tumbling,    stage_kind::sliding,
+                                            stage_kind::session,     stage_kind::connect,
+                                            stage_kind::window_join, stage_kind::interval_join};
+    spec.stage = make_stage(stages[random.below(std::size(stages))], width(), random);
+    if (is_of_two(spec.stage.kind) && spec.branches.size() == 1)
+      spec.branches.push_back(spec.branches.front());
+    for (auto& branch : spec.branches)
+      branch.time = random.chance(50) ? time_kind::punctuated : time_kind::periodic;
+    spec.is_aligned = random.chance(20);
+  }
+  for (auto& branch : spec.branches) {
+    if (spec.stage.kind == stage_kind::none)
+      add_random_steps(branch.steps, random.below(2), parallelism_max, random);
+    else
+      add_steps_keeping_time(branch.steps, random.below(2), parallelism_max, random);
+  }
+  if (spec.stage.kind == stage_kind::none) {
+    add_random_steps(spec.steps, random.below(3), parallelism_max, random);
+    spec.steps.push_back({step_kind::keyed_count, 0, width()});
+  }
+  spec.to_file = random.chance(40);
   while (interpret(spec).size() > rows_max)
     for (auto& branch : spec.branches) branch.rows /= 2;
   return spec;
@@ -544,7 +565,7 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   }
   auto all = extend(extend(*stream, second ? *second : *stream, spec.stage), spec.steps);
   if (has_event_time(spec)) all = checked(all, spec.sink_parallelism);
-  if (spec.is_checkpointed) {
+  if (spec.is_checkpointed && !spec.to_file) {
     job.committed = std::make_shared<committed_rows>();
     opened_stream(all)
         .transform<row>("commit", make_transactional_sink(job.committed))
