@@ -8,7 +8,6 @@
 
 #include "millrace/api/iterative_stream.hpp"
 #include "millrace/api/stream_environment.hpp"
-#include "support/temporary_directory.hpp"
 
 using namespace millrace;
 
@@ -85,45 +84,6 @@ TEST_CASE("Embedded loops end when each record has made its trips") {
         body.filter([](const word& w) { return w.count <= 0; }).execute_and_collect();
     CHECK(arrived.size() == 5'000);
   }
-}
-
-TEST_CASE("An embedded job goes on from its last checkpoint when a function throws") {
-  constexpr std::int64_t records = 30'000;
-  constexpr std::int64_t keys = 37;
-  test::temporary_directory directory;
-  static std::atomic<int> thrown;
-  thrown = 0;
-  stream_environment env(with({{"execution.checkpointing.interval", "20 ms"},
-                               {"state.checkpoints.dir", directory.path("checkpoints")},
-                               {"state.storage.fs.memory-threshold", "0"},
-                               {"restart-strategy.type", "fixed-delay"},
-                               {"restart-strategy.fixed-delay.attempts", "2"},
-                               {"restart-strategy.fixed-delay.delay", "1 ms"}}));
-  const auto updates =
-      env.from_generator([](const std::uint64_t& n) { return static_cast<std::int64_t>(n); },
-                         {.count = records, .per_second = 30'000})
-          .set_parallelism(2)
-          .map([](const std::int64_t& n) {
-            if ((n == 9'000 && thrown == 0) || (n == 20'000 && thrown == 1)) {
-              ++thrown;
-              throw std::runtime_error("not now");
-            }
-            return word{n % keys, 1};
-          })
-          .key_by(&word::key)
-          .sum(&word::count)
-          .set_parallelism(3)
-          .execute_and_collect();
-  CHECK(thrown == 2);
-  std::map<std::int64_t, std::int64_t> last;
-  std::map<std::int64_t, std::int64_t> expected;
-  for (const auto& u : updates) last[u.key] = std::max(last[u.key], u.count);
-  for (std::int64_t n = 0; n < records; ++n) ++expected[n % keys];
-  CHECK(last == expected);
-  // Far fewer than all were counted again, so it did not begin afresh.
-  CHECK(updates.size() < 2 * records);
-  // Nothing is left of a job that has finished.
-  CHECK(std::filesystem::is_empty(directory.path("checkpoints")));
 }
 
 TEST_CASE("A function that throws fails the embedded job, and the process lives") {
