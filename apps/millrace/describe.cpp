@@ -45,6 +45,11 @@ void print_header(const wire::job_details& job) {
     std::cout << ", " << job.progress_done * 100 / job.progress_total << " % of the input";
   }
   std::cout << '\n';
+  if (job.restarts > 0) std::cout << "Restarts  " << count_text(job.restarts) << '\n';
+  if (const auto& last = job.last_checkpoint)
+    std::cout << "Latest    checkpoint " << last->checkpoint.number << " of "
+              << time_text(last->triggered_wall_ms) << ", " << format_memory(last->bytes) << " in "
+              << format_duration(std::chrono::milliseconds(last->duration_ms)) << '\n';
   if (!job.waiting_for.empty()) std::cout << "Waiting   " << printable(job.waiting_for) << '\n';
   if (job.cause) std::cout << "Cause     " << printable(job.cause->message) << '\n';
 }

@@ -105,6 +105,8 @@ json to_json(const wire::job_details& job) {
   document["waiting_for"] = job.waiting_for;
   document["progress"] = {{"done", job.progress_done}, {"total", job.progress_total}};
   document["source_records"] = job.source_rows;
+  document["restarts"] = job.restarts;
+  document["last_checkpoint"] = job.last_checkpoint ? to_json(*job.last_checkpoint) : json();
   json vertices = json::array();
   for (const wire::vertex_details& details : job.vertices) {
     if (details.vertex < job.graph.vertices.size()) {
@@ -113,6 +115,29 @@ json to_json(const wire::job_details& job) {
   }
   document["vertices"] = vertices;
   return document;
+}
+
+json to_json(const checkpoint_record& checkpoint) {
+  return {{"id", checkpoint.checkpoint.number},
+          {"status", text(to_string(checkpoint.status))},
+          {"trigger_time_ms", checkpoint.triggered_wall_ms},
+          {"duration_ms", checkpoint.duration_ms},
+          {"tasks_acknowledged", checkpoint.acknowledged},
+          {"tasks", checkpoint.tasks},
+          {"state_bytes", checkpoint.bytes},
+          {"alignment_ms", checkpoint.alignment_ms},
+          {"synchronous_ms", checkpoint.synchronous_ms},
+          {"location", checkpoint.location},
+          {"failure", checkpoint.failure}};
+}
+
+json to_json(const wire::checkpoint_list& list) {
+  json checkpoints = json::array();
+  for (const auto& each : list.checkpoints) checkpoints.push_back(to_json(each));
+  return {{"job", to_string(list.job)},
+          {"completed", list.completed},
+          {"failed", list.failed},
+          {"checkpoints", checkpoints}};
 }
 
 json to_json(const wire::node_overview& node) {

@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::chrono::seconds connect_timeout{5};
 constexpr std::chrono::seconds request_timeout{10};
+/// The job master gives up much earlier (execution.checkpointing.timeout).
+constexpr std::chrono::hours checkpoint_timeout{24};
 /// Chunks on their way at a time: enough to keep disk and network busy, little for other traffic.
 constexpr std::size_t upload_window = 4;
 
@@ -87,23 +89,24 @@ struct link {
   /// By an actor of its own, since a request to a node that is gone is answered by nothing but its
   /// timeout, and only a monitor tells at once.
   template <class Answer, class Request>
-  result<Answer> ask(Request request) {
+  result<Answer> ask(Request request, std::chrono::seconds timeout = request_timeout) {
     auto answer = std::make_shared<std::promise<result<Answer>>>();
     auto answered = answer->get_future();
-    system().spawn([this, answer, request = std::move(request)](caf::event_based_actor* self) {
-      const auto finish = [this, answer, self](result<Answer> a) {
-        answer->set_value(std::move(a));
-        self->demonitor(dispatcher);
-        self->quit();
-      };
-      self->set_down_handler([this, finish](const caf::down_msg&) {
-        finish(tl::unexpected(explain(caf::sec::request_receiver_down)));
-      });
-      self->monitor(dispatcher);
-      self->request(dispatcher, request_timeout, request)
-          .then([finish](Answer& a) { finish(std::move(a)); },
-                [this, finish](const caf::error& e) { finish(tl::unexpected(explain(e))); });
-    });
+    system().spawn(
+        [this, answer, timeout, request = std::move(request)](caf::event_based_actor* self) {
+          const auto finish = [this, answer, self](result<Answer> a) {
+            answer->set_value(std::move(a));
+            self->demonitor(dispatcher);
+            self->quit();
+          };
+          self->set_down_handler([this, finish](const caf::down_msg&) {
+            finish(tl::unexpected(explain(caf::sec::request_receiver_down)));
+          });
+          self->monitor(dispatcher);
+          self->request(dispatcher, timeout, request)
+              .then([finish](Answer& a) { finish(std::move(a)); },
+                    [this, finish](const caf::error& e) { finish(tl::unexpected(explain(e))); });
+        });
     return answered.get();
   }
 };
@@ -140,6 +143,13 @@ class remote_client final : public cluster_client {
   }
   result<wire::node_list> nodes() override {
     return link_->ask<wire::node_list>(wire::list_nodes{});
+  }
+  result<wire::checkpoint_list> checkpoints(const job_id& job) override {
+    return link_->ask<wire::checkpoint_list>(wire::list_checkpoints{job});
+  }
+  result<checkpoint_record> take_checkpoint(const job_id& job) override {
+    return link_->ask<wire::checkpoint_taken>(wire::take_checkpoint{job}, checkpoint_timeout)
+        .map([](wire::checkpoint_taken taken) { return std::move(taken.checkpoint); });
   }
   result<std::unique_ptr<job_client>> job(const job_id& job) override {
     // That it exists is to be known now, not when somebody waits for it.

@@ -35,6 +35,9 @@ class cluster_client {
   virtual result<wire::job_details> describe(const job_id& job) = 0;
   virtual status cancel(const job_id& job) = 0;
   virtual result<wire::node_list> nodes() = 0;
+  virtual result<wire::checkpoint_list> checkpoints(const job_id& job) = 0;
+  /// Returns when it is complete, or has failed.
+  virtual result<checkpoint_record> take_checkpoint(const job_id& job) = 0;
   /// A handle to a job of the cluster, for waiting and progress.
   virtual result<std::unique_ptr<job_client>> job(const job_id& job) = 0;
 };

@@ -17,6 +17,7 @@
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/job_graph_check.hpp"
@@ -45,6 +46,8 @@ class dispatcher {
   caf::result<wire::job_details> on_describe(const wire::describe_job& request);
   caf::result<wire::ack> on_watch(const wire::watch_job& request);
   caf::result<wire::ack> on_cancel(const wire::cancel_job& request);
+  caf::result<wire::checkpoint_list> on_list_checkpoints(const wire::list_checkpoints& request);
+  caf::result<wire::checkpoint_taken> on_take_checkpoint(const wire::take_checkpoint& request);
   void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
   // From job masters.
   void on_status(const wire::job_status_changed& change);
@@ -66,6 +69,8 @@ class dispatcher {
     std::vector<caf::actor> watchers;
   };
 
+  /// Our configuration with the job's over it.
+  result<configuration> configuration_of(const graph::job_graph& graph) const;
   job_id start(graph::job_graph graph);
   void add_watcher(running_job& job, const caf::actor& watcher);
   bool is_watching(const caf::actor& watcher) const;
@@ -141,6 +146,8 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
                                             std::to_string(graph::job_graph_format_version) +
                                             ": use the same release of Millrace for both"});
   if (auto valid = graph::check_job_graph(graph); !valid) return refuse(valid.error());
+  if (auto valid = configuration_of(graph).and_then(checkpoint_settings_of); !valid)
+    return refuse(valid.error());
   if (graph.artifact.empty()) return wire::job_submitted{start(std::move(graph))};
 
   auto promise = self_->make_response_promise();
@@ -158,6 +165,14 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
   return promise;
 }
 
+result<configuration> dispatcher::configuration_of(const graph::job_graph& graph) const {
+  auto config = options_.config;
+  for (const auto& [key, value] : graph.configuration)
+    if (auto set = config.set(key, value, "job '" + graph.name + "'"); !set)
+      return tl::unexpected(set.error());
+  return config;
+}
+
 job_id dispatcher::start(graph::job_graph graph) {
   const auto id = make_id<job_id>(random_);
   running_job& job = jobs_[id];
@@ -166,6 +181,7 @@ job_id dispatcher::start(graph::job_graph graph) {
   job.overview.start_wall_ms = static_cast<std::uint64_t>(options_.time->wall_ms());
   for (const auto& vertex : graph.vertices) job.overview.tasks += vertex.parallelism;
   log_event(log_level::info, "job submitted", {{"job", to_string(id)}, {"name", graph.name}});
+  auto config = configuration_of(graph).value_or(options_.config);  // was looked at before
   auto library = graph.artifact.empty() ? std::string() : artifacts_->path_of(graph.artifact);
   job.master = spawn_job_master(self_->system(),
                                 {id,
@@ -174,7 +190,8 @@ job_id dispatcher::start(graph::job_graph graph) {
                                  options_.resource_manager,
                                  std::move(library),
                                  {options_.programs, options_.io, options_.files, options_.time},
-                                 options_.cancellation_timeout});
+                                 std::move(config),
+                                 id.low});
   masters_[id] = job.master;
   self_->monitor(job.master);
   return id;
@@ -261,6 +278,32 @@ caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
   if (ended == nullptr) return to_caf(unknown_job(request.job));
   return to_caf({errc::invalid_argument, "job " + to_string(request.job) +
                                              " cannot be cancelled: it is " +
+                                             std::string(graph::to_string(ended->result.status))});
+}
+
+caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
+    const wire::list_checkpoints& request) {
+  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
+    self_->delegate(job->second.master, request);
+    return caf::delegated<wire::checkpoint_list>();
+  }
+  const auto* ended = history_->find(request.job);
+  if (ended == nullptr) return to_caf(unknown_job(request.job));
+  return to_caf({errc::invalid_argument, "job " + to_string(request.job) +
+                                             " has no checkpoints any more: it is " +
+                                             std::string(graph::to_string(ended->result.status))});
+}
+
+caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
+    const wire::take_checkpoint& request) {
+  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
+    self_->delegate(job->second.master, request);
+    return caf::delegated<wire::checkpoint_taken>();
+  }
+  const auto* ended = history_->find(request.job);
+  if (ended == nullptr) return to_caf(unknown_job(request.job));
+  return to_caf({errc::invalid_argument, "job " + to_string(request.job) +
+                                             " can take no checkpoint: it is " +
                                              std::string(graph::to_string(ended->result.status))});
 }
 
@@ -351,6 +394,10 @@ caf::behavior dispatcher_behavior(caf::stateful_actor<dispatcher>* self,
       [&state](const wire::describe_job& request) { return state.on_describe(request); },
       [&state](const wire::watch_job& request) { return state.on_watch(request); },
       [&state](const wire::cancel_job& request) { return state.on_cancel(request); },
+      [&state](const wire::list_checkpoints& request) {
+        return state.on_list_checkpoints(request);
+      },
+      [&state](const wire::take_checkpoint& request) { return state.on_take_checkpoint(request); },
       [self, &state](const wire::list_nodes& request) {
         return self->delegate(state.resource_manager(), request);
       },

@@ -2,13 +2,13 @@
 
 #include <caf/actor.hpp>
 #include <caf/fwd.hpp>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "millrace/actors/io_pool.hpp"
 #include "millrace/actors/program_provider.hpp"
+#include "millrace/core/configuration.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/io.hpp"
 
@@ -23,7 +23,7 @@ struct dispatcher_options {
   std::string blob_directory;
   std::uint64_t seed = 0;  ///< Ids of jobs come from it.
   std::size_t ended_jobs_max = 100;
-  std::chrono::milliseconds cancellation_timeout{180'000};
+  configuration config;
 };
 
 /// Spawns the actor that a master's node publishes (Flink's Dispatcher).
@@ -35,6 +35,8 @@ struct dispatcher_options {
 ///   describe_job                     -> job_details                        (client)
 ///   watch_job                        -> ack; job_result when it has ended  (client)
 ///   cancel_job                       -> ack                                (client)
+///   list_checkpoints                 -> checkpoint_list                    (client)
+///   take_checkpoint                  -> checkpoint_taken                   (client)
 ///   job_status_changed; job_result with job_details                        (job master)
 ///
 /// and for those who know only the dispatcher: register_task_manager and list_nodes, which it

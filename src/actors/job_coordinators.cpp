@@ -4,7 +4,6 @@
 #include <caf/event_based_actor.hpp>
 #include <utility>
 
-#include "millrace/actors/io_executor_actor.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/stream/operator_failure.hpp"
 
@@ -54,13 +53,16 @@ struct job_coordinators::program_lease {
   const job_id job;
 };
 
-job_coordinators::job_coordinators(caf::event_based_actor& self, const job_id& job,
+job_coordinators::job_coordinators(caf::event_based_actor& self, io_executor& io, const job_id& job,
                                    const graph::job_graph& graph, std::string library,
-                                   coordinator_resources resources, callbacks call)
+                                   bool is_checkpointed, coordinator_resources resources,
+                                   callbacks call)
     : self_(self),
+      io_(io),
       job_(job),
       graph_(graph),
       library_(std::move(library)),
+      is_checkpointed_(is_checkpointed),
       resources_(std::move(resources)),
       call_(std::move(call)),
       time_(std::make_unique<actor_clock>(self, resources_.time)) {}
@@ -77,11 +79,10 @@ void job_coordinators::start() {
   if (!resources_.programs)
     return call_.fail({errc::internal, "this job manager runs no code of jobs, which " +
                                            names_of_coordinated(graph_) + " needs there"});
-  io_ = std::make_unique<actor_io_executor>(self_, resources_.io);
   lease_ = std::make_shared<program_lease>(resources_.programs, job_);
   using outcome_type = std::optional<result<std::shared_ptr<const job_program>>>;
   auto outcome = std::make_shared<outcome_type>();
-  io_->submit(
+  io_.submit(
       // A copy of the graph: the job master may be gone when this runs.
       [outcome, lease = lease_, graph = graph_, library = library_] {
         outcome->emplace(lease->programs->load(lease->job, graph, library));
@@ -90,13 +91,15 @@ void job_coordinators::start() {
 }
 
 void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& program) {
+  if (is_closed_) return;
   if (!program)
     return call_.fail(
         {program.error().code, "the job manager cannot load the job's program, which " +
                                    names_of_coordinated(graph_) +
                                    " needs there: " + program.error().message});
   try {
-    coordinators_.emplace(graph_, *program, static_cast<coordinator_services&>(*this), false);
+    coordinators_.emplace(graph_, *program, static_cast<coordinator_services&>(*this),
+                          is_checkpointed_);
   } catch (const operator_failure& e) {
     return call_.fail({e.code(), "in '" + e.operator_name() + "': " + e.what()});
   } catch (const failure& e) {
@@ -112,8 +115,8 @@ void job_coordinators::on_task_ready(const execution_attempt_id& task) {
   if (coordinators_) coordinators_->on_task_ready(task);
 }
 
-void job_coordinators::on_task_finished(const execution_attempt_id& task) {
-  if (coordinators_) coordinators_->on_task_finished(task);
+void job_coordinators::on_task_gone(const execution_attempt_id& task) {
+  if (coordinators_) coordinators_->on_task_gone(task);
 }
 
 void job_coordinators::on_task_failed(const execution_attempt_id& task, checkpoint_id restored) {
@@ -124,8 +127,19 @@ void job_coordinators::on_event(const wire::operator_event& event) {
   if (coordinators_) coordinators_->on_event(event.task, event.operator_index, event.event);
 }
 
-void job_coordinators::on_io_done(const local::io_done& done) {
-  if (io_) io_->complete(done);
+result<operator_coordinators::snapshots> job_coordinators::snapshot(checkpoint_id checkpoint) {
+  if (!coordinators_) return operator_coordinators::snapshots();
+  auto all = coordinators_->snapshot(checkpoint);
+  if (is_closed_) return fail(errc::stale, "an operator's coordinator has failed the job");
+  return all;
+}
+
+void job_coordinators::on_checkpoint_complete(checkpoint_id checkpoint) {
+  if (coordinators_) coordinators_->on_checkpoint_complete(checkpoint);
+}
+
+void job_coordinators::on_checkpoint_aborted(checkpoint_id checkpoint) {
+  if (coordinators_) coordinators_->on_checkpoint_aborted(checkpoint);
 }
 
 void job_coordinators::on_wake(const local::wake& wake) {
@@ -139,7 +153,6 @@ void job_coordinators::on_wake(const local::wake& wake) {
 void job_coordinators::close() {
   if (std::exchange(is_closed_, true)) return;
   if (coordinators_) coordinators_->close();
-  if (io_) io_->drop_all();
   lease_.reset();
 }
 
@@ -160,10 +173,6 @@ void job_coordinators::fail_job(error why) {
   log_event(log_level::warn, "an operator coordinator has failed",
             {{"job", to_string(job_)}, {"reason", why.message}});
   call_.fail(std::move(why));
-}
-
-io_executor& job_coordinators::io() noexcept {
-  return *io_;
 }
 
 const clock& job_coordinators::time() const noexcept {

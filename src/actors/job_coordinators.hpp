@@ -15,8 +15,6 @@
 
 namespace millrace {
 
-class actor_io_executor;
-
 /// What coordinators live on in a master's process.
 struct coordinator_resources {
   std::shared_ptr<program_provider> programs;  ///< Where the code of jobs comes from.
@@ -36,10 +34,11 @@ class job_coordinators final : private coordinator_services {
     std::function<void(wire::coordinator_event)> send;
   };
 
-  /// `graph` outlives it; so does `self`, which hands local::io_done and local::wake on to it.
-  /// `library` is the stored job library, empty if the job has none.
-  job_coordinators(caf::event_based_actor& self, const job_id& job, const graph::job_graph& graph,
-                   std::string library, coordinator_resources resources, callbacks call);
+  /// `graph` and `io` outlive it; so does `self`, which hands local::wake on to it. `library` is
+  /// the stored job library, empty if the job has none.
+  job_coordinators(caf::event_based_actor& self, io_executor& io, const job_id& job,
+                   const graph::job_graph& graph, std::string library, bool is_checkpointed,
+                   coordinator_resources resources, callbacks call);
   ~job_coordinators() override;
 
   /// Loads the program, if it is needed, and starts the coordinators. Calls back, later or at once:
@@ -49,15 +48,18 @@ class job_coordinators final : private coordinator_services {
 
   /// The attempt hears events from now on.
   void on_task_ready(const execution_attempt_id& task);
-  void on_task_finished(const execution_attempt_id& task);
+  /// The attempt has ended, however, and hears no more events.
+  void on_task_gone(const execution_attempt_id& task);
   /// Another attempt goes on from `restored`; 0 if it starts afresh.
   void on_task_failed(const execution_attempt_id& task, checkpoint_id restored);
   void on_event(const wire::operator_event& event);
-  void on_io_done(const local::io_done& done);
   void on_wake(const local::wake& wake);
 
-  /// Null while there are none: not ready yet, or the job has no need of any.
-  operator_coordinators* running() noexcept { return coordinators_ ? &*coordinators_ : nullptr; }
+  /// By uid of the operator; nothing if the job has no coordinators. Fails if one of them has failed
+  /// the job.
+  result<operator_coordinators::snapshots> snapshot(checkpoint_id checkpoint);
+  void on_checkpoint_complete(checkpoint_id checkpoint);
+  void on_checkpoint_aborted(checkpoint_id checkpoint);
 
   /// The job is over, or fails: closes them and lets go of the program.
   void close();
@@ -72,19 +74,20 @@ class job_coordinators final : private coordinator_services {
   void send_to_operator(const execution_attempt_id& task, std::uint32_t operator_index,
                         std::vector<std::byte> event) override;
   void fail_job(error why) override;
-  io_executor& io() noexcept override;
+  io_executor& io() noexcept override { return io_; }
   file_system& files() noexcept override { return *resources_.files; }
   const clock& time() const noexcept override;
   void wake_at(std::chrono::steady_clock::time_point when) override;
 
   caf::event_based_actor& self_;
+  io_executor& io_;
   job_id job_;
   const graph::job_graph& graph_;
   std::string library_;
+  bool is_checkpointed_;
   coordinator_resources resources_;
   callbacks call_;
   std::unique_ptr<actor_clock> time_;
-  std::unique_ptr<actor_io_executor> io_;  // null if the job has no coordinators
   std::optional<operator_coordinators> coordinators_;
   std::optional<std::chrono::steady_clock::time_point> wake_;
   bool is_ready_ = false;

@@ -1,5 +1,6 @@
 #include "millrace/actors/job_master.hpp"
 
+#include <algorithm>
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <map>
@@ -7,6 +8,8 @@
 #include <utility>
 
 #include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/io_executor_actor.hpp"
+#include "millrace/actors/job_checkpoints.hpp"
 #include "millrace/actors/job_description.hpp"
 #include "millrace/actors/job_metrics.hpp"
 #include "millrace/actors/job_slots.hpp"
@@ -14,9 +17,11 @@
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/checkpoint/restart_schedule.hpp"
 #include "millrace/core/assert.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
+#include "millrace/core/options.hpp"
 #include "millrace/graph/execution_graph.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 #include "millrace/stream/iteration_coordinator.hpp"
@@ -43,16 +48,26 @@ class job_master {
   void on_alignment_reached(const wire::alignment_reached& reached);
   void on_operator_event(const wire::operator_event& event);
   void on_iteration_reported(const wire::iteration_reported& reported);
+  void on_acknowledged(wire::acknowledge_checkpoint& ack);
+  void on_declined(const wire::decline_checkpoint& decline);
+  void on_last_awaited(const wire::last_checkpoint_awaited& awaited);
   // From the resource manager.
   void on_slots_missing(const wire::slots_missing& missing);
   void on_task_manager_lost(const wire::task_manager_lost& lost);
   // From the dispatcher.
   wire::job_list on_list() const { return {{overview_of(*execution_, times())}}; }
   wire::job_details on_describe() const;
+  caf::result<wire::checkpoint_list> on_list_checkpoints() const;
+  caf::result<wire::checkpoint_taken> on_take_checkpoint();
   void on_cancel();
   // From itself.
+  /// All tasks that are scheduled, if their slots are there.
   void deploy();
   void on_ask_iteration(const local::ask_iteration& which);
+  /// The regions whose time has come, if all is there that they need.
+  void restart();
+  void on_checkpoint_timer(const local::checkpoint_timer& timer) { checkpoints_->on_timer(timer); }
+  void on_io_done(const local::io_done& done) { io_->complete(done); }
   /// Tasks were told to end long ago.
   void on_cancellation_timeout();
   job_coordinators& coordinators() { return *coordinators_; }
@@ -61,14 +76,28 @@ class job_master {
   std::int64_t now_ms() const;
   job_times times() const;
   bool has_ended() const { return graph::is_terminal(execution_->status()); }
+  bool is_at_work() const {
+    return execution_->status() == graph::job_status::running ||
+           execution_->status() == graph::job_status::restarting;
+  }
+  /// Whether the attempt is the current one, and has not ended.
+  bool is_live(const execution_attempt_id& task) const;
   const graph::job_vertex& vertex_of(const execution_attempt_id& task) const;
 
-  /// All slots are there and the coordinators have started.
+  void start_checkpoints(const checkpoint_settings& settings);
+  void start_coordinators(bool is_checkpointed);
+  void expect_restart();
+  void take_last_if_all_wait();
+  void on_task_progress(const execution_attempt_id& task, graph::execution_state state);
+  /// Their next attempts begin where the last checkpoint was.
+  void tell_coordinators_of_restart(std::uint32_t region);
+  void tell_coordinators_of(const execution_attempt_id& task, graph::execution_state state);
+  void send_to_task(const wire::coordinator_event& event);
   void deploy_when_complete();
   void deployment_failed(const std::vector<wire::task_deployment>& tasks, const error& why);
   void carry_out(const graph::execution_decision& decision);
-  void tell_coordinators_of(const execution_attempt_id& task, graph::execution_state state);
-  void send_to_task(const wire::coordinator_event& event);
+  void announce_status(const graph::execution_decision& decision);
+  std::chrono::milliseconds cancellation_timeout() const;
   void cancel_tasks(const std::vector<execution_attempt_id>& tasks);
   /// Sends a message with the `tasks` of each task manager to it.
   template <class Message>
@@ -78,27 +107,32 @@ class job_master {
   /// Nobody waits for attempts that have ended, however they did.
   void forget_ended_members();
   void end();
-  void quit_if_rid_of_slots();
+  void report_end();
+  void quit_if_done();
 
   caf::event_based_actor* self_;
   job_master_options options_;
   std::optional<graph::execution_graph> execution_;
   std::optional<job_slots> slots_;
-  std::optional<job_coordinators> coordinators_;
   std::map<resource_id, caf::actor> task_managers_;
-  std::map<resource_id, std::uint64_t> lost_;  // registrations, as long as slots are taken
+  std::map<resource_id, std::uint64_t> lost_;  // registrations
   job_metrics metrics_;
   alignment_coordinator alignment_;
   std::vector<iteration_coordinator> iterations_;
-  accumulator_map accumulators_;
+  std::map<graph::subtask_ref, accumulator_map> accumulators_;  // of the latest attempts
+  std::unique_ptr<actor_io_executor> io_;  // of the coordinators and the checkpoints
+  std::optional<job_coordinators> coordinators_;
+  std::optional<job_checkpoints> checkpoints_;  // nothing if the job takes none
+  std::optional<restart_schedule> restarts_;
+  std::set<execution_attempt_id> await_last_;  // have emitted everything
   std::string waiting_for_;
-  bool deployed_ = false;
   bool needs_no_slots_ = false;  // and the resource manager knows
   bool cancellation_timer_ = false;
   std::uint64_t start_wall_ms_ = 0;
   std::int64_t start_ms_ = 0;
   std::int64_t end_ms_ = 0;
   std::size_t slots_to_free_ = 0;
+  bool is_end_reported_ = false;
 };
 
 void job_master::init(job_master_options options) {
@@ -106,7 +140,16 @@ void job_master::init(job_master_options options) {
   start_ms_ = now_ms();
   start_wall_ms_ = static_cast<std::uint64_t>(options_.resources.time->wall_ms());
   slots_.emplace(graph::assign_slots(options_.graph));
-  execution_.emplace(std::move(options_.graph), options_.job, start_ms_);
+  const auto settings = checkpoint_settings_of(options_.config);  // the dispatcher has looked
+  const bool is_checkpointed =
+      settings && settings->is_enabled() && options_.graph.mode == graph::runtime_mode::streaming;
+  auto strategy = make_restart_strategy(options_.config, is_checkpointed, options_.seed);
+  const auto response = strategy->description() == "none" ? graph::failure_response::fail_job
+                                                          : graph::failure_response::restart_region;
+  restarts_.emplace(std::move(strategy));
+  execution_.emplace(std::move(options_.graph), options_.job, start_ms_, response);
+  io_ = std::make_unique<actor_io_executor>(*self_, options_.resources.io);
+  if (is_checkpointed) start_checkpoints(*settings);
   log_event(log_level::info, "job started",
             {{"job", to_string(options_.job)},
              {"name", execution_->plan().name},
@@ -119,8 +162,13 @@ void job_master::init(job_master_options options) {
   self_->send(options_.resource_manager,
               wire::require_slots{options_.job, execution_->plan().name, slots_->needed()},
               caf::actor(self_));
+  start_coordinators(is_checkpointed);
+}
+
+void job_master::start_coordinators(bool is_checkpointed) {
   coordinators_.emplace(
-      *self_, options_.job, execution_->plan(), options_.library, options_.resources,
+      *self_, *io_, options_.job, execution_->plan(), options_.library, is_checkpointed,
+      options_.resources,
       job_coordinators::callbacks{
           [this] { deploy_when_complete(); },
           [this](error why) { carry_out(execution_->on_fail(std::move(why), now_ms())); },
@@ -134,13 +182,54 @@ std::int64_t job_master::now_ms() const {
       .count();
 }
 
+void job_master::start_checkpoints(const checkpoint_settings& settings) {
+  job_checkpoints::options options{
+      options_.job, execution_->plan(), settings,
+      std::make_shared<file_checkpoint_storage>(options_.resources.files,
+                                                settings.directory_of(options_.job),
+                                                settings.memory_threshold_bytes),
+      options_.resources.time};
+  job_checkpoints::hooks hooks;
+  hooks.plan = [this] { return plan_checkpoint(*execution_); };
+  hooks.trigger = [this](const auto& tasks, const barrier& cut) {
+    tell_hosts_of(tasks, wire::trigger_checkpoint{cut, {}});
+  };
+  hooks.complete = [this](const auto& tasks, checkpoint_id id) {
+    coordinators_->on_checkpoint_complete(id);
+    tell_hosts_of(tasks, wire::checkpoint_complete{id, {}});
+  };
+  hooks.abort = [this](const auto& tasks, checkpoint_id id) {
+    coordinators_->on_checkpoint_aborted(id);
+    tell_hosts_of(tasks, wire::checkpoint_aborted{id, {}});
+  };
+  hooks.snapshot_coordinators = [this](checkpoint_id id) { return coordinators_->snapshot(id); };
+  hooks.fail_job = [this](const error& why) {
+    carry_out(execution_->on_global_failure(why, now_ms()));
+  };
+  hooks.on_idle = [this] {
+    if (!has_ended())
+      restart();
+    else if (!is_end_reported_)
+      report_end();
+  };
+  checkpoints_.emplace(*self_, *io_, std::move(options), std::move(hooks));
+}
+
 job_times job_master::times() const {
   const auto until = has_ended() ? end_ms_ : now_ms();
   return {start_wall_ms_, static_cast<std::uint64_t>(until - start_ms_)};
 }
 
 wire::job_details job_master::on_describe() const {
-  return details_of(*execution_, metrics_, times(), waiting_for_);
+  auto details = details_of(*execution_, metrics_, times(), waiting_for_);
+  details.restarts = restarts_->restarts();
+  if (checkpoints_) details.last_checkpoint = checkpoints_->last_completed();
+  return details;
+}
+
+bool job_master::is_live(const execution_attempt_id& task) const {
+  const auto* e = execution_->find(task);
+  return e != nullptr && !graph::is_terminal(e->state());
 }
 
 const graph::job_vertex& job_master::vertex_of(const execution_attempt_id& task) const {
@@ -151,9 +240,7 @@ const graph::job_vertex& job_master::vertex_of(const execution_attempt_id& task)
 
 wire::slot_offer_answer job_master::on_offer(const wire::offer_slot& offer,
                                              const caf::actor& task_manager) {
-  if (!task_manager || offer.job != options_.job ||
-      execution_->status() != graph::job_status::running)
-    return {false};
+  if (!task_manager || offer.job != options_.job || !is_at_work()) return {false};
   // The loss of the task manager may be known here before what it has sent until then.
   if (const auto lost = lost_.find(offer.resource);
       lost != lost_.end() && offer.registration <= lost->second)
@@ -166,20 +253,22 @@ wire::slot_offer_answer job_master::on_offer(const wire::offer_slot& offer,
 }
 
 void job_master::deploy_when_complete() {
-  if (slots_->is_complete() && !deployed_) self_->send(self_, local::deploy{});
+  if (slots_->is_complete()) self_->send(self_, local::deploy{});
 }
 
 void job_master::deploy() {
-  if (deployed_ || !slots_->is_complete() || !coordinators_->is_ready() ||
-      execution_->status() != graph::job_status::running)
-    return;
-  deployed_ = true;
-  lost_.clear();
+  if (!slots_->is_complete() || !coordinators_->is_ready()) return;
+  if (execution_->status() == graph::job_status::restarting) return restart();
+  auto messages = slots_->deployments(*execution_);
+  if (execution_->status() != graph::job_status::running || messages.empty()) return;
   waiting_for_.clear();
-  log_event(
-      log_level::info, "deploying job",
-      {{"job", to_string(options_.job)}, {"task managers", std::to_string(task_managers_.size())}});
-  for (auto& [resource, message] : slots_->deployments(*execution_)) {
+  const auto from = checkpoints_ ? checkpoints_->restore_from() : std::nullopt;
+  log_event(log_level::info, "deploying job",
+            {{"job", to_string(options_.job)},
+             {"task managers", std::to_string(messages.size())},
+             {"checkpoint", from ? std::to_string(from->checkpoint.number) : "none"}});
+  for (auto& [resource, message] : messages) {
+    if (!MILLRACE_MUTANT(restore_left_out)) message.restore = from;
     std::string address;
     for (const auto& task : message.tasks) {
       const auto& slot = slots_->slot_of({task.task.vertex, task.task.subtask});
@@ -214,7 +303,7 @@ void job_master::deployment_failed(const std::vector<wire::task_deployment>& tas
 }
 
 void job_master::on_slots_missing(const wire::slots_missing& missing) {
-  if (deployed_ || execution_->status() != graph::job_status::running) return;
+  if (slots_->is_complete() || !is_at_work()) return;
   waiting_for_ = text_of(missing);
   if (missing.timed_out)
     return carry_out(execution_->on_fail({errc::no_slots, missing.message}, now_ms()));
@@ -224,14 +313,11 @@ void job_master::on_slots_missing(const wire::slots_missing& missing) {
 
 void job_master::on_task_manager_lost(const wire::task_manager_lost& lost) {
   task_managers_.erase(lost.resource);
+  lost_[lost.resource] = lost.registration;
+  slots_->remove(lost.resource);  // The resource manager looks for others by itself.
   const error why{errc::task_manager_lost,
                   "task manager " + lost.address + " was lost (" + lost.reason + ")"};
-  if (deployed_)
-    carry_out(execution_->on_task_manager_lost(lost.resource, why, now_ms()));
-  else {
-    lost_[lost.resource] = lost.registration;
-    slots_->remove(lost.resource);  // The resource manager looks for others by itself.
-  }
+  carry_out(execution_->on_task_manager_lost(lost.resource, why, now_ms()));
 }
 
 // -- tasks ----------------------------------------------------------------------------------------
@@ -248,8 +334,9 @@ void job_master::on_state_changed(wire::task_state_changed& change) {
                  vertex_of(task).parallelism);
   if (graph::is_terminal(change.state)) {
     metrics_.finish(change.report);
-    merge_into(accumulators_, change.accumulators);
+    accumulators_[{task.vertex, task.subtask}] = std::move(change.accumulators);
   }
+  if (checkpoints_) on_task_progress(task, change.state);
   carry_out(decision);
   tell_coordinators_of(task, change.state);
   if (change.state != graph::execution_state::running) return;
@@ -257,20 +344,25 @@ void job_master::on_state_changed(wire::task_state_changed& change) {
     carry_out(i, iterations_[i].on_running(task));
 }
 
-/// After the decision was carried out: if it ends the job, they are closed and hear nothing.
+/// After the decision was carried out: if it ends the job, they are closed and hear nothing. What a
+/// failed task leaves behind is told when it is restarted: only then is known from where.
 void job_master::tell_coordinators_of(const execution_attempt_id& task,
                                       graph::execution_state state) {
-  switch (state) {
-    case graph::execution_state::initializing:
-      return coordinators_->on_task_ready(task);
-    case graph::execution_state::finished:
-      return coordinators_->on_task_finished(task);
-    case graph::execution_state::canceled:
-    case graph::execution_state::failed:
-      return coordinators_->on_task_failed(task, {});
-    default:
-      return;
+  if (state == graph::execution_state::initializing) {
+    // One that had ended before the checkpoint hears no events, and is given no splits.
+    const bool had_finished =
+        checkpoints_ && checkpoints_->had_finished({task.vertex, task.subtask});
+    if (!had_finished) coordinators_->on_task_ready(task);
+  } else if (graph::is_terminal(state)) {
+    coordinators_->on_task_gone(task);
   }
+}
+
+void job_master::tell_coordinators_of_restart(std::uint32_t region) {
+  if (MILLRACE_MUTANT(lost_splits_forgotten)) return;
+  const auto from = checkpoints_ ? checkpoints_->latest() : checkpoint_id{};
+  for (const auto& subtask : execution_->regions().at(region))
+    coordinators_->on_task_failed(execution_->vertex(subtask).current().id(), from);
 }
 
 void job_master::on_operator_event(const wire::operator_event& event) {
@@ -283,6 +375,61 @@ void job_master::send_to_task(const wire::coordinator_event& event) {
   if (e == nullptr || !e->slot()) return;
   const auto tm = task_managers_.find(e->slot()->task_manager);
   if (tm != task_managers_.end()) self_->send(tm->second, event);
+}
+
+void job_master::on_task_progress(const execution_attempt_id& task, graph::execution_state state) {
+  if (state == graph::execution_state::finished) {
+    const bool had_announced_it = await_last_.erase(task) != 0;
+    checkpoints_->on_task_finished(task);
+    if (!had_announced_it) take_last_if_all_wait();
+  }
+  const auto counts = execution_->state_counts();
+  std::uint32_t others = 0;
+  for (const auto count : counts) others += count;
+  others -= counts[static_cast<std::size_t>(graph::execution_state::running)];
+  others -= counts[static_cast<std::size_t>(graph::execution_state::finished)];
+  if (others == 0 && execution_->status() == graph::job_status::running) checkpoints_->on_running();
+}
+
+void job_master::on_acknowledged(wire::acknowledge_checkpoint& ack) {
+  if (checkpoints_ && (is_live(ack.what.task) || MILLRACE_MUTANT(stale_acknowledgement_counts)))
+    checkpoints_->on_acknowledged(ack);
+}
+
+void job_master::on_declined(const wire::decline_checkpoint& decline) {
+  if (checkpoints_ && is_live(decline.task)) checkpoints_->on_declined(decline);
+}
+
+void job_master::on_last_awaited(const wire::last_checkpoint_awaited& awaited) {
+  if (!checkpoints_ || !is_live(awaited.task)) return;
+  await_last_.insert(awaited.task);
+  take_last_if_all_wait();
+}
+
+void job_master::take_last_if_all_wait() {
+  std::erase_if(await_last_, [this](const auto& task) { return !is_live(task); });
+  const auto counts = execution_->state_counts();
+  if (!await_last_.empty() &&
+      await_last_.size() == counts[static_cast<std::size_t>(graph::execution_state::running)])
+    checkpoints_->on_all_await_last();
+}
+
+caf::result<wire::checkpoint_list> job_master::on_list_checkpoints() const {
+  if (checkpoints_) return checkpoints_->list();
+  wire::checkpoint_list none;
+  none.job = options_.job;
+  return none;
+}
+
+caf::result<wire::checkpoint_taken> job_master::on_take_checkpoint() {
+  if (!checkpoints_)
+    return to_caf({errc::invalid_argument, "job '" + execution_->plan().name +
+                                               "' takes no checkpoints: set " +
+                                               std::string(options::checkpointing_interval.key)});
+  auto promise = self_->make_response_promise();
+  const caf::result<wire::checkpoint_taken> answer = promise;
+  checkpoints_->take(std::move(promise));
+  return answer;
 }
 
 void job_master::on_reports(const wire::task_reports& reports) {
@@ -348,7 +495,7 @@ void job_master::on_cancellation_timeout() {
       if (e.slot() && !graph::is_terminal(e.state())) silent.insert(e.slot()->task_manager);
     }
   const error why{errc::timeout, "its tasks did not end within " +
-                                     std::to_string(options_.cancellation_timeout.count()) +
+                                     std::to_string(cancellation_timeout().count()) +
                                      " ms after they were cancelled"};
   log_event(log_level::warn, "gave up waiting for tasks to end",
             {{"job", to_string(options_.job)}, {"reason", why.message}});
@@ -361,22 +508,74 @@ void job_master::on_cancellation_timeout() {
 void job_master::carry_out(const graph::execution_decision& decision) {
   cancel_tasks(decision.cancel);
   forget_ended_members();
+  announce_status(decision);
+  if (checkpoints_ && (decision.has_failed || !is_at_work()))
+    checkpoints_->on_not_running(is_at_work() ? checkpoint_failure::task_failed
+                                              : checkpoint_failure::stopped);
+  if (decision.has_failed && !MILLRACE_MUTANT(failure_ignored)) expect_restart();
+  for (const auto region : decision.restartable) restarts_->add(region);
+  if (!decision.restartable.empty()) restart();
+  if (decision.status && graph::is_terminal(*decision.status)) end();
+}
+
+/// A region has failed: is the job to go on at all?
+void job_master::expect_restart() {
+  const auto& cause = execution_->root_cause();
+  const bool is_fatal = cause && !is_retryable(cause->cause.code);
+  if (!is_fatal && restarts_->on_failure(now_ms())) return;
+  log_event(log_level::error, "job is not restarted",
+            {{"job", to_string(options_.job)},
+             {"strategy", restarts_->description()},
+             {"reason", is_fatal ? "the failure would come again" : "no restart is left"}});
+  carry_out(execution_->on_fail(
+      cause ? cause->cause : error{errc::internal, "a task failed for no known reason"}, now_ms()));
+}
+
+void job_master::restart() {
+  if (execution_->status() != graph::job_status::restarting) return;
+  const auto due = restarts_->due_ms();
+  if (!due) return;
+  if (const auto now = now_ms(); *due > now) {
+    self_->delayed_send(self_, std::chrono::milliseconds(*due - now), local::restart_due{});
+    return;
+  }
+  // What is being stored may become what the job goes back to.
+  if (!slots_->is_complete()) return;
+  if (checkpoints_ && !checkpoints_->is_settled() && !MILLRACE_MUTANT(restart_while_storing))
+    return;
+  const auto regions = restarts_->take(now_ms());
+  log_event(log_level::info, "restarting",
+            {{"job", to_string(options_.job)}, {"regions", std::to_string(regions.size())}});
+  std::optional<graph::job_status> status;
+  for (const auto region : regions) {
+    tell_coordinators_of_restart(region);
+    if (const auto decision = execution_->reset_for_restart(region, now_ms()); decision.status)
+      status = decision.status;
+  }
+  graph::execution_decision all;
+  all.status = status;
+  announce_status(all);
+  deploy();
+}
+
+void job_master::announce_status(const graph::execution_decision& decision) {
   if (!decision.status) return;
   log_event(log_level::info, "job status",
             {{"job", to_string(options_.job)},
              {"status", std::string(graph::to_string(*decision.status))}});
   self_->send(options_.dispatcher, wire::job_status_changed{options_.job, *decision.status});
-  if (*decision.status == graph::job_status::running) return;
+  if (is_at_work()) return;
   coordinators_->close();
   waiting_for_.clear();
   if (!std::exchange(needs_no_slots_, true))
     self_->send(options_.resource_manager,
                 wire::require_slots{options_.job, execution_->plan().name, 0}, caf::actor(self_));
-  if (has_ended()) {
-    end();
-  } else if (!std::exchange(cancellation_timer_, true)) {
-    self_->delayed_send(self_, options_.cancellation_timeout, local::cancellation_overdue{});
-  }
+  if (!has_ended() && !std::exchange(cancellation_timer_, true))
+    self_->delayed_send(self_, cancellation_timeout(), local::cancellation_overdue{});
+}
+
+std::chrono::milliseconds job_master::cancellation_timeout() const {
+  return options_.config.get(options::task_cancellation_timeout);
 }
 
 void job_master::cancel_tasks(const std::vector<execution_attempt_id>& tasks) {
@@ -400,12 +599,33 @@ void job_master::tell_hosts_of(const std::vector<execution_attempt_id>& tasks,
 
 void job_master::end() {
   end_ms_ = now_ms();
+  // With requests, since they would take our going down for a loss if they heard of it first.
+  for (const auto& slot : slots_->take_all()) {
+    const auto tm = task_managers_.find(slot.where.resource);
+    if (tm == task_managers_.end()) continue;
+    ++slots_to_free_;
+    const auto done = [this] {
+      --slots_to_free_;
+      quit_if_done();
+    };
+    self_->request(tm->second, free_slot_timeout, wire::free_slot{options_.job, slot.allocation})
+        .then([done] { done(); }, [done](const caf::error&) { done(); });
+  }
+  // Who hears that the job has ended may stop the process: nothing is left to be removed then.
+  if (checkpoints_)
+    checkpoints_->end(execution_->status());
+  else
+    report_end();
+}
+
+void job_master::report_end() {
+  is_end_reported_ = true;
   wire::job_result result;
   result.job = options_.job;
   result.name = execution_->plan().name;
   result.status = execution_->status();
   result.cause = cause_of_end(*execution_);
-  result.accumulators = accumulators_;
+  for (const auto& [subtask, its] : accumulators_) merge_into(result.accumulators, its);
   result.duration_ms = times().duration_ms;
   log_event(result.cause && result.status == graph::job_status::failed ? log_level::error
                                                                        : log_level::info,
@@ -414,24 +634,11 @@ void job_master::end() {
              {"status", std::string(graph::to_string(result.status))},
              {"cause", result.cause ? result.cause->message : "none"}});
   self_->send(options_.dispatcher, std::move(result), on_describe());
-
-  // With requests, since they would take our going down for a loss if they heard of it first.
-  for (const auto& slot : slots_->take_all()) {
-    const auto tm = task_managers_.find(slot.where.resource);
-    if (tm == task_managers_.end()) continue;
-    ++slots_to_free_;
-    const auto done = [this] {
-      --slots_to_free_;
-      quit_if_rid_of_slots();
-    };
-    self_->request(tm->second, free_slot_timeout, wire::free_slot{options_.job, slot.allocation})
-        .then([done] { done(); }, [done](const caf::error&) { done(); });
-  }
-  quit_if_rid_of_slots();
+  quit_if_done();
 }
 
-void job_master::quit_if_rid_of_slots() {
-  if (slots_to_free_ == 0) self_->quit();
+void job_master::quit_if_done() {
+  if (slots_to_free_ == 0 && is_end_reported_) self_->quit();
 }
 
 caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
@@ -452,11 +659,18 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       [&state](const wire::task_manager_lost& lost) { state.on_task_manager_lost(lost); },
       [&state](const wire::list_jobs&) { return state.on_list(); },
       [&state](const wire::describe_job&) { return state.on_describe(); },
+      [&state](wire::acknowledge_checkpoint& ack) { state.on_acknowledged(ack); },
+      [&state](const wire::decline_checkpoint& decline) { state.on_declined(decline); },
+      [&state](const wire::last_checkpoint_awaited& awaited) { state.on_last_awaited(awaited); },
+      [&state](const wire::list_checkpoints&) { return state.on_list_checkpoints(); },
+      [&state](const wire::take_checkpoint&) { return state.on_take_checkpoint(); },
       [&state](const wire::cancel&) { state.on_cancel(); },
       [&state](local::deploy) { state.deploy(); },
-      [&state](const local::io_done& done) { state.coordinators().on_io_done(done); },
       [&state](const local::wake& wake) { state.coordinators().on_wake(wake); },
       [&state](const local::ask_iteration& which) { state.on_ask_iteration(which); },
+      [&state](local::restart_due) { state.restart(); },
+      [&state](const local::checkpoint_timer& timer) { state.on_checkpoint_timer(timer); },
+      [&state](const local::io_done& done) { state.on_io_done(done); },
       [&state](local::cancellation_overdue) { state.on_cancellation_timeout(); },
   };
 }

@@ -8,20 +8,38 @@ namespace millrace {
 
 bool job_slots::accept(const wire::offer_slot& offer) {
   for (const auto& have : held_)
-    if (have.allocation == offer.allocation) return have.where.resource == offer.resource;
-  if (is_complete()) return false;
-  held_.push_back({offer.allocation, {offer.resource, offer.host, offer.port}});
+    if (have && have->allocation == offer.allocation) return have->where.resource == offer.resource;
+  const auto free = std::find(held_.begin(), held_.end(), std::nullopt);
+  if (free == held_.end()) return false;
+  *free = slot{offer.allocation, {offer.resource, offer.host, offer.port}};
   return true;
 }
 
+bool job_slots::is_complete() const noexcept {
+  return std::all_of(held_.begin(), held_.end(), [](const auto& s) { return s.has_value(); });
+}
+
 bool job_slots::remove(const resource_id& task_manager) {
-  return std::erase_if(held_, [&](const slot& s) { return s.where.resource == task_manager; }) != 0;
+  bool is_lost = false;
+  for (auto& s : held_) {
+    if (!s || s->where.resource != task_manager) continue;
+    s.reset();
+    is_lost = true;
+  }
+  return is_lost;
+}
+
+std::vector<job_slots::slot> job_slots::take_all() {
+  std::vector<slot> all;
+  for (auto& s : held_)
+    if (s) all.push_back(std::move(*std::exchange(s, std::nullopt)));
+  return all;
 }
 
 const job_slots::slot& job_slots::slot_of(graph::subtask_ref subtask) const {
   const auto index = plan_.slot_of.at(subtask.vertex).at(subtask.subtask);
-  MILLRACE_ASSERT(index < held_.size(), "a task without a slot");
-  return held_[index];
+  MILLRACE_ASSERT(index < held_.size() && held_[index], "a task without a slot");
+  return *held_[index];
 }
 
 std::map<resource_id, wire::deploy_tasks> job_slots::deployments(
@@ -32,18 +50,21 @@ std::map<resource_id, wire::deploy_tasks> job_slots::deployments(
   common.graph = execution.plan();
   std::map<resource_id, std::uint32_t> peer_index;
   for (const auto& have : held_)
-    if (peer_index.try_emplace(have.where.resource, static_cast<std::uint32_t>(common.peers.size()))
+    if (peer_index
+            .try_emplace(have->where.resource, static_cast<std::uint32_t>(common.peers.size()))
             .second)
-      common.peers.push_back(have.where);
+      common.peers.push_back(have->where);
 
   std::map<resource_id, std::vector<wire::task_deployment>> tasks;
   for (const auto& vertex : common.graph.vertices)
     for (std::uint32_t i = 0; i < vertex.parallelism; ++i) {
-      const auto& id = execution.vertex({vertex.id, i}).current().id();
+      const auto& current = execution.vertex({vertex.id, i}).current();
+      const auto& id = current.id();
       const slot& s = slot_of({vertex.id, i});
       common.placements.push_back(
           {id.vertex, id.subtask, id.attempt, peer_index.at(s.where.resource)});
-      tasks[s.where.resource].push_back({id, s.allocation});
+      if (current.state() == graph::execution_state::scheduled)
+        tasks[s.where.resource].push_back({id, s.allocation});
     }
 
   std::map<resource_id, wire::deploy_tasks> messages;

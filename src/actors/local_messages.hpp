@@ -70,6 +70,15 @@ struct ask_iteration {
   std::size_t iteration = 0;  ///< Index among those of the job.
 };
 
+/// A job master to itself: the time to look at its checkpoints has come; void if another timer has
+/// replaced this one.
+struct checkpoint_timer {
+  std::uint64_t generation = 0;
+};
+
+/// A job master to itself: the pause before a restart is over.
+struct restart_due {};
+
 /// A dispatcher to itself: the job's master has gone down, and all it had sent is handled.
 struct job_master_gone {
   job_id job;
@@ -96,6 +105,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::deploy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::cancellation_overdue)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::ask_iteration)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::checkpoint_timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::restart_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::job_master_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::local_task_manager)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::shut_down)

@@ -27,7 +27,7 @@ caf::actor spawn_master(caf::actor_system& system, master_options options) {
   jobs.programs = std::move(options.programs);
   jobs.blob_directory = std::move(options.blob_directory);
   jobs.seed = ~options.seed;  // another stream than the resource manager's
-  jobs.cancellation_timeout = config.get(options::task_cancellation_timeout);
+  jobs.config = config;
   return spawn_dispatcher(system, std::move(jobs));
 }
 

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/checkpoint/checkpoint_history.hpp"
+#include "millrace/checkpoint/pending_checkpoint.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/graph/execution_state.hpp"
@@ -171,6 +173,28 @@ struct job_details {
   std::uint64_t progress_done = 0;   ///< Sum over bounded sources,
   std::uint64_t progress_total = 0;  ///< 0 if any is unknown.
   std::uint64_t source_rows = 0;     ///< Emitted by all sources.
+  std::uint64_t restarts = 0;
+  std::optional<checkpoint_record> last_checkpoint;  ///< That was completed.
+};
+
+/// -> checkpoint_taken once it is complete, or an error. One that begins now, or as soon as one
+/// may.
+struct take_checkpoint {
+  job_id job;
+};
+struct checkpoint_taken {
+  checkpoint_record checkpoint;
+};
+
+/// -> checkpoint_list, or `unknown_job`.
+struct list_checkpoints {
+  job_id job;
+};
+struct checkpoint_list {
+  job_id job;
+  std::uint64_t completed = 0;  ///< Ever.
+  std::uint64_t failed = 0;
+  std::vector<checkpoint_record> checkpoints;  ///< The latest, oldest first.
 };
 
 /// -> node_list.
@@ -307,6 +331,11 @@ struct task_deployment {
   execution_attempt_id task;
   allocation_id allocation;
 };
+/// The checkpoint that tasks begin from.
+struct restore_point {
+  checkpoint_id checkpoint;
+  std::string location;  ///< Where its metadata lie.
+};
 /// job master -> task manager: start these tasks. `placements` holds every task of the job, so
 /// that each finds its producers. -> ack, or an error that fails all of them.
 struct deploy_tasks {
@@ -315,6 +344,7 @@ struct deploy_tasks {
   std::vector<peer_location> peers;
   std::vector<task_placement> placements;
   std::vector<task_deployment> tasks;
+  std::optional<restore_point> restore;  ///< Nothing to begin afresh.
 };
 
 /// job master -> task manager.
@@ -383,6 +413,42 @@ struct iteration_reported {
 struct align_watermarks {
   std::string group;
   timestamp_ms limit = max_watermark;
+  std::vector<execution_attempt_id> tasks;
+};
+
+/// job master -> task manager -> task actors: a checkpoint begins, and no barrier reaches these.
+struct trigger_checkpoint {
+  barrier cut;
+  std::vector<execution_attempt_id> tasks;
+};
+
+/// task actor -> task manager -> job master: its state is stored.
+struct acknowledge_checkpoint {
+  checkpoint_acknowledgement what;
+};
+
+/// task actor -> task manager -> job master: its state could not be stored.
+struct decline_checkpoint {
+  execution_attempt_id task;
+  checkpoint_id checkpoint;
+  error why;
+};
+
+/// task actor -> task manager -> job master: it has emitted everything, and ends when a checkpoint
+/// is complete.
+struct last_checkpoint_awaited {
+  execution_attempt_id task;
+};
+
+/// job master -> task manager -> task actors: this checkpoint is stored for all.
+struct checkpoint_complete {
+  checkpoint_id checkpoint;
+  std::vector<execution_attempt_id> tasks;
+};
+
+/// job master -> task manager -> task actors: there will be no such checkpoint.
+struct checkpoint_aborted {
+  checkpoint_id checkpoint;
   std::vector<execution_attempt_id> tasks;
 };
 

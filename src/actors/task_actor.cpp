@@ -14,6 +14,7 @@
 #include "millrace/actors/task_actor_credit.hpp"
 #include "millrace/actors/task_actor_report.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/checkpoint/state_assignment.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/stream/operator_failure.hpp"
@@ -37,6 +38,7 @@ class task_host : public task_services {
   void init(task_setup setup);
 
   void start();
+  void begin(std::optional<task_restore> from);
   void step();
   void on_element(wire::channel_element& e);
   void on_credit(const wire::channel_credit& credit);
@@ -48,6 +50,9 @@ class task_host : public task_services {
   void on_alignment_limit(const wire::align_watermarks& limit);
   void on_coordinator_event(const wire::coordinator_event& event);
   void on_command_iteration(const wire::command_iteration& command);
+  void on_trigger(const wire::trigger_checkpoint& trigger);
+  void on_checkpoint_complete(const wire::checkpoint_complete& complete);
+  void on_checkpoint_aborted(const wire::checkpoint_aborted& aborted);
   void check_inputs();
   void cancel();
   void fail(error cause, std::string failed_operator = {});
@@ -62,9 +67,8 @@ class task_host : public task_services {
   void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) override;
   void report_alignment(std::uint32_t operator_index, const alignment_report& report) override;
   void report_iteration(const iteration_report& report) override;
-  // Only tasks of jobs that take checkpoints call these, and no job does yet.
-  void acknowledge_checkpoint(task_snapshot) override { refuse_checkpoint(); }
-  void await_last_checkpoint() override { refuse_checkpoint(); }
+  void acknowledge_checkpoint(task_snapshot snapshot) override;
+  void await_last_checkpoint() override;
 
  private:
   struct input {
@@ -80,9 +84,6 @@ class task_host : public task_services {
   /// Runs a call into the task; what it throws ends the task.
   template <class Call>
   void guarded(Call&& call) noexcept;
-  [[noreturn]] static void refuse_checkpoint() {
-    throw failure(errc::internal, "this job takes no checkpoints");
-  }
   void make_outputs();
   wire::task_state_changed changed_to(graph::execution_state state) const;
   void schedule_step();
@@ -93,13 +94,16 @@ class task_host : public task_services {
   caf::event_based_actor* self_;
   task_setup setup_;
   std::unique_ptr<actor_io_executor> io_;
-  std::unique_ptr<stream_task> task_;                                           // from start to end
-  std::vector<input> inputs_;                                                   // by input channel
-  std::vector<execution_attempt_id> producers_;                                 // by input channel
-  std::vector<output> outputs_;                                                 // by output channel
+  std::unique_ptr<stream_task> task_;                             // from start to end
+  std::vector<input> inputs_;                                     // by input channel
+  std::vector<execution_attempt_id> producers_;                   // by input channel
+  std::vector<output> outputs_;                                   // by output channel
+  std::vector<std::pair<wire::open_channel, caf::actor>> early_;  // requests before the begin
+  std::vector<wire::coordinator_event> early_events_;             // while the state is read
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
   std::optional<credit_accumulator> credit_;
   std::optional<std::chrono::steady_clock::time_point> wake_;
+  bool has_started_ = false;
   bool step_pending_ = false;
   bool ended_ = false;
 };
@@ -138,11 +142,32 @@ void task_host::make_outputs() {
 }
 
 void task_host::start() {
-  if (task_ || ended_) return;
+  if (has_started_ || ended_) return;
+  has_started_ = true;
   self_->send(setup_.task_manager, changed_to(graph::execution_state::initializing));
+  if (!setup_.restore) return begin(std::nullopt);
+  auto read = std::make_shared<result<task_restore>>();
+  io_->submit(
+      [read, files = setup_.files, graph = setup_.graph, id = setup_.id, from = *setup_.restore] {
+        *read = load_checkpoint(*files, from.location).and_then([&](const auto& metadata) {
+          return read_assigned_state(
+              *files, from.location,
+              assign_state(metadata, graph->vertices[id.vertex], id.subtask));
+        });
+      },
+      [this, read] {
+        if (*read) return begin(std::move(**read));
+        fail({read->error().code, "checkpoint " +
+                                      std::to_string(setup_.restore->checkpoint.number) +
+                                      " can't be restored: " + read->error().message});
+      });
+}
+
+void task_host::begin(std::optional<task_restore> from) {
   guarded([&] {
     task_ = std::make_unique<stream_task>(*setup_.graph, setup_.id, setup_.program, *this,
                                           setup_.options);
+    if (from) task_->restore(std::move(*from));
     task_->open();
   });
   if (ended_) return;
@@ -152,6 +177,9 @@ void task_host::start() {
                 caf::actor(self_));
   if (!inputs_.empty()) self_->delayed_send(self_, setup_.open_timeout, local::tick{});
   self_->send(setup_.task_manager, changed_to(graph::execution_state::running));
+  for (const auto& [request, consumer] : std::exchange(early_, {}))
+    on_open_channel(request, consumer);
+  for (const auto& event : std::exchange(early_events_, {})) on_coordinator_event(event);
   schedule_step();
 }
 
@@ -201,7 +229,11 @@ void task_host::on_credit(const wire::channel_credit& credit) {
 }
 
 void task_host::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
-  if (!is_active() || request.producer != setup_.id) return;
+  if (ended_ || request.producer != setup_.id) return;
+  if (!is_active()) {
+    early_.emplace_back(request, consumer);
+    return;
+  }
   const auto found = output_of_.find({request.edge, request.consumer.subtask});
   if (found == output_of_.end()) return;
   const auto channel = found->second;
@@ -222,7 +254,7 @@ void task_host::on_channel_opened(const wire::channel_opened& opened,
 }
 
 void task_host::on_io_done(const local::io_done& done) {
-  if (!is_active()) return;
+  if (ended_) return;
   guarded([&] { io_->complete(done); });
   schedule_step();
 }
@@ -254,7 +286,8 @@ void task_host::send_to_coordinator(std::uint32_t operator_index, std::vector<st
 }
 
 void task_host::on_coordinator_event(const wire::coordinator_event& event) {
-  if (!is_active() || event.task != setup_.id) return;
+  if (ended_ || event.task != setup_.id) return;
+  if (!is_active()) return early_events_.push_back(event);
   guarded([&] { task_->on_coordinator_event(event.operator_index, event.event); });
   schedule_step();
 }
@@ -276,6 +309,67 @@ void task_host::on_command_iteration(const wire::command_iteration& command) {
 void task_host::on_alignment_limit(const wire::align_watermarks& limit) {
   if (!is_active()) return;
   guarded([&] { task_->on_alignment_limit(limit.group, limit.limit); });
+  schedule_step();
+}
+
+void task_host::acknowledge_checkpoint(task_snapshot snapshot) {
+  struct upload {
+    task_snapshot snapshot;
+    result<stored_task_state> stored;
+  };
+  const auto job = std::make_shared<upload>();
+  job->snapshot = std::move(snapshot);
+  if (MILLRACE_MUTANT(acknowledged_before_upload)) {
+    wire::acknowledge_checkpoint ack;
+    ack.what.task = setup_.id;
+    ack.what.checkpoint = job->snapshot.cut.checkpoint;
+    return self_->send(setup_.task_manager, std::move(ack));
+  }
+  io_->submit(
+      [job, storage = setup_.checkpoints, id = setup_.id] {
+        try {
+          job->stored = storage->store(id, job->snapshot);
+        } catch (const std::exception& e) {
+          job->stored = millrace::fail(errc::internal, e.what());
+        }
+        job->snapshot.operators.clear();
+      },
+      [this, job] {
+        const auto& about = job->snapshot;
+        if (!job->stored)
+          return self_->send(
+              setup_.task_manager,
+              wire::decline_checkpoint{setup_.id, about.cut.checkpoint, job->stored.error()});
+        const auto ms = [](std::chrono::nanoseconds ns) {
+          return static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::milliseconds>(ns).count());
+        };
+        self_->send(
+            setup_.task_manager,
+            wire::acknowledge_checkpoint{{setup_.id, about.cut.checkpoint, std::move(*job->stored),
+                                          ms(about.alignment), ms(about.synchronous)}});
+      });
+}
+
+void task_host::await_last_checkpoint() {
+  self_->send(setup_.task_manager, wire::last_checkpoint_awaited{setup_.id});
+}
+
+void task_host::on_trigger(const wire::trigger_checkpoint& trigger) {
+  if (!is_active()) return;
+  guarded([&] { task_->on_checkpoint_trigger(trigger.cut); });
+  schedule_step();
+}
+
+void task_host::on_checkpoint_complete(const wire::checkpoint_complete& complete) {
+  if (!is_active()) return;
+  guarded([&] { task_->on_checkpoint_complete(complete.checkpoint); });
+  schedule_step();
+}
+
+void task_host::on_checkpoint_aborted(const wire::checkpoint_aborted& aborted) {
+  if (!is_active()) return;
+  guarded([&] { task_->on_checkpoint_aborted(aborted.checkpoint); });
   schedule_step();
 }
 
@@ -356,6 +450,9 @@ caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup set
       [&host](const wire::align_watermarks& limit) { host.on_alignment_limit(limit); },
       [&host](const wire::command_iteration& command) { host.on_command_iteration(command); },
       [&host](const wire::coordinator_event& event) { host.on_coordinator_event(event); },
+      [&host](const wire::trigger_checkpoint& trigger) { host.on_trigger(trigger); },
+      [&host](const wire::checkpoint_complete& done) { host.on_checkpoint_complete(done); },
+      [&host](const wire::checkpoint_aborted& aborted) { host.on_checkpoint_aborted(aborted); },
       [&host](local::start_task) { host.start(); },
       [&host](local::tick) { host.check_inputs(); },
       [&host](wire::cancel) { host.cancel(); },

@@ -5,9 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "millrace/actors/io_pool.hpp"
+#include "millrace/actors/messages.hpp"
+#include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/core/io.hpp"
@@ -38,6 +41,8 @@ struct task_setup {
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;
+  std::shared_ptr<checkpoint_storage> checkpoints;  ///< Null if the job takes none.
+  std::optional<wire::restore_point> restore;       ///< Nothing to begin afresh.
 };
 
 /// Spawns the actor of one subtask. It hosts a `stream_task` and does nothing itself but move
@@ -50,8 +55,11 @@ struct task_setup {
 ///   channel_credit    room for data                                          (consumer)
 ///   cancel, fail_task end                                                    (task manager)
 ///   report_task       answered by task_reported                              (task manager)
+///   trigger_checkpoint, checkpoint_complete, checkpoint_aborted              (job master)
 ///   align_watermarks  how far members of an alignment group may go           (job master)
 ///   command_iteration what the coordinator of its iteration wants of it      (job master)
+///
+/// A task that begins from a checkpoint first has its state read, and is INITIALIZING meanwhile.
 ///
 /// Work is done in `step` messages to itself, of which at most one is under way, so that everything
 /// that has arrived is taken in first and the mailbox gets its turn between two steps. Messages for

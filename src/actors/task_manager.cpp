@@ -53,10 +53,13 @@ class worker {
   // From tasks, here and elsewhere.
   void on_state_changed(wire::task_state_changed& change);
   void on_report(local::task_reported& report) { tasks_->on_report(std::move(report.report)); }
-  void on_alignment_reached(const wire::alignment_reached& reached);
   void on_command_iteration(const wire::command_iteration& c) { tasks_->on_command_iteration(c); }
-  void on_iteration_reported(wire::iteration_reported& reported);
-  void on_operator_event(wire::operator_event& event);
+  void on_trigger(const wire::trigger_checkpoint& t) { tasks_->on_trigger_checkpoint(t); }
+  void on_complete(const wire::checkpoint_complete& c) { tasks_->on_checkpoint_complete(c); }
+  void on_aborted(const wire::checkpoint_aborted& a) { tasks_->on_checkpoint_aborted(a); }
+  /// What a task has to say to the master of its job.
+  template <class Message>
+  void pass_on(const job_id& job, Message& message);
   void on_coordinator_event(const wire::coordinator_event& e) { tasks_->on_coordinator_event(e); }
   void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
   // From other task managers.
@@ -293,19 +296,10 @@ void worker::tell_job_master(wire::task_state_changed change) {
   if (found != job_masters_.end()) self_->send(found->second, std::move(change));
 }
 
-void worker::on_alignment_reached(const wire::alignment_reached& reached) {
-  const auto found = job_masters_.find(reached.task.job);
-  if (found != job_masters_.end()) self_->send(found->second, reached);
-}
-
-void worker::on_iteration_reported(wire::iteration_reported& reported) {
-  const auto found = job_masters_.find(reported.task.job);
-  if (found != job_masters_.end()) self_->send(found->second, std::move(reported));
-}
-
-void worker::on_operator_event(wire::operator_event& event) {
-  const auto found = job_masters_.find(event.task.job);
-  if (found != job_masters_.end()) self_->send(found->second, std::move(event));
+template <class Message>
+void worker::pass_on(const job_id& job, Message& message) {
+  const auto found = job_masters_.find(job);
+  if (found != job_masters_.end()) self_->send(found->second, std::move(message));
 }
 
 void worker::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
@@ -489,10 +483,16 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
       [&state](const wire::cancel_tasks& request) { state.on_cancel_tasks(request); },
       [&state](const wire::align_watermarks& limit) { state.on_alignment_limit(limit); },
       [&state](const wire::command_iteration& command) { state.on_command_iteration(command); },
-      [&state](wire::iteration_reported& reported) { state.on_iteration_reported(reported); },
-      [&state](wire::operator_event& event) { state.on_operator_event(event); },
+      [&state](wire::iteration_reported& reported) { state.pass_on(reported.task.job, reported); },
+      [&state](const wire::trigger_checkpoint& trigger) { state.on_trigger(trigger); },
+      [&state](const wire::checkpoint_complete& complete) { state.on_complete(complete); },
+      [&state](const wire::checkpoint_aborted& aborted) { state.on_aborted(aborted); },
+      [&state](wire::acknowledge_checkpoint& ack) { state.pass_on(ack.what.task.job, ack); },
+      [&state](wire::decline_checkpoint& no) { state.pass_on(no.task.job, no); },
+      [&state](wire::last_checkpoint_awaited& last) { state.pass_on(last.task.job, last); },
+      [&state](wire::operator_event& event) { state.pass_on(event.task.job, event); },
       [&state](const wire::coordinator_event& event) { state.on_coordinator_event(event); },
-      [&state](const wire::alignment_reached& reached) { state.on_alignment_reached(reached); },
+      [&state](wire::alignment_reached& reached) { state.pass_on(reached.task.job, reached); },
       [&state](const wire::free_slot& request) { state.on_free_slot(request); },
       [&state](wire::task_state_changed& change) { state.on_state_changed(change); },
       [&state](local::task_reported& report) { state.on_report(report); },

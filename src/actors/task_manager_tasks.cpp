@@ -6,6 +6,7 @@
 #include "millrace/actors/task_actor.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/core/options.hpp"
@@ -36,6 +37,8 @@ struct task_roster::deployment {
   configuration config;  // the node's, with the job's settings over it
   std::vector<wire::peer_location> peers;
   std::map<std::pair<std::uint32_t, std::uint32_t>, wire::task_placement> placement_of;
+  std::shared_ptr<checkpoint_storage> checkpoints;  // null if the job takes none
+  std::optional<wire::restore_point> restore;
   program_store::program program;  // null until it is here
 };
 
@@ -85,6 +88,12 @@ status task_roster::deploy(wire::deploy_tasks request) {
     if (tasks_.contains(t.task))
       return fail(errc::stale, "task " + to_string(t.task) + " is here already");
   }
+  const auto settings = checkpoint_settings_of(d->config);
+  if (!settings) return tl::unexpected(settings.error());
+  if (settings->is_enabled() && request.graph.mode == graph::runtime_mode::streaming)
+    d->checkpoints = std::make_shared<file_checkpoint_storage>(
+        options_.files, settings->directory_of(d->job), settings->memory_threshold_bytes);
+  d->restore = std::move(request.restore);
   d->graph = std::make_shared<const graph::job_graph>(std::move(request.graph));
   for (const auto& t : request.tasks) {
     auto& entry = tasks_[t.task];
@@ -147,6 +156,9 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   setup.options.spilling = {.directory = options_.spill_directory + "/" + file_name_of(id),
                             .memory_bytes = d.config.get(options::sort_memory).bytes};
   setup.options.auto_watermark_interval = d.config.get(options::auto_watermark_interval);
+  setup.options.is_checkpointed = d.checkpoints != nullptr;
+  setup.checkpoints = d.checkpoints;
+  setup.restore = d.restore;
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
     const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});
     const auto& where = d.peers[at.peer];
@@ -289,12 +301,19 @@ void task_roster::on_open_channel(const wire::open_channel& request, const caf::
     waiting_channels_.hold(request.producer, {request, consumer}, now());
 }
 
-void task_roster::on_alignment_limit(const wire::align_watermarks& limit) {
-  for (const auto& id : limit.tasks) {
+template <class Message>
+void task_roster::pass_on(const Message& message) {
+  auto one = message;
+  one.tasks.clear();
+  for (const auto& id : message.tasks) {
     const auto found = tasks_.find(id);
-    if (found != tasks_.end() && found->second.actor) self_.send(found->second.actor, limit);
+    if (found != tasks_.end() && found->second.actor) self_.send(found->second.actor, one);
   }
 }
+template void task_roster::pass_on(const wire::align_watermarks&);
+template void task_roster::pass_on(const wire::trigger_checkpoint&);
+template void task_roster::pass_on(const wire::checkpoint_complete&);
+template void task_roster::pass_on(const wire::checkpoint_aborted&);
 
 void task_roster::on_command_iteration(const wire::command_iteration& command) {
   for (const auto& id : command.tasks) {

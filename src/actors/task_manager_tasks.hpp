@@ -66,11 +66,16 @@ class task_roster {
   void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
 
   /// Hands a limit on to those of its tasks that are here.
-  void on_alignment_limit(const wire::align_watermarks& limit);
+  void on_alignment_limit(const wire::align_watermarks& limit) { pass_on(limit); }
 
   /// For the task that it names, if it runs here.
   void on_command_iteration(const wire::command_iteration& command);
   void on_coordinator_event(const wire::coordinator_event& event);
+
+  /// Hands news of a checkpoint on to those of its tasks that are here.
+  void on_trigger_checkpoint(const wire::trigger_checkpoint& trigger) { pass_on(trigger); }
+  void on_checkpoint_complete(const wire::checkpoint_complete& complete) { pass_on(complete); }
+  void on_checkpoint_aborted(const wire::checkpoint_aborted& aborted) { pass_on(aborted); }
 
   /// Asks all tasks for their reports.
   void collect_reports();
@@ -94,6 +99,9 @@ class task_roster {
     caf::actor consumer;
   };
 
+  /// To each task that a message names.
+  template <class Message>
+  void pass_on(const Message& message);
   void start(const execution_attempt_id& id, task& t);
   void end(const execution_attempt_id& id, wire::task_state_changed change);
   void end_unstarted(const execution_attempt_id& id, graph::execution_state state,

@@ -15,6 +15,7 @@
 /// alphabetical order.
 #define MILLRACE_CODEC_WIRE_TYPES(X) \
   X(ack)                             \
+  X(acknowledge_checkpoint)          \
   X(align_watermarks)                \
   X(alignment_reached)               \
   X(allocate_slot)                   \
@@ -27,8 +28,13 @@
   X(cancel_tasks)                    \
   X(channel_credit)                  \
   X(channel_opened)                  \
+  X(checkpoint_aborted)              \
+  X(checkpoint_complete)             \
+  X(checkpoint_list)                 \
+  X(checkpoint_taken)                \
   X(command_iteration)               \
   X(coordinator_event)               \
+  X(decline_checkpoint)              \
   X(deploy_tasks)                    \
   X(describe_job)                    \
   X(free_slot)                       \
@@ -40,6 +46,8 @@
   X(job_result)                      \
   X(job_status_changed)              \
   X(job_submitted)                   \
+  X(last_checkpoint_awaited)         \
+  X(list_checkpoints)                \
   X(list_jobs)                       \
   X(list_nodes)                      \
   X(node_list)                       \
@@ -54,9 +62,11 @@
   X(slot_offer_answer)               \
   X(slots_missing)                   \
   X(submit_job)                      \
+  X(take_checkpoint)                 \
   X(task_manager_lost)               \
   X(task_reports)                    \
   X(task_state_changed)              \
+  X(trigger_checkpoint)              \
   X(watch_job)
 
 /// All of them.

@@ -137,6 +137,7 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
   history_.add(std::move(record));
   decision.completed = checkpoint;
   decision.completed_at = found->second.tasks();
+  if (checkpoint > kept_.latest()) finished_ = found->second.finished();
   pending_.erase(found);
   failures_.on_success();
   decider_.on_ended(now_ms);
@@ -182,6 +183,10 @@ void checkpoint_coordinator::abort(checkpoint_id checkpoint, checkpoint_failure 
 const pending_checkpoint* checkpoint_coordinator::pending(checkpoint_id checkpoint) const {
   const auto found = pending_.find(checkpoint);
   return found == pending_.end() ? nullptr : &found->second;
+}
+
+bool checkpoint_coordinator::had_finished(const graph::subtask_ref& subtask) const {
+  return std::find(finished_.begin(), finished_.end(), subtask) != finished_.end();
 }
 
 bool checkpoint_coordinator::is_storing() const {

@@ -57,6 +57,8 @@ class checkpoint_coordinator {
   /// The latest completed one; 0 for none.
   checkpoint_id latest() const noexcept { return kept_.latest(); }
   const completed_checkpoints& kept() const noexcept { return kept_; }
+  /// Whether the subtask had ended before the latest one.
+  bool had_finished(const graph::subtask_ref& subtask) const;
 
   /// All tasks run, for the first time or again.
   checkpoint_decision on_running(std::int64_t now_ms, std::uint64_t wall_ms);
@@ -113,6 +115,7 @@ class checkpoint_coordinator {
   completed_checkpoints kept_;
   checkpoint_history history_;
   std::map<checkpoint_id, pending_checkpoint> pending_;
+  std::vector<graph::subtask_ref> finished_;  // before the latest one
   std::uint64_t last_number_ = 0;
 };
 

@@ -53,6 +53,9 @@ class pending_checkpoint {
   bool waits_for(const execution_attempt_id& task) const { return awaited_.contains(task); }
   const std::vector<execution_attempt_id>& tasks() const noexcept { return plan_.acknowledge; }
 
+  /// Those that had ended before.
+  const std::vector<graph::subtask_ref>& finished() const noexcept { return plan_.finished; }
+
   /// Requires storing.
   checkpoint_metadata metadata(const graph::job_graph& job, const job_id& id) const;
   checkpoint_record record(std::int64_t now_ms) const;

@@ -35,6 +35,7 @@ fixed_place::fixed_place(file_system& files, std::string path, const runtime_con
       path_(without_trailing_slashes(std::move(path))),
       subtask_(self.subtask_index()),
       parallelism_(self.parallelism()),
+      attempt_(self.attempt()),
       mode_(mode),
       is_restored_(recovery.is_restored) {
   final_path_ = parallelism_ == 1 ? path_ : path_ + '/' + std::to_string(subtask_ + 1);
@@ -55,7 +56,8 @@ fixed_place::fixed_place(file_system& files, std::string path, const runtime_con
 status fixed_place::start() {
   if (is_restored_) return remove_lost_files();
   if (auto ok = parallelism_ == 1 ? check_place() : prepare_directory(); !ok) return ok;
-  return files_.create_directories(directory_);
+  if (auto ok = files_.create_directories(directory_); !ok) return ok;
+  return attempt_ > 0 ? remove_lost_files() : status();
 }
 
 status fixed_place::check_place() {
@@ -109,20 +111,29 @@ status fixed_place::remove_lost_files() {
     if (listed.error().code == errc::not_found) return files_.create_directories(directory_);
     return tl::unexpected(listed.error());
   }
-  const auto begin = file_name_of(working_path_) + '.';
   for (const auto& file : *listed) {
-    const auto name = file_name_of(file.path);
-    if (!name.starts_with(begin)) continue;
-    const auto number = parse_number<std::uint64_t>(std::string_view(name).substr(begin.size()));
-    if (!number || *number < next_number_) continue;
+    if (!is_lost(file_name_of(file.path))) continue;
     if (auto ok = files_.remove(file.path); !ok && ok.error().code != errc::not_found) return ok;
   }
   return {};
 }
 
+/// Of the checkpoint are those with lower numbers; what has the name of a first file has number 0.
+bool fixed_place::is_lost(const std::string& name) const {
+  const auto first = file_name_of(working_path_);
+  if (!name.starts_with(first)) return false;
+  auto number = std::string_view(name).substr(first.size());
+  if (number.empty()) return next_number_ == 0;
+  if (number.front() != '.') return false;
+  number.remove_prefix(1);
+  const auto parsed = parse_number<std::uint64_t>(number.substr(0, number.find('-')));
+  return parsed && *parsed >= next_number_;
+}
+
 result<opened_part> fixed_place::open(const std::string&) {
   opened_part part{{working_path_, final_path_}, nullptr};
-  if (next_number_ != 0) part.name.working += '.' + std::to_string(next_number_);
+  if (next_number_ != 0 || attempt_ != 0)
+    part.name.working += '.' + std::to_string(next_number_) + '-' + std::to_string(attempt_);
   // A new file and not the old one emptied: an attempt that is lost may still write to that.
   if (auto ok = files_.remove(part.name.working); !ok && ok.error().code != errc::not_found)
     return tl::unexpected(ok.error());

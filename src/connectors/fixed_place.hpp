@@ -10,7 +10,8 @@ namespace millrace {
 
 /// One file for each subtask: `path` itself with parallelism 1, else `path/<subtask from 1>`. It is
 /// written beside its place as a hidden file, ".<name>.inprogress", which the file source skips; a
-/// restart goes on in another one, with a number behind it.
+/// restart goes on in another one, ".<name>.inprogress.<number>-<attempt>", so that an attempt that
+/// is lost and does not know it has no hand in it.
 class fixed_place final : public part_places {
  public:
   /// `files` must outlive this. Throws `failure(invalid_argument)` after a restart with another
@@ -28,11 +29,13 @@ class fixed_place final : public part_places {
   status prepare_directory();
   status remove_files_of_more_subtasks();
   status remove_lost_files();
+  bool is_lost(const std::string& name) const;
 
   file_system& files_;
   std::string path_;
   std::uint32_t subtask_;
   std::uint32_t parallelism_;
+  std::uint32_t attempt_;
   file_write_mode mode_;
   bool is_restored_;
   std::string directory_;

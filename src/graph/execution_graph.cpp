@@ -182,6 +182,20 @@ execution_decision execution_graph::on_fail(const error& why, std::int64_t now_m
   return decision;
 }
 
+execution_decision execution_graph::on_global_failure(const error& why, std::int64_t now_ms) {
+  if (response_ == failure_response::fail_job) return on_fail(why, now_ms);
+  if (status() != job_status::running && status() != job_status::restarting)
+    return nothing_changed();
+  execution_decision decision;
+  if (!root_cause_) root_cause_ = failure_record{why, std::nullopt, now_ms};
+  if (status() == job_status::running) switch_status(job_status::restarting, now_ms, decision);
+  for (std::uint32_t region = 0; region < regions_.size(); ++region)
+    restart(region, now_ms, decision);
+  for (std::uint32_t region = 0; region < regions_.size(); ++region)
+    settle(region, now_ms, decision);
+  return decision;
+}
+
 execution_decision execution_graph::on_suspend(std::int64_t now_ms) {
   if (!can_transition(status(), job_status::suspended)) return nothing_changed();
   execution_decision decision;
@@ -265,7 +279,12 @@ void execution_graph::respond_to_failure(const execution_attempt_id& attempt, st
     switch_status(job_status::restarting, now_ms, decision);
   else if (status() != job_status::restarting)
     return;
-  auto region = region_of(attempt);
+  restart(region_of(attempt), now_ms, decision);
+}
+
+void execution_graph::restart(std::uint32_t region, std::int64_t now_ms,
+                              execution_decision& decision) {
+  decision.has_failed |= !progress_[region].restarting;
   progress_[region].restarting = true;
   for (auto subtask : regions_[region]) cancel_execution(at(subtask).current(), now_ms, decision);
 }

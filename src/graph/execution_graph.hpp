@@ -26,6 +26,7 @@ struct execution_decision {
   bool ignored = false;                      ///< Stale or meaningless: nothing changed.
   std::vector<execution_attempt_id> cancel;  ///< Tell their task managers to stop these.
   std::optional<job_status> status;          ///< The job's status, if it changed.
+  bool has_failed = false;                   ///< A region that was running is to be restarted.
   std::vector<std::uint32_t> restartable;  ///< Regions that stand still: `reset_for_restart`, soon.
 };
 
@@ -103,6 +104,10 @@ class execution_graph {
   /// allowed. Ignored if it has ended or is ending.
   execution_decision on_fail(const error& why, std::int64_t now_ms);
 
+  /// The job as a whole has failed, through no single task, and may be restarted: as if every
+  /// region had. on_fail if nothing is ever restarted.
+  execution_decision on_global_failure(const error& why, std::int64_t now_ms);
+
   /// This master is no longer responsible for the job; its tasks are somebody else's to stop.
   execution_decision on_suspend(std::int64_t now_ms);
 
@@ -128,6 +133,7 @@ class execution_graph {
   void note_failure(const execution& e, const error& why, std::int64_t now_ms);
   void respond_to_failure(const execution_attempt_id& attempt, std::int64_t now_ms,
                           execution_decision& decision);
+  void restart(std::uint32_t region, std::int64_t now_ms, execution_decision& decision);
   void settle(std::uint32_t region, std::int64_t now_ms, execution_decision& decision);
 
   job_graph graph_;

@@ -11,6 +11,7 @@
 #include "millrace/operators/async_schedule.hpp"
 #include "millrace/operators/timed_rows.hpp"
 #include "millrace/operators/typed_factory.hpp"
+#include "millrace/state/operator_state.hpp"
 
 namespace millrace {
 
@@ -28,8 +29,8 @@ struct pending_request {
 /// Watermarks and statuses go through the schedule, too. Results come by completions of I/O, which
 /// only note them; emitting waits for the next step in which the output has room.
 ///
-/// Checkpointed: the records under way, by `pending()`; `resubmit()` asks for them again. All else
-/// follows from them.
+/// Checkpointed: the records under way, which are asked for again after a restart. Records that
+/// have no encoding can't be, so the barrier waits until all have left.
 template <class In, class Out, class Fn>
 class async_operator final : public producing<Out> {
  public:
@@ -43,6 +44,11 @@ class async_operator final : public producing<Out> {
     calls_.open(context.io(), options_.threads);
     coroutines_.emplace(context.runtime(), context.io(), calls_);
     fn_->fn.open(context);
+    if constexpr (encodable<In>) {
+      kept_ = context.operator_state().get_list_state(
+          list_state_descriptor<pending_request<In>>("requests under way"));
+      if (!kept_.get().empty()) resubmit(kept_.get());
+    }
   }
 
   void process(std::size_t, batch& rows, rows_access access) override {
@@ -65,9 +71,15 @@ class async_operator final : public producing<Out> {
 
   void end_input(std::size_t) override { input_ended_ = true; }
   bool is_busy() const noexcept override {
-    return input_ended_ ? !schedule_.is_empty() : schedule_.is_full();
+    return input_ended_ || is_draining_ ? !schedule_.is_empty() : schedule_.is_full();
   }
   bool holds_records() const noexcept override { return !schedule_.is_empty(); }
+  void prepare_snapshot(checkpoint_id) override { is_draining_ = !encodable<In>; }
+  void snapshot_state(checkpoint_id) override {
+    is_draining_ = false;
+    if constexpr (encodable<In>) kept_.update(pending());
+  }
+  void on_checkpoint_aborted(checkpoint_id) override { is_draining_ = false; }
   bool finish() override {
     if (!schedule_.is_empty()) return false;
     // A call that nobody waits for may still use the function; then it is closed behind it.
@@ -257,7 +269,9 @@ class async_operator final : public producing<Out> {
   std::shared_ptr<held_function> fn_;
   std::map<request_id, request> requests_;  // after what its coroutines use
   std::optional<error> failure_;
+  operator_list_state<pending_request<In>> kept_;
   bool input_ended_ = false;
+  bool is_draining_ = false;  // nothing is to be under way at the barrier
 };
 
 template <class In, class Out, class Fn>

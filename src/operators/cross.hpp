@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/operators/group_functions.hpp"
+#include "millrace/operators/refuse_checkpoints.hpp"
 #include "millrace/operators/sorted_rows.hpp"
 #include "millrace/operators/typed_factory.hpp"
 
@@ -19,6 +20,7 @@ class cross_operator final : public producing<Out> {
   explicit cross_operator(Fn fn) : fn_(std::move(fn)) {}
 
   void open(operator_context& context) override {
+    refuse_checkpoints(context, "it gathers all of its inputs before anything comes out");
     const auto third = context.spilling().memory_bytes / 3;
     left_.open(context, "left", third);
     right_.open(context, "right", third);
@@ -98,7 +100,7 @@ class cross_operator final : public producing<Out> {
   }
 
   user_function<Fn> fn_;
-  sorted_rows<T1> left_;   // checkpointed, once there are checkpoints
+  sorted_rows<T1> left_;
   sorted_rows<T2> right_;  // likewise
   detail::held_rows<T1> held_;
   std::optional<T2> right_row_;

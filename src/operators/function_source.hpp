@@ -1,6 +1,7 @@
 #pragma once
 
 #include "millrace/operators/flat_map.hpp"
+#include "millrace/operators/refuse_checkpoints.hpp"
 
 namespace millrace {
 
@@ -14,8 +15,17 @@ concept source_function = std::invocable < Fn&,
 /// timers, and returns `poll_status::idle` meanwhile.
 template <class T, class Fn>
 class function_source final : public function_operator<Fn, producing<T, source_operator>> {
+  using base = function_operator<Fn, producing<T, source_operator>>;
+
  public:
-  using function_operator<Fn, producing<T, source_operator>>::function_operator;
+  using base::base;
+
+  void open(operator_context& context) override {
+    refuse_checkpoints(context,
+                       "it is a function, which would begin afresh after a restart (write a source "
+                       "with splits for what is to go on where it was)");
+    base::open(context);
+  }
 
   poll_status poll() override {
     const poll_status how = std::invoke(*this->fn_, this->out_);

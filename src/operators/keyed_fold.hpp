@@ -7,8 +7,10 @@
 
 #include "millrace/core/hash.hpp"
 #include "millrace/operators/fold.hpp"
+#include "millrace/operators/refuse_checkpoints.hpp"
 #include "millrace/operators/typed_factory.hpp"
-#include "millrace/state/keyed_table.hpp"
+#include "millrace/state/keyed_state_slot.hpp"
+#include "millrace/state/keyed_table_state.hpp"
 
 namespace millrace {
 
@@ -48,6 +50,10 @@ class keyed_fold_operator final : public producing<T> {
     table_.emplace(
         key_group_range_of(self.subtask_index(), self.max_parallelism(), self.parallelism()),
         self.max_parallelism());
+    if constexpr (encodable<key> && encodable<T>)
+      context.keyed_state().make<keyed_table_state<key, T>>("_folded", *table_);
+    else
+      refuse_checkpoints(context, "its records have no encoding");
     fold_.open(context);
   }
 
@@ -196,7 +202,7 @@ class keyed_fold_operator final : public producing<T> {
 
   KeyOf key_of_;
   user_function<Fold> fold_;
-  std::optional<keyed_table<key, T>> table_;  // checkpointed, once there are checkpoints
+  std::optional<keyed_table<key, T>> table_;  // checkpointed, by key group
   bool emits_updates_ = true;
 
   std::array<std::uint64_t, block_rows> hashes_{};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "millrace/operators/group_functions.hpp"
+#include "millrace/operators/refuse_checkpoints.hpp"
 #include "millrace/operators/sorted_rows.hpp"
 #include "millrace/operators/typed_factory.hpp"
 
@@ -28,6 +29,7 @@ class merging_operator : public producing<Out> {
   merging_operator(Keys1 keys1, Keys2 keys2) : keys1_(std::move(keys1)), keys2_(std::move(keys2)) {}
 
   void open(operator_context& context) override {
+    refuse_checkpoints(context, "it sorts all of its inputs before anything comes out");
     left_.open(context, "left", quarter(context));
     right_.open(context, "right", quarter(context));
   }
@@ -97,7 +99,7 @@ class merging_operator : public producing<Out> {
     return std::ranges::equal(key_, rows.group()) ? next::record : next::end;
   }
 
-  sorted_rows<T1> left_;   // checkpointed, once there are checkpoints
+  sorted_rows<T1> left_;
   sorted_rows<T2> right_;  // likewise
 
  private:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/operators/group_functions.hpp"
+#include "millrace/operators/refuse_checkpoints.hpp"
 #include "millrace/operators/sorted_rows.hpp"
 #include "millrace/operators/typed_factory.hpp"
 
@@ -20,6 +21,7 @@ class sorted_groups_operator final : public producing<Out> {
   sorted_groups_operator(Keys keys, Verb verb) : keys_(std::move(keys)), verb_(std::move(verb)) {}
 
   void open(operator_context& context) override {
+    refuse_checkpoints(context, "it sorts all of its input before anything comes out");
     const auto memory = context.spilling().memory_bytes / (detail::holds_rows<Verb> ? 2 : 1);
     rows_.open(context, "sort", memory);
     verb_.open(context, memory);
@@ -70,7 +72,7 @@ class sorted_groups_operator final : public producing<Out> {
 
   Keys keys_;
   Verb verb_;
-  sorted_rows<T> rows_;  // checkpointed, once there are checkpoints
+  sorted_rows<T> rows_;
   bool in_group_ = false;
   std::vector<std::byte> group_;
 };
@@ -90,6 +92,7 @@ class partition_operator final : public producing<Out> {
   explicit partition_operator(Verb verb) : verb_(std::move(verb)) {}
 
   void open(operator_context& context) override {
+    refuse_checkpoints(context, "what it makes of a whole partition is not kept as state");
     verb_.open(context, context.spilling().memory_bytes);
   }
 

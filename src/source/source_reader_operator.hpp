@@ -78,6 +78,7 @@ class source_reader_operator final : public source_operator, private reader_cont
     pause_splits();
   }
   bool is_busy() const noexcept override { return event_time_ && event_time_->is_held(); }
+  bool is_held_back() const noexcept override { return is_busy(); }
 
   void on_watermark(timestamp_ms at) override {
     if (event_time_) event_time_->end();

@@ -30,6 +30,14 @@ class keyed_state_slot {
     return *typed;
   }
 
+  /// In place of get(), for operators with a table of their own: makes a `State` of the
+  /// environment and `args`. Throws `failure` if it does not fit what is restored.
+  template <class State, class... Args>
+  void make(Args&&... args) {
+    MILLRACE_ASSERT(state_ == nullptr, "an operator has one keyed state");
+    take(std::make_unique<State>(env_, std::forward<Args>(args)...));
+  }
+
   /// Null if the operator never asked for keyed state.
   keyed_state_backend_base* state() noexcept { return state_.get(); }
   /// What the state begins with, once the operator asks for it; then it throws `failure` if that

@@ -135,8 +135,8 @@ class stream_operator {
   virtual void on_alignment_limit(const std::string& /*group*/, timestamp_ms /*limit*/) {}
   /// What the operator's coordinator has sent to this subtask.
   virtual void on_coordinator_event(byte_view /*event*/) {}
-  /// A barrier is about to leave: emit what belongs before it, such as rows summed up in members
-  /// (Flink's prepareSnapshotPreBarrier).
+  /// A barrier is about to leave: emit what belongs before it, such as rows summed up in members;
+  /// called again if rows come while the barrier waits (Flink's prepareSnapshotPreBarrier).
   virtual void prepare_snapshot(checkpoint_id) {}
   /// The barrier has left, and the keyed and operator state of this moment goes into the snapshot:
   /// write to it what is in members only. Must not emit, nor wait (Flink's snapshotState).

@@ -153,6 +153,12 @@ class operator_chain::link final : public batch_consumer,
         throw failure(done.error());
     });
   }
+  void prepare_snapshot(checkpoint_id checkpoint) {
+    if (prepared_for_ == checkpoint && rows_prepared_ == rows_in_) return;
+    prepared_for_ = checkpoint;
+    rows_prepared_ = rows_in_;
+    named([&] { op_->prepare_snapshot(checkpoint); });
+  }
   operator_snapshot snapshot(checkpoint_id checkpoint) {
     return named([&]() -> operator_snapshot {
       op_->snapshot_state(checkpoint);
@@ -222,6 +228,8 @@ class operator_chain::link final : public batch_consumer,
   };
   std::map<std::string, side_stream> side_;  // by tag
   std::uint64_t rows_in_ = 0;
+  checkpoint_id prepared_for_;
+  std::uint64_t rows_prepared_ = 0;  // that had come when it prepared
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
   bool has_time_ended_ = false;
   bool is_completing_ = false;  // a completion of I/O is with the operator
@@ -413,7 +421,7 @@ finish_status operator_chain::finish_step() {
 }
 
 void operator_chain::prepare_snapshot(checkpoint_id checkpoint) {
-  for (auto& l : links_) l->named([&] { l->op().prepare_snapshot(checkpoint); });
+  for (auto& l : links_) l->prepare_snapshot(checkpoint);
 }
 
 bool operator_chain::holds_up_barrier() const noexcept {

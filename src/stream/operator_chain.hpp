@@ -68,6 +68,8 @@ class operator_chain {
   finish_status finish_step();
 
   /// A barrier is about to leave: from the head down, each operator emits what belongs before it.
+  /// While the barrier has to wait, timers and completions of I/O may bring up more of that: call
+  /// it again, then those prepare again that have got rows since.
   void prepare_snapshot(checkpoint_id checkpoint);
   /// Whether an operator waits for I/O, and the barrier for it.
   bool holds_up_barrier() const noexcept;

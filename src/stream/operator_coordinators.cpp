@@ -195,7 +195,7 @@ void operator_coordinators::on_task_ready(const execution_attempt_id& task) {
   });
 }
 
-void operator_coordinators::on_task_finished(const execution_attempt_id& task) {
+void operator_coordinators::on_task_gone(const execution_attempt_id& task) {
   each([&](holder& h) {
     if (h.is_of(task) && h.is_ready(task)) h.forget(task.subtask);
   });

@@ -62,8 +62,8 @@ class operator_coordinators {
 
   /// A new attempt of a subtask runs and hears events from now on.
   void on_task_ready(const execution_attempt_id& task);
-  /// The attempt has come to its good end: it hears no more events.
-  void on_task_finished(const execution_attempt_id& task);
+  /// The attempt has ended, however: it hears no more events.
+  void on_task_gone(const execution_attempt_id& task);
   /// The attempt is gone, and another goes on from `restored`; 0 if it starts afresh.
   void on_task_failed(const execution_attempt_id& task, checkpoint_id restored);
   /// Events of attempts that are not, or no longer, ready are dropped.

@@ -86,7 +86,15 @@ void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view e
     throw failure(errc::protocol, "an event arrived for operator " +
                                       std::to_string(operator_index) + " of a task with " +
                                       std::to_string(chain_.size()));
-  chain_.on_coordinator_event(operator_index, event);
+  if (snapshot_ && !MILLRACE_MUTANT(events_overtake_barrier))
+    held_events_.push_back({operator_index, {event.begin(), event.end()}});
+  else if (phase_ != phase::restored_finished)
+    chain_.on_coordinator_event(operator_index, event);
+}
+
+void stream_task::hear_held_events() {
+  for (const auto& held : std::exchange(held_events_, {}))
+    chain_.on_coordinator_event(held.operator_index, held.event);
 }
 
 void stream_task::on_checkpoint_trigger(const barrier& cut) {
@@ -100,7 +108,10 @@ void stream_task::on_checkpoint_complete(checkpoint_id checkpoint) {
 
 void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
   act(aligner_.on_abort(checkpoint));
-  if (snapshot_ && snapshot_->cut.checkpoint == checkpoint) snapshot_.reset();
+  if (snapshot_ && snapshot_->cut.checkpoint == checkpoint) {
+    snapshot_.reset();
+    hear_held_events();
+  }
   if (checkpoint <= last_prepared_) chain_.on_checkpoint_aborted(checkpoint);
 }
 
@@ -206,17 +217,17 @@ void stream_task::act(const barrier_aligner::decision& what, std::uint32_t chann
   if (what.cancelled)
     for (auto& e : chain_.exchanges()) e->broadcast(cancel_barrier{*what.cancelled});
   // One that could not be taken yet gives way to a later one.
-  if (what.aligned) snapshot_ = due_snapshot{*what.aligned, what.alignment, false};
+  if (!what.aligned) return;
+  hear_held_events();
+  snapshot_ = due_snapshot{*what.aligned, what.alignment};
 }
 
 bool stream_task::take_snapshot() {
   if (chain_.is_blocked()) return false;
   const auto cut = snapshot_->cut;
   const auto begin = services_.time().now();
-  if (!std::exchange(snapshot_->is_prepared, true)) {
-    last_prepared_ = cut.checkpoint;
-    chain_.prepare_snapshot(cut.checkpoint);
-  }
+  last_prepared_ = cut.checkpoint;
+  chain_.prepare_snapshot(cut.checkpoint);
   if (chain_.holds_up_barrier()) return false;
   chain_.flush();
   if (!MILLRACE_MUTANT(barrier_kept))
@@ -230,6 +241,7 @@ bool stream_task::take_snapshot() {
   if (taken.operators_finished && !first_after_all_) first_after_all_ = cut.checkpoint;
   snapshot_.reset();
   services_.acknowledge_checkpoint(std::move(taken));
+  hear_held_events();
   return true;
 }
 

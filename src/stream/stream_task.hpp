@@ -68,7 +68,8 @@ class stream_task {
   /// The job master has news for the members of an alignment group.
   void on_alignment_limit(const std::string& group, timestamp_ms limit);
 
-  /// The coordinator of operator `operator_index` has sent it something.
+  /// The coordinator of operator `operator_index` has sent it something. Behind a trigger it is not
+  /// part of that checkpoint.
   void on_coordinator_event(std::uint32_t operator_index, byte_view event);
   /// The coordinator of the iteration that the task is part of has a question or a decision.
   /// Refused by a task that is part of none.
@@ -144,6 +145,7 @@ class stream_task {
   bool is_passive() const;
   void answer_coordinator(task_progress progress);
   void act(const barrier_aligner::decision& what, std::uint32_t channel = 0);
+  void hear_held_events();
   /// False while it must wait.
   bool take_snapshot();
   void check_output_channel(std::uint32_t channel) const;
@@ -162,13 +164,17 @@ class stream_task {
   struct due_snapshot {
     barrier cut;
     std::chrono::nanoseconds alignment{};
-    bool is_prepared = false;
   };
   bool is_checkpointed_;
-  std::optional<due_snapshot> snapshot_;  // to be taken as soon as may be
-  checkpoint_id last_prepared_;           // operators know of no later one
-  checkpoint_id first_after_all_;         // whose snapshot was the first after everything
-  bool is_last_complete_ = false;         // that one, or a later one, is
+  struct coordinator_event {
+    std::uint32_t operator_index = 0;
+    std::vector<std::byte> event;
+  };
+  std::optional<due_snapshot> snapshot_;        // to be taken as soon as may be
+  std::vector<coordinator_event> held_events_;  // that came since: they belong behind it
+  checkpoint_id last_prepared_;                 // operators know of no later one
+  checkpoint_id first_after_all_;               // whose snapshot was the first after everything
+  bool is_last_complete_ = false;               // that one, or a later one, is
 
   activity since_ = activity::idle;
   std::chrono::steady_clock::time_point since_when_{};

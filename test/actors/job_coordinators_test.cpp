@@ -1,6 +1,7 @@
 #include <stdexcept>
 
 #include "actors/master_fixture.hpp"
+#include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/stream/operator_coordinator.hpp"
 
 namespace job_coordinators_test {
@@ -39,14 +40,25 @@ class scripted_coordinator final : public operator_coordinator {
   status restore(byte_view) override { return {}; }
   void start() override { log_->calls.push_back("start"); }
   void on_subtask_ready(std::uint32_t s) override { note("ready", s); }
-  void on_subtask_failed(std::uint32_t s, checkpoint_id) override { note("failed", s); }
+  void on_subtask_failed(std::uint32_t s, checkpoint_id restored) override {
+    note("from " + std::to_string(restored.number) + " again", s);
+  }
   void on_event(std::uint32_t s, byte_view event) override {
     note(text(event), s);
     if (text(event) == "throw") throw std::runtime_error("thrown by the coordinator");
     if (text(event) == "fail") return log_->context->fail({errc::io, "the disk is gone"});
     log_->context->send_to_subtask(s, bytes("re: " + text(event)));
   }
-  std::vector<std::byte> snapshot(checkpoint_id) override { return {}; }
+  std::vector<std::byte> snapshot(checkpoint_id id) override {
+    log_->calls.push_back("snapshot " + std::to_string(id.number));
+    return bytes("state at " + std::to_string(id.number));
+  }
+  void on_checkpoint_complete(checkpoint_id id) override {
+    log_->calls.push_back("complete " + std::to_string(id.number));
+  }
+  void on_checkpoint_aborted(checkpoint_id id) override {
+    log_->calls.push_back("aborted " + std::to_string(id.number));
+  }
   void on_wake() override { log_->calls.push_back("wake"); }
   void close() noexcept override { log_->calls.push_back("close"); }
 
@@ -104,6 +116,28 @@ struct coordinated_job : master_fixture {
   void say(std::uint32_t subtask, std::string_view what, std::uint32_t attempt = 0,
            std::uint32_t operator_index = 0) {
     report(*tm, wire::operator_event{source_task(subtask, attempt), operator_index, bytes(what)});
+  }
+  void start_checkpointed() {
+    auto graph = make_graph();
+    graph.configuration = {{"execution.checkpointing.interval", "10 s"},
+                           {"state.checkpoints.dir", directory.path("checkpoints")},
+                           {"restart-strategy.type", "fixed-delay"},
+                           {"restart-strategy.fixed-delay.attempts", "3"}};
+    start(std::move(graph));
+  }
+  /// Of the attempts that were deployed last.
+  void acknowledge_all(std::uint64_t checkpoint) {
+    const auto tasks = tm->deployments.back().tasks;
+    for (const auto& t : tasks) {
+      wire::acknowledge_checkpoint ack;
+      ack.what.task = t.task;
+      ack.what.checkpoint = {checkpoint};
+      report(*tm, std::move(ack));
+    }
+  }
+  void change_all(execution_state state) {
+    const auto tasks = tm->deployments.back().tasks;
+    for (const auto& t : tasks) change(t.task, state);
   }
   void change(const execution_attempt_id& task, execution_state state) {
     wire::task_state_changed changed;
@@ -245,6 +279,69 @@ TEST_CASE_FIXTURE(coordinated_job, "coordinators are closed when the job is over
   CHECK(std::count(log->calls.begin(), log->calls.end(), "close") == 1);
   pass(1s);
   CHECK(log->context == nullptr);
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "coordinators take part in checkpoints") {
+  start_checkpointed();
+  CHECK(log->context->is_checkpointed());
+  run_all_tasks();
+  log->calls.clear();
+  pass_with_heartbeats(10s);
+  CHECK(log->calls == words{"snapshot 1"});
+  acknowledge_all(1);
+  CHECK(log->calls == words{"snapshot 1", "complete 1"});
+  local_file_system files;
+  const auto saved =
+      load_checkpoint(files, directory.path("checkpoints/" + to_string(job) + "/chk-1"));
+  REQUIRE(saved);
+  CHECK(saved->operators[0].name == "lines");
+  CHECK(saved->operators[0].coordinator == bytes("state at 1"));
+  CHECK_FALSE(saved->operators[1].coordinator);
+
+  pass_with_heartbeats(10s);
+  report(*tm, wire::decline_checkpoint{source_task(0), {2}, error{errc::io, "disk full"}});
+  CHECK(log->calls == words{"snapshot 1", "complete 1", "snapshot 2", "aborted 2"});
+}
+
+TEST_CASE_FIXTURE(coordinated_job, "coordinators hear from which checkpoint tasks are restarted") {
+  start_checkpointed();
+  run_all_tasks();
+  pass_with_heartbeats(10s);
+  acknowledge_all(1);
+  pass_with_heartbeats(10s);  // another is under way
+  log->calls.clear();
+  change(source_task(1), execution_state::failed);
+  say(0, "still there");
+  log->context->send_to_subtask(1, bytes("nobody hears this"));
+  CHECK(log->calls == words{"aborted 2", "still there 0"});
+  CHECK(tm->events.size() == 1);
+  const auto cancelled = tm->cancelled;
+  for (const auto& task : cancelled) change(task, execution_state::canceled);
+  pass_with_heartbeats(1s);
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(log->calls == words{"aborted 2", "still there 0", "from 1 again 0", "from 1 again 1"});
+  log->calls.clear();
+  say(0, "from the dead");
+  change_all(execution_state::initializing);
+  say(0, "hello", 1);
+  CHECK(log->calls == words{"ready 0", "ready 1", "hello 0"});
+}
+
+TEST_CASE_FIXTURE(coordinated_job,
+                  "a subtask that had ended before the checkpoint gets no events") {
+  start_checkpointed();
+  run_all_tasks();
+  change(source_task(0), execution_state::finished);
+  pass_with_heartbeats(10s);
+  acknowledge_all(1);
+  change(source_task(1), execution_state::failed);
+  const auto cancelled = tm->cancelled;
+  for (const auto& task : cancelled) change(task, execution_state::canceled);
+  pass_with_heartbeats(1s);
+  REQUIRE(tm->deployments.size() == 2);
+  log->calls.clear();
+  change_all(execution_state::initializing);
+  CHECK(log->calls == words{"ready 1"});
 }
 
 }  // namespace job_coordinators_test

@@ -65,6 +65,9 @@ struct fake_task_manager {
   std::vector<wire::free_slot> freed;
   std::vector<wire::align_watermarks> limits;
   std::vector<wire::coordinator_event> events;
+  std::vector<wire::trigger_checkpoint> triggers;
+  std::vector<wire::checkpoint_complete> completions;
+  std::vector<wire::checkpoint_aborted> aborts;
   bool offers = true;                   ///< Or keeps an allocation to itself.
   std::optional<error> deploy_failure;  ///< Refuses deployments.
 
@@ -98,6 +101,9 @@ inline caf::behavior fake_task_manager_behavior(caf::event_based_actor* self,
       [=](const wire::free_slot& f) { tm->freed.push_back(f); },
       [=](const wire::align_watermarks& l) { tm->limits.push_back(l); },
       [=](const wire::coordinator_event& e) { tm->events.push_back(e); },
+      [=](const wire::trigger_checkpoint& t) { tm->triggers.push_back(t); },
+      [=](const wire::checkpoint_complete& c) { tm->completions.push_back(c); },
+      [=](const wire::checkpoint_aborted& a) { tm->aborts.push_back(a); },
       [=](wire::cancel) { self->quit(); },
   };
 }

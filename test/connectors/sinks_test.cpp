@@ -136,7 +136,7 @@ TEST_CASE("a file that is written over a restart has each record once") {
   second.take_checkpoints().restore(saved).open();
   second.process({{"b", 3}});
   second.finish();
-  CHECK(files->paths() == paths{"/.out.inprogress", "/.out.inprogress.1"});
+  CHECK(files->paths() == paths{"/.out.inprogress", "/.out.inprogress.1-1"});
   saved = second.checkpoint(2);
   second.complete(2);
   second.run_io();

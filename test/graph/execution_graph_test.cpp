@@ -228,6 +228,29 @@ TEST_CASE("a failed region restarts alone, with its next attempt") {
   CHECK(decision.status == job_status::finished);
 }
 
+TEST_CASE("a failure of the job as a whole restarts all regions") {
+  graph_maker make;
+  auto map = make.op("m", {make.source("s")});
+  make.graph.node(map).chaining = chaining::head;
+  make.sink("out", map);
+  running_job j(failure_response::restart_region, job_of(make.graph));
+  auto decision = j.graph.on_global_failure(boom, j.now);
+  CHECK(decision.status == job_status::restarting);
+  CHECK(decision.has_failed);
+  CHECK(decision.cancel.size() == 4);
+  CHECK(j.graph.root_cause()->cause == boom);
+  CHECK_FALSE(j.graph.on_global_failure(boom, j.now).has_failed);
+  for (std::uint32_t i : {0, 1}) {
+    j.report(0, i, canceled);
+    CHECK(j.report(1, i, canceled).restartable == std::vector<std::uint32_t>{i});
+    decision = j.graph.reset_for_restart(i, j.now);
+  }
+  CHECK(decision.status == job_status::running);
+
+  running_job never;
+  CHECK(never.graph.on_global_failure(boom, never.now).status == job_status::failing);
+}
+
 TEST_CASE("a job that is restarting can be cancelled or given up") {
   running_job j(failure_response::restart_region);
   j.report(0, 0, failed, boom);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "millrace/operators/collecting_sink.hpp"
 #include "millrace/operators/filter.hpp"
 #include "millrace/operators/flat_map.hpp"
+#include "millrace/operators/function_source.hpp"
 #include "millrace/operators/keyed_fold.hpp"
 #include "millrace/operators/map.hpp"
 #include "support/operator_harness.hpp"
@@ -92,6 +94,109 @@ TEST_CASE("keyed sums come as updates in streaming mode, once at the end in batc
     const auto results = batch.take();
     CHECK(results.size() == 1000);
     CHECK(std::all_of(results.begin(), results.end(), [](const row& r) { return r.second == 3; }));
+  }
+}
+
+TEST_CASE("keyed sums go on from a checkpoint, by key group") {
+  using row = std::pair<std::string, int>;
+  const auto factory = make_keyed_fold<row>(field<0>, sum_fold<field_at<1>>{});
+  const auto of_subtask = [](std::uint32_t index, std::uint32_t parallelism) {
+    runtime_context::identity self;
+    self.subtask_index = index;
+    self.parallelism = parallelism;
+    return self;
+  };
+  std::map<std::string, int> sums;
+  std::vector<encoded_key_group> saved;
+  {
+    operator_harness<row, row> op(factory);
+    op.open();
+    for (int i = 0; i < 3'000; ++i) {
+      const row one{long_text + std::to_string(i % 500), i};
+      sums[one.first] += i;
+      op.process({one});
+    }
+    saved = op.keyed_state().snapshot();
+    CHECK(saved.size() == 128);
+  }
+  // The keys of each of two subtasks are in their groups.
+  for (std::uint32_t index = 0; index < 2; ++index) {
+    operator_harness<row, row> op(factory, of_subtask(index, 2));
+    const auto groups = key_group_range_of(index, 128, 2);
+    std::vector<encoded_key_group> its;
+    for (const auto& each : saved)
+      if (groups.contains(each.group)) its.push_back(each);
+    op.keyed_state().restore(its);
+    op.open();
+    CHECK(op.keyed_state().snapshot() == its);
+    for (const auto& [key, sum] : sums) {
+      if (!groups.contains(key_group_of(key_hash(key), 128))) continue;
+      op.process({{key, 1}});
+      CHECK(op.take().back() == row{key, sum + 1});
+    }
+  }
+}
+
+TEST_CASE("collected rows of a checkpointed job come with the checkpoint behind them, once") {
+  const auto rows = std::make_shared<collected_rows<std::string>>();
+  const auto factory = make_collecting_sink<std::string>(rows);
+  std::vector<saved_operator_state> saved;
+  {
+    operator_harness<std::string, std::string> op(factory);
+    op.take_checkpoints();
+    op.open();
+    op.process({"a", "b"});
+    CHECK_FALSE(rows->is_full());
+    op.checkpoint({1});
+    op.process({"c"});
+    saved = op.checkpoint({2});
+    op.op().on_checkpoint_complete({1});
+    op.process({"lost"});
+  }
+  // The second is complete, but nobody has told the sink.
+  for (int restart = 0; restart < 2; ++restart) {
+    operator_harness<std::string, std::string> op(factory);
+    op.take_checkpoints();
+    op.restore(saved);
+    op.open();
+    if (restart == 0) continue;
+    op.process({"d"});
+    op.checkpoint({3});
+    op.op().on_checkpoint_complete({3});
+  }
+  CHECK(rows->take() == texts{"a", "b", "c", "d"});
+}
+
+TEST_CASE("collected rows of a job without checkpoints are those of the last attempt") {
+  const auto rows = std::make_shared<collected_rows<std::string>>();
+  const auto factory = make_collecting_sink<std::string>(rows);
+  for (std::uint32_t attempt = 0; attempt < 2; ++attempt)
+    for (std::uint32_t index = 0; index < 2; ++index) {
+      if (attempt == 1 && index == 1) continue;
+      runtime_context::identity self;
+      self.subtask_index = index;
+      self.parallelism = 2;
+      self.attempt = attempt;
+      operator_harness<std::string, std::string> op(factory, self);
+      op.open();
+      op.process({std::to_string(index), std::to_string(attempt)});
+    }
+  CHECK(rows->take() == texts{"1", "0", "0", "1"});
+}
+
+TEST_CASE("what no checkpoint can hold refuses to be part of one, with its name") {
+  runtime_context::identity self;
+  self.operator_name = "numbers";
+  operator_harness<int, int> op(
+      make_function_source<int>([](collector<int>&) { return poll_status::finished; }), self);
+  op.take_checkpoints();
+  try {
+    op.open();
+    FAIL("it should have refused");
+  } catch (const failure& refused) {
+    CHECK(refused.code() == errc::invalid_config);
+    CHECK(std::string(refused.what())
+              .starts_with("operator 'numbers' can't be part of a job that takes checkpoints"));
   }
 }
 

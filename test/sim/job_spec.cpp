@@ -336,6 +336,51 @@ void add_steps_keeping_time(std::vector<job_step>& steps, std::size_t count,
 
 }  // namespace
 
+job_spec make_checkpointed_spec(std::uint32_t parallelism_max, random_source& random) {
+  const auto width = [&] { return static_cast<std::uint32_t>(random.between(1, parallelism_max)); };
+  job_spec spec;
+  spec.name = "checkpointed";
+  spec.is_checkpointed = true;
+  spec.chaining = !random.chance(25);
+  spec.sink_parallelism = width();
+  for (std::int64_t branches = random.between(1, 2); branches > 0; --branches) {
+    auto& branch = spec.branches.emplace_back();
+    branch.rows = 50 + random.below(400);
+    branch.keys = random.between(1, 40);
+    branch.parallelism = width();
+    // One that ends early, and one that is at work when everything happens.
+    branch.from_file = random.chance(20);
+    if (!branch.from_file)
+      branch.per_second = static_cast<double>(branch.rows) * 1000 /
+                          static_cast<double>(random.between(50, random.chance(30) ? 500 : 8000));
+  }
+  if (random.chance(30)) {
+    static constexpr stage_kind stages[] = {stage_kind::tumbling,    stage_kind::sliding,
+                                            stage_kind::session,     stage_kind::connect,
+                                            stage_kind::window_join, stage_kind::interval_join};
+    spec.stage = make_stage(stages[random.below(std::size(stages))], width(), random);
+    if (is_of_two(spec.stage.kind) && spec.branches.size() == 1)
+      spec.branches.push_back(spec.branches.front());
+    for (auto& branch : spec.branches)
+      branch.time = random.chance(50) ? time_kind::punctuated : time_kind::periodic;
+    spec.is_aligned = random.chance(20);
+  }
+  for (auto& branch : spec.branches) {
+    if (spec.stage.kind == stage_kind::none)
+      add_random_steps(branch.steps, random.below(2), parallelism_max, random);
+    else
+      add_steps_keeping_time(branch.steps, random.below(2), parallelism_max, random);
+  }
+  if (spec.stage.kind == stage_kind::none) {
+    add_random_steps(spec.steps, random.below(3), parallelism_max, random);
+    spec.steps.push_back({step_kind::keyed_count, 0, width()});
+  }
+  spec.to_file = random.chance(40);
+  while (interpret(spec).size() > rows_max)
+    for (auto& branch : spec.branches) branch.rows /= 2;
+  return spec;
+}
+
 job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
                        random_source& random) {
   const auto width = [&] { return static_cast<std::uint32_t>(random.between(1, parallelism_max)); };
@@ -451,6 +496,7 @@ std::string to_string(const job_spec& spec) {
   steps(spec.steps);
   text << (spec.to_file ? " file" : " sink") << '/' << spec.sink_parallelism;
   if (spec.needs_library) text << " library";
+  if (spec.is_checkpointed) text << " checkpointed";
   if (spec.throws_at) text << " throws at " << *spec.throws_at;
   return text.str();
 }
@@ -519,7 +565,14 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   }
   auto all = extend(extend(*stream, second ? *second : *stream, spec.stage), spec.steps);
   if (has_event_time(spec)) all = checked(all, spec.sink_parallelism);
-  if (spec.to_file) {
+  if (spec.is_checkpointed && !spec.to_file) {
+    job.committed = std::make_shared<committed_rows>();
+    opened_stream(all)
+        .transform<row>("commit", make_transactional_sink(job.committed))
+        .set_parallelism(spec.sink_parallelism)
+        .discard()
+        .set_parallelism(spec.sink_parallelism);
+  } else if (spec.to_file) {
     job.output_path = "/data/out-" + suffix;
     all.map(text_of)
         .set_parallelism(spec.sink_parallelism)
@@ -539,6 +592,7 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
 std::vector<row> output_of(const built_job& job, const test::memory_files& files) {
   std::vector<row> rows;
   if (job.rows) rows = *job.rows;
+  if (job.committed) rows = job.committed->rows();
   for (const auto& path : files.paths()) {
     const auto is_ours = !job.output_path.empty() &&
                          (path == job.output_path || path.starts_with(job.output_path + "/"));

@@ -12,6 +12,7 @@
 #include "sim/event_time_stage.hpp"
 #include "sim/random.hpp"
 #include "sim/rows.hpp"
+#include "sim/transactional_sink.hpp"
 #include "support/memory_files.hpp"
 
 // The jobs of the simulation. A job is described once, as plain data; it is then built with the
@@ -69,6 +70,7 @@ struct job_spec {
   bool to_file = false;
   bool is_aligned = false;  ///< Sources with event time wait for the slowest of them.
   bool needs_library = false;
+  bool is_checkpointed = false;           ///< Its sinks commit with checkpoints.
   std::optional<std::int64_t> throws_at;  ///< Value of the first branch at which a function throws.
 };
 
@@ -77,6 +79,9 @@ struct job_spec {
 extern const std::vector<std::string_view> job_shapes;
 job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
                        random_source& random);
+
+/// A job that goes on after failures, and takes some virtual time.
+job_spec make_checkpointed_spec(std::uint32_t parallelism_max, random_source& random);
 
 std::string to_string(const job_spec& spec);
 
@@ -90,8 +95,9 @@ std::uint32_t slots_of(const job_spec& spec);
 struct built_job {
   graph::job_graph graph;
   std::shared_ptr<const job_program> program;
-  std::shared_ptr<std::vector<row>> rows;  ///< Of a job without files, as they come.
-  std::string output_path;                 ///< Of one with files.
+  std::shared_ptr<std::vector<row>> rows;     ///< Of a job without files, as they come.
+  std::string output_path;                    ///< Of one with files.
+  std::shared_ptr<committed_rows> committed;  ///< Of one whose sinks commit.
 };
 
 /// `number` tells the jobs of a run apart. Makes the input files of jobs that read files.

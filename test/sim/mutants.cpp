@@ -29,6 +29,22 @@ constexpr mutant mutants[] = {
     {"loop_counts_ignored", "a loop is taken for empty when its tasks are, whatever is under way"},
     {"feedback_forgotten", "what is fed back is dropped if the batch before it still waits"},
     {"watcher_forgotten", "a client is not told the end of its job"},
+    {"alignment_left_out", "a channel whose barrier has come is read on"},
+    {"barrier_kept", "a task does not send barriers on"},
+    {"barrier_overtakes_data", "a barrier overtakes batches that wait for credit"},
+    {"last_checkpoint_not_awaited",
+     "a task ends without the checkpoint that commits its last rows"},
+    {"acknowledged_before_upload", "a task acknowledges state that it has not stored"},
+    {"stale_acknowledgement_counts", "the acknowledgement of a dead attempt counts for the living"},
+    {"completion_told_early", "sinks commit before the checkpoint is stored"},
+    {"checkpoint_removed_early", "a checkpoint is removed when the next one begins"},
+    {"restore_left_out", "a restarted region begins afresh"},
+    {"restart_while_storing", "a region is restarted while a checkpoint's outcome is open"},
+    {"key_group_lost", "the first key group of each subtask is not restored"},
+    {"finished_forgotten", "a subtask that had ended is run again"},
+    {"lost_splits_forgotten", "splits that a lost reader was given are not given again"},
+    {"events_overtake_barrier", "a split assigned behind a trigger gets into the checkpoint"},
+    {"failure_ignored", "a failed region is never restarted"},
 };
 
 }  // namespace

@@ -8,9 +8,12 @@ namespace millrace::sim {
 
 using std::chrono::milliseconds;
 
-const std::vector<std::string_view> scenarios = {"keyed_count", "submit",  "many",   "cancel",
-                                                 "throw",       "library", "late",   "leave",
-                                                 "restart",     "calm",    "faults", "any"};
+const std::vector<std::string_view> scenarios = {
+    "keyed_count", "submit",  "many", "cancel", "throw", "library",    "late",
+    "leave",       "restart", "calm", "faults", "any",   "checkpoints"};
+
+/// Those at the begin of the list that `any` chooses from.
+constexpr std::size_t plain_scenarios = 10;
 
 namespace {
 
@@ -134,6 +137,35 @@ void plan_keyed_count(plan& p, random_source& random) {
   p.jobs.push_back({make_job_spec("keyed_count", 4, random), milliseconds(0), std::nullopt});
 }
 
+/// A job whose sinks commit with checkpoints, while task managers come and go. The master stays: a
+/// job does not outlive it.
+void plan_checkpoints(plan& p, random_source& random) {
+  set(p.config, "state.checkpoints.dir", "/checkpoints");
+  set(p.config, "execution.checkpointing.interval",
+      std::to_string(random.between(20, 600)) + " ms");
+  set(p.config, "execution.checkpointing.timeout", "5 s");
+  set(p.config, "execution.checkpointing.tolerable-failed-checkpoints", "100000");
+  set(p.config, "execution.checkpointing.max-concurrent-checkpoints",
+      std::to_string(random.between(1, 3)));
+  set(p.config, "state.checkpoints.num-retained", std::to_string(random.between(1, 2)));
+  set(p.config, "state.storage.fs.memory-threshold", random.chance(50) ? "0" : "20 kb");
+  set(p.config, "restart-strategy.type", "fixed-delay");
+  set(p.config, "restart-strategy.fixed-delay.attempts", "100000");
+  set(p.config, "restart-strategy.fixed-delay.delay",
+      std::to_string(random.between(1, 1000)) + " ms");
+  set(p.config, "slot.request.timeout", "100 s");
+  const auto width = std::min<std::uint32_t>(slots_of_cluster(p), 4);
+  p.jobs.push_back({make_checkpointed_spec(width, random), milliseconds(0), std::nullopt});
+  plan_faults(p, 5, random);
+  std::erase_if(p.faults, [](const fault& f) {
+    return (f.kind == fault_kind::crash && f.a == 0) || f.kind == fault_kind::library_lost;
+  });
+  for (auto& f : p.faults) f.at_step = random.below(20'000);
+  std::sort(p.faults.begin(), p.faults.end(),
+            [](const fault& x, const fault& y) { return x.at_step < y.at_step; });
+  plan_scheduling(p, random);
+}
+
 }  // namespace
 
 plan make_plan(std::string_view scenario, std::uint64_t seed) {
@@ -144,8 +176,8 @@ plan make_plan(std::string_view scenario, std::uint64_t seed) {
   p.seed = seed;
   if (scenario == "any") {
     // Half of all runs are about faults in the midst of everything.
-    const auto choice = random.below(2 * (scenarios.size() - 2));
-    scenario = choice < scenarios.size() - 2 ? scenarios[choice] : "faults";
+    const auto choice = random.below(2 * plain_scenarios);
+    scenario = choice < plain_scenarios ? scenarios[choice] : "faults";
   }
   p.scenario = scenario;
   plan_machines(p, random);
@@ -157,6 +189,10 @@ plan make_plan(std::string_view scenario, std::uint64_t seed) {
     return p;
   }
 
+  if (scenario == "checkpoints") {
+    plan_checkpoints(p, random);
+    return p;
+  }
   const auto is = [&](std::string_view name) { return scenario == name; };
   const auto jobs = is("many") ? random.between(2, 5) : is("faults") ? random.between(1, 3) : 1;
   for (std::int64_t i = 0; i < jobs; ++i) {

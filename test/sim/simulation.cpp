@@ -195,6 +195,8 @@ void simulation::check_job(const job_record& job, std::size_t) {
                       *job.spec->throws_at < static_cast<std::int64_t>(job.spec->branches[0].rows);
   if (!std::includes(job.expected.begin(), job.expected.end(), rows.begin(), rows.end()))
     violation("job " + name + " has emitted rows that it must not");
+  if (job.built.committed && job.built.committed->is_ambiguous)
+    violation("job " + name + " has committed a transaction twice with different rows");
   if (at_client.ending == job_ending::none) return;
   if (at_client.ending != job_ending::reported) {
     ++outcome_.jobs_ended_otherwise;
@@ -223,6 +225,8 @@ void simulation::check_job(const job_record& job, std::size_t) {
       const bool by_function = cause.find("refused record") != std::string::npos;
       if (!result.cause) violation("job " + name + " failed without a cause");
       if (by_function && !throws) violation("job " + name + " failed by what it has not: " + cause);
+      if (job.spec->is_checkpointed)
+        violation("job " + name + " failed though it may always be restarted: " + cause);
       if (!by_function && !has_failed_)
         violation("job " + name + " failed though nothing else did: " + cause);
       if (result.cause &&
@@ -296,7 +300,8 @@ std::vector<std::string> simulation::unfinished_files() const {
   if (storage_failed_ || has_failed_) return {};
   auto paths = world_.files->paths();
   std::erase_if(paths, [](const std::string& path) {
-    return !path.ends_with(".part") && !path.ends_with(".inprogress");
+    return !path.ends_with(".part") && !path.ends_with(".inprogress") &&
+           !path.starts_with("/checkpoints/");
   });
   return paths;
 }

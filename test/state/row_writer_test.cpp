@@ -8,6 +8,8 @@
 
 #include "support/memory_byte_store.hpp"
 
+namespace row_writer_test {
+
 using namespace millrace;
 
 TEST_CASE(
@@ -35,3 +37,5 @@ TEST_CASE(
   out.write();
   CHECK(written.size() == keys.size() + 2);
 }
+
+}  // namespace row_writer_test

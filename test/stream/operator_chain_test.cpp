@@ -297,4 +297,33 @@ TEST_CASE("a wake-up that was asked for stays when an earlier one comes twice") 
   CHECK(*t.log == call_log{"woken soon", "woken later"});
 }
 
+TEST_CASE("rows that come while a barrier waits are prepared for, too") {
+  job_maker make;
+  const auto source = make.source("far source");
+  script ticking;
+  ticking.on_open = [](operator_context& c) { c.wake_at(c.time().now()); };
+  ticking.on_processing_time = [](timestamp_ms, collector<std::int64_t>& out) { out.emit(1); };
+  ticking.on_prepare_snapshot = [](collector<std::int64_t>&) {};
+  const auto head = make.op("head", ticking);
+  script holding;
+  holding.on_prepare_snapshot = [](collector<std::int64_t>&) {};
+  const auto held = make.op("held", holding);
+  make.connect(source, head, partitioning::rebalance);
+  make.connect(head, held);
+  make.connect(held, make.sink("far sink"), partitioning::rebalance);
+  running_chain t(make, 1);
+  t.chain.prepare_snapshot({1});
+  CHECK(*t.log == call_log{"prepare head 1", "prepare held 1"});
+  t.log->clear();
+  t.chain.prepare_snapshot({1});
+  CHECK(t.log->empty());
+  t.chain.wake_operators(t.world.watch.now());
+  t.log->clear();
+  t.chain.prepare_snapshot({1});
+  CHECK(*t.log == call_log{"prepare held 1"});
+  t.log->clear();
+  t.chain.prepare_snapshot({2});
+  CHECK(*t.log == call_log{"prepare head 2", "prepare held 2"});
+}
+
 }  // namespace operator_chain_test

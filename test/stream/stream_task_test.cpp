@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <span>
 
 #include "millrace/stream/operator_failure.hpp"
 #include "support/stream_jobs.hpp"
@@ -629,6 +630,50 @@ TEST_CASE("a barrier waits for credit behind the data, and for an operator that 
   *busy = false;
   source.task.step();
   CHECK(source.world.snapshots.size() == 1);
+}
+
+TEST_CASE("what a coordinator sends behind a trigger is heard when the snapshot is taken") {
+  auto busy = std::make_shared<bool>(true);
+  script waits;
+  waits.on_poll = [](collector<std::int64_t>&) { return poll_status::idle; };
+  waits.is_busy = [busy] { return *busy; };
+  running_task t(pipeline(waits), source_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  const auto send = [&](std::string_view text) {
+    t.task.on_coordinator_event(0, std::as_bytes(std::span(text)));
+  };
+  const auto heard = [&] {
+    std::string all;
+    for (const auto& call : *t.log)
+      if (call.starts_with("event")) all += call.back();
+    return all;
+  };
+  send("a");
+  t.task.on_checkpoint_trigger(cut_of(1));
+  send("b");
+  t.task.step();
+  CHECK(heard() == "a");
+  SUBCASE("taken") {
+    *busy = false;
+    t.task.step();
+    CHECK(t.world.snapshots.size() == 1);
+  }
+  SUBCASE("aborted") {
+    t.task.on_checkpoint_aborted({1});
+  }
+  SUBCASE("replaced by a later one") {
+    t.task.on_checkpoint_trigger(cut_of(2));
+    CHECK(heard() == "ab");
+    send("c");
+    CHECK(heard() == "ab");
+    *busy = false;
+    t.task.step();
+    CHECK(heard() == "abc");
+    return;
+  }
+  CHECK(heard() == "ab");
+  send("c");
+  CHECK(heard() == "abc");
 }
 
 TEST_CASE("a cancelled barrier goes on, an aborted checkpoint releases the channels") {

@@ -290,7 +290,7 @@ void local_pipeline::step(node& which) {
     case task_progress::finished: {
       which.is_finished = true;
       which.task->close();
-      master_->coordinators.on_task_finished(which.id);
+      master_->coordinators.on_task_gone(which.id);
       on_task_finished(which.id);
       const auto is_this = [&](const execution_attempt_id& task) { return task == which.id; };
       for (const auto& [group, limit] : alignment_.forget(is_this)) announce(group, limit);

@@ -24,6 +24,7 @@ struct script {
   std::function<poll_status(collector<std::int64_t>&)> on_poll;  ///< Sources.
   std::function<bool()> is_busy;
   std::function<void(timestamp_ms, collector<std::int64_t>&)> on_processing_time;
+  std::function<void(collector<std::int64_t>&)> on_prepare_snapshot;
   bool logs_time = false;  ///< Writes watermarks and idleness down, too.
   std::size_t inputs = 1;
   bool has_output = true;
@@ -65,6 +66,15 @@ class scripted : public producing<std::int64_t, Base> {
     if (!script_.on_processing_time) return;
     note("woken");
     script_.on_processing_time(now, this->out_);
+    this->out_.flush();
+  }
+  void on_coordinator_event(byte_view event) override {
+    note("event", std::string(reinterpret_cast<const char*>(event.data()), event.size()));
+  }
+  void prepare_snapshot(checkpoint_id id) override {
+    if (!script_.on_prepare_snapshot) return;
+    note("prepare", std::to_string(id.number));
+    script_.on_prepare_snapshot(this->out_);
     this->out_.flush();
   }
   void close() noexcept override { note("close"); }

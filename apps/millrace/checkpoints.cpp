@@ -1,0 +1,108 @@
+// millrace checkpoint, millrace checkpoints
+
+#include <chrono>
+#include <iostream>
+
+#include "command.hpp"
+#include "job_argument.hpp"
+#include "json_output.hpp"
+#include "millrace/core/human_units.hpp"
+#include "quantity.hpp"
+#include "text_table.hpp"
+
+namespace millrace::cli {
+
+namespace {
+
+void add_options(boost::program_options::options_description& options) {
+  options.add_options()("json", "for programs");
+}
+
+std::string ms_text(std::uint64_t ms) {
+  return format_duration(std::chrono::milliseconds(ms));
+}
+
+void print_table(const wire::checkpoint_list& list) {
+  using enum text_table::align;
+  text_table table({{"ID", right},
+                    {"STATUS"},
+                    {"STARTED"},
+                    {"DURATION", right},
+                    {"TASKS", right},
+                    {"STATE", right},
+                    {"ALIGNMENT", right},
+                    {"STOOD STILL", right},
+                    {"LOCATION OR FAILURE"}});
+  for (const auto& c : list.checkpoints)
+    table.add({std::to_string(c.checkpoint.number), std::string(to_string(c.status)),
+               time_text(c.triggered_wall_ms), ms_text(c.duration_ms),
+               std::to_string(c.acknowledged) + "/" + std::to_string(c.tasks),
+               format_memory(c.bytes), ms_text(c.alignment_ms), ms_text(c.synchronous_ms),
+               c.failure.empty() ? c.location : c.failure});
+  std::cout << table.text() << count_text(list.completed) << " completed, "
+            << count_text(list.failed) << " failed in all\n";
+}
+
+result<exit_code> list(const cli_context& context, const parsed_line& line) {
+  auto text = job_argument(line);
+  if (!text) return tl::unexpected(text.error());
+  auto client = context.connect();
+  if (!client) return tl::unexpected(client.error());
+  auto job = find_job(**client, *text);
+  if (!job) return tl::unexpected(job.error());
+  auto all = (*client)->checkpoints(*job);
+  if (!all) return tl::unexpected(all.error());
+  if (line.options.count("json") > 0)
+    print_json(to_json(*all));
+  else if (all->checkpoints.empty())
+    std::cout << "No checkpoints; execution.checkpointing.interval makes a job take them.\n";
+  else
+    print_table(*all);
+  return exit_code::ok;
+}
+
+result<exit_code> take(const cli_context& context, const parsed_line& line) {
+  auto text = job_argument(line);
+  if (!text) return tl::unexpected(text.error());
+  auto client = context.connect();
+  if (!client) return tl::unexpected(client.error());
+  auto job = find_job(**client, *text);
+  if (!job) return tl::unexpected(job.error());
+  auto taken = (*client)->take_checkpoint(*job);
+  if (!taken) return tl::unexpected(taken.error());
+  if (line.options.count("json") > 0)
+    print_json(to_json(*taken));
+  else
+    std::cout << "Checkpoint " << taken->checkpoint.number << " of job " << to_string(*job) << ": "
+              << format_memory(taken->bytes) << " in " << ms_text(taken->duration_ms) << ", at "
+              << printable(taken->location) << '\n';
+  return exit_code::ok;
+}
+
+}  // namespace
+
+const command checkpoint_command{
+    .name = "checkpoint",
+    .arguments = "JOB",
+    .summary = "take a checkpoint of a job now",
+    .details =
+        "JOB is the job's id, or a beginning of it that no other job's id has. Returns when the "
+        "checkpoint\nis complete, or has failed. Only jobs that take checkpoints by themselves "
+        "can take one.",
+    .add_options = add_options,
+    .run = take,
+};
+
+const command checkpoints_command{
+    .name = "checkpoints",
+    .arguments = "JOB",
+    .summary = "show the latest checkpoints of a job",
+    .details =
+        "JOB is the job's id, or a beginning of it that no other job's id has. ALIGNMENT is the "
+        "longest\nthat a task waited for the barriers of all its inputs, STOOD STILL the longest "
+        "that one\nprocessed nothing while its state was copied.",
+    .add_options = add_options,
+    .run = list,
+};
+
+}  // namespace millrace::cli

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/response_promise.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/messages.hpp"
+#include "millrace/checkpoint/checkpoint_coordinator.hpp"
+#include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/core/io.hpp"
+
+namespace millrace {
+
+/// Carries out what the checkpoint_coordinator decides: tells tasks, has things stored and removed,
+/// keeps the timer. Part of the job master's actor: called only from there.
+///
+/// What the storage is told to do, it does in this order and one at a time: removing what was given
+/// up must not overtake its completion.
+class job_checkpoints {
+ public:
+  /// What it needs of its job master.
+  struct hooks {
+    std::function<result<checkpoint_plan>()> plan;
+    std::function<void(const std::vector<execution_attempt_id>&, const barrier&)> trigger;
+    std::function<void(const std::vector<execution_attempt_id>&, checkpoint_id)> complete;
+    std::function<void(const std::vector<execution_attempt_id>&, checkpoint_id)> abort;
+    /// The snapshots of the operator coordinators, by uid of the operator.
+    std::function<result<std::map<std::string, std::vector<std::byte>>>(checkpoint_id)>
+        snapshot_coordinators;
+    std::function<void(const error&)> fail_job;
+    /// The storage has nothing to do any more.
+    std::function<void()> on_idle;
+  };
+  struct options {
+    job_id job;
+    graph::job_graph graph;
+    checkpoint_settings settings;
+    std::shared_ptr<checkpoint_storage> storage;
+    std::shared_ptr<const clock> time;  ///< For the wall clock only.
+  };
+
+  /// `io` must outlive it.
+  job_checkpoints(caf::event_based_actor& self, io_executor& io, options opts, hooks h);
+
+  /// All tasks run, also: still.
+  void on_running();
+  /// A task has failed, or the job ends.
+  void on_not_running(checkpoint_failure why);
+  void on_task_finished(const execution_attempt_id& task);
+  /// Every task that runs has emitted everything.
+  void on_all_await_last();
+  void on_acknowledged(wire::acknowledge_checkpoint& ack);
+  void on_declined(const wire::decline_checkpoint& decline);
+  void on_timer(const local::checkpoint_timer& timer);
+
+  /// Where tasks that are deployed now begin; nothing: afresh.
+  std::optional<wire::restore_point> restore_from() const;
+  checkpoint_id latest() const noexcept { return coordinator_.latest(); }
+  /// Whether the subtask had ended before the checkpoint that a restart goes back to.
+  bool had_finished(const graph::subtask_ref& subtask) const {
+    return coordinator_.had_finished(subtask);
+  }
+  /// Whether it is known what a restart goes back to.
+  bool is_settled() const { return !coordinator_.is_storing(); }
+  bool is_idle() const noexcept { return storage_work_.empty(); }
+  /// The job has ended so: removes what is not to be kept.
+  void end(graph::job_status how);
+
+  /// One is to begin as soon as may be; the promise is kept when it has ended.
+  void take(caf::response_promise promise);
+  wire::checkpoint_list list() const;
+  std::optional<checkpoint_record> last_completed() const;
+
+ private:
+  struct storage_job {
+    std::function<std::function<status()>()> begin;  // in the actor; returns what blocks
+    std::function<void(const status&)> done;
+  };
+  struct waiter {
+    caf::response_promise promise;
+    checkpoint_id checkpoint;  // 0 until one begins
+  };
+
+  void carry_out(const checkpoint_decision& decision);
+  void begun(checkpoint_id checkpoint, const status& how);
+  void answer(checkpoint_id checkpoint, const std::string& failure);
+  void enqueue(std::function<status()> work, std::function<void(const status&)> done);
+  void work_on_next();
+  void discard(checkpoint_id checkpoint);
+  void set_timer();
+  checkpoint_record with_location(checkpoint_record record) const;
+  std::int64_t now_ms() const;
+  std::uint64_t wall_ms() const;
+
+  caf::event_based_actor& self_;
+  io_executor& io_;
+  job_id job_;
+  std::shared_ptr<checkpoint_storage> storage_;
+  std::shared_ptr<const clock> time_;
+  hooks hooks_;
+  checkpoint_coordinator coordinator_;
+  std::deque<storage_job> storage_work_;  // the first is under way
+  std::vector<waiter> waiters_;
+  std::optional<std::int64_t> timer_ms_;
+  std::uint64_t timer_generation_ = 0;
+};
+
+}  // namespace millrace

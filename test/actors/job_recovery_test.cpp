@@ -1,0 +1,274 @@
+#include <filesystem>
+#include <map>
+
+#include "master_fixture.hpp"
+
+namespace job_recovery_test {
+
+using namespace millrace;
+using namespace millrace::test;
+using graph::execution_state;
+using graph::job_status;
+
+// Checkpoints and restarts as the job master drives them, in virtual time.
+
+namespace {
+
+struct checkpointed_master : master_fixture {
+  job_id start(const std::map<std::string, std::string>& settings = {}) {
+    std::map<std::string, std::string> all{{"execution.checkpointing.interval", "10 s"},
+                                           {"state.checkpoints.dir", directory.path("checkpoints")},
+                                           {"restart-strategy.type", "fixed-delay"},
+                                           {"restart-strategy.fixed-delay.attempts", "1"}};
+    for (const auto& [key, value] : settings) all[key] = value;
+    auto graph = job_of(word_count(), 2);
+    graph.configuration.assign(all.begin(), all.end());
+    const auto job = ask<wire::job_submitted>(wire::submit_job{std::move(graph)}).value().job;
+    for (auto& tm : task_managers) hold_allocations(*tm);
+    return job;
+  }
+
+  /// The tasks that were deployed last.
+  static std::vector<execution_attempt_id> tasks_of(const fake_task_manager& tm) {
+    std::vector<execution_attempt_id> tasks;
+    for (const auto& t : tm.deployments.back().tasks) tasks.push_back(t.task);
+    return tasks;
+  }
+  void tell(const fake_task_manager& tm, const execution_attempt_id& task, execution_state state,
+            std::optional<error> cause = {}) {
+    wire::task_state_changed change;
+    change.task = change.report.task = task;
+    change.state = state;
+    change.cause = std::move(cause);
+    report(tm, std::move(change));
+  }
+  void tell_all(const fake_task_manager& tm, execution_state state) {
+    for (const auto& task : tasks_of(tm)) tell(tm, task, state);
+  }
+  void acknowledge(const fake_task_manager& tm, const execution_attempt_id& task,
+                   std::uint64_t checkpoint) {
+    wire::acknowledge_checkpoint ack;
+    ack.what.task = task;
+    ack.what.checkpoint = {checkpoint};
+    ack.what.state.bytes = 7;
+    report(tm, std::move(ack));
+  }
+  void acknowledge_all(const fake_task_manager& tm, std::uint64_t checkpoint) {
+    for (const auto& task : tasks_of(tm)) acknowledge(tm, task, checkpoint);
+  }
+  wire::checkpoint_list checkpoints(const job_id& job) {
+    return ask<wire::checkpoint_list>(wire::list_checkpoints{job}).value();
+  }
+  std::string directory_of(const job_id& job, std::uint64_t checkpoint) const {
+    return directory.path("checkpoints/" + to_string(job) + "/chk-" + std::to_string(checkpoint));
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(checkpointed_master, "a checkpoint goes from the sources to its metadata") {
+  auto tm = add_task_manager(2);
+  const auto job = start();
+  tell_all(*tm, execution_state::initializing);
+  pass_with_heartbeats(20s);
+  CHECK(tm->triggers.empty());
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(9s);
+  CHECK(tm->triggers.empty());
+  pass_with_heartbeats(1s);
+  REQUIRE(tm->triggers.size() == 1);
+  CHECK(tm->triggers[0].cut.checkpoint == checkpoint_id{1});
+  CHECK(tm->triggers[0].tasks.size() == 2);  // the sources
+  CHECK(std::filesystem::exists(directory_of(job, 1)));
+
+  const auto tasks = tasks_of(*tm);
+  auto zombie = tasks[0];
+  ++zombie.attempt;
+  acknowledge(*tm, zombie, 1);
+  for (std::size_t i = 0; i + 1 < tasks.size(); ++i) acknowledge(*tm, tasks[i], 1);
+  CHECK(tm->completions.empty());
+  CHECK_FALSE(describe(job).last_checkpoint);
+  acknowledge(*tm, tasks.back(), 1);
+  REQUIRE(tm->completions.size() == 1);
+  CHECK(tm->completions[0].tasks.size() == 4);
+  CHECK(std::filesystem::exists(directory_of(job, 1) + "/_metadata"));
+  const auto list = checkpoints(job);
+  CHECK(list.completed == 1);
+  REQUIRE(list.checkpoints.size() == 1);
+  CHECK(list.checkpoints[0].status == checkpoint_status::completed);
+  CHECK(list.checkpoints[0].location == directory_of(job, 1));
+  CHECK(list.checkpoints[0].bytes == 28);
+  CHECK(describe(job).last_checkpoint->checkpoint == checkpoint_id{1});
+
+  // The next one takes its place.
+  pass_with_heartbeats(10s);
+  acknowledge_all(*tm, 2);
+  CHECK(std::filesystem::exists(directory_of(job, 2) + "/_metadata"));
+  CHECK_FALSE(std::filesystem::exists(directory_of(job, 1)));
+
+  // Nothing is left when the job ends well.
+  tell_all(*tm, execution_state::finished);
+  CHECK(jobs()[0].status == job_status::finished);
+  CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+}
+
+TEST_CASE_FIXTURE(checkpointed_master,
+                  "a task manager that is lost is replaced from a checkpoint") {
+  auto tm = add_task_manager(2);
+  const auto job = start();
+  CHECK_FALSE(tm->deployments.back().restore);
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(10s);
+  acknowledge_all(*tm, 1);
+  pass_with_heartbeats(10s);
+  CHECK(tm->triggers.size() == 2);  // the second will never be complete
+
+  kill(*tm);
+  CHECK(jobs()[0].status == job_status::restarting);
+  pass(5s);
+  CHECK(jobs()[0].status == job_status::restarting);
+  CHECK(describe(job).waiting_for == "2 slots needed, 0 of 0 free");
+  auto other = add_task_manager(2);
+  hold_allocations(*other);
+  pass_with_heartbeats(1s);
+  REQUIRE(other->deployments.size() == 1);
+  REQUIRE(other->deployments[0].restore);
+  CHECK(other->deployments[0].restore->checkpoint == checkpoint_id{1});
+  CHECK(other->deployments[0].restore->location == directory_of(job, 1));
+  CHECK(other->deployments[0].tasks.size() == 4);
+  for (const auto& task : tasks_of(*other)) CHECK(task.attempt == 1);
+  CHECK_FALSE(std::filesystem::exists(directory_of(job, 2)));
+  CHECK(jobs()[0].status == job_status::running);
+  tell_all(*other, execution_state::running);
+  CHECK(describe(job).restarts == 1);
+
+  // The numbers go on, and acknowledgements of the dead are void.
+  pass_with_heartbeats(10s);
+  REQUIRE(other->triggers.size() == 1);
+  CHECK(other->triggers[0].cut.checkpoint == checkpoint_id{3});
+  for (auto task : tasks_of(*other)) {
+    task.attempt = 0;
+    acknowledge(*other, task, 3);
+  }
+  CHECK(other->completions.empty());
+  acknowledge_all(*other, 3);
+  CHECK(other->completions.size() == 1);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master, "a failed task has its region cancelled and run again") {
+  auto tm = add_task_manager(2);
+  const auto job = start();
+  tell_all(*tm, execution_state::running);
+  const auto tasks = tasks_of(*tm);
+  tell(*tm, tasks[3], execution_state::failed, error{errc::user_function, "boom"});
+  CHECK(tm->cancelled.size() == 3);
+  pass_with_heartbeats(5s);
+  CHECK(tm->deployments.size() == 1);  // not while others still run
+  for (std::size_t i = 0; i < 3; ++i) tell(*tm, tasks[i], execution_state::canceled);
+  pass_with_heartbeats(1s);
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK_FALSE(tm->deployments.back().restore);  // there was no checkpoint yet
+  CHECK(tasks_of(*tm).size() == 4);
+  CHECK(tm->freed.empty());
+  tell_all(*tm, execution_state::running);
+  CHECK(jobs()[0].status == job_status::running);
+
+  // One attempt was allowed.
+  tell(*tm, tasks_of(*tm)[0], execution_state::failed, error{errc::user_function, "again"});
+  for (const auto& task : tasks_of(*tm)) tell(*tm, task, execution_state::canceled);
+  CHECK(jobs()[0].status == job_status::failed);
+  CHECK(describe(job).cause->message.find("again") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master, "a failure that would come again is no reason to restart") {
+  auto tm = add_task_manager(2);
+  start();
+  tell_all(*tm, execution_state::running);
+  const auto tasks = tasks_of(*tm);
+  tell(*tm, tasks[0], execution_state::failed, error{errc::type_mismatch, "another type"});
+  for (const auto& task : tasks) tell(*tm, task, execution_state::canceled);
+  CHECK(jobs()[0].status == job_status::failed);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master, "too many failed checkpoints restart the job") {
+  auto tm = add_task_manager(2);
+  const auto job = start({{"execution.checkpointing.timeout", "2 s"},
+                          {"execution.checkpointing.tolerable-failed-checkpoints", "1"}});
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(10s);
+  const auto tasks = tasks_of(*tm);
+  report(*tm, wire::decline_checkpoint{tasks[1], {1}, error{errc::io, "disk full"}});
+  CHECK(tm->aborts.size() == 1);
+  CHECK(jobs()[0].status == job_status::running);
+  pass_with_heartbeats(13s);
+  CHECK(tm->aborts.size() == 2);
+  CHECK(jobs()[0].status == job_status::restarting);
+  const auto list = checkpoints(job);
+  CHECK(list.failed == 2);
+  CHECK(list.checkpoints[0].failure.find("disk full") != std::string::npos);
+  CHECK(list.checkpoints[1].failure.find("expired") != std::string::npos);
+  for (const auto& task : tasks) tell(*tm, task, execution_state::canceled);
+  pass_with_heartbeats(2s);
+  CHECK(tm->deployments.size() == 2);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master, "tasks that wait for the last checkpoint get it at once") {
+  auto tm = add_task_manager(2);
+  start({{"execution.checkpointing.interval", "1 h"}});
+  tell_all(*tm, execution_state::running);
+  const auto tasks = tasks_of(*tm);
+  for (const auto& task : tasks) {
+    CHECK(tm->triggers.empty());
+    report(*tm, wire::last_checkpoint_awaited{task});
+  }
+  REQUIRE(tm->triggers.size() == 1);
+  acknowledge_all(*tm, 1);
+  CHECK(tm->completions.size() == 1);
+  tell_all(*tm, execution_state::finished);
+  CHECK(jobs()[0].status == job_status::finished);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master, "who asks for a checkpoint hears when it is complete") {
+  auto tm = add_task_manager(2);
+  const auto job = start({{"execution.checkpointing.interval", "1 h"}});
+  tell_all(*tm, execution_state::running);
+  auto asked = client->request(dispatcher, caf::infinite, wire::take_checkpoint{job});
+  run();
+  REQUIRE(tm->triggers.size() == 1);
+  acknowledge_all(*tm, 1);
+  checkpoint_record taken;
+  asked.receive([&](wire::checkpoint_taken& t) { taken = std::move(t.checkpoint); },
+                [&](const caf::error&) {});
+  CHECK(taken.checkpoint == checkpoint_id{1});
+  CHECK(taken.location == directory_of(job, 1));
+  CHECK(ask<wire::checkpoint_taken>(wire::take_checkpoint{{9, 9}}).error().code ==
+        errc::unknown_job);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master,
+                  "the checkpoints of a cancelled job go, unless they are to stay") {
+  auto tm = add_task_manager(2);
+  for (const bool stays : {false, true}) {
+    const auto job = start({{"execution.checkpointing.externalized-checkpoint-retention",
+                             stays ? "retain-on-cancellation" : "delete-on-cancellation"}});
+    tell_all(*tm, execution_state::running);
+    pass_with_heartbeats(10s);
+    acknowledge_all(*tm, 1);
+    pass_with_heartbeats(10s);  // another is under way
+    ask<wire::ack>(wire::cancel_job{job});
+    tell_all(*tm, execution_state::canceled);
+    CHECK(std::filesystem::exists(directory_of(job, 1) + "/_metadata") == stays);
+    CHECK_FALSE(std::filesystem::exists(directory_of(job, 2)));
+    free_slots(*tm);
+  }
+}
+
+TEST_CASE_FIXTURE(checkpointed_master, "an interval without a directory is refused at once") {
+  auto graph = job_of(word_count(), 1);
+  graph.configuration = {{"execution.checkpointing.interval", "1 s"}};
+  const auto refused = ask<wire::job_submitted>(wire::submit_job{graph});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("state.checkpoints.dir") != std::string::npos);
+}
+
+}  // namespace job_recovery_test
