@@ -39,6 +39,8 @@ if(MILLRACE_SANITIZE)
     list(APPEND MILLRACE_SANITIZE_FLAGS -fno-sanitize-recover=undefined)
   endif()
   add_compile_options(${MILLRACE_SANITIZE_FLAGS})
+  # With sanitizers and -Og xxHash can't be inlined as it insists.
+  add_compile_definitions(XXH_NO_INLINE_HINTS=1)
   add_link_options(${MILLRACE_SANITIZE_FLAGS})
 endif()
 
