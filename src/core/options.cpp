@@ -38,16 +38,6 @@ std::string_view type_name(value_form form) noexcept {
   return "";
 }
 
-/// The job master does not take checkpoints yet: better no job than one that trusts in them.
-template <class T>
-status must_not_be_set(const configuration& config, const config_option<T>& option) {
-  if (config.get(option) == configuration().get(option)) return {};
-  return fail(errc::invalid_config,
-              std::string(option.key) + " is " + quoted(config, option) +
-                  ", but this version of Millrace takes no checkpoints and restarts no jobs: leave "
-                  "it out");
-}
-
 }  // namespace
 
 const option_info* find(std::string_view key) noexcept {
@@ -79,9 +69,7 @@ status check(const configuration& config) {
         return must_not_exceed(registration_initial_timeout, registration_max_timeout, true,
                                "at least");
       })
-      .and_then([&] { return must_not_exceed(batch_bytes, channel_bytes, true, "at least"); })
-      .and_then([&] { return must_not_be_set(config, checkpointing_interval); })
-      .and_then([&] { return must_not_be_set(config, restart_strategy_type); });
+      .and_then([&] { return must_not_exceed(batch_bytes, channel_bytes, true, "at least"); });
 }
 
 std::string markdown() {

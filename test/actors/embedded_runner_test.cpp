@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
 #include "millrace/api/iterative_stream.hpp"
 #include "millrace/api/stream_environment.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace embedded_runner_test {
 
@@ -85,6 +87,79 @@ TEST_CASE("Embedded loops end when each record has made its trips") {
     const auto arrived =
         body.filter([](const word& w) { return w.count <= 0; }).execute_and_collect();
     CHECK(arrived.size() == 5'000);
+  }
+}
+
+TEST_CASE("An embedded job goes on from its last checkpoint when a function throws") {
+  constexpr std::int64_t records = 30'000;
+  constexpr std::int64_t keys = 37;
+  test::temporary_directory directory;
+  static std::atomic<int> thrown;
+  thrown = 0;
+  stream_environment env(with({{"execution.checkpointing.interval", "20 ms"},
+                               {"state.checkpoints.dir", directory.path("checkpoints")},
+                               {"state.storage.fs.memory-threshold", "0"},
+                               {"restart-strategy.type", "fixed-delay"},
+                               {"restart-strategy.fixed-delay.attempts", "2"},
+                               {"restart-strategy.fixed-delay.delay", "1 ms"}}));
+  const auto updates =
+      env.from_generator([](const std::uint64_t& n) { return static_cast<std::int64_t>(n); },
+                         {.count = records, .per_second = 30'000})
+          .set_parallelism(2)
+          .map([](const std::int64_t& n) {
+            if ((n == 9'000 && thrown == 0) || (n == 20'000 && thrown == 1)) {
+              ++thrown;
+              throw std::runtime_error("not now");
+            }
+            return word{n % keys, 1};
+          })
+          .key_by(&word::key)
+          .sum(&word::count)
+          .set_parallelism(3)
+          .execute_and_collect();
+  CHECK(thrown == 2);
+  // Each count of each key once.
+  std::map<std::int64_t, std::int64_t> counted;
+  std::set<std::pair<std::int64_t, std::int64_t>> expected;
+  for (std::int64_t n = 0; n < records; ++n) expected.insert({n % keys, ++counted[n % keys]});
+  std::set<std::pair<std::int64_t, std::int64_t>> came;
+  for (const auto& u : updates) came.insert({u.key, u.count});
+  CHECK(came == expected);
+  CHECK(updates.size() == records);
+  // Nothing is left of a job that has finished.
+  CHECK(std::filesystem::is_empty(directory.path("checkpoints")));
+}
+
+TEST_CASE("An embedded job without checkpoints begins afresh when it is restarted") {
+  static std::atomic<int> thrown;
+  thrown = 0;
+  stream_environment env(with({{"restart-strategy.type", "fixed-delay"},
+                               {"restart-strategy.fixed-delay.attempts", "1"},
+                               {"restart-strategy.fixed-delay.delay", "1 ms"}}));
+  const auto rows = env.from_sequence(1, 5'000)
+                        .map([](const std::int64_t& n) {
+                          if (n == 4'000 && thrown++ == 0) throw std::runtime_error("not now");
+                          return n;
+                        })
+                        .execute_and_collect();
+  CHECK(thrown == 2);
+  CHECK(rows.size() == 5'000);
+}
+
+TEST_CASE("An embedded job with checkpoints refuses what they can't hold, by name") {
+  test::temporary_directory directory;
+  stream_environment env(with({{"execution.checkpointing.interval", "20 ms"},
+                               {"state.checkpoints.dir", directory.path("checkpoints")}}));
+  const auto loop = env.from_sequence(1, 10).iterate();
+  loop.close_with(loop.filter([](const std::int64_t&) { return false; }));
+  loop.discard();
+  try {
+    env.execute("loop");
+    FAIL("the job should have failed");
+  } catch (const failure& refused) {
+    const std::string why = refused.what();
+    CHECK(why.find("can't be part of a job that takes checkpoints") != std::string::npos);
+    CHECK(why.find("iteration") != std::string::npos);
   }
 }
 

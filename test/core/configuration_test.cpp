@@ -28,15 +28,6 @@ std::string refusal(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("a job can't trust in checkpoints that are not taken") {
-  configuration config;
-  REQUIRE(config.set("execution.checkpointing.interval", "10 s", "test.conf:3"));
-  const auto refused = options::check(config);
-  REQUIRE(!refused);
-  CHECK(refused.error().message.find("takes no checkpoints") != std::string::npos);
-  CHECK(refused.error().message.find("test.conf:3") != std::string::npos);
-}
-
 TEST_CASE("an empty configuration has the defaults") {
   const configuration config;
   CHECK(config.get(options::jobmanager_rpc_port) == 6123);

@@ -1,0 +1,32 @@
+// From files to files: counts the lines of --input by key, slowly, and writes each new count to
+// --output.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include "millrace/millrace.hpp"
+
+namespace {
+
+struct count {
+  std::string key;
+  std::int64_t lines = 0;
+};
+
+}  // namespace
+
+void build(millrace::stream_environment& env, const millrace::arguments& args) {
+  args.check_known({"input", "output", "pause-us"});
+  const std::chrono::microseconds pause(args.get_or("pause-us", 500));
+  env.set_job_name("running counts");
+  env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
+      .map([pause](std::string line) {
+        std::this_thread::sleep_for(pause);
+        return count{std::move(line), 1};
+      })
+      .key_by(&count::key)
+      .sum(&count::lines)
+      .write_as_csv(args.get<std::string>("output"));
+}
