@@ -73,6 +73,32 @@ struct disordered {
 /// A whole job in event time over events that no watermark is ahead of, so that what comes out does
 /// not depend on who is faster; and the same by the interpreter, or by all pairs.
 class job {
+  static void show(const std::int64_t& key, const time_window& w, const outcome& all,
+                   collector<outcome>& out) {
+    out.emplace(key, w.start, all.sum, all.count);
+  }
+
+  std::uint32_t upto(std::int64_t least, std::int64_t most) {
+    return static_cast<std::uint32_t>(random_.upto(least, most));
+  }
+  sliding_event_time_windows sliding() const {
+    return sliding_event_time_windows::of(milliseconds(windows_.size), milliseconds(windows_.slide),
+                                          milliseconds(windows_.offset));
+  }
+
+  data_stream<event> timed(const disordered& from, std::uint32_t readers) {
+    return env_
+        ->from_generator([events = from.events](std::uint64_t i) { return events[i]; },
+                         from.events.size())
+        .set_parallelism(readers)
+        .assign_timestamps_and_watermarks(
+            watermark_strategy<event>::for_bounded_out_of_orderness(milliseconds(from.disorder))
+                .with_timestamp_assigner(&event::at))
+        .set_parallelism(readers);
+  }
+  data_stream<event> timed(const disordered& from) { return timed(from, upto(1, 4)); }
+  auto keyed() { return timed(left_).key_by(&event::key); }
+
  public:
   explicit job(std::uint64_t seed)
       : random_(seed), left_(random_), right_(random_), parallelism_(upto(1, 4)) {
@@ -114,8 +140,9 @@ class job {
       case 3:
         got_ = timed(left_)
                    .window_all(sliding())
-                   .apply([](const auto&, const time_window& w, const std::vector<event>& rows,
-                             collector<outcome>& out) { out.emit(outcome_of(0, w.start, rows)); })
+                   .apply<outcome>(
+                       [](const auto&, const time_window& w, const std::vector<event>& rows,
+                          collector<outcome>& out) { out.emit(outcome_of(0, w.start, rows)); })
                    .execute_and_collect();
         for (auto& e : left_.events) e.key = 0;
         return by_interpreter();
@@ -138,32 +165,6 @@ class job {
   bool is_empty() const { return wanted_.empty(); }
 
  private:
-  static void show(const std::int64_t& key, const time_window& w, const outcome& all,
-                   collector<outcome>& out) {
-    out.emplace(key, w.start, all.sum, all.count);
-  }
-
-  std::uint32_t upto(std::int64_t least, std::int64_t most) {
-    return static_cast<std::uint32_t>(random_.upto(least, most));
-  }
-  sliding_event_time_windows sliding() const {
-    return sliding_event_time_windows::of(milliseconds(windows_.size), milliseconds(windows_.slide),
-                                          milliseconds(windows_.offset));
-  }
-
-  data_stream<event> timed(const disordered& from, std::uint32_t readers) {
-    return env_
-        ->from_generator([events = from.events](std::uint64_t i) { return events[i]; },
-                         from.events.size())
-        .set_parallelism(readers)
-        .assign_timestamps_and_watermarks(
-            watermark_strategy<event>::for_bounded_out_of_orderness(milliseconds(from.disorder))
-                .with_timestamp_assigner(&event::at))
-        .set_parallelism(readers);
-  }
-  data_stream<event> timed(const disordered& from) { return timed(from, upto(1, 4)); }
-  auto keyed() { return timed(left_).key_by(&event::key); }
-
   void by_interpreter() {
     interpreter expected(windows_);
     for (const auto& e : left_.events) expected.row(e);
@@ -175,12 +176,13 @@ class job {
   void run_count_windows() {
     const auto size = static_cast<std::uint64_t>(random_.upto(1, 6));
     const auto slide = static_cast<std::uint64_t>(random_.upto(1, 6));
-    got_ = timed(left_, 1)  // or the order of a key's events is anybody's guess
-               .key_by(&event::key)
-               .count_window(size, slide)
-               .apply([](const std::int64_t& key, const auto&, const std::vector<event>& rows,
-                         collector<outcome>& out) { out.emit(outcome_of(key, 0, rows)); })
-               .execute_and_collect();
+    got_ =
+        timed(left_, 1)  // or the order of a key's events is anybody's guess
+            .key_by(&event::key)
+            .count_window(size, slide)
+            .apply<outcome>([](const std::int64_t& key, const auto&, const std::vector<event>& rows,
+                               collector<outcome>& out) { out.emit(outcome_of(key, 0, rows)); })
+            .execute_and_collect();
     std::map<std::int64_t, std::vector<event>> by_key;
     for (const auto& e : left_.events) {
       auto& rows = by_key[e.key];
@@ -249,7 +251,9 @@ class job {
     got_ = keyed()
                .interval_join(timed(right_).key_by(&event::key))
                .between(milliseconds(lower), milliseconds(upper))
-               .apply(pair_of)
+               .process([](const event& a, const event& b, collector<outcome>& out) {
+                 out.emit(pair_of(a, b));
+               })
                .execute_and_collect();
     for (const auto& a : left_.events)
       for (const auto& b : right_.events)
