@@ -42,8 +42,10 @@ void job_checkpoints::on_not_running(checkpoint_failure why) {
   carry_out(coordinator_.on_not_running(why, now_ms()));
 }
 
-void job_checkpoints::on_task_finished(const execution_attempt_id& task) {
-  carry_out(coordinator_.on_task_finished(task, now_ms(), wall_ms()));
+bool job_checkpoints::on_task_finished(const execution_attempt_id& task) {
+  const auto decision = coordinator_.on_task_finished(task, now_ms(), wall_ms());
+  carry_out(decision);
+  return !decision.aborted.empty();
 }
 
 void job_checkpoints::on_all_await_last() {

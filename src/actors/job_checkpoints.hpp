@@ -55,7 +55,8 @@ class job_checkpoints {
   void on_running();
   /// A task has failed, or the job ends.
   void on_not_running(checkpoint_failure why);
-  void on_task_finished(const execution_attempt_id& task);
+  /// Whether a checkpoint was aborted because it waited for the task.
+  bool on_task_finished(const execution_attempt_id& task);
   /// Every task that runs has emitted everything.
   void on_all_await_last();
   void on_acknowledged(wire::acknowledge_checkpoint& ack);

@@ -34,6 +34,19 @@ namespace {
 constexpr std::chrono::seconds deploy_timeout{30};
 constexpr std::chrono::seconds free_slot_timeout{5};
 
+/// Task managers go by what this job master goes by, whatever their own files say: one that took no
+/// part in checkpoints, or stored them elsewhere, would lose records.
+void pin_checkpoint_settings(graph::job_graph& graph, const configuration& config) {
+  const auto pin = [&](const option_info& option) {
+    std::erase_if(graph.configuration, [&](const auto& set) { return set.first == option.key; });
+    if (auto value = config.text_of(option); !value.empty())
+      graph.configuration.emplace_back(option.key, std::move(value));
+  };
+  pin(options::checkpointing_interval);
+  pin(options::checkpoints_directory);
+  pin(options::checkpoint_memory_threshold);
+}
+
 class job_master {
  public:
   static inline const char* name = "millrace.job_master";
@@ -147,6 +160,7 @@ void job_master::init(job_master_options options) {
   const auto response = strategy->description() == "none" ? graph::failure_response::fail_job
                                                           : graph::failure_response::restart_region;
   restarts_.emplace(std::move(strategy));
+  pin_checkpoint_settings(options_.graph, options_.config);
   execution_.emplace(std::move(options_.graph), options_.job, start_ms_, response);
   io_ = std::make_unique<actor_io_executor>(*self_, options_.resources.io);
   if (is_checkpointed) start_checkpoints(*settings);
@@ -380,8 +394,8 @@ void job_master::send_to_task(const wire::coordinator_event& event) {
 void job_master::on_task_progress(const execution_attempt_id& task, graph::execution_state state) {
   if (state == graph::execution_state::finished) {
     const bool had_announced_it = await_last_.erase(task) != 0;
-    checkpoints_->on_task_finished(task);
-    if (!had_announced_it) take_last_if_all_wait();
+    const bool aborts_one = checkpoints_->on_task_finished(task);
+    if (!had_announced_it || aborts_one) take_last_if_all_wait();
   }
   const auto counts = execution_->state_counts();
   std::uint32_t others = 0;

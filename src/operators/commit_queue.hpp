@@ -49,7 +49,6 @@ class commit_queue {
   /// All that was added since the last barrier belongs to checkpoint `id`.
   void stamp(checkpoint_id id) {
     for (; stamped_ < entries_.size(); ++stamped_) entries_[stamped_].checkpoint = id.number;
-    saved_ = stamped_;
   }
   /// All up to checkpoint `id` is due.
   void complete(checkpoint_id id) {
@@ -63,7 +62,6 @@ class commit_queue {
     std::stable_sort(entries_.begin(), entries_.end(),
                      [](const entry& a, const entry& b) { return a.checkpoint < b.checkpoint; });
     complete_all();
-    saved_ = stamped_;
   }
 
   /// Whether a call should be made now.
@@ -127,12 +125,8 @@ class commit_queue {
 
   bool has_due() const noexcept { return due_ != 0; }
   bool is_empty() const noexcept { return entries_.empty(); }
-  /// For a snapshot; after stamp().
+  /// For a snapshot, after stamp(); or what is left at the end, whether a call is under way or not.
   const std::vector<entry>& entries() const noexcept { return entries_; }
-  /// What no snapshot has had, whether a call is under way or not.
-  std::vector<entry> unsaved() const {
-    return {entries_.begin() + static_cast<std::ptrdiff_t>(saved_), entries_.end()};
-  }
 
  private:
   void remove_in_flight(std::vector<entry> left) {
@@ -141,8 +135,6 @@ class commit_queue {
     std::move(left.begin(), left.end(), end - static_cast<std::ptrdiff_t>(left.size()));
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(gone));
     stamped_ -= gone;
-    // Among those that are left of a call there may be unsaved ones: better kept than lost.
-    saved_ = saved_ >= in_flight_ ? saved_ - gone : std::min(saved_, left.size());
     due_ -= gone;
     in_flight_ = 0;
   }
@@ -160,7 +152,6 @@ class commit_queue {
   std::size_t due_ = 0;
   std::size_t stamped_ = 0;
   std::size_t in_flight_ = 0;
-  std::size_t saved_ = 0;       // [0, saved_) are part of a snapshot
   std::uint32_t attempts_ = 0;  // in a row without any success
   time_point not_before_ = time_point::min();
 };

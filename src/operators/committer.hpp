@@ -67,9 +67,9 @@ class committer {
   /// order answers so for all that follow, too. What it throws counts as failed.
   virtual std::vector<commit_result> commit(const std::vector<Committable>& what) = 0;
 
-  /// The last call, if anything was handed over that no checkpoint names and that will never be
-  /// committed, because the job failed or was cancelled: to be removed, as well as can be. Some of
-  /// it may have been committed by a call whose answer came too late; that stays.
+  /// The last call, if anything was handed over that will never be committed because the job failed
+  /// or was cancelled before its first checkpoint: to be removed, as well as can be. Some of it may
+  /// have been committed by a call whose answer came too late; that stays.
   virtual void discard(const std::vector<Committable>&) noexcept {}
 };
 

@@ -66,6 +66,7 @@ class committer_operator final : public producing<Committable> {
     already_committed_ = &self.metric("alreadyCommittedCommittables");
     retried_ = &self.metric("retriedCommittables");
     if (!context.is_restored()) return;
+    is_in_checkpoints_ = true;
     queue_.restore(state_.get());
     is_recovering_ = queue_.has_due();
     go_on();
@@ -84,6 +85,7 @@ class committer_operator final : public producing<Committable> {
   void on_processing_time(timestamp_ms) override { go_on(); }
 
   void snapshot_state(checkpoint_id id) override {
+    is_in_checkpoints_ = true;
     queue_.stamp(id);
     state_.update(queue_.entries());
   }
@@ -103,9 +105,9 @@ class committer_operator final : public producing<Committable> {
   }
 
   void close() noexcept override {
-    if (calls_ == nullptr || !calls_->discard) return;
+    if (calls_ == nullptr || !calls_->discard || is_in_checkpoints_) return;
     auto lost = std::make_shared<std::vector<Committable>>();
-    for (auto& each : queue_.unsaved()) lost->push_back(std::move(each.what));
+    for (const auto& each : queue_.entries()) lost->push_back(each.what);
     if (!lost->empty())
       context_->io().submit([calls = calls_, lost] { calls->give_up(*lost); }, [] {});
   }
@@ -183,6 +185,9 @@ class committer_operator final : public producing<Committable> {
   bool is_recovering_ = false;  // commits what a restart has brought
   bool has_finished_ = false;
   bool has_failed_ = false;
+  /// What was handed over since may be of something that a checkpoint goes on with, such as a file
+  /// that was open then: what is lost of it is for the writers of the next attempt to find.
+  bool is_in_checkpoints_ = false;
   // Checkpointed.
   commit_queue<Committable> queue_;
   operator_list_state<entry> state_;

@@ -17,7 +17,8 @@ void output::push_watermark(timestamp_ms at) {
 }
 
 void output::push_status(stream_status now) {
-  if (now == status_) return;
+  // Behind the end of the data there is nothing to wait for.
+  if (now == status_ || (watermark_ == max_watermark && looped_.empty())) return;
   status_ = now;
   for (auto* consumer : consumers_) consumer->on_status(now);
   for (auto* consumer : only_timed_) consumer->on_status(now);

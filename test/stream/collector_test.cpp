@@ -222,6 +222,8 @@ TEST_CASE("an output's watermarks never go back and wait while it is idle") {
   w.out.push_watermark(max_watermark);  // the end of the input says so, too
   CHECK(w.consumer.time.size() == 2);
   CHECK(w.out.watermark() == max_watermark);
+  w.out.push_status(stream_status::idle);  // an idleness timer that has not heard of the end
+  CHECK(w.consumer.statuses.size() == 2);
 }
 
 }  // namespace collector_test
