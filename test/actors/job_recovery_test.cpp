@@ -263,6 +263,26 @@ TEST_CASE_FIXTURE(checkpointed_master,
   }
 }
 
+TEST_CASE_FIXTURE(checkpointed_master,
+                  "task managers are told if and where there are checkpoints") {
+  auto tm = add_task_manager(2);
+  const auto told = [&](std::string_view key) {
+    for (const auto& [name, value] : tm->deployments.back().graph.configuration)
+      if (name == key) return value;
+    return std::string("nothing");
+  };
+  SUBCASE("where there are") {
+    start();
+    CHECK(told("execution.checkpointing.interval") == "10 s");
+    CHECK(told("state.checkpoints.dir") == directory.path("checkpoints"));
+  }
+  SUBCASE("that there are none, whatever they would do by themselves") {
+    ask<wire::job_submitted>(wire::submit_job{job_of(word_count(), 2)}).value();
+    for (auto& each : task_managers) hold_allocations(*each);
+    CHECK(told("execution.checkpointing.interval").starts_with("0"));
+  }
+}
+
 TEST_CASE_FIXTURE(checkpointed_master, "an interval without a directory is refused at once") {
   auto graph = job_of(word_count(), 1);
   graph.configuration = {{"execution.checkpointing.interval", "1 s"}};
