@@ -2,6 +2,7 @@
 
 #include "help.hpp"
 
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 #include <vector>
@@ -15,9 +16,11 @@ std::string overview_text() {
   text << "Usage: millrace COMMAND [option...] [argument...]\n\n"
           "Runs jobs, in this process or on a cluster, and looks after those of a cluster.\n\n"
           "Commands:\n";
-  for (const command& each : commands()) {
-    text << "  " << each.name << std::string(10 - each.name.size(), ' ') << each.summary << '\n';
-  }
+  std::size_t widest = 0;
+  for (const command& each : commands()) widest = std::max(widest, each.name.size());
+  for (const command& each : commands())
+    text << "  " << each.name << std::string(widest + 2 - each.name.size(), ' ') << each.summary
+         << '\n';
   text << "\n'millrace help COMMAND' says more about one, 'millrace help keys' lists the keys that "
           "-D\n"
           "and the configuration file may set.\n\n"
