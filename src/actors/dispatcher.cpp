@@ -69,8 +69,14 @@ class dispatcher {
     std::vector<caf::actor> watchers;
   };
 
+  /// Hands a request on to the master of a job; `otherwise` answers for one that is over, a
+  /// `result<Answer>`. A master that ends meanwhile has told us so before the request comes back.
+  template <class Answer, class Request, class Otherwise>
+  caf::result<Answer> ask_master(const Request& request, Otherwise otherwise);
   /// Our configuration with the job's over it.
   result<configuration> configuration_of(const graph::job_graph& graph) const;
+  /// What a request is answered by that only a running job can meet.
+  error is_over(const job_id& id, const std::string& what) const;
   job_id start(graph::job_graph graph);
   void add_watcher(running_job& job, const caf::actor& watcher);
   bool is_watching(const caf::actor& watcher) const;
@@ -228,13 +234,36 @@ caf::result<wire::job_list> dispatcher::on_list() {
   return promise;
 }
 
-caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job& request) {
-  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
-    self_->delegate(job->second.master, request);
-    return caf::delegated<wire::job_details>();
+template <class Answer, class Request, class Otherwise>
+caf::result<Answer> dispatcher::ask_master(const Request& request, Otherwise otherwise) {
+  const auto job = jobs_.find(request.job);
+  if (job == jobs_.end()) {
+    result<Answer> answer = otherwise();
+    if (!answer) return to_caf(answer.error());
+    return *std::move(answer);
   }
-  if (const auto* ended = history_->find(request.job)) return ended->details;
-  return to_caf(unknown_job(request.job));
+  auto promise = self_->make_response_promise();
+  self_->request(job->second.master, caf::infinite, request)
+      .then([promise](Answer& answer) mutable { promise.deliver(std::move(answer)); },
+            [this, promise, otherwise, id = request.job](caf::error& e) mutable {
+              if (e != caf::sec::request_receiver_down || jobs_.contains(id))
+                return promise.deliver(std::move(e));
+              result<Answer> answer = otherwise();
+              if (answer)
+                promise.deliver(*std::move(answer));
+              else
+                promise.deliver(to_caf(answer.error()));
+            });
+  return promise;
+}
+
+caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job& request) {
+  return ask_master<wire::job_details>(request,
+                                       [this, id = request.job]() -> result<wire::job_details> {
+                                         if (const auto* ended = history_->find(id))
+                                           return ended->details;
+                                         return tl::unexpected(unknown_job(id));
+                                       });
 }
 
 caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
@@ -281,30 +310,27 @@ caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
                                              std::string(graph::to_string(ended->result.status))});
 }
 
+error dispatcher::is_over(const job_id& id, const std::string& what) const {
+  const auto* ended = history_->find(id);
+  if (ended == nullptr) return unknown_job(id);
+  return {errc::invalid_argument, "job " + to_string(id) + what + ": it is " +
+                                      std::string(graph::to_string(ended->result.status))};
+}
+
 caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
     const wire::list_checkpoints& request) {
-  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
-    self_->delegate(job->second.master, request);
-    return caf::delegated<wire::checkpoint_list>();
-  }
-  const auto* ended = history_->find(request.job);
-  if (ended == nullptr) return to_caf(unknown_job(request.job));
-  return to_caf({errc::invalid_argument, "job " + to_string(request.job) +
-                                             " has no checkpoints any more: it is " +
-                                             std::string(graph::to_string(ended->result.status))});
+  return ask_master<wire::checkpoint_list>(
+      request, [this, id = request.job]() -> result<wire::checkpoint_list> {
+        return tl::unexpected(is_over(id, " has no checkpoints any more"));
+      });
 }
 
 caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
     const wire::take_checkpoint& request) {
-  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
-    self_->delegate(job->second.master, request);
-    return caf::delegated<wire::checkpoint_taken>();
-  }
-  const auto* ended = history_->find(request.job);
-  if (ended == nullptr) return to_caf(unknown_job(request.job));
-  return to_caf({errc::invalid_argument, "job " + to_string(request.job) +
-                                             " can take no checkpoint: it is " +
-                                             std::string(graph::to_string(ended->result.status))});
+  return ask_master<wire::checkpoint_taken>(
+      request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
+        return tl::unexpected(is_over(id, " can take no checkpoint"));
+      });
 }
 
 void dispatcher::on_status(const wire::job_status_changed& change) {
