@@ -11,6 +11,10 @@ set_property(GLOBAL PROPERTY MILLRACE_LAYERS "")
 # millrace_unite(<target> <files>): compiles up to so many of its files together. Most of what a file
 # compiles to are templates and inline functions that its neighbours use, too.
 function(millrace_unite target files)
+  # Five files of test/api at once take the compiler 6 GB.
+  if(MILLRACE_MEMORY_MIB LESS 12000)
+    set(files 2)
+  endif()
   set_target_properties(${target} PROPERTIES
     UNITY_BUILD ${MILLRACE_UNITY} UNITY_BUILD_BATCH_SIZE ${files})
   if(MILLRACE_UNITY)

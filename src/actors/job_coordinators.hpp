@@ -55,8 +55,8 @@ class job_coordinators final : private coordinator_services {
   void on_event(const wire::operator_event& event);
   void on_wake(const local::wake& wake);
 
-  /// By uid of the operator; nothing if the job has no coordinators. Fails if one of them has failed
-  /// the job.
+  /// By uid of the operator; nothing if the job has no coordinators. Fails if one of them has
+  /// failed the job.
   result<operator_coordinators::snapshots> snapshot(checkpoint_id checkpoint);
   void on_checkpoint_complete(checkpoint_id checkpoint);
   void on_checkpoint_aborted(checkpoint_id checkpoint);

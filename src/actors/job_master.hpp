@@ -19,7 +19,7 @@ struct job_master_options {
   graph::job_graph graph;  ///< Has passed graph::check_job_graph.
   caf::actor dispatcher;
   caf::actor resource_manager;
-  std::string library;  ///< The stored job library; empty for a job without one.
+  std::string library;              ///< The stored job library; empty for a job without one.
   coordinator_resources resources;  ///< Its I/O and files are also for checkpoints.
   configuration config;             ///< The master's, with the job's over it.
   std::uint64_t seed = 0;           ///< The jitter of restarts comes from it.
