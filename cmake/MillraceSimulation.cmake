@@ -76,11 +76,14 @@ if(sim_tests)
     PROPERTIES TIMEOUT 120 LABELS sim FAIL_REGULAR_EXPRESSION "test cases: 0 ")
 endif()
 
-# A fixed range of seeds, about a minute on two slow cores with sanitizers.
+# Fixed ranges of seeds, less than a minute on two slow cores with sanitizers.
 add_test(NAME "sim/no seed of a fixed range fails"
   COMMAND simulate --first 1 --seeds 600 --quiet)
+add_test(NAME "sim/no seed of a fixed range with checkpoints fails"
+  COMMAND simulate --scenario checkpoints --first 1 --seeds 100 --quiet)
 add_test(NAME "sim/a seed takes the same steps in every process"
   COMMAND "${sim_dir}/same_trace.sh" $<TARGET_FILE:simulate>)
 set_tests_properties("sim/no seed of a fixed range fails"
+  "sim/no seed of a fixed range with checkpoints fails"
   "sim/a seed takes the same steps in every process"
   PROPERTIES LABELS sim TIMEOUT 600 PROCESSORS 2)

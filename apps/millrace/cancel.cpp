@@ -10,14 +10,10 @@ namespace millrace::cli {
 namespace {
 
 result<exit_code> cancel_job(const cli_context& context, const parsed_line& line) {
-  auto text = job_argument(line);
-  if (!text) return tl::unexpected(text.error());
-  auto client = context.connect();
-  if (!client) return tl::unexpected(client.error());
-  auto job = find_job(**client, *text);
-  if (!job) return tl::unexpected(job.error());
-  if (auto done = (*client)->cancel(*job); !done) return tl::unexpected(done.error());
-  std::cout << "Job " << to_string(*job) << " is being cancelled.\n";
+  const auto named = find_job(context, line);
+  if (!named) return tl::unexpected(named.error());
+  if (auto done = named->client->cancel(named->id); !done) return tl::unexpected(done.error());
+  std::cout << "Job " << to_string(named->id) << " is being cancelled.\n";
   return exit_code::ok;
 }
 

@@ -44,13 +44,9 @@ void print_table(const wire::checkpoint_list& list) {
 }
 
 result<exit_code> list(const cli_context& context, const parsed_line& line) {
-  auto text = job_argument(line);
-  if (!text) return tl::unexpected(text.error());
-  auto client = context.connect();
-  if (!client) return tl::unexpected(client.error());
-  auto job = find_job(**client, *text);
-  if (!job) return tl::unexpected(job.error());
-  auto all = (*client)->checkpoints(*job);
+  const auto named = find_job(context, line);
+  if (!named) return tl::unexpected(named.error());
+  auto all = named->client->checkpoints(named->id);
   if (!all) return tl::unexpected(all.error());
   if (line.options.count("json") > 0)
     print_json(to_json(*all));
@@ -62,20 +58,16 @@ result<exit_code> list(const cli_context& context, const parsed_line& line) {
 }
 
 result<exit_code> take(const cli_context& context, const parsed_line& line) {
-  auto text = job_argument(line);
-  if (!text) return tl::unexpected(text.error());
-  auto client = context.connect();
-  if (!client) return tl::unexpected(client.error());
-  auto job = find_job(**client, *text);
-  if (!job) return tl::unexpected(job.error());
-  auto taken = (*client)->take_checkpoint(*job);
+  const auto named = find_job(context, line);
+  if (!named) return tl::unexpected(named.error());
+  auto taken = named->client->take_checkpoint(named->id);
   if (!taken) return tl::unexpected(taken.error());
   if (line.options.count("json") > 0)
     print_json(to_json(*taken));
   else
-    std::cout << "Checkpoint " << taken->checkpoint.number << " of job " << to_string(*job) << ": "
-              << format_memory(taken->bytes) << " in " << ms_text(taken->duration_ms) << ", at "
-              << printable(taken->location) << '\n';
+    std::cout << "Checkpoint " << taken->checkpoint.number << " of job " << to_string(named->id)
+              << ": " << format_memory(taken->bytes) << " in " << ms_text(taken->duration_ms)
+              << ", at " << printable(taken->location) << '\n';
   return exit_code::ok;
 }
 

@@ -102,13 +102,9 @@ void print_vertex(const graph::job_vertex& vertex, const wire::vertex_details& d
 }
 
 result<exit_code> describe_job(const cli_context& context, const parsed_line& line) {
-  auto text = job_argument(line);
-  if (!text) return tl::unexpected(text.error());
-  auto client = context.connect();
-  if (!client) return tl::unexpected(client.error());
-  auto id = find_job(**client, *text);
-  if (!id) return tl::unexpected(id.error());
-  auto job = (*client)->describe(*id);
+  const auto named = find_job(context, line);
+  if (!named) return tl::unexpected(named.error());
+  auto job = named->client->describe(named->id);
   if (!job) return tl::unexpected(job.error());
   if (line.options.count("json") > 0) {
     print_json(to_json(*job));

@@ -1,9 +1,13 @@
 #include "job_argument.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace::cli {
+
+namespace {
 
 result<std::string> job_argument(const parsed_line& line) {
   if (line.positional.size() == 1) return line.positional.front();
@@ -12,7 +16,7 @@ result<std::string> job_argument(const parsed_line& line) {
                                           : "name one job, not several");
 }
 
-result<job_id> find_job(cluster_client& client, const std::string& text) {
+result<job_id> find_id(cluster_client& client, const std::string& text) {
   if (const auto id = parse_id<job_id>(text)) return *id;
   std::string prefix = text;
   std::transform(prefix.begin(), prefix.end(), prefix.begin(),
@@ -31,6 +35,18 @@ result<job_id> find_job(cluster_client& client, const std::string& text) {
   return fail(errc::invalid_argument, "'" + text + "' is the beginning of " +
                                           std::to_string(found.size()) +
                                           " job ids; give more digits");
+}
+
+}  // namespace
+
+result<named_job> find_job(const cli_context& context, const parsed_line& line) {
+  const auto text = job_argument(line);
+  if (!text) return tl::unexpected(text.error());
+  auto client = context.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto id = find_id(**client, *text);
+  if (!id) return tl::unexpected(id.error());
+  return named_job{*std::move(client), *id};
 }
 
 }  // namespace millrace::cli

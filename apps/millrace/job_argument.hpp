@@ -1,7 +1,8 @@
 #pragma once
 
-#include <string>
+#include <memory>
 
+#include "cli_context.hpp"
 #include "command_line.hpp"
 #include "millrace/actors/cluster_client.hpp"
 #include "millrace/core/error.hpp"
@@ -9,10 +10,14 @@
 
 namespace millrace::cli {
 
-/// The one JOB on the command line. Errors: `invalid_argument` if there is none, or several.
-result<std::string> job_argument(const parsed_line& line);
+/// A job and the cluster that it runs on.
+struct named_job {
+  std::unique_ptr<cluster_client> client;
+  job_id id;
+};
 
-/// The job whose id starts with `text`. Errors: `unknown_job`; `invalid_argument` if several do.
-result<job_id> find_job(cluster_client& client, const std::string& text);
+/// The one JOB on the command line: an id, or a beginning of it that no other job's id has. Errors:
+/// `invalid_argument` if there is none, or several; `unknown_job`; those of connecting.
+result<named_job> find_job(const cli_context& context, const parsed_line& line);
 
 }  // namespace millrace::cli

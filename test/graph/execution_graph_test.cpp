@@ -24,6 +24,15 @@ slot_assignment slot_at(resource_id where) {
   return {{4, where.low}, where, where == here ? "here:1" : "there:2"};
 }
 
+/// Two vertices whose subtasks exchange records one to one.
+job_graph job_of_two_regions() {
+  graph_maker make;
+  auto map = make.op("m", {make.source("s")});
+  make.graph.node(map).chaining = chaining::head;
+  make.sink("out", map);
+  return job_of(make.graph);
+}
+
 /// Two vertices with all-to-all between them, two subtasks each; subtask 0 is here, 1 is there.
 struct running_job {
   execution_graph graph;
@@ -194,11 +203,7 @@ TEST_CASE("a suspended job changes no more") {
 }
 
 TEST_CASE("a failed region restarts alone, with its next attempt") {
-  graph_maker make;
-  auto map = make.op("m", {make.source("s")});
-  make.graph.node(map).chaining = chaining::head;
-  make.sink("out", map);
-  running_job j(failure_response::restart_region, job_of(make.graph));
+  running_job j(failure_response::restart_region, job_of_two_regions());
   REQUIRE(j.graph.regions().size() == 2);
 
   auto old = j.id(0, 1);
@@ -229,11 +234,7 @@ TEST_CASE("a failed region restarts alone, with its next attempt") {
 }
 
 TEST_CASE("a failure of the job as a whole restarts all regions") {
-  graph_maker make;
-  auto map = make.op("m", {make.source("s")});
-  make.graph.node(map).chaining = chaining::head;
-  make.sink("out", map);
-  running_job j(failure_response::restart_region, job_of(make.graph));
+  running_job j(failure_response::restart_region, job_of_two_regions());
   auto decision = j.graph.on_global_failure(boom, j.now);
   CHECK(decision.status == job_status::restarting);
   CHECK(decision.has_failed);
