@@ -23,8 +23,8 @@ function(millrace_add_job name)
   # Two jobs in one process may give different types the same name: nothing of a job library may be
   # merged with another's, which unique symbols would do even behind RTLD_LOCAL.
   target_compile_options(${name}_objects PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
-  if(TARGET millrace_pch_job)  # within the project itself
-    target_precompile_headers(${name}_objects REUSE_FROM millrace_pch_job)
+  if(TARGET millrace_pch_api)  # within the project itself
+    target_precompile_headers(${name}_objects REUSE_FROM millrace_pch_api)
   endif()
 
   add_executable(${name} $<TARGET_OBJECTS:${name}_objects>)

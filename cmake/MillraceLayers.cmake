@@ -39,9 +39,11 @@ if(MILLRACE_PCH)
     ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES})
   millrace_add_pch(millrace_pch_caf caf.hpp
     ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES} ${MILLRACE_CAF_DEPENDENCIES})
-  # For tests that build jobs: reading our own headers costs each of them 5 s otherwise.
-  millrace_add_pch(millrace_pch_api api.hpp
-    ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES})
+  # For jobs, and for tests that build some: reading our own headers costs each of them 5 s
+  # otherwise. Compiled with the options of a job (MillraceJob.cmake).
+  set(MILLRACE_JOB_OPTIONS $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
+  millrace_add_pch(millrace_pch_api api.hpp ${MILLRACE_PUBLIC_DEPENDENCIES})
+  target_compile_options(millrace_pch_api PRIVATE ${MILLRACE_JOB_OPTIONS})
 endif()
 
 # Gives a target of our own its headers and libraries. `kind` is std, caf or api.
@@ -50,6 +52,8 @@ function(millrace_use target kind)
     ${MILLRACE_PRIVATE_DEPENDENCIES})
   if(kind STREQUAL "caf")
     target_link_libraries(${target} PRIVATE ${MILLRACE_CAF_DEPENDENCIES})
+  elseif(kind STREQUAL "api")
+    target_compile_options(${target} PRIVATE ${MILLRACE_JOB_OPTIONS})
   endif()
   if(MILLRACE_PCH)
     target_precompile_headers(${target} REUSE_FROM millrace_pch_${kind})
@@ -130,15 +134,6 @@ function(millrace_add_job_main)
     set_target_properties(millrace_job_main PROPERTIES EXPORT_NAME job_main)
     target_compile_definitions(millrace_job_main PRIVATE MILLRACE_VERSION="${PROJECT_VERSION}")
     target_link_libraries(millrace_job_main PUBLIC millrace_engine)
-  endif()
-endfunction()
-
-# The precompiled header of the jobs in this tree, compiled with the options of a job.
-function(millrace_add_job_pch)
-  if(MILLRACE_PCH)
-    millrace_add_pch(millrace_pch_job api.hpp Millrace::millrace)
-    set_target_properties(millrace_pch_job PROPERTIES POSITION_INDEPENDENT_CODE ON)
-    target_compile_options(millrace_pch_job PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   endif()
 endfunction()
 

@@ -8,6 +8,9 @@ set(test_dir "${PROJECT_SOURCE_DIR}/test")
 
 # Every test runs with these.
 set(test_environment "")
+if("address" IN_LIST MILLRACE_SANITIZE)
+  set(test_environment "ASAN_OPTIONS=handle_sigill=1")
+endif()
 if("thread" IN_LIST MILLRACE_SANITIZE)
   set(test_environment "TSAN_OPTIONS=suppressions=${test_dir}/support/tsan.supp")
 endif()

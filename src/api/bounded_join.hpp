@@ -65,8 +65,7 @@ struct bounded_pair {
 
   /// Adds an operator that reads both.
   template <class Out>
-  single_output<Out> transform(std::string kind,
-                               std::shared_ptr<const operator_factory> factory) const {
+  single_output<Out> transform(std::string kind, operator_factory_ptr factory) const {
     return detail::stream_pair<T1, T2>(left, right)
         .template transform<Out>(std::move(kind), std::move(factory));
   }

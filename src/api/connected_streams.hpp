@@ -25,8 +25,7 @@ class stream_pair {
   }
 
   template <class Out>
-  single_output<Out> transform(std::string kind,
-                               std::shared_ptr<const operator_factory> factory) const {
+  single_output<Out> transform(std::string kind, operator_factory_ptr factory) const {
     graph::stream_node node;
     node.kind = std::move(kind);
     const auto& builder = first_.builder_;

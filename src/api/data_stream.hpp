@@ -19,6 +19,7 @@
 #include "millrace/operators/process.hpp"
 #include "millrace/operators/sink.hpp"
 #include "millrace/operators/timestamps_and_watermarks.hpp"
+#include "millrace/stream/compiled_records.hpp"
 #include "millrace/stream/output_tag.hpp"
 
 namespace millrace {
@@ -242,8 +243,9 @@ class data_stream {
       auto select = [choose, key_of](const T& row, std::uint32_t channels) mutable {
         return std::invoke(choose, std::invoke(std::as_const(key_of), row), channels);
       };
-      return partitioned(graph::partitioning::custom,
-                         std::make_shared<custom_router_factory<T, decltype(select)>>(select));
+      return partitioned(
+          graph::partitioning::custom,
+          router_factory_ptr(new custom_router_factory<T, decltype(select)>(select)));
     } else {
       return *this;
     }
@@ -314,11 +316,11 @@ class data_stream {
   /// `failure` if the job fails.
   std::vector<T> execute_and_collect(
       std::size_t limit = std::numeric_limits<std::size_t>::max()) const {
-    auto rows = std::make_shared<collected_rows<T>>(limit);
-    last("collect", make_collecting_sink<T>(rows));
+    auto rows = std::make_shared<collected_batches>(limit);
+    last("collect", make_collecting_sink(record_type_of<T>(), rows));
     const auto client = builder_->submit({});
     detail::wait_until(*client, [&] { return rows->is_full(); });
-    return rows->take();
+    return take_rows<T>(*rows);
   }
 
  protected:
@@ -329,26 +331,13 @@ class data_stream {
   /// with a single consumer the round robin router is the forward router.
   static detail::stream_part unpartitioned(std::uint32_t node) {
     return {node, graph::partitioning::forward, false,
-            std::make_shared<plain_router_factory<T>>(graph::partitioning::rebalance)};
+            router_factory_ptr(new plain_router_factory<T>(graph::partitioning::rebalance))};
   }
 
   /// The same records, spread as `how` says.
-  data_stream partitioned(graph::partitioning how,
-                          std::shared_ptr<const router_factory> router = nullptr) const {
-    if (!router) router = std::make_shared<plain_router_factory<T>>(how);
-    auto parts = parts_;
-    set_partitioning(parts, how, router);
-    return data_stream(builder_, std::move(parts));
-  }
-
-  /// How all parts travel.
-  static void set_partitioning(std::vector<detail::stream_part>& parts, graph::partitioning how,
-                               const std::shared_ptr<const router_factory>& router) {
-    for (auto& part : parts) {
-      part.partitioning = how;
-      part.is_explicit = true;
-      part.router = router;
-    }
+  data_stream partitioned(graph::partitioning how, router_factory_ptr router = nullptr) const {
+    if (!router) router = router_factory_ptr(new plain_router_factory<T>(how));
+    return data_stream(builder_, detail::partitioned(parts_, how, router));
   }
 
   /// What `node` emits to the side output of that tag.
@@ -362,8 +351,7 @@ class data_stream {
 
   /// Adds an operator that reads this stream.
   template <class Out>
-  single_output<Out> transform(std::string kind,
-                               std::shared_ptr<const operator_factory> factory) const {
+  single_output<Out> transform(std::string kind, operator_factory_ptr factory) const {
     return single_output<Out>(builder_, add(std::move(kind), std::move(factory), false));
   }
 
@@ -396,19 +384,17 @@ class data_stream {
     } else {
       std::vector<detail::settings_target> all;
       all.push_back({.node = add(kind, std::move(made.writer), false)});
-      auto handed_on = data_stream<committable>(
-          builder_, {data_stream<committable>::unpartitioned(all.back().node)});
-      const bool is_global = made.global_committer != nullptr;
-      if (made.committer) {
-        const auto id = handed_on.add("committer", std::move(made.committer), !is_global);
-        builder_->node(id).chaining = graph::chaining::with_input;
-        all.push_back({.node = id, .name_suffix = ": committer", .uid_suffix = "-committer"});
-        handed_on =
-            data_stream<committable>(builder_, {data_stream<committable>::unpartitioned(id)});
-      }
-      if (is_global) {
+      constexpr bool is_global = globally_committing_sink<S>;
+      if constexpr (committing_sink<S>) {
         const auto id =
-            handed_on.global().add("global_committer", std::move(made.global_committer), true);
+            builder_->add_committer(all.back().node, std::move(made.committer), !is_global);
+        all.push_back({.node = id, .name_suffix = ": committer", .uid_suffix = "-committer"});
+      }
+      if constexpr (is_global) {
+        const auto committables = data_stream<committable>::unpartitioned(all.back().node);
+        const auto id = data_stream<committable>(builder_, {committables})
+                            .global()
+                            .add("global_committer", std::move(made.global_committer), true);
         builder_->node(id).non_parallel = true;
         all.push_back({.node = id,
                        .name_suffix = ": global committer",
@@ -420,7 +406,7 @@ class data_stream {
     }
   }
   /// Adds an operator that reads this stream and emits nothing.
-  data_sink last(std::string kind, std::shared_ptr<const operator_factory> factory) const {
+  data_sink last(std::string kind, operator_factory_ptr factory) const {
     return data_sink(builder_, {{.node = add(std::move(kind), std::move(factory), true)}});
   }
   /// In place of a sink that would not compile.
@@ -456,14 +442,8 @@ class data_stream {
     return stream.parts_;
   }
 
-  std::uint32_t add(std::string kind, std::shared_ptr<const operator_factory> factory,
-                    bool is_sink) const {
-    graph::stream_node node;
-    node.kind = std::move(kind);
-    node.is_sink = is_sink;
-    const auto id = builder_->add_operator(std::move(node), std::move(factory));
-    for (const auto& part : parts_) builder_->connect(part, id);
-    return id;
+  std::uint32_t add(std::string kind, operator_factory_ptr factory, bool is_sink) const {
+    return builder_->add_reader(parts_, std::move(kind), std::move(factory), is_sink);
   }
 };
 

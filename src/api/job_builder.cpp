@@ -33,8 +33,17 @@ std::vector<bool> with_all_that_feeds(const graph::stream_graph& graph, std::uin
 
 }  // namespace
 
-std::uint32_t job_builder::add_operator(graph::stream_node node,
-                                        std::shared_ptr<const operator_factory> factory) {
+std::vector<stream_part> partitioned(std::vector<stream_part> parts, graph::partitioning how,
+                                     const router_factory_ptr& router) {
+  for (auto& part : parts) {
+    part.partitioning = how;
+    part.is_explicit = true;
+    part.router = router;
+  }
+  return parts;
+}
+
+std::uint32_t job_builder::add_operator(graph::stream_node node, operator_factory_ptr factory) {
   if (node.name.empty()) node.name = node.kind;
   for (std::size_t i = 0; const auto* type = factory->input_type(i); ++i)
     node.inputs.push_back(describe(*type));
@@ -42,6 +51,25 @@ std::uint32_t job_builder::add_operator(graph::stream_node node,
   node.has_coordinator = factory->has_coordinator();
   operators_.push_back(std::move(factory));
   return graph_.add_node(std::move(node));
+}
+
+std::uint32_t job_builder::add_reader(const std::vector<stream_part>& parts, std::string kind,
+                                      operator_factory_ptr factory, bool is_sink) {
+  graph::stream_node node;
+  node.kind = std::move(kind);
+  node.is_sink = is_sink;
+  const auto id = add_operator(std::move(node), std::move(factory));
+  for (const auto& part : parts) connect(part, id);
+  return id;
+}
+
+std::uint32_t job_builder::add_committer(std::uint32_t writer, operator_factory_ptr factory,
+                                         bool is_last) {
+  // No router: nothing is ever exchanged between the two.
+  const stream_part from{writer, graph::partitioning::forward, false, nullptr};
+  const auto id = add_reader({from}, "committer", std::move(factory), is_last);
+  graph_.node(id).chaining = graph::chaining::with_input;
+  return id;
 }
 
 void job_builder::add_side_output(std::uint32_t node, const std::string& tag,
@@ -66,7 +94,7 @@ void job_builder::connect(const stream_part& from, std::uint32_t to, std::uint32
 }
 
 std::uint32_t job_builder::add_iteration_head(const std::vector<stream_part>& parts,
-                                              std::shared_ptr<const operator_factory> factory) {
+                                              operator_factory_ptr factory) {
   graph::stream_node node;
   node.kind = "iterate";
   node.is_iteration_head = true;

@@ -21,9 +21,13 @@ struct stream_part {
   std::uint32_t node = 0;
   graph::partitioning partitioning = graph::partitioning::forward;
   bool is_explicit = false;
-  std::shared_ptr<const router_factory> router;
+  router_factory_ptr router;
   std::string side_output{};  // the tag; empty: the main output
 };
+
+/// The same parts, all of them travelling that way.
+std::vector<stream_part> partitioned(std::vector<stream_part> parts, graph::partitioning how,
+                                     const router_factory_ptr& router);
 
 /// What an environment and its streams share: the operators described so far, and the job-wide
 /// settings. Not thread-safe.
@@ -33,14 +37,18 @@ class job_builder {
       : config_(std::move(config)), runner_(std::move(runner)), only_plans_(only_plans) {}
 
   /// Returns the node's id. The node's record types are the factory's.
-  std::uint32_t add_operator(graph::stream_node node,
-                             std::shared_ptr<const operator_factory> factory);
+  std::uint32_t add_operator(graph::stream_node node, operator_factory_ptr factory);
+  /// An operator that reads all of `parts`. Returns its node's id.
+  std::uint32_t add_reader(const std::vector<stream_part>& parts, std::string kind,
+                           operator_factory_ptr factory, bool is_sink);
+  /// What commits in the same task what `writer` has written.
+  std::uint32_t add_committer(std::uint32_t writer, operator_factory_ptr factory, bool is_last);
   /// `input` is the target's logical input.
   void connect(const stream_part& from, std::uint32_t to, std::uint32_t input = 0,
                bool is_feedback = false);
   /// The head of an iteration over `parts`, which are its input 0; input 1 is for the feedback.
   std::uint32_t add_iteration_head(const std::vector<stream_part>& parts,
-                                   std::shared_ptr<const operator_factory> factory);
+                                   operator_factory_ptr factory);
   /// Leads `parts` back to a head. Throws `failure(invalid_graph)` if others do already.
   void close_iteration(std::uint32_t head, const std::vector<stream_part>& parts);
   /// The job reads a side output of the node.
@@ -71,8 +79,8 @@ class job_builder {
   void apply_settings(graph::job_defaults& defaults) const;
 
   graph::stream_graph graph_;
-  std::vector<std::shared_ptr<const operator_factory>> operators_;
-  std::vector<std::shared_ptr<const router_factory>> routers_;
+  std::vector<operator_factory_ptr> operators_;
+  std::vector<router_factory_ptr> routers_;
   std::uint32_t first_unplanned_ = 0;  // nodes before this one have run
 
   configuration config_;

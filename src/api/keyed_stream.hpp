@@ -25,8 +25,8 @@ class keyed_stream : public data_stream<T> {
 
   keyed_stream(const data_stream<T>& stream, KeyOf key_of)
       : data_stream<T>(stream), key_of_(std::move(key_of)) {
-    const auto router = std::make_shared<keyed_router_factory<T, KeyOf>>(key_of_);
-    this->set_partitioning(this->parts_, graph::partitioning::hash, router);
+    const router_factory_ptr router(new keyed_router_factory<T, KeyOf>(key_of_));
+    this->parts_ = detail::partitioned(this->parts_, graph::partitioning::hash, router);
   }
 
   /// Finds the key of a record.

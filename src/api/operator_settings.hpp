@@ -18,6 +18,26 @@ struct settings_target {
   bool is_parallel = true;  // or the number of subtasks is not to be set
 };
 
+/// What operator_settings does, without the type that its calls return.
+class settings_of_targets {
+ public:
+  settings_of_targets(std::shared_ptr<job_builder> builder, std::vector<settings_target> targets)
+      : builder_(std::move(builder)), targets_(std::move(targets)) {}
+
+  void set_name(const std::string& name);
+  void set_uid(const std::string& uid);
+  void set_parallelism(std::uint32_t n);
+  void set_max_parallelism(std::uint32_t n);
+  void set_non_parallel();
+  void set_slot_sharing_group(const std::string& group);
+  /// What belongs together stays together.
+  void set_chaining(graph::chaining how);
+
+ private:
+  std::shared_ptr<job_builder> builder_;
+  std::vector<settings_target> targets_;
+};
+
 }  // namespace detail
 
 /// The settings of the operator that was added last, as in
@@ -28,66 +48,62 @@ class operator_settings {
  public:
   /// As plans, logs and errors show it.
   Self name(const std::string& name) {
-    return with([&](auto& node, const auto& target) { node.name = name + target.name_suffix; });
+    settings_.set_name(name);
+    return self();
   }
 
   /// The name of the operator's state for ever. Give one to every operator with state, so that
   /// savepoints still fit after the job has changed; otherwise it derives from the position.
   Self uid(const std::string& uid) {
-    return with([&](auto& node, const auto& target) { node.uid = uid + target.uid_suffix; });
+    settings_.set_uid(uid);
+    return self();
   }
 
   /// Number of subtasks.
   Self set_parallelism(std::uint32_t n) {
-    return with([&](auto& node, const auto& target) {
-      if (target.is_parallel) node.parallelism = n;
-    });
+    settings_.set_parallelism(n);
+    return self();
   }
 
   /// Number of key groups: as far as the operator can ever be rescaled.
   Self set_max_parallelism(std::uint32_t n) {
-    return with([&](auto& node, const auto& target) {
-      if (target.is_parallel) node.max_parallelism = n;
-    });
+    settings_.set_max_parallelism(n);
+    return self();
   }
 
   /// The operator can only run with one subtask.
   Self set_non_parallel() {
-    return with([](auto& node, const auto&) { node.non_parallel = true; });
+    settings_.set_non_parallel();
+    return self();
   }
 
   /// Operators of different groups never share a slot.
   Self slot_sharing_group(const std::string& group) {
-    return with([&](auto& node, const auto&) { node.slot_sharing_group = group; });
+    settings_.set_slot_sharing_group(group);
+    return self();
   }
 
   /// The operator runs in tasks of its own.
-  Self disable_chaining() { return set_chaining(graph::chaining::never); }
+  Self disable_chaining() {
+    settings_.set_chaining(graph::chaining::never);
+    return self();
+  }
 
   /// The operator does not run in one task with what comes before it.
-  Self start_new_chain() { return set_chaining(graph::chaining::head); }
+  Self start_new_chain() {
+    settings_.set_chaining(graph::chaining::head);
+    return self();
+  }
 
  protected:
   operator_settings(std::shared_ptr<detail::job_builder> builder,
                     std::vector<detail::settings_target> targets)
-      : settings_builder_(std::move(builder)), settings_targets_(std::move(targets)) {}
+      : settings_(std::move(builder), std::move(targets)) {}
 
  private:
-  /// What belongs together stays together.
-  Self set_chaining(graph::chaining how) {
-    return with([how](auto& node, const auto&) {
-      if (node.chaining != graph::chaining::with_input) node.chaining = how;
-    });
-  }
+  Self& self() noexcept { return static_cast<Self&>(*this); }
 
-  template <class Set>
-  Self with(Set set) {
-    for (const auto& target : settings_targets_) set(settings_builder_->node(target.node), target);
-    return static_cast<Self&>(*this);
-  }
-
-  std::shared_ptr<detail::job_builder> settings_builder_;
-  std::vector<detail::settings_target> settings_targets_;
+  detail::settings_of_targets settings_;
 };
 
 }  // namespace millrace

@@ -179,8 +179,7 @@ class stream_environment {
 
   /// A source operator, for connectors. `factory` makes operators of record type T.
   template <class T>
-  single_output<T> add_source(std::string name, boundedness ends,
-                              std::shared_ptr<const operator_factory> factory,
+  single_output<T> add_source(std::string name, boundedness ends, operator_factory_ptr factory,
                               bool non_parallel = false) {
     graph::stream_node node;
     node.kind = "source";

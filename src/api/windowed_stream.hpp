@@ -273,7 +273,7 @@ class windowed_stream {
     window_settings<T, KeyOf, Assigner, Trigger, Contents, Function> how{
         key_of_,   assigner_, trigger_, std::move(contents), std::move(function),
         lateness_, late_tag_};
-    std::shared_ptr<const operator_factory> factory;
+    operator_factory_ptr factory;
     if constexpr (IsSliced)
       factory = make_slicing_window_operator<T, Out>(std::move(how));
     else

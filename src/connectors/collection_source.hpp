@@ -35,12 +35,11 @@ std::shared_ptr<const source_base<T>> make_collection(row_vector<T> elements) {
   element_maker<T> maker(std::move(elements));
   const auto size = maker.size();
   return std::make_shared<collection>(
-      std::move(maker),
-      typename collection::description{.splits =
-                                           [size](std::uint32_t) {
-                                             return std::vector<index_split>{{0, 1, size, 0}};
-                                           },
-                                       .is_parallel = false});
+      std::move(maker), indices_description{.splits =
+                                                [size](std::uint32_t) {
+                                                  return std::vector<index_split>{{0, 1, size, 0}};
+                                                },
+                                            .is_parallel = false});
 }
 
 }  // namespace millrace

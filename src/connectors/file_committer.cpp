@@ -77,5 +77,8 @@ void remove_working_files(file_system& files, const std::vector<file_committable
 
 template class commit_queue<file_committable>;
 template class committer_operator<file_committable>;
+template operator_factory_ptr make_committer_operator(committer_plan<file_committable>, bool);
+template commit_calls<file_committable> calls_of(std::shared_ptr<committer<file_committable>>);
+MILLRACE_RECORD_TEMPLATES(, file_committable);
 
 }  // namespace millrace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/operators/committer_operator.hpp"
+#include "millrace/stream/compiled_records.hpp"
 
 namespace millrace {
 
@@ -44,5 +45,10 @@ void remove_working_files(file_system& files, const std::vector<file_committable
 
 extern template class commit_queue<file_committable>;
 extern template class committer_operator<file_committable>;
+extern template operator_factory_ptr make_committer_operator(committer_plan<file_committable>,
+                                                             bool);
+extern template commit_calls<file_committable> calls_of(
+    std::shared_ptr<committer<file_committable>>);
+MILLRACE_RECORD_TEMPLATES(extern, file_committable);
 
 }  // namespace millrace

@@ -46,7 +46,7 @@ std::shared_ptr<const source_base<T>> make_generator(Fn fn, generator_options op
   using generator = indexed_source<T, generator_maker<T, Fn>>;
   return std::make_shared<generator>(
       generator_maker<T, Fn>(std::move(fn)),
-      typename generator::description{
+      indices_description{
           .splits = [count = options.count](std::uint32_t p) { return strides_of(count, p); },
           .ends = options.count ? boundedness::bounded : boundedness::unbounded,
           .per_second = options.per_second});

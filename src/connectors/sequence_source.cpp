@@ -44,7 +44,7 @@ std::shared_ptr<const source_base<std::int64_t>> make_sequence(std::int64_t firs
                                                                std::int64_t last) {
   using sequence = indexed_source<std::int64_t, number_maker>;
   return std::make_shared<sequence>(number_maker{},
-                                    sequence::description{.splits = [first, last](std::uint32_t p) {
+                                    indices_description{.splits = [first, last](std::uint32_t p) {
                                       return parts_of(first, last, p);
                                     }});
 }

@@ -172,11 +172,10 @@ class byte_reader {
   std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
   /// `invalid_data` with the place and the reason of the first error.
-  status to_status() const {
-    if (ok()) return {};
-    return millrace::fail(errc::invalid_data, std::string("can't decode: ") + reason_ +
-                                                  " (at byte " + std::to_string(failed_at_) +
-                                                  " of " + std::to_string(size_) + ")");
+  status to_status() const;
+  /// Makes the reader fail if there is anything left.
+  void expect_end() noexcept {
+    if (remaining() != 0) fail("bytes are left over behind the value");
   }
 
   /// Counts nesting while it lives; false once a value nests too deep.

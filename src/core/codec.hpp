@@ -96,15 +96,19 @@ std::vector<std::byte> encode_to_bytes(const T& value) {
   return std::move(out).take();
 }
 
-/// A value that takes all of `bytes`; anything left over is an error.
+/// Reads values that take all of `bytes`; anything left over is an error.
+template <class... T>
+status decode_bytes_into(std::span<const std::byte> bytes, T&... values) {
+  byte_reader in(bytes);
+  if (decode(in, values...)) in.expect_end();
+  return in.to_status();
+}
+
+/// A value that takes all of `bytes`.
 template <class T>
 result<T> decode_bytes(std::span<const std::byte> bytes) {
-  byte_reader in(bytes);
-  result<T> value = decode<T>(in);
-  if (value && in.remaining() != 0) {
-    in.fail("bytes are left over behind the value");
-    return tl::unexpected(in.to_status().error());
-  }
+  T value{};
+  if (auto good = decode_bytes_into(bytes, value); !good) return tl::unexpected(good.error());
   return value;
 }
 

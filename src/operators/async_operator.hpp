@@ -52,7 +52,7 @@ class async_operator final : public producing<Out> {
   }
 
   void process(std::size_t, batch& rows, rows_access access) override {
-    auto& in = static_cast<typed_batch<In>&>(rows);
+    auto& in = typed<In>(rows);
     for (std::size_t i = 0; i < in.rows.size(); ++i)
       add(access == rows_access::exclusive ? In(std::move(in.rows[i])) : In(in.rows[i]),
           in.timestamp_of(i));
@@ -275,8 +275,7 @@ class async_operator final : public producing<Out> {
 };
 
 template <class In, class Out, class Fn>
-std::shared_ptr<const operator_factory> make_async(Fn fn, async_order order,
-                                                   const async_options& options) {
+operator_factory_ptr make_async(Fn fn, async_order order, const async_options& options) {
   return make_factory<In, Out>([fn, order, options] {
     return std::make_unique<async_operator<In, Out, Fn>>(fn, order, options);
   });

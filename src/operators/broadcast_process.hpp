@@ -100,17 +100,15 @@ class keyed_broadcast_process_operator final
 };
 
 template <class T, class B, class Out, class Fn>
-std::shared_ptr<const operator_factory> make_broadcast_process(broadcast_descriptors states,
-                                                               Fn fn) {
+operator_factory_ptr make_broadcast_process(broadcast_descriptors states, Fn fn) {
   return make_two_input_factory<T, B, Out>([states = std::move(states), fn = std::move(fn)] {
     return std::make_unique<broadcast_process_operator<T, B, Out, Fn>>(states, fn);
   });
 }
 
 template <class T, class B, class Out, class KeyOf, class Fn>
-std::shared_ptr<const operator_factory> make_keyed_broadcast_process(KeyOf key_of,
-                                                                     broadcast_descriptors states,
-                                                                     Fn fn) {
+operator_factory_ptr make_keyed_broadcast_process(KeyOf key_of, broadcast_descriptors states,
+                                                  Fn fn) {
   return make_two_input_factory<T, B, Out>([key_of, states = std::move(states), fn] {
     return std::make_unique<keyed_broadcast_process_operator<T, B, Out, KeyOf, Fn>>(key_of, states,
                                                                                     fn);

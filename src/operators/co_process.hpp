@@ -56,14 +56,13 @@ class keyed_co_process_operator final : public keyed_process_base<key_type<In1, 
 };
 
 template <class In1, class In2, class Out, class Fn>
-std::shared_ptr<const operator_factory> make_co_process(Fn fn) {
+operator_factory_ptr make_co_process(Fn fn) {
   return make_two_input_factory<In1, In2, Out>(
       [fn] { return std::make_unique<co_process_operator<In1, In2, Out, Fn>>(fn); });
 }
 
 template <class In1, class In2, class Out, class KeyOf1, class KeyOf2, class Fn>
-std::shared_ptr<const operator_factory> make_keyed_co_process(KeyOf1 key_of1, KeyOf2 key_of2,
-                                                              Fn fn) {
+operator_factory_ptr make_keyed_co_process(KeyOf1 key_of1, KeyOf2 key_of2, Fn fn) {
   return make_two_input_factory<In1, In2, Out>([key_of1, key_of2, fn] {
     return std::make_unique<keyed_co_process_operator<In1, In2, Out, KeyOf1, KeyOf2, Fn>>(
         key_of1, key_of2, fn);

@@ -196,8 +196,7 @@ class committer_operator final : public producing<Committable> {
 /// The operator behind a writer, or behind other committers. With `passes_on` there is a global
 /// committer behind it.
 template <class Committable>
-std::shared_ptr<const operator_factory> make_committer_operator(committer_plan<Committable> plan,
-                                                                bool passes_on) {
+operator_factory_ptr make_committer_operator(committer_plan<Committable> plan, bool passes_on) {
   auto make = [plan = std::move(plan)] {
     return std::make_unique<committer_operator<Committable>>(plan);
   };

@@ -111,7 +111,7 @@ class cross_operator final : public producing<Out> {
 };
 
 template <class T1, class T2, class Out, class Fn>
-std::shared_ptr<const operator_factory> make_cross(Fn fn) {
+operator_factory_ptr make_cross(Fn fn) {
   return make_two_input_factory<T1, T2, Out>(
       [fn] { return std::make_unique<cross_operator<T1, T2, Out, Fn>>(fn); });
 }

@@ -56,7 +56,7 @@ class filter_operator final : public function_operator<Fn, producing<T>> {
 };
 
 template <class T, class Fn>
-std::shared_ptr<const operator_factory> make_filter(Fn fn) {
+operator_factory_ptr make_filter(Fn fn) {
   return make_factory<T, T>([fn] { return std::make_unique<filter_operator<T, Fn>>(fn); });
 }
 

@@ -30,7 +30,7 @@ class flat_map_operator final : public function_operator<Fn, producing<Out>> {
 };
 
 template <class In, class Out, class Fn>
-std::shared_ptr<const operator_factory> make_flat_map(Fn fn) {
+operator_factory_ptr make_flat_map(Fn fn) {
   return make_factory<In, Out>(
       [fn] { return std::make_unique<flat_map_operator<In, Out, Fn>>(fn); });
 }

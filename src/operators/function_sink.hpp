@@ -26,7 +26,7 @@ class function_sink final : public function_operator<Fn, stream_operator> {
 };
 
 template <class T, class Fn>
-std::shared_ptr<const operator_factory> make_function_sink(Fn fn) {
+operator_factory_ptr make_function_sink(Fn fn) {
   return make_factory<T, void>([fn] { return std::make_unique<function_sink<T, Fn>>(fn); });
 }
 

@@ -44,7 +44,7 @@ class function_source final : public function_operator<Fn, producing<T, source_o
 };
 
 template <class T, class Fn>
-std::shared_ptr<const operator_factory> make_function_source(Fn fn) {
+operator_factory_ptr make_function_source(Fn fn) {
   return make_factory<void, T>([fn] { return std::make_unique<function_source<T, Fn>>(fn); });
 }
 

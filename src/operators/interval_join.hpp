@@ -93,7 +93,7 @@ class interval_join_operator final : public producing<Out> {
 
   template <class T, class Block, class Add>
   void process_rows(batch& rows, Block& block, Add&& add) {
-    const auto& in = static_cast<typed_batch<T>&>(rows);
+    const auto& in = typed<T>(rows);
     for (std::size_t begin = 0; begin < in.size(); begin += block.rows_max) {
       const auto count = std::min(block.rows_max, in.size() - begin);
       block.find(&in.rows[begin], count);
@@ -252,8 +252,7 @@ class interval_join_operator final : public producing<Out> {
 };
 
 template <class T1, class T2, class Out, join_type Type, class KeyOf1, class KeyOf2, class Fn>
-std::shared_ptr<const operator_factory> make_interval_join(
-    interval_join_settings<T1, T2, KeyOf1, KeyOf2, Fn> how) {
+operator_factory_ptr make_interval_join(interval_join_settings<T1, T2, KeyOf1, KeyOf2, Fn> how) {
   return make_two_input_factory<T1, T2, Out>([how] {
     return std::make_unique<interval_join_operator<T1, T2, Out, KeyOf1, KeyOf2, Fn, Type>>(how);
   });

@@ -35,7 +35,7 @@ class iteration_head final : public producing<T> {
 };
 
 template <class T, class F, bool IsApart>
-std::shared_ptr<const operator_factory> make_iteration_head() {
+operator_factory_ptr make_iteration_head() {
   static_assert(IsApart || std::is_same_v<T, F>);
   return make_two_input_factory<T, F, T>(
       [] { return std::make_unique<iteration_head<T, F, IsApart>>(); });

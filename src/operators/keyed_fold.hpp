@@ -213,7 +213,7 @@ class keyed_fold_operator final : public producing<T> {
 };
 
 template <class T, class KeyOf, class Fold>
-std::shared_ptr<const operator_factory> make_keyed_fold(KeyOf key_of, Fold fold) {
+operator_factory_ptr make_keyed_fold(KeyOf key_of, Fold fold) {
   return make_factory<T, T>([key_of, fold] {
     return std::make_unique<keyed_fold_operator<T, KeyOf, Fold>>(key_of, fold);
   });

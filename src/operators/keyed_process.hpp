@@ -56,7 +56,7 @@ class keyed_process_base : public producing<Out> {
   /// `call(row, context)` for each row, with its key as the current one.
   template <class In, class KeyOf, class Call>
   void process_rows(batch& rows, rows_access access, key_block<In, KeyOf>& block, Call&& call) {
-    auto& in = static_cast<typed_batch<In>&>(rows);
+    auto& in = typed<In>(rows);
     for (std::size_t begin = 0; begin < in.rows.size(); begin += block.rows_max) {
       const auto count = std::min(block.rows_max, in.rows.size() - begin);
       block.find(&in.rows[begin], count);
@@ -143,7 +143,7 @@ class keyed_process_operator final : public keyed_process_base<key_type<In, KeyO
 };
 
 template <class In, class Out, class KeyOf, class Fn>
-std::shared_ptr<const operator_factory> make_keyed_process(KeyOf key_of, Fn fn) {
+operator_factory_ptr make_keyed_process(KeyOf key_of, Fn fn) {
   return make_factory<In, Out>([key_of, fn] {
     return std::make_unique<keyed_process_operator<In, Out, KeyOf, Fn>>(key_of, fn);
   });

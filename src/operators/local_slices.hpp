@@ -70,7 +70,7 @@ class local_slices_operator final
   void close() noexcept override { contents_.close(); }
 
   void process(std::size_t, batch& rows, rows_access) override {
-    const auto& in = static_cast<typed_batch<T>&>(rows);
+    const auto& in = typed<T>(rows);
     if (in.timestamps.empty() && !in.rows.empty()) throw_record_without_timestamp();
     for (std::size_t begin = 0; begin < in.size(); begin += keys_.rows_max) {
       const auto count = std::min(keys_.rows_max, in.size() - begin);
@@ -158,8 +158,8 @@ class local_slices_operator final
 };
 
 template <class T, class KeyOf, class Contents>
-std::shared_ptr<const operator_factory> make_local_slices(const slice_geometry& geometry,
-                                                          KeyOf key_of, Contents contents) {
+operator_factory_ptr make_local_slices(const slice_geometry& geometry, KeyOf key_of,
+                                       Contents contents) {
   using partial = partial_sum<key_type<T, KeyOf>, typename Contents::accumulator>;
   return make_factory<T, partial>([geometry, key_of, contents] {
     return std::make_unique<local_slices_operator<T, KeyOf, Contents>>(geometry, key_of, contents);

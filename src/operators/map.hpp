@@ -32,7 +32,7 @@ class map_operator final : public function_operator<Fn, producing<Out>> {
 };
 
 template <class In, class Out, class Fn>
-std::shared_ptr<const operator_factory> make_map(Fn fn) {
+operator_factory_ptr make_map(Fn fn) {
   return make_factory<In, Out>([fn] { return std::make_unique<map_operator<In, Out, Fn>>(fn); });
 }
 

@@ -313,8 +313,7 @@ class co_group_operator final : public merging_operator<T1, T2, Out, Keys1, Keys
 };
 
 template <class T1, class T2, class Out, class Keys1, class Keys2, class Fn>
-std::shared_ptr<const operator_factory> make_merge_join(Keys1 keys1, Keys2 keys2, Fn fn,
-                                                        unmatched_rows unmatched) {
+operator_factory_ptr make_merge_join(Keys1 keys1, Keys2 keys2, Fn fn, unmatched_rows unmatched) {
   return make_two_input_factory<T1, T2, Out>([keys1, keys2, fn, unmatched] {
     return std::make_unique<merge_join_operator<T1, T2, Out, Keys1, Keys2, Fn>>(keys1, keys2, fn,
                                                                                 unmatched);
@@ -322,7 +321,7 @@ std::shared_ptr<const operator_factory> make_merge_join(Keys1 keys1, Keys2 keys2
 }
 
 template <class T1, class T2, class Out, class Keys1, class Keys2, class Fn>
-std::shared_ptr<const operator_factory> make_co_group(Keys1 keys1, Keys2 keys2, Fn fn) {
+operator_factory_ptr make_co_group(Keys1 keys1, Keys2 keys2, Fn fn) {
   return make_two_input_factory<T1, T2, Out>([keys1, keys2, fn] {
     return std::make_unique<co_group_operator<T1, T2, Out, Keys1, Keys2, Fn>>(keys1, keys2, fn);
   });

@@ -56,7 +56,7 @@ class process_operator final : public process_base<Out, Fn> {
 };
 
 template <class In, class Out, class Fn>
-std::shared_ptr<const operator_factory> make_process(Fn fn) {
+operator_factory_ptr make_process(Fn fn) {
   return make_factory<In, Out>(
       [fn] { return std::make_unique<process_operator<In, Out, Fn>>(fn); });
 }

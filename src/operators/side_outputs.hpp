@@ -62,7 +62,7 @@ class side_outputs {
       if (one->tag != tag.name()) continue;
       if (typeid(*one->type) != typeid(record_type_of<T>()))
         throw_two_types(*one, record_type_of<T>());
-      return static_cast<port_to<T>&>(*one);
+      return checked_cast<port_to<T>&>(*one);
     }
     auto made = std::make_unique<port_to<T>>(tag.name());
     if (output* target = context_->side_output(tag.name(), record_type_of<T>())) {

@@ -70,9 +70,9 @@ consteval bool check_committers() {
 
 /// The operators that a sink consists of, in their order.
 struct sink_operators {
-  std::shared_ptr<const operator_factory> writer;            ///< Always there.
-  std::shared_ptr<const operator_factory> committer;         ///< Null if there is none.
-  std::shared_ptr<const operator_factory> global_committer;  ///< Null if there is none.
+  operator_factory_ptr writer;            ///< Always there.
+  operator_factory_ptr committer;         ///< Null if there is none.
+  operator_factory_ptr global_committer;  ///< Null if there is none.
 };
 
 namespace detail {

@@ -34,7 +34,7 @@ class sink_writer_operator final
   }
 
   void process(std::size_t, batch& rows, rows_access) override {
-    auto& typed = static_cast<typed_batch<T>&>(rows);
+    auto& typed = millrace::typed<T>(rows);
     writer_->write({{typed.rows.data(), typed.rows.size()}, typed.timestamps});
     go_on();
   }
@@ -111,8 +111,7 @@ class sink_writer_operator final
 
 /// The operator that runs the writers that `make` makes.
 template <class T, class Committable>
-std::shared_ptr<const operator_factory> make_sink_writer_operator(
-    sink_writer_maker<T, Committable> make) {
+operator_factory_ptr make_sink_writer_operator(sink_writer_maker<T, Committable> make) {
   using out = std::conditional_t<std::is_same_v<Committable, no_committable>, void, Committable>;
   return make_factory<T, out>([make = std::move(make)] {
     return std::make_unique<sink_writer_operator<T, Committable>>(make);

@@ -55,7 +55,7 @@ class slicing_window_operator final : public producing<Out> {
   }
 
   void process(std::size_t, batch& rows, rows_access) override {
-    const auto& in = static_cast<typed_batch<T>&>(rows);
+    const auto& in = typed<T>(rows);
     if (in.timestamps.empty() && !in.rows.empty()) throw_record_without_timestamp();
     now_ = context_->time().wall_ms();
     for (std::size_t begin = 0; begin < in.size(); begin += keys_.rows_max) {
@@ -313,7 +313,7 @@ class slicing_window_operator final : public producing<Out> {
 };
 
 template <class T, class Out, class KeyOf, class Assigner, class Contents, class Function>
-std::shared_ptr<const operator_factory> make_slicing_window_operator(
+operator_factory_ptr make_slicing_window_operator(
     window_settings<T, KeyOf, Assigner, event_time_trigger, Contents, Function> how) {
   return make_factory<T, Out>([how] {
     return std::make_unique<slicing_window_operator<T, Out, KeyOf, Assigner, Contents, Function>>(

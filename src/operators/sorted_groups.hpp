@@ -78,7 +78,7 @@ class sorted_groups_operator final : public producing<Out> {
 };
 
 template <class T, class Out, class Keys, class Verb>
-std::shared_ptr<const operator_factory> make_sorted_groups(Keys keys, Verb verb) {
+operator_factory_ptr make_sorted_groups(Keys keys, Verb verb) {
   return make_factory<T, Out>([keys, verb] {
     return std::make_unique<sorted_groups_operator<T, Out, Keys, Verb>>(keys, verb);
   });
@@ -97,7 +97,7 @@ class partition_operator final : public producing<Out> {
   }
 
   void process(std::size_t, batch& rows, rows_access access) override {
-    auto& in = static_cast<typed_batch<T>&>(rows);
+    auto& in = typed<T>(rows);
     for (std::size_t i = 0; i < in.rows.size(); ++i) {
       const auto bytes = sizeof(T) + heap_bytes(static_cast<const T&>(in.rows[i]));
       this->out_.set_timestamp(in.timestamp_of(i));
@@ -123,7 +123,7 @@ class partition_operator final : public producing<Out> {
 };
 
 template <class T, class Out, class Verb>
-std::shared_ptr<const operator_factory> make_partition(Verb verb) {
+operator_factory_ptr make_partition(Verb verb) {
   return make_factory<T, Out>(
       [verb] { return std::make_unique<partition_operator<T, Out, Verb>>(verb); });
 }

@@ -12,7 +12,7 @@ namespace millrace {
 /// `const In&`. Batches without timestamps pay for one test.
 template <class In, class Out, class Use>
 void for_each_row(batch& rows, rows_access access, collector<Out>& out, Use&& use) {
-  auto& in = static_cast<typed_batch<In>&>(rows);
+  auto& in = typed<In>(rows);
   const auto loop = [&](auto& all) {
     if (in.timestamps.empty()) {
       out.set_timestamp(no_timestamp);

@@ -100,8 +100,7 @@ class timestamps_and_watermarks final : public producing<T> {
 };
 
 template <class T>
-std::shared_ptr<const operator_factory> make_timestamps_and_watermarks(
-    watermark_strategy<T> strategy) {
+operator_factory_ptr make_timestamps_and_watermarks(watermark_strategy<T> strategy) {
   return make_factory<T, T>([strategy = std::move(strategy)] {
     return std::make_unique<timestamps_and_watermarks<T>>(strategy);
   });

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "millrace/stream/operator.hpp"
@@ -9,6 +11,7 @@ namespace millrace {
 
 namespace detail {
 
+/// Null for void.
 template <class T>
 const record_type* record_type_or_null() noexcept {
   if constexpr (std::is_void_v<T>)
@@ -17,33 +20,29 @@ const record_type* record_type_or_null() noexcept {
     return &record_type_of<T>();
 }
 
-/// `Make` is called, const, for the operator of each subtask.
-template <class In, class Out, class Make>
-class typed_factory final : public operator_factory {
+/// A factory that knows its record types; null where there is no such input or output.
+class described_factory : public operator_factory {
  public:
-  explicit typed_factory(Make make) : make_(std::move(make)) {}
+  const record_type* input_type(std::size_t input) const noexcept final;
+  const record_type* output_type() const noexcept final;
 
-  std::unique_ptr<stream_operator> create() const override { return make_(); }
-  const record_type* input_type(std::size_t input) const noexcept override {
-    return input == 0 ? record_type_or_null<In>() : nullptr;
-  }
-  const record_type* output_type() const noexcept override { return record_type_or_null<Out>(); }
+ protected:
+  described_factory(std::array<const record_type*, 2> inputs, const record_type* output) noexcept
+      : inputs_(inputs), output_(output) {}
 
  private:
-  Make make_;
+  std::array<const record_type*, 2> inputs_;
+  const record_type* output_;
 };
 
-template <class In1, class In2, class Out, class Make>
-class two_input_factory final : public operator_factory {
+/// `Make` is called, const, for the operator of each subtask.
+template <class Make>
+class making_factory final : public described_factory {
  public:
-  explicit two_input_factory(Make make) : make_(std::move(make)) {}
+  making_factory(Make make, std::array<const record_type*, 2> inputs, const record_type* output)
+      : described_factory(inputs, output), make_(std::move(make)) {}
 
   std::unique_ptr<stream_operator> create() const override { return make_(); }
-  const record_type* input_type(std::size_t input) const noexcept override {
-    if (input > 1) return nullptr;
-    return input == 0 ? &record_type_of<In1>() : &record_type_of<In2>();
-  }
-  const record_type* output_type() const noexcept override { return &record_type_of<Out>(); }
 
  private:
   Make make_;
@@ -53,15 +52,18 @@ class two_input_factory final : public operator_factory {
 
 /// The factory of operators with two inputs and an output.
 template <class In1, class In2, class Out, class Make>
-std::shared_ptr<const operator_factory> make_two_input_factory(Make make) {
-  return std::make_shared<detail::two_input_factory<In1, In2, Out, Make>>(std::move(make));
+operator_factory_ptr make_two_input_factory(Make make) {
+  return operator_factory_ptr(new detail::making_factory<Make>(
+      std::move(make), {&record_type_of<In1>(), &record_type_of<In2>()}, &record_type_of<Out>()));
 }
 
 /// The factory of operators with one input of type `In` (void for sources) and an output of type
 /// `Out` (void for sinks). `make()` returns a fresh operator each time.
 template <class In, class Out, class Make>
-std::shared_ptr<const operator_factory> make_factory(Make make) {
-  return std::make_shared<detail::typed_factory<In, Out, Make>>(std::move(make));
+operator_factory_ptr make_factory(Make make) {
+  return operator_factory_ptr(new detail::making_factory<Make>(
+      std::move(make), {detail::record_type_or_null<In>(), nullptr},
+      detail::record_type_or_null<Out>()));
 }
 
 }  // namespace millrace

@@ -81,7 +81,7 @@ class window_operator final : public producing<Out> {
   }
 
   void process(std::size_t, batch& rows, rows_access) override {
-    const auto& in = static_cast<typed_batch<T>&>(rows);
+    const auto& in = typed<T>(rows);
     now_ = context_->time().wall_ms();
     for (std::size_t begin = 0; begin < in.size(); begin += keys_.rows_max) {
       const auto count = std::min(keys_.rows_max, in.size() - begin);
@@ -353,7 +353,7 @@ class window_operator final : public producing<Out> {
 
 template <class T, class Out, class KeyOf, class Assigner, class Trigger, class Contents,
           class Function>
-std::shared_ptr<const operator_factory> make_window_operator(
+operator_factory_ptr make_window_operator(
     window_settings<T, KeyOf, Assigner, Trigger, Contents, Function> how) {
   return make_factory<T, Out>([how] {
     return std::make_unique<window_operator<T, Out, KeyOf, Assigner, Trigger, Contents, Function>>(

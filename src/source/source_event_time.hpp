@@ -16,13 +16,10 @@ namespace millrace {
 
 /// What stands between a reader and the operator's output when the source has event time. Abstract,
 /// so that sources without it need not have the code of watermark strategies.
-template <class T>
-class source_event_time_base : public split_listener {
+class any_source_event_time : public split_listener {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// Puts itself between the two.
-  virtual void bind(source_output<T>& from, output& to, const batch_limits& limits) = 0;
   virtual void open(operator_context& context, bool can_pause_splits) = 0;
   virtual void add_split(const std::string& id) = 0;
   /// To be called at next_look(), or later.
@@ -35,6 +32,14 @@ class source_event_time_base : public split_listener {
   virtual bool is_held() const noexcept = 0;
   /// Nothing more is read.
   virtual void end() = 0;
+};
+
+/// The same with the records.
+template <class T>
+class source_event_time_base : public any_source_event_time {
+ public:
+  /// Puts itself between the two.
+  virtual void bind(source_output<T>& from, output& to, const batch_limits& limits) = 0;
 };
 
 /// Event time of a source operator: each split has a watermark generator of its own, and the

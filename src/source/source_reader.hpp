@@ -60,17 +60,13 @@ class reader_context {
   virtual void send_event(std::vector<std::byte> event) = 0;
 };
 
-/// A reader as the engine sees it: see source_reader.
-template <class T>
-class source_reader_base {
+/// A reader as the engine sees it, whatever its records are: see source_reader.
+class any_source_reader {
  public:
-  virtual ~source_reader_base() = default;
+  virtual ~any_source_reader() = default;
 
   /// Before the first poll, with the splits that it had in the checkpoint that it goes on from.
   virtual void start() {}
-  /// Emits about a batch and returns; never blocks. `idle` if there is nothing now: it is polled
-  /// again after an event of the enumerator, a completion of I/O or a wake-up.
-  virtual poll_status poll(source_output<T>& out) = 0;
   /// No split comes any more: poll() says `finished` when those it has are read.
   virtual void no_more_splits() = 0;
   /// What the source's own enumerator has sent.
@@ -92,6 +88,15 @@ class source_reader_base {
 
   virtual void add_encoded_splits(std::vector<encoded_split> splits) = 0;
   virtual std::vector<encoded_split> encode_snapshot(checkpoint_id checkpoint) = 0;
+};
+
+/// The same with its records.
+template <class T>
+class source_reader_base : public any_source_reader {
+ public:
+  /// Emits about a batch and returns; never blocks. `idle` if there is nothing now: it is polled
+  /// again after an event of the enumerator, a completion of I/O or a wake-up.
+  virtual poll_status poll(source_output<T>& out) = 0;
 };
 
 /// Reads the splits of one subtask (Flink's SourceReader). Called only from its task, one call at a

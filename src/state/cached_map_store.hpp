@@ -20,10 +20,10 @@ namespace millrace {
 template <class Key, class N, class MapKey, class V>
 class cached_map_store {
  public:
-  cached_map_store(const key_context<Key>& context, key_group_range groups,
-                   const cached_table& below)
-      : context_(&context), below_(below), maps_(groups, below.max_parallelism) {}
-  cached_map_store(cached_map_store&& other) noexcept = default;
+  explicit cached_map_store(const store_place<Key, cached_table>& where)
+      : context_(where.context),
+        below_(where.below),
+        maps_(where.groups, where.below.max_parallelism) {}
 
   void set_namespace(const N& ns) { ns_ = ns; }
   void set_has_key(bool has_key) noexcept { maps_.set_accessible(has_key); }
@@ -211,7 +211,7 @@ class cached_map_store {
       sizeof(std::pair<const MapKey, line>) + sizeof(std::pair<const MapKey, line>) / 2 + 2;
   static constexpr std::size_t cached_whole_max = 4096;
 
-  std::uint64_t hash() const { return scoped_hash(context_->hash, ns_); }
+  std::uint64_t hash() const { return scoped_hash(context_.hash, ns_); }
 
   void account(std::size_t before, std::size_t after) noexcept {
     bytes_ += after - before;
@@ -245,7 +245,7 @@ class cached_map_store {
     map.lines = {};
   }
 
-  cached_map& current() { return map_of(hash(), {context_->key, ns_}); }
+  cached_map& current() { return map_of(hash(), {context_.key, ns_}); }
   cached_map& map_of(std::uint64_t h, const scoped_key_view<Key, N>& key) {
     if (below_.budget.is_far_over()) release_memory(bytes_ - bytes_ / 8);
     auto [map, is_new] = maps_.find_or_make(h, key, [] { return cached_map(); });
@@ -283,7 +283,7 @@ class cached_map_store {
 
   void encode_current() {
     row_key_.clear();
-    encode_row_key(row_key_, key_group_of(context_->hash, below_.max_parallelism), context_->key,
+    encode_row_key(row_key_, key_group_of(context_.hash, below_.max_parallelism), context_.key,
                    ns_);
   }
   /// Behind the first `prefix` bytes of the row's key.
@@ -308,7 +308,7 @@ class cached_map_store {
     }
   }
 
-  const key_context<Key>* context_;
+  const key_context<Key>& context_;
   N ns_{};
   cached_table below_;
   table maps_;

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "millrace/state/keyed_table.hpp"
+#include "millrace/state/missing_rows.hpp"
 #include "millrace/state/object_cache.hpp"
-#include "millrace/state/row_order.hpp"
 #include "millrace/state/row_writer.hpp"
 
 namespace millrace {
@@ -29,9 +29,10 @@ class cached_store {
  public:
   static constexpr bool keeps_in_place = false;
 
-  cached_store(const key_context<Key>& context, key_group_range groups, const cached_table& below)
-      : context_(&context), below_(below), lines_(groups, below.max_parallelism) {}
-  cached_store(cached_store&& other) noexcept = default;
+  explicit cached_store(const store_place<Key, cached_table>& where)
+      : context_(where.context),
+        below_(where.below),
+        lines_(where.groups, where.below.max_parallelism) {}
 
   void set_namespace(const N& ns) { ns_ = ns; }
   void set_has_key(bool has_key) noexcept { lines_.set_accessible(has_key); }
@@ -93,12 +94,18 @@ class cached_store {
       missing_.clear();
       for (std::size_t i = 0; i < keys.size(); ++i) {
         auto* found = lines_.find_entry(hashes[i], scoped_key_view<Key, N>(keys[i], ns_));
-        if (found == nullptr)
-          missing_.push_back(i);
-        else
+        if (found != nullptr) {
           found->value.is_used = true;
+          continue;
+        }
+        encode_row_key(missing_.key(), group_of(hashes[i]), keys[i], ns_);
+        missing_.end_key(i);
       }
-      if (!missing_.empty()) load_missing(keys, hashes);
+      if (missing_.is_empty()) return;
+      make_room();
+      missing_.read(below_.table, [&](std::size_t i, const byte_view* value) {
+        insert_read(keys, hashes, i, value);
+      });
     }
   }
 
@@ -174,8 +181,8 @@ class cached_store {
   static constexpr std::size_t line_overhead =
       sizeof(typename table::entry) + sizeof(typename table::entry) / 2 + 16;
 
-  std::uint64_t hash() const { return scoped_hash(context_->hash, ns_); }
-  scoped_key_view<Key, N> view() const noexcept { return {context_->key, ns_}; }
+  std::uint64_t hash() const { return scoped_hash(context_.hash, ns_); }
+  scoped_key_view<Key, N> view() const noexcept { return {context_.key, ns_}; }
   std::uint32_t group_of(std::uint64_t hash_of_one) const noexcept {
     return key_group_of(hash_of_one, below_.max_parallelism);
   }
@@ -209,7 +216,7 @@ class cached_store {
     }
     make_room();
     row_key_.clear();
-    encode_row_key(row_key_, group_of(h), context_->key, ns_);
+    encode_row_key(row_key_, group_of(h), context_.key, ns_);
     line read;
     read.is_present = read.may_be_stored = below_.table.get(row_key_.bytes(), row_value_);
     if (read.is_present) decode_row(row_value_, read.value);
@@ -259,38 +266,6 @@ class cached_store {
     l.may_be_stored = l.is_present;
   }
 
-  void load_missing(std::span<const Key> keys, std::span<const std::uint64_t> hashes) {
-    make_room();
-    missing_keys_.clear();
-    ends_.clear();
-    for (const auto i : missing_) {
-      encode_row_key(missing_keys_, group_of(hashes[i]), keys[i], ns_);
-      ends_.push_back(missing_keys_.size());
-    }
-    order_.clear();
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < missing_.size(); begin = ends_[i++])
-      order_.emplace_back(row_order(missing_keys_.bytes().subspan(begin, ends_[i] - begin)),
-                          missing_[i]);
-    std::sort(order_.begin(), order_.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
-    views_.clear();
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      views_.push_back(order_[i].first.key);
-      missing_[i] = order_[i].second;
-    }
-    std::size_t next = 0;
-    // What was not found between two that were has no row.
-    const auto insert_absent_until = [&](std::size_t index) {
-      for (; next < index; ++next) insert_read(keys, hashes, missing_[next], nullptr);
-    };
-    below_.table.get_many(views_, [&](std::size_t index, byte_view value) {
-      insert_absent_until(index);
-      insert_read(keys, hashes, missing_[next++], &value);
-    });
-    insert_absent_until(missing_.size());
-  }
-
   void insert_read(std::span<const Key> keys, std::span<const std::uint64_t> hashes, std::size_t i,
                    const byte_view* value) {
     const scoped_key_view<Key, N> key(keys[i], ns_);
@@ -302,7 +277,7 @@ class cached_store {
     insert(hashes[i], key, std::move(read));
   }
 
-  const key_context<Key>* context_;
+  const key_context<Key>& context_;
   N ns_{};
   cached_table below_;
   table lines_;
@@ -315,11 +290,7 @@ class cached_store {
   // Scratch.
   byte_writer row_key_;
   std::vector<std::byte> row_value_;
-  std::vector<std::size_t> missing_;
-  byte_writer missing_keys_;
-  std::vector<std::size_t> ends_;
-  std::vector<std::pair<row_order, std::size_t>> order_;  // of the missing keys
-  std::vector<byte_view> views_;
+  missing_rows missing_;
 };
 
 }  // namespace millrace

@@ -30,9 +30,7 @@ struct map_key_equal {
 template <class Key, class N, class MapKey, class V>
 class hashmap_map_store {
  public:
-  hashmap_map_store(const key_context<Key>& context, key_group_range groups,
-                    std::uint32_t max_parallelism)
-      : maps_(context, groups, max_parallelism) {}
+  explicit hashmap_map_store(const store_place<Key, std::uint32_t>& where) : maps_(where) {}
 
   void set_namespace(const N& ns) { maps_.set_namespace(ns); }
   void set_has_key(bool has_key) noexcept { maps_.set_has_key(has_key); }

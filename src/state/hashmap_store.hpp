@@ -22,10 +22,9 @@ class hashmap_store {
  public:
   static constexpr bool keeps_in_place = true;
 
-  /// `context` outlives the store.
-  hashmap_store(const key_context<Key>& context, key_group_range groups,
-                std::uint32_t max_parallelism)
-      : context_(context), table_(groups, max_parallelism) {}
+  /// `below` is the maximum parallelism.
+  explicit hashmap_store(const store_place<Key, std::uint32_t>& where)
+      : context_(where.context), table_(where.groups, where.below) {}
 
   void set_namespace(const N& ns) { ns_ = ns; }
   void set_has_key(bool has_key) noexcept { table_.set_accessible(has_key); }

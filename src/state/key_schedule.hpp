@@ -92,10 +92,10 @@ class key_schedule final : public keyed_state_table_of<Key> {
     Key key{};
     void_namespace ns;
     if (auto good = read_key(entry, group, max_parallelism_, key, ns); !good) return good;
-    const auto at = decode_bytes<timestamp_ms>(entry.value);
-    if (!at) return tl::unexpected(at.error());
+    timestamp_ms at = 0;
+    if (auto good = decode_bytes_into(entry.value, at); !good) return good;
     const auto hash = key_hash(key);
-    add(hash, std::move(key), *at);
+    add(hash, std::move(key), at);
     return {};
   }
 

@@ -150,10 +150,10 @@ class keyed_state_backend final : public keyed_state_backend_base {
     const auto info = info_of<N, Acc>(descriptor.name(), state_kind::aggregating, descriptor);
     return get_table<aggregating_state<In, Out>, access, N>(info, descriptor, [&](auto ttl) {
       using cell = typename decltype(ttl)::template cell<Acc>;
-      return with_store<N, cell>(info, ttl, [&](auto store) -> table_ptr {
-        return std::make_unique<
-            aggregating_state_table<Key, N, In, Acc, Out, decltype(store), decltype(ttl)>>(
-            info, max_parallelism(), ttl, std::move(store), descriptor);
+      return with_store<N, cell>(info, ttl, [&](auto which, const auto& where) -> table_ptr {
+        return std::make_unique<aggregating_state_table<Key, N, In, Acc, Out,
+                                                        store_of<decltype(which)>, decltype(ttl)>>(
+            info, max_parallelism(), ttl, where, descriptor);
       });
     });
   }
@@ -163,9 +163,10 @@ class keyed_state_backend final : public keyed_state_backend_base {
     const auto info = info_of<N, T>(descriptor.name(), state_kind::list, descriptor);
     return get_table<list_state<T>, list_state_access<T>, N>(info, descriptor, [&](auto ttl) {
       using cells = std::vector<typename decltype(ttl)::template cell<T>>;
-      return with_store<N, cells>(info, ttl, [&](auto store) -> table_ptr {
-        return std::make_unique<list_state_table<Key, N, T, decltype(store), decltype(ttl)>>(
-            info, max_parallelism(), ttl, std::move(store), descriptor);
+      return with_store<N, cells>(info, ttl, [&](auto which, const auto& where) -> table_ptr {
+        return std::make_unique<
+            list_state_table<Key, N, T, store_of<decltype(which)>, decltype(ttl)>>(
+            info, max_parallelism(), ttl, where, descriptor);
       });
     });
   }
@@ -176,9 +177,10 @@ class keyed_state_backend final : public keyed_state_backend_base {
     info.map_key_type = fingerprint_of<K>();
     return get_table<map_state<K, V>, map_state_access<K, V>, N>(info, descriptor, [&](auto ttl) {
       using cell = typename decltype(ttl)::template cell<V>;
-      return with_map_store<N, K, cell>(info, ttl, [&](auto store) -> table_ptr {
-        return std::make_unique<map_state_table<Key, N, K, V, decltype(store), decltype(ttl)>>(
-            info, max_parallelism(), ttl, std::move(store), descriptor);
+      return with_map_store<N, K, cell>(info, ttl, [&](auto which, const auto& where) -> table_ptr {
+        return std::make_unique<
+            map_state_table<Key, N, K, V, store_of<decltype(which)>, decltype(ttl)>>(
+            info, max_parallelism(), ttl, where, descriptor);
       });
     });
   }
@@ -238,9 +240,9 @@ class keyed_state_backend final : public keyed_state_backend_base {
     const auto info = info_of<N, T>(descriptor.name(), kind, descriptor);
     return get_table<Handle, Access, N>(info, descriptor, [&](auto ttl) {
       using cell = typename decltype(ttl)::template cell<T>;
-      return with_store<N, cell>(info, ttl, [&](auto store) -> table_ptr {
-        return std::make_unique<Table<Key, N, T, decltype(store), decltype(ttl)>>(
-            info, max_parallelism(), ttl, std::move(store), descriptor);
+      return with_store<N, cell>(info, ttl, [&](auto which, const auto& where) -> table_ptr {
+        return std::make_unique<Table<Key, N, T, store_of<decltype(which)>, decltype(ttl)>>(
+            info, max_parallelism(), ttl, where, descriptor);
       });
     });
   }
@@ -261,26 +263,35 @@ class keyed_state_backend final : public keyed_state_backend_base {
     return namespaced<Handle, N>(as<Access>(*table), as<namespace_control<N>>(*table));
   }
 
+  /// Calls `make(kind, where)`: which store, as a type_identity, and where it is to be made.
   template <class N, class V, class Ttl, class Make>
   table_ptr with_store(const state_info& info, const Ttl& ttl, Make&& make) {
     if (store() != nullptr)
-      return make(cached_store<Key, N, V>(context_, groups(), table_below(info, ttl)));
-    return make(hashmap_store<Key, N, V>(context_, groups(), max_parallelism()));
+      return make(std::type_identity<cached_store<Key, N, V>>(), cached_place(info, ttl));
+    return make(std::type_identity<hashmap_store<Key, N, V>>(), heap_place());
   }
   template <class N, class MapKey, class V, class Ttl, class Make>
   table_ptr with_map_store(const state_info& info, const Ttl& ttl, Make&& make) {
     if (store() != nullptr)
-      return make(cached_map_store<Key, N, MapKey, V>(context_, groups(), table_below(info, ttl)));
-    return make(hashmap_map_store<Key, N, MapKey, V>(context_, groups(), max_parallelism()));
+      return make(std::type_identity<cached_map_store<Key, N, MapKey, V>>(),
+                  cached_place(info, ttl));
+    return make(std::type_identity<hashmap_map_store<Key, N, MapKey, V>>(), heap_place());
   }
+  template <class Kind>
+  using store_of = typename Kind::type;
 
+  store_place<Key, std::uint32_t> heap_place() const {
+    return {context_, groups(), max_parallelism()};
+  }
   /// Values of lists begin with their length, so the store can't tell how old they are.
   template <class Ttl>
-  cached_table table_below(const state_info& info, [[maybe_unused]] const Ttl& ttl) {
+  store_place<Key, cached_table> cached_place(const state_info& info,
+                                              [[maybe_unused]] const Ttl& ttl) {
     std::optional<std::int64_t> ttl_ms;
     if constexpr (Ttl::is_enabled)
       if (info.kind != state_kind::list) ttl_ms = ttl.ttl_ms();
-    return {store()->table(info.name, ttl_ms), cache_budget(), max_parallelism()};
+    return {
+        context_, groups(), {store()->table(info.name, ttl_ms), cache_budget(), max_parallelism()}};
   }
 
   /// Two types may have one encoding and yet not be the same.

@@ -11,6 +11,7 @@
 #include "millrace/core/assert.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/key_group.hpp"
+#include "millrace/state/key_index.hpp"
 #include "millrace/state/same_key.hpp"
 
 namespace millrace {
@@ -83,14 +84,13 @@ class keyed_table {
     const auto last = static_cast<std::uint32_t>(g.entries.size());
     if (number != last) {
       entry& moved = g.entries.back();
-      std::size_t moved_at = static_cast<std::uint32_t>(hash_of(moved.key)) & g.mask;
-      while (g.index[moved_at].entry_number != last) moved_at = (moved_at + 1) & g.mask;
-      set_slot(g, moved_at, {g.index[moved_at].tag, number});
+      g.index.renumber(static_cast<std::uint32_t>(hash_of(moved.key)), last, number);
       g.entries[number - 1] = std::move(moved);
     }
     g.entries.pop_back();
     --size_;
-    free_slot(g, at);
+    // A group that has lost most of its entries gives memory back.
+    if (g.index.remove(at, g.entries.size())) g.entries.shrink_to_fit();
     if (number != last) on_moved(g.entries[number - 1]);
     return true;
   }
@@ -112,16 +112,15 @@ class keyed_table {
 
   /// First pass over a block of rows.
   void prefetch_index(std::uint64_t hash) const noexcept {
-    const group& g = group_of(hash);
-    __builtin_prefetch(&g.index[static_cast<std::uint32_t>(hash) & g.mask]);
+    __builtin_prefetch(group_of(hash).index.near(static_cast<std::uint32_t>(hash)));
   }
 
   /// Second pass, when the slots are there.
   void prefetch_entry(std::uint64_t hash) const noexcept {
     const group& g = group_of(hash);
     const auto tag = static_cast<std::uint32_t>(hash);
-    std::size_t at = tag & g.mask;
-    for (slot s; (s = g.index[at]).entry_number != 0; at = (at + 1) & g.mask) {
+    std::size_t at = g.index.home(tag);
+    for (slot s; (s = g.index[at]).entry_number != 0; at = g.index.next(at)) {
       if (s.tag != tag) continue;
       const auto* found = reinterpret_cast<const std::byte*>(&g.entries[s.entry_number - 1]);
       __builtin_prefetch(found);
@@ -150,27 +149,11 @@ class keyed_table {
   static constexpr std::size_t line_bytes = 64;
   /// With this as the first group every group is beyond the last one.
   static constexpr std::uint32_t inaccessible = std::uint32_t{1} << 31;
-  static constexpr std::size_t slots_min = 16;
-  /// An index of this size is kept even if it is nearly empty.
-  static constexpr std::size_t slots_kept = 256;
 
-  struct slot {
-    std::uint32_t tag = 0;           ///< The low bits of the hash; the high ones chose the group.
-    std::uint32_t entry_number = 0;  ///< From 1; 0 means empty.
-  };
-
-  static std::unique_ptr<slot[]> make_index(std::size_t slots) {
-    return std::make_unique<slot[]>(slots + near_slots - 1);
-  }
-
-  /// Slots that find_near compares together.
-  static constexpr std::size_t near_slots = 4;
+  using slot = key_index::slot;
 
   struct group {
-    /// One empty slot until the first key comes, so that lookups need not ask. Behind the last slot
-    /// the first ones are repeated, so that near ones lie side by side everywhere.
-    std::unique_ptr<slot[]> index = make_index(1);
-    std::size_t mask = 0;
+    key_index index;
     std::vector<entry> entries;
   };
 
@@ -194,16 +177,10 @@ class keyed_table {
   template <class View>
   static std::size_t slot_of(const group& g, std::uint64_t hash, const View& key) noexcept {
     const auto tag = static_cast<std::uint32_t>(hash);
-    std::size_t at = tag & g.mask;
-    for (slot s; (s = g.index[at]).entry_number != 0; at = (at + 1) & g.mask)
+    std::size_t at = g.index.home(tag);
+    for (slot s; (s = g.index[at]).entry_number != 0; at = g.index.next(at))
       if (s.tag == tag && same_key(g.entries[s.entry_number - 1].key, key)) break;
     return at;
-  }
-
-  static void set_slot(group& g, std::size_t at, slot to) noexcept {
-    g.index[at] = to;
-    for (auto again = at + g.mask + 1; again < g.mask + near_slots; again += g.mask + 1)
-      g.index[again] = to;
   }
 
   /// The key's entry if its slot is one of the first of the probe, as nearly all are. Null says
@@ -211,11 +188,11 @@ class keyed_table {
   template <class View>
   static entry* find_near(group& g, std::uint64_t hash, const View& key) noexcept {
     const auto tag = static_cast<std::uint32_t>(hash);
-    const slot* first = &g.index[tag & g.mask];
+    const slot* first = g.index.near(tag);
     const auto matches = [first, tag](std::size_t i) {
       return static_cast<std::uint32_t>(first[i].tag == tag) << i;
     };
-    static_assert(near_slots == 4);
+    static_assert(key_index::near_slots == 4);
     const std::uint32_t found = matches(0) | matches(1) | matches(2) | 8u;
     const slot s = first[std::countr_zero(found)];
     if (s.tag != tag || s.entry_number == 0) [[unlikely]]
@@ -224,50 +201,14 @@ class keyed_table {
     return same_key(near.key, key) ? &near : nullptr;
   }
 
-  /// Empties a slot and closes the gap, so that no probe ends early (Knuth, volume 3, algorithm
-  /// 6.4R). A group that has lost most of its entries gives memory back.
-  static void free_slot(group& g, std::size_t hole) {
-    for (std::size_t next = (hole + 1) & g.mask; g.index[next].entry_number != 0;
-         next = (next + 1) & g.mask) {
-      const std::size_t home = g.index[next].tag & g.mask;
-      if (((next - home) & g.mask) < ((next - hole) & g.mask)) continue;
-      set_slot(g, hole, g.index[next]);
-      hole = next;
-    }
-    set_slot(g, hole, slot());
-    if (g.mask + 1 > slots_kept && g.entries.size() * 8 < g.mask + 1) {
-      resize_index(g, (g.mask + 1) / 4);
-      g.entries.shrink_to_fit();
-    }
-  }
-
   template <class View, class Make>
   Value& insert(group& g, std::uint32_t tag, std::size_t at, const View& key, Make&& make) {
-    // At most 7/10 full; a power of two in size, so about half full on average.
-    if ((g.entries.size() + 1) * 10 > (g.mask + 1) * 7) {
-      grow(g);
-      for (at = tag & g.mask; g.index[at].entry_number != 0;) at = (at + 1) & g.mask;
-    }
+    if (g.index.grow_for(g.entries.size())) at = g.index.empty_slot(tag);
     MILLRACE_ASSERT(g.entries.size() < 0xFFFFFFFFu, "a key group of more than 2^32 keys");
     Value& made = g.entries.emplace_back(entry{Key(key), std::forward<Make>(make)()}).value;
-    set_slot(g, at, {tag, static_cast<std::uint32_t>(g.entries.size())});
+    g.index.set(at, {tag, static_cast<std::uint32_t>(g.entries.size())});
     ++size_;
     return made;
-  }
-
-  static void grow(group& g) { resize_index(g, g.mask == 0 ? slots_min : 2 * (g.mask + 1)); }
-
-  static void resize_index(group& g, std::size_t slots) {
-    auto index = make_index(slots);
-    for (std::size_t i = 0; i <= g.mask; ++i) {
-      if (g.index[i].entry_number == 0) continue;
-      std::size_t at = g.index[i].tag & (slots - 1);
-      while (index[at].entry_number != 0) at = (at + 1) & (slots - 1);
-      index[at] = g.index[i];
-    }
-    std::copy_n(index.get(), near_slots - 1, index.get() + slots);
-    g.index = std::move(index);
-    g.mask = slots - 1;
   }
 
   std::uint32_t first_group_;

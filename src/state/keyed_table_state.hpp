@@ -58,11 +58,13 @@ class keyed_table_state final : public keyed_state_backend_base {
       Key key{};
       void_namespace none;
       if (auto read = read_key(entry, group, max_parallelism_, key, none); !read) return read;
-      return decode_bytes<T>(entry.value).map([&](T value) {
-        auto [kept, is_new] =
-            table_.find_or_make(key_hash(key), key, [&]() -> T { return std::move(value); });
-        if (!is_new) kept = std::move(value);
-      });
+      T value{};
+      auto good = decode_bytes_into(entry.value, value);
+      if (!good) return good;
+      auto [kept, is_new] =
+          table_.find_or_make(key_hash(key), key, [&]() -> T { return std::move(value); });
+      if (!is_new) kept = std::move(value);
+      return good;
     }
 
    private:

@@ -109,9 +109,11 @@ class operator_state_backend {
           return encoded;
         },
         [](map& entries, byte_view bytes) {
-          return decode_bytes<std::pair<K, V>>(bytes).map([&](std::pair<K, V> entry) {
-            entries.insert_or_assign(std::move(entry.first), std::move(entry.second));
-          });
+          K key{};
+          V value{};
+          auto good = decode_bytes_into(bytes, key, value);
+          if (good) entries.insert_or_assign(std::move(key), std::move(value));
+          return good;
         }));
   }
 
@@ -143,7 +145,10 @@ class operator_state_backend {
           return encoded;
         },
         [](list& elements, byte_view bytes) {
-          return decode_bytes<T>(bytes).map([&](T each) { elements.push_back(std::move(each)); });
+          T each{};
+          auto good = decode_bytes_into(bytes, each);
+          if (good) elements.push_back(std::move(each));
+          return good;
         }));
   }
 

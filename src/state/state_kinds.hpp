@@ -15,10 +15,9 @@ template <class Key, class N, class T, class Store, class Ttl>
 class value_state_table final : public cell_table<Key, N, T, Store, Ttl>,
                                 public value_state_access<T> {
  public:
-  value_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                    const auto& descriptor)
-      : cell_table<Key, N, T, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
-                                          std::move(store)),
+  value_state_table(const state_info& info, std::uint32_t max_parallelism, Ttl ttl,
+                    const auto& where, const auto& descriptor)
+      : cell_table<Key, N, T, Store, Ttl>(info, max_parallelism, std::move(ttl), where),
         initial_(descriptor.initial()) {}
 
   const T* find() override { return base::find(); }
@@ -44,10 +43,9 @@ template <class Key, class N, class T, class Store, class Ttl>
 class reducing_state_table final : public cell_table<Key, N, T, Store, Ttl>,
                                    public reducing_state_access<T> {
  public:
-  reducing_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                       const auto& descriptor)
-      : cell_table<Key, N, T, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
-                                          std::move(store)),
+  reducing_state_table(const state_info& info, std::uint32_t max_parallelism, Ttl ttl,
+                       const auto& where, const auto& descriptor)
+      : cell_table<Key, N, T, Store, Ttl>(info, max_parallelism, std::move(ttl), where),
         reduce_(descriptor.function()) {}
 
   const T* get() override { return this->find(); }
@@ -68,10 +66,9 @@ template <class Key, class N, class In, class Acc, class Out, class Store, class
 class aggregating_state_table final : public cell_table<Key, N, Acc, Store, Ttl>,
                                       public aggregating_state_access<In, Out> {
  public:
-  aggregating_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                          const auto& descriptor)
-      : cell_table<Key, N, Acc, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
-                                            std::move(store)),
+  aggregating_state_table(const state_info& info, std::uint32_t max_parallelism, Ttl ttl,
+                          const auto& where, const auto& descriptor)
+      : cell_table<Key, N, Acc, Store, Ttl>(info, max_parallelism, std::move(ttl), where),
         aggregate_(descriptor.function()) {}
 
   std::optional<Out> get() override {
@@ -101,10 +98,9 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
   using cell = typename Ttl::template cell<T>;
   using cells = std::vector<cell>;
 
-  list_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store,
-                   const auto&)
-      : state_table<Key, N, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
-                                        std::move(store)) {}
+  list_state_table(const state_info& info, std::uint32_t max_parallelism, Ttl ttl,
+                   const auto& where, const auto&)
+      : state_table<Key, N, Store, Ttl>(info, max_parallelism, std::move(ttl), where) {}
 
   const std::vector<T>& get() override {
     sweep();
@@ -173,9 +169,10 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
     Key key{};
     N ns{};
     cells value;
-    return read_key(entry, group, this->max_parallelism_, key, ns)
-        .and_then([&] { return read_cells<T>(entry, saved.has_ttl, this->ttl_, value); })
-        .map([&] { this->store_.restore(key, ns, std::move(value)); });
+    auto good = read_key(entry, group, this->max_parallelism_, key, ns);
+    if (good) good = read_cells<T>(entry, saved.has_ttl, this->ttl_, value);
+    if (good) this->store_.restore(key, ns, std::move(value));
+    return good;
   }
 
  private:
@@ -204,9 +201,9 @@ class map_state_table final : public state_table<Key, N, Store, Ttl>,
  public:
   using cell = typename Ttl::template cell<V>;
 
-  map_state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store, const auto&)
-      : state_table<Key, N, Store, Ttl>(std::move(info), max_parallelism, std::move(ttl),
-                                        std::move(store)) {}
+  map_state_table(const state_info& info, std::uint32_t max_parallelism, Ttl ttl, const auto& where,
+                  const auto&)
+      : state_table<Key, N, Store, Ttl>(info, max_parallelism, std::move(ttl), where) {}
 
   const V* get(const K& key) override {
     sweep();
@@ -273,11 +270,12 @@ class map_state_table final : public state_table<Key, N, Store, Ttl>,
     Key key{};
     N ns{};
     cell value{};
-    auto map_key = decode_bytes<K>(entry.map_key);
-    if (!map_key) return tl::unexpected(map_key.error());
-    return read_key(entry, group, this->max_parallelism_, key, ns)
-        .and_then([&] { return read_cell<V>(entry, saved.has_ttl, this->ttl_, value); })
-        .map([&] { this->store_.restore(key, ns, *map_key, std::move(value)); });
+    K map_key{};
+    auto good = decode_bytes_into(entry.map_key, map_key);
+    if (good) good = read_key(entry, group, this->max_parallelism_, key, ns);
+    if (good) good = read_cell<V>(entry, saved.has_ttl, this->ttl_, value);
+    if (good) this->store_.restore(key, ns, map_key, std::move(value));
+    return good;
   }
 
  private:

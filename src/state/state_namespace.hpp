@@ -7,6 +7,7 @@
 
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
+#include "millrace/core/key_group.hpp"
 
 namespace millrace {
 
@@ -49,6 +50,15 @@ template <class Key>
 struct key_context {
   Key key{};
   std::uint64_t hash = 0;  ///< key_hash of `key`.
+};
+
+/// Where a state is to be kept: for the keys of `groups`, of which `context` says the current one,
+/// on top of `below`. `context` outlives what is made there.
+template <class Key, class Below>
+struct store_place {
+  const key_context<Key>& context;
+  key_group_range groups;
+  Below below;
 };
 
 }  // namespace millrace

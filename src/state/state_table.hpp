@@ -28,35 +28,39 @@ auto adopt_all(const Ttl& ttl, std::vector<Saved>&& saved) {
 template <class T, class Ttl>
 status read_cell(const encoded_entry& entry, bool saved_with_ttl, const Ttl& ttl,
                  typename Ttl::template cell<T>& cell) {
-  const auto adopt = [&](auto&& saved) { cell = ttl.adopt(std::move(saved)); };
-  if (saved_with_ttl) return decode_bytes<expiring<T>>(entry.value).map(adopt);
-  return decode_bytes<T>(entry.value).map(adopt);
+  const auto read_as = [&](auto saved) {
+    auto good = decode_bytes_into(entry.value, saved);
+    if (good) cell = ttl.adopt(std::move(saved));
+    return good;
+  };
+  return saved_with_ttl ? read_as(expiring<T>()) : read_as(T());
 }
 
 /// The same for a list of `T`.
 template <class T, class Ttl>
 status read_cells(const encoded_entry& entry, bool saved_with_ttl, const Ttl& ttl,
                   std::vector<typename Ttl::template cell<T>>& cells) {
-  const auto adopt = [&](auto&& saved) { cells = adopt_all(ttl, std::move(saved)); };
-  if (saved_with_ttl) return decode_bytes<std::vector<expiring<T>>>(entry.value).map(adopt);
-  return decode_bytes<std::vector<T>>(entry.value).map(adopt);
+  const auto read_as = [&](auto saved) {
+    auto good = decode_bytes_into(entry.value, saved);
+    if (good) cells = adopt_all(ttl, std::move(saved));
+    return good;
+  };
+  return saved_with_ttl ? read_as(std::vector<expiring<T>>()) : read_as(std::vector<T>());
 }
+
+/// Refuses a key of another group.
+status check_key_group(std::uint32_t of_key, std::uint32_t expected);
+
+/// Says that states of this kind can't be merged over namespaces.
+[[noreturn]] void throw_cannot_merge(const state_info& state);
 
 /// The key and the namespace of an entry that belongs to `group`.
 template <class Key, class N>
 status read_key(const encoded_entry& entry, std::uint32_t group, std::uint32_t max_parallelism,
                 Key& key, N& ns) {
-  auto decoded_key = decode_bytes<Key>(entry.key);
-  if (!decoded_key) return tl::unexpected(decoded_key.error());
-  auto decoded_ns = decode_bytes<N>(entry.ns);
-  if (!decoded_ns) return tl::unexpected(decoded_ns.error());
-  key = std::move(*decoded_key);
-  ns = std::move(*decoded_ns);
-  const auto own = key_group_of(key_hash(key), max_parallelism);
-  if (own != group)
-    return fail(errc::invalid_data, "a key of key group " + std::to_string(own) +
-                                        " is among those of key group " + std::to_string(group));
-  return {};
+  if (auto good = decode_bytes_into(entry.key, key); !good) return good;
+  if (auto good = decode_bytes_into(entry.ns, ns); !good) return good;
+  return check_key_group(key_group_of(key_hash(key), max_parallelism), group);
 }
 
 /// What state kinds have in common, over the `Store` of either backend; `Ttl` is `no_ttl` or
@@ -64,11 +68,9 @@ status read_key(const encoded_entry& entry, std::uint32_t group, std::uint32_t m
 template <class Key, class N, class Store, class Ttl>
 class state_table : public keyed_state_table_of<Key>, public namespace_control<N> {
  public:
-  state_table(state_info info, std::uint32_t max_parallelism, Ttl ttl, Store store)
-      : info_(std::move(info)),
-        max_parallelism_(max_parallelism),
-        ttl_(std::move(ttl)),
-        store_(std::move(store)) {}
+  /// The store is made there.
+  state_table(const state_info& info, std::uint32_t max_parallelism, Ttl ttl, const auto& where)
+      : info_(info), max_parallelism_(max_parallelism), ttl_(std::move(ttl)), store_(where) {}
 
   const state_info& info() const noexcept final { return info_; }
   void prefetch(std::span<const Key> keys, std::span<const std::uint64_t> hashes) final {
@@ -79,11 +81,7 @@ class state_table : public keyed_state_table_of<Key>, public namespace_control<N
   std::size_t cached_bytes() const noexcept final { return store_.cached_bytes(); }
   void release_memory(std::size_t keep_bytes) final { store_.release_memory(keep_bytes); }
   void set_current_namespace(const N& ns) final { store_.set_namespace(ns); }
-  void merge_namespaces(const N&, std::span<const N>) override {
-    throw failure(errc::invalid_argument, "state '" + info_.name + "' is a " +
-                                              std::string(to_string(info_.kind)) +
-                                              ", which can't be merged over namespaces");
-  }
+  void merge_namespaces(const N&, std::span<const N>) override { throw_cannot_merge(info_); }
 
  protected:
   /// Whether a cell may still be shown.
@@ -151,9 +149,10 @@ class cell_table : public state_table<Key, N, Store, Ttl> {
     Key key{};
     N ns{};
     cell value{};
-    return read_key(entry, group, this->max_parallelism_, key, ns)
-        .and_then([&] { return read_cell<T>(entry, saved.has_ttl, this->ttl_, value); })
-        .map([&] { this->store_.restore(key, ns, std::move(value)); });
+    auto good = read_key(entry, group, this->max_parallelism_, key, ns);
+    if (good) good = read_cell<T>(entry, saved.has_ttl, this->ttl_, value);
+    if (good) this->store_.restore(key, ns, std::move(value));
+    return good;
   }
 
  protected:

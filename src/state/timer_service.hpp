@@ -94,9 +94,9 @@ class timer_service final : public keyed_state_table_of<Key> {
     Key key{};
     N ns{};
     if (auto good = read_key(entry, group, max_parallelism_, key, ns); !good) return good;
-    auto value = decode_bytes<std::pair<domain, std::int64_t>>(entry.value);
-    if (!value) return tl::unexpected(value.error());
-    const auto [where, timestamp] = *value;
+    domain where{};
+    std::int64_t timestamp = 0;
+    if (auto good = decode_bytes_into(entry.value, where, timestamp); !good) return good;
     if (where != domain::event_time && where != domain::processing_time)
       return fail(errc::invalid_data, "a timer is of no known kind of time");
     auto& timers = where == domain::event_time ? event_timers_ : processing_timers_;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/core/checked_cast.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/event_time.hpp"
 #include "millrace/core/fingerprint.hpp"
@@ -114,17 +115,23 @@ class typed_batch final : public batch {
 template <class T>
 using typed_batch_ptr = boost::intrusive_ptr<typed_batch<T>>;
 
-/// The rows of a batch that is known to hold records of type T: the task has checked it where the
-/// batch entered the chain, the graph builder where operators are chained.
+/// A batch that is known to hold records of type T: the task has checked it where the batch entered
+/// the chain, the graph builder where operators are chained.
+template <class T>
+typed_batch<T>& typed(batch& b) noexcept {
+  return checked_cast<typed_batch<T>&>(b);
+}
+
+/// The rows of such a batch.
 template <class T>
 row_vector<T>& rows_of(batch& b) noexcept {
-  return static_cast<typed_batch<T>&>(b).rows;
+  return typed<T>(b).rows;
 }
 
 /// The timestamps of such a batch's rows; empty if they have none.
 template <class T>
 timestamp_column& timestamps_of(batch& b) noexcept {
-  return static_cast<typed_batch<T>&>(b).timestamps;
+  return typed<T>(b).timestamps;
 }
 
 /// Rows as they came from another node. Decoded by the receiving task, which knows the type, and

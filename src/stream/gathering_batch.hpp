@@ -103,13 +103,21 @@ class gathering_batch {
   }
 
   /// Where at least `count` rows may be stored, with the end given to `stored_until` afterwards;
-  /// null if the batch might become full by them.
-  T* room_for(std::size_t count) const noexcept requires std::is_trivially_copyable_v<T> {
+  /// null if the batch might become full by them. For rows with timestamps, call begin_times() and
+  /// add_time() before they are stored.
+  T* room_for(std::size_t count,
+              bool timed) const noexcept requires std::is_trivially_copyable_v<T> {
+    if (timed && (rows_.size() + count) * (sizeof(T) + sizeof(timestamp_ms)) >= bytes_max_)
+      return nullptr;
     return rows_.room() > count ? rows_.end() : nullptr;
   }
   void stored_until(T* end) noexcept requires std::is_trivially_copyable_v<T> {
     rows_.set_end(end);
   }
+
+  /// Rows without a timestamp that have gathered before get `no_timestamp`.
+  void begin_times() { timestamps_.resize(rows_.size(), no_timestamp); }
+  void add_time(timestamp_ms timestamp) { timestamps_.push_back(timestamp); }
 
   bool is_empty() const noexcept { return rows_.size() == 0; }
 

@@ -15,8 +15,8 @@ namespace millrace {
 /// once built.
 struct job_program {
   graph::stream_graph graph;
-  std::vector<std::shared_ptr<const operator_factory>> operators;  ///< By stream node id.
-  std::vector<std::shared_ptr<const router_factory>> routers;      ///< By stream edge id.
+  std::vector<operator_factory_ptr> operators;  ///< By stream node id.
+  std::vector<router_factory_ptr> routers;      ///< By stream edge id.
 };
 
 /// Checks that this program is the one that `submitted` was made from: the same operators at the

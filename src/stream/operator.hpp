@@ -14,6 +14,7 @@
 #include "millrace/stream/collector.hpp"
 #include "millrace/stream/record_type.hpp"
 #include "millrace/stream/runtime_context.hpp"
+#include "millrace/stream/shared_description.hpp"
 #include "millrace/stream/watermark_alignment.hpp"
 
 namespace millrace {
@@ -200,10 +201,8 @@ class source_operator : public stream_operator {
 };
 
 /// The description of an operator: const and shared by all its subtasks, which it makes.
-class operator_factory {
+class operator_factory : public shared_description {
  public:
-  virtual ~operator_factory() = default;
-
   /// An operator for one subtask.
   virtual std::unique_ptr<stream_operator> create() const = 0;
   /// Type of input `input`; null if there is no such input (sources).
@@ -217,6 +216,8 @@ class operator_factory {
   virtual std::unique_ptr<operator_coordinator> create_coordinator(
       coordinator_context& context) const;
 };
+
+using operator_factory_ptr = boost::intrusive_ptr<const operator_factory>;
 
 /// Base of operators that emit records of type Out.
 template <class Out, class Base = stream_operator>

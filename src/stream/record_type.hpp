@@ -22,6 +22,8 @@ class record_type {
   virtual std::uint64_t fingerprint() const noexcept = 0;
   /// Bytes from the network to rows. Errors: `type_mismatch`, `invalid_data`.
   virtual result<batch_ptr> decode(const encoded_batch& bytes) const = 0;
+  /// The rows of a batch of this type in one of the caller's own, moved where `access` allows it.
+  virtual batch_ptr take(batch& rows, rows_access access) const = 0;
 };
 
 /// Refuses a batch of another type with an error that names both.
@@ -46,6 +48,19 @@ class typed_record_type final : public record_type {
         !read_timestamps(in, bytes.size(), decoded->timestamps))
       return tl::unexpected(undecodable_batch(*this, bytes, in.to_status().error()));
     return batch_ptr(decoded);
+  }
+
+  batch_ptr take(batch& rows, rows_access access) const override {
+    auto& from = typed<T>(rows);
+    typed_batch_ptr<T> taken(new typed_batch<T>);
+    if (access == rows_access::exclusive) {
+      taken->rows.swap(from.rows);
+      taken->timestamps.swap(from.timestamps);
+    } else {
+      taken->rows = from.rows;
+      taken->timestamps = from.timestamps;
+    }
+    return taken;
   }
 
  private:

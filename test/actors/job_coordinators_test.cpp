@@ -97,7 +97,7 @@ struct coordinated_job : master_fixture {
     source.has_coordinator = true;
     auto program = std::make_shared<job_program>();
     program->operators.resize(8);
-    if (has_code) program->operators[source.node] = std::make_shared<coordinated_factory>(log);
+    if (has_code) program->operators[source.node].reset(new coordinated_factory(log));
     programs->add(graph, std::move(program));
     return graph;
   }

@@ -82,7 +82,7 @@ broadcast_descriptors only_limits() {
 
 using harness = operator_harness<count, count>;
 
-std::shared_ptr<const operator_factory> above_limits() {
+operator_factory_ptr above_limits() {
   return make_keyed_broadcast_process<count, count, count>(&count::first, only_limits(),
                                                            above_limit{});
 }

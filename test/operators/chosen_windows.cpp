@@ -188,7 +188,7 @@ auto settings(const chosen_windows& how, Assigner assigner, Trigger trigger, Con
 }
 
 template <class Assigner>
-std::shared_ptr<const operator_factory> make_windows(const chosen_windows& how, Assigner assigner) {
+operator_factory_ptr make_windows(const chosen_windows& how, Assigner assigner) {
   const chosen_trigger trigger(how.job);
   const processing_function<show_window> function{{how.counts_firings}};
   const chosen_contents contents{how.keeps};
@@ -203,7 +203,7 @@ std::shared_ptr<const operator_factory> make_windows(const chosen_windows& how, 
 
 }  // namespace
 
-std::shared_ptr<const operator_factory> make_operator(const chosen_windows& how) {
+operator_factory_ptr make_operator(const chosen_windows& how) {
   const auto& job = how.job;
   if (how.is_sliced)
     return make_slicing_window_operator<event, fired>(settings(

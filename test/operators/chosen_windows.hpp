@@ -45,6 +45,6 @@ struct chosen_windows {
 inline const output_tag<reference::event> late_events("late");
 
 /// Keyed by event::key.
-std::shared_ptr<const operator_factory> make_operator(const chosen_windows& how);
+operator_factory_ptr make_operator(const chosen_windows& how);
 
 }  // namespace millrace::test

@@ -42,7 +42,7 @@ struct to_pair {
   }
 };
 
-using factory = std::shared_ptr<const operator_factory>;
+using factory = operator_factory_ptr;
 using key_of = std::int64_t event::*;
 
 void require_equal(std::vector<joined> got, std::vector<joined> wanted) {

@@ -138,8 +138,8 @@ TEST_CASE("keyed sums go on from a checkpoint, by key group") {
 }
 
 TEST_CASE("collected rows of a checkpointed job come with the checkpoint behind them, once") {
-  const auto rows = std::make_shared<collected_rows<std::string>>();
-  const auto factory = make_collecting_sink<std::string>(rows);
+  const auto rows = std::make_shared<collected_batches>();
+  const auto factory = make_collecting_sink(record_type_of<std::string>(), rows);
   std::vector<saved_operator_state> saved;
   {
     operator_harness<std::string, std::string> op(factory);
@@ -164,12 +164,12 @@ TEST_CASE("collected rows of a checkpointed job come with the checkpoint behind 
     op.checkpoint({3});
     op.op().on_checkpoint_complete({3});
   }
-  CHECK(rows->take() == texts{"a", "b", "c", "d"});
+  CHECK(take_rows<std::string>(*rows) == texts{"a", "b", "c", "d"});
 }
 
 TEST_CASE("collected rows of a job without checkpoints are those of the last attempt") {
-  const auto rows = std::make_shared<collected_rows<std::string>>();
-  const auto factory = make_collecting_sink<std::string>(rows);
+  const auto rows = std::make_shared<collected_batches>();
+  const auto factory = make_collecting_sink(record_type_of<std::string>(), rows);
   for (std::uint32_t attempt = 0; attempt < 2; ++attempt)
     for (std::uint32_t index = 0; index < 2; ++index) {
       if (attempt == 1 && index == 1) continue;
@@ -181,7 +181,7 @@ TEST_CASE("collected rows of a job without checkpoints are those of the last att
       op.open();
       op.process({std::to_string(index), std::to_string(attempt)});
     }
-  CHECK(rows->take() == texts{"1", "0", "0", "1"});
+  CHECK(take_rows<std::string>(*rows) == texts{"1", "0", "0", "1"});
 }
 
 TEST_CASE("what no checkpoint can hold refuses to be part of one, with its name") {

@@ -73,13 +73,13 @@ auto settings(Assigner assigner, Trigger trigger, std::shared_ptr<life> seen) {
       3'600'000, {}};
 }
 
-std::shared_ptr<const operator_factory> sliced(std::shared_ptr<life> seen = {}) {
+operator_factory_ptr sliced(std::shared_ptr<life> seen = {}) {
   if (!seen) seen = std::make_shared<life>();
   return make_slicing_window_operator<row, row>(
       settings(tumbling_event_time_windows::of(10ms), event_time_trigger(), seen));
 }
 
-std::shared_ptr<const operator_factory> by_the_clock(std::shared_ptr<life> seen = {}) {
+operator_factory_ptr by_the_clock(std::shared_ptr<life> seen = {}) {
   if (!seen) seen = std::make_shared<life>();
   return make_window_operator<row, row>(
       settings(tumbling_processing_time_windows::of(10ms), processing_time_trigger(), seen));

@@ -33,7 +33,7 @@ class keyed_subtasks {
  public:
   static constexpr std::uint32_t groups = 16;
 
-  keyed_subtasks(const std::shared_ptr<const operator_factory>& factory, std::uint32_t parallelism,
+  keyed_subtasks(const operator_factory_ptr& factory, std::uint32_t parallelism,
                  const std::shared_ptr<state_backend>& backend)
       : pending_(parallelism) {
     for (std::uint32_t i = 0; i < parallelism; ++i)

@@ -62,8 +62,7 @@ class transactional_sink final : public producing<row> {
 
 }  // namespace
 
-std::shared_ptr<const operator_factory> make_transactional_sink(
-    std::shared_ptr<committed_rows> target) {
+operator_factory_ptr make_transactional_sink(std::shared_ptr<committed_rows> target) {
   return make_factory<row, row>(
       [target = std::move(target)] { return std::make_unique<transactional_sink>(target); });
 }

@@ -25,7 +25,6 @@ struct committed_rows {
 
 /// Gathers rows and commits them when the checkpoint that they belong to is complete (two-phase
 /// commit: its state is the prepared transaction). Emits nothing.
-std::shared_ptr<const operator_factory> make_transactional_sink(
-    std::shared_ptr<committed_rows> target);
+operator_factory_ptr make_transactional_sink(std::shared_ptr<committed_rows> target);
 
 }  // namespace millrace::sim

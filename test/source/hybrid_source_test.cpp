@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "millrace/source/source_messages.hpp"
 #include "source/scripted_source.hpp"
 #include "support/source_harness.hpp"
 

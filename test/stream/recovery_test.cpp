@@ -152,8 +152,8 @@ class made_factory final : public operator_factory {
 };
 
 template <class Make>
-std::shared_ptr<const operator_factory> made(Make make, bool has_input, bool has_output) {
-  return std::make_shared<made_factory<Make>>(std::move(make), has_input, has_output);
+operator_factory_ptr made(Make make, bool has_input, bool has_output) {
+  return operator_factory_ptr(new made_factory<Make>(std::move(make), has_input, has_output));
 }
 
 /// source => count, by key => sink
@@ -169,8 +169,8 @@ struct counting_job {
     make.connect(source, count, partitioning::hash);
     make.connect(count, sink, partitioning::rebalance);
     const auto key_of = [](std::int64_t n) { return n % 10; };
-    make.program->routers[0] =
-        std::make_shared<keyed_router_factory<std::int64_t, decltype(key_of)>>(key_of);
+    make.program->routers[0].reset(
+        new keyed_router_factory<std::int64_t, decltype(key_of)>(key_of));
     make.program->operators = {
         made([end] { return std::make_unique<resuming_source>(end); }, false, true),
         made([] { return std::make_unique<counting_operator>(); }, true, true),

@@ -291,9 +291,9 @@ TEST_CASE("a record over the limit fails under the name of the operator that emi
     }
   };
   auto make = pipeline();
-  make.program->operators[0] = std::make_shared<line_factory>();
+  make.program->operators[0].reset(new line_factory);
   make.program->routers[0] =
-      std::make_shared<plain_router_factory<std::string>>(partitioning::rebalance);
+      router_factory_ptr(new plain_router_factory<std::string>(partitioning::rebalance));
   running_task t(make, source_vertex,
                  {.batches = {.rows = 10, .bytes = 1000}, .record_bytes_max = 2000});
   try {

@@ -24,7 +24,7 @@ namespace millrace::test {
 template <class In, class Out>
 class operator_harness : public operator_context, private batch_consumer {
  public:
-  explicit operator_harness(const std::shared_ptr<const operator_factory>& factory,
+  explicit operator_harness(const operator_factory_ptr& factory,
                             runtime_context::identity self = {},
                             std::shared_ptr<state_backend> state = nullptr)
       : runtime_(std::move(self)),

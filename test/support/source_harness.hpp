@@ -116,8 +116,7 @@ class source_harness : public operator_harness<T, T> {
   bool coordinator_waits() const { return world_.wake.has_value(); }
 
  private:
-  source_harness(const std::shared_ptr<const operator_factory>& factory,
-                 runtime_context::identity self, int)
+  source_harness(const operator_factory_ptr& factory, runtime_context::identity self, int)
       : base(factory, self),
         subtask_(self.subtask_index),
         world_(this->memory(), this->clock_now(), self.parallelism),

@@ -167,7 +167,7 @@ struct job_maker {
     edge.is_explicit = true;
     edge.is_feedback = is_feedback;
     program->graph.add_edge(edge);
-    program->routers.push_back(std::make_shared<plain_router_factory<std::int64_t>>(how));
+    program->routers.push_back(router_factory_ptr(new plain_router_factory<std::int64_t>(how)));
   }
 
   /// Back to the head of an iteration.
@@ -193,7 +193,7 @@ struct job_maker {
     if (!is_source) node.inputs.assign(what.inputs, described);
     node.output = described;
     program->operators.push_back(
-        std::make_shared<detail::scripted_factory>(name, what, log, is_source));
+        operator_factory_ptr(new detail::scripted_factory(name, what, log, is_source)));
     return program->graph.add_node(std::move(node));
   }
 };
