@@ -1,6 +1,8 @@
 #pragma once
 
+#include <caf/detail/tuple_vals.hpp>
 #include <caf/fwd.hpp>
+#include <caf/type_erased_tuple.hpp>
 #include <caf/type_id.hpp>
 #include <string>
 
@@ -93,3 +95,18 @@ CAF_BEGIN_TYPE_ID_BLOCK(millrace_wire, first_custom_type_id)
 MILLRACE_WIRE_TYPES(MILLRACE_ADD_TYPE_ID)
 #undef MILLRACE_ADD_TYPE_ID
 CAF_END_TYPE_ID_BLOCK(millrace_wire)
+
+// What CAF makes of a message of one element, about two hundred functions for each type: compiled
+// once (wire_messages.cpp, wire_mailbox.cpp) and not wherever one is sent.
+#define MILLRACE_MESSAGE_TEMPLATES(name)                                                        \
+  template class caf::detail::tuple_vals_impl<caf::detail::message_data, millrace::wire::name>; \
+  template class caf::detail::tuple_vals<millrace::wire::name>;
+#define MILLRACE_MAILBOX_TEMPLATES(name) \
+  template class caf::detail::tuple_vals_impl<caf::type_erased_tuple, millrace::wire::name>;
+#define MILLRACE_EXTERN_TEMPLATES(name)                                         \
+  extern template class caf::detail::tuple_vals_impl<caf::detail::message_data, \
+                                                     millrace::wire::name>;     \
+  extern template class caf::detail::tuple_vals<millrace::wire::name>;          \
+  extern template class caf::detail::tuple_vals_impl<caf::type_erased_tuple, millrace::wire::name>;
+MILLRACE_WIRE_TYPES(MILLRACE_EXTERN_TEMPLATES)
+#undef MILLRACE_EXTERN_TEMPLATES
