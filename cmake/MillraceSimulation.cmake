@@ -42,17 +42,6 @@ target_compile_definitions(millrace_sim PRIVATE MILLRACE_SIMULATION)
 millrace_use(millrace_sim caf)
 millrace_unite(millrace_sim 5)
 
-# CAF's mailboxes cast their end marker to an element that is never looked at
-# (caf/intrusive/task_queue.hpp:67), which the packaged library does unseen and code that steps its
-# actors does in the open.
-function(millrace_permit_mailbox_cast target)
-  if("undefined" IN_LIST MILLRACE_SANITIZE)
-    target_compile_options(${target} PRIVATE -fno-sanitize=vptr)
-  endif()
-endfunction()
-
-millrace_permit_mailbox_cast(millrace_sim)
-
 function(millrace_use_simulation target)
   target_include_directories(${target} PRIVATE "${test_dir}")
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:millrace_sim> ${plain_objects})
@@ -62,7 +51,6 @@ endfunction()
 add_executable(simulate "${sim_dir}/simulate/main.cpp")
 millrace_use_simulation(simulate)
 millrace_use(simulate caf)
-millrace_permit_mailbox_cast(simulate)
 
 file(GLOB sim_tests CONFIGURE_DEPENDS "${sim_dir}/*_test.cpp")
 if(sim_tests)
@@ -71,7 +59,6 @@ if(sim_tests)
   target_link_libraries(test_sim PRIVATE doctest::doctest)
   millrace_use(test_sim caf)
   millrace_unite(test_sim 5)
-  millrace_permit_mailbox_cast(test_sim)
   doctest_discover_tests(test_sim TEST_PREFIX "sim/"
     PROPERTIES TIMEOUT 120 LABELS sim FAIL_REGULAR_EXPRESSION "test cases: 0 ")
 endif()
