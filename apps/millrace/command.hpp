@@ -36,6 +36,7 @@ extern const command cancel_command;
 extern const command checkpoint_command;
 extern const command checkpoints_command;
 extern const command nodes_command;
+extern const command chaos_command;
 extern const command version_command;
 extern const command help_command;
 

@@ -42,9 +42,13 @@ result<job_id> find_id(cluster_client& client, const std::string& text) {
 result<named_job> find_job(const cli_context& context, const parsed_line& line) {
   const auto text = job_argument(line);
   if (!text) return tl::unexpected(text.error());
+  return find_job(context, *text);
+}
+
+result<named_job> find_job(const cli_context& context, const std::string& job) {
   auto client = context.connect();
   if (!client) return tl::unexpected(client.error());
-  const auto id = find_id(**client, *text);
+  const auto id = find_id(**client, job);
   if (!id) return tl::unexpected(id.error());
   return named_job{*std::move(client), *id};
 }

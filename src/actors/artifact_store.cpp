@@ -162,7 +162,10 @@ void artifact_store::write_next(const upload_ptr& u) {
       if (auto synced = u->file->sync(); !synced) return synced;
       if (auto closed = u->file->close(); !closed) return closed;
       const auto digest = to_string(u->hasher.finish());
-      if (digest == u->sha256) return files->rename(u->part, path);
+      if (digest == u->sha256)
+        return files->rename(u->part, path).and_then([&] {
+          return files->sync_directory(directory);
+        });
       (void)files->remove(u->part);
       return fail(errc::invalid_data, label_of(u->sha256) +
                                           ": the bytes that arrived have the hash " +
@@ -194,6 +197,18 @@ void artifact_store::written(const upload_ptr& u, const status& outcome,
   if (outcome) stored_[u->sha256] = u->size;
   done(answer);
   for (auto& waiting : std::exchange(u->queue, {})) waiting.done(answer);
+}
+
+void artifact_store::keep_only(std::set<std::string> hashes) {
+  io_.submit(
+      [files = files_, directory = directory_, hashes = std::move(hashes)] {
+        const auto entries = files->list(directory);
+        if (!entries) return;
+        for (const auto& entry : *entries)
+          if (!entry.is_directory && !hashes.contains(entry.path.substr(directory.size() + 1)))
+            (void)files->remove(entry.path);  // best effort: it is in nobody's way
+      },
+      [] {});
 }
 
 void artifact_store::read(const wire::artifact_request& request, chunk_callback done) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "millrace/actors/messages.hpp"
@@ -43,6 +44,8 @@ class artifact_store {
   void read(const wire::artifact_request& request, chunk_callback done);
   /// Whether all of it is there, as the status says.
   void find(const std::string& sha256, status_callback done);
+  /// Removes all others, and what is left of broken uploads. Before the first upload.
+  void keep_only(std::set<std::string> hashes);
   /// Where an artifact is once all of it is there.
   std::string path_of(const std::string& sha256) const { return directory_ + "/" + sha256; }
 

@@ -16,6 +16,7 @@ namespace millrace {
 /// A connection of a tool to a cluster: each call is one exchange of actor messages with the
 /// dispatcher. Thread-safe. Every call blocks for at most the request timeout and then fails with
 /// `timeout`; a lost connection fails with `master_lost`, both naming the master's address.
+/// Questions are asked again of a master that takes the lost one's place within `client.timeout`.
 class cluster_client {
  public:
   /// Errors: `connection_refused`, `authentication`, `timeout`, `unreachable`.
@@ -38,7 +39,9 @@ class cluster_client {
   virtual result<wire::checkpoint_list> checkpoints(const job_id& job) = 0;
   /// Returns when it is complete, or has failed.
   virtual result<checkpoint_record> take_checkpoint(const job_id& job) = 0;
-  /// A handle to a job of the cluster, for waiting and progress.
+  /// For tests: ends an actor of a cluster that obeys chaos.
+  virtual status kill(const wire::kill_actor& which) = 0;
+  /// A handle to a job of the cluster, for waiting and progress. It goes on after a reconnection.
   virtual result<std::unique_ptr<job_client>> job(const job_id& job) = 0;
 };
 

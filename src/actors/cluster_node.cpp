@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <caf/abstract_actor.hpp>
+#include <caf/actor_cast.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -74,6 +76,14 @@ class node_directory {
   std::_Exit(EXIT_FAILURE);
 }
 
+/// A process without it would be in the way of one that has it.
+void end_process_with(const caf::actor& actor, const std::string& what) {
+  caf::actor_cast<caf::abstract_actor*>(actor)->attach_functor([what](const caf::error& reason) {
+    if (reason && reason != caf::exit_reason::user_shutdown)
+      end_process(what + " broke down: " + caf::to_string(reason));
+  });
+}
+
 std::uint64_t random_word() {
   static thread_local std::random_device entropy;
   return (std::uint64_t{entropy()} << 32) | entropy();
@@ -112,6 +122,7 @@ class local_node final : public cluster_node {
       network->endpoint().drop(node);
     };
     master_ = spawn_master(network_->system(), std::move(options));
+    end_process_with(master_, "the job manager");
     network_->endpoint().publish(master_);
   }
 
@@ -137,6 +148,7 @@ class local_node final : public cluster_node {
     options.config = config_;
     options.on_fatal = [](const error& e) { end_process(e.message); };
     task_manager_ = spawn_task_manager(network_->system(), std::move(options));
+    end_process_with(task_manager_, "the task manager");
     if (master_) return attach_task_manager(master_, task_manager_);
     network_->endpoint().publish(task_manager_);
     caf::anon_send_exit(doorman_, caf::exit_reason::user_shutdown);

@@ -6,16 +6,20 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "millrace/actors/artifact_store.hpp"
 #include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/insistent_io.hpp"
 #include "millrace/actors/io_executor_actor.hpp"
 #include "millrace/actors/job_history.hpp"
 #include "millrace/actors/job_master.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/recovered_jobs.hpp"
 #include "millrace/actors/spawn_control.hpp"
+#include "millrace/actors/task_manager_heartbeat.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/core/logging.hpp"
@@ -29,13 +33,18 @@ namespace {
 constexpr std::chrono::seconds list_timeout{2};
 /// For jobs to end when the master is stopped.
 constexpr std::chrono::seconds shut_down_timeout{5};
+/// Before a job gets another master; doubles while masters go down soon after their start.
+constexpr std::chrono::milliseconds first_pause{50};
+constexpr std::chrono::milliseconds longest_pause{10'000};
+constexpr std::chrono::minutes steady_life{1};
 
 class dispatcher {
  public:
   static inline const char* name = "millrace.dispatcher";
 
   explicit dispatcher(caf::event_based_actor* self) : self_(self) {}
-  void init(dispatcher_options options);
+  /// `recovered` is called when the jobs of the store are there.
+  void init(dispatcher_options options, std::function<void()> recovered);
 
   // From clients and task managers.
   caf::result<wire::artifact_status> on_offer(const wire::artifact_offer& offer);
@@ -48,14 +57,18 @@ class dispatcher {
   caf::result<wire::ack> on_cancel(const wire::cancel_job& request);
   caf::result<wire::checkpoint_list> on_list_checkpoints(const wire::list_checkpoints& request);
   caf::result<wire::checkpoint_taken> on_take_checkpoint(const wire::take_checkpoint& request);
+  caf::result<caf::message> on_kill(wire::kill_actor& request);
   void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
   // From job masters.
   void on_status(const wire::job_status_changed& change);
   void on_ended(wire::job_result& result, wire::job_details& details);
   // From the surroundings.
   void on_io_done(const local::io_done& done) { io_->complete(done); }
+  void on_try_again(const local::try_again& again) { insistent_->on_try_again(again); }
   void on_down(const caf::down_msg& down);
   void on_job_master_gone(const job_id& job);
+  /// Begins an epoch of the job, and spawns its master.
+  void start_master(const job_id& job);
   void set_task_manager(const caf::actor& tm) { task_manager_ = tm; }
   void shut_down();
   void quit_now();
@@ -64,28 +77,42 @@ class dispatcher {
 
  private:
   struct running_job {
-    caf::actor master;
+    caf::actor master;  ///< Null while it is to get another one.
+    graph::job_graph graph;
     wire::job_overview overview;  ///< As far as it is known here.
     std::vector<caf::actor> watchers;
+    std::vector<std::function<void()>> waiting;  ///< For a master.
+    bool is_cancelled = false;                   ///< Somebody has asked for it.
+    back_off pauses{first_pause, longest_pause};
+    std::chrono::steady_clock::time_point began{};  ///< The master.
   };
 
-  /// Hands a request on to the master of a job; `otherwise` answers for one that is over, a
-  /// `result<Answer>`. A master that ends meanwhile has told us so before the request comes back.
+  /// Hands a request on to the master of a job, the next one if it is just being replaced;
+  /// `otherwise` answers for one that is over, a `result<Answer>`. A master that ends meanwhile has
+  /// told us so before the request comes back.
   template <class Answer, class Request, class Otherwise>
-  caf::result<Answer> ask_master(const Request& request, Otherwise otherwise);
-  /// Our configuration with the job's over it.
-  result<configuration> configuration_of(const graph::job_graph& graph) const;
+  caf::result<Answer> ask_master(const job_id& id, const Request& request, Otherwise otherwise);
+  template <class Answer, class Request, class Otherwise>
+  void ask_master(const job_id& id, const Request& request, Otherwise otherwise,
+                  caf::response_promise promise);
+  /// In memory: the store has it.
+  void add_job(stored_job job);
+  void spawn_master(const job_id& id, running_job& job, job_ledger from);
+  void accept(graph::job_graph graph, caf::response_promise promise);
   /// What a request is answered by that only a running job can meet.
   error is_over(const job_id& id, const std::string& what) const;
-  job_id start(graph::job_graph graph);
   void add_watcher(running_job& job, const caf::actor& watcher);
   bool is_watching(const caf::actor& watcher) const;
+  std::optional<job_id> tell_ended(wire::job_result& result, wire::job_details& details);
+  void fail_job(const job_id& id, const error& why);
+  void stop_job(const job_id& id);
   void quit_if_done();
 
   caf::event_based_actor* self_;
   dispatcher_options options_;
   std::mt19937_64 random_;
   std::unique_ptr<actor_io_executor> io_;
+  std::optional<insistent_io> insistent_;
   std::optional<artifact_store> artifacts_;
   std::map<job_id, running_job> jobs_;
   std::map<job_id, caf::actor> masters_;  ///< That live: also of jobs that have just ended.
@@ -100,12 +127,42 @@ error unknown_job(const job_id& job) {
                                  "latest"};
 }
 
-void dispatcher::init(dispatcher_options options) {
+error shutting_down() {
+  return {errc::cancelled, "the job manager is shutting down"};
+}
+
+void dispatcher::init(dispatcher_options options, std::function<void()> recovered) {
   options_ = std::move(options);
   random_.seed(options_.seed);
   io_ = std::make_unique<actor_io_executor>(*self_, options_.io);
   artifacts_.emplace(options_.blob_directory, options_.files, *io_);
   history_.emplace(options_.ended_jobs_max);
+  insistent_.emplace(*self_, *io_);
+  auto found = std::make_shared<recovered_jobs>();
+  insistent_->run(
+      "find the jobs again",
+      [found, store = options_.store, files = options_.files,
+       config = options_.config]() -> status {
+        return recover_jobs(*store, files, config).map([&](recovered_jobs jobs) {
+          *found = std::move(jobs);
+        });
+      },
+      [this, found, recovered = std::move(recovered)](const status& how) {
+        if (!how)
+          log_event(log_level::error, "jobs can't be recovered", {{"reason", how.error().message}});
+        std::set<std::string> libraries;
+        for (auto& ended : found->ended) history_->add(std::move(ended));
+        for (auto& job : found->running) {
+          libraries.insert(job.graph.artifact);
+          const auto id = job.job;
+          log_event(log_level::info, "job recovered",
+                    {{"job", to_string(id)}, {"name", job.graph.name}});
+          add_job(std::move(job));
+          start_master(id);
+        }
+        if (options_.keeps_jobs) artifacts_->keep_only(std::move(libraries));
+        recovered();
+      });
 }
 
 // -- artifacts ------------------------------------------------------------------------------------
@@ -143,8 +200,7 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
     return to_caf(why);
   };
   auto& graph = request.graph;
-  const error shutting_down{errc::cancelled, "the job manager is shutting down"};
-  if (stopping_) return refuse(shutting_down);
+  if (stopping_) return refuse(shutting_down());
   if (graph.format_version != graph::job_graph_format_version)
     return refuse({errc::invalid_graph, "job '" + graph.name + "' has a graph of format version " +
                                             std::to_string(graph.format_version) +
@@ -152,55 +208,102 @@ caf::result<wire::job_submitted> dispatcher::on_submit(wire::submit_job& request
                                             std::to_string(graph::job_graph_format_version) +
                                             ": use the same release of Millrace for both"});
   if (auto valid = graph::check_job_graph(graph); !valid) return refuse(valid.error());
-  if (auto valid = configuration_of(graph).and_then(checkpoint_settings_of); !valid)
+  if (auto valid = configuration_of(graph, options_.config).and_then(checkpoint_settings_of);
+      !valid)
     return refuse(valid.error());
-  if (graph.artifact.empty()) return wire::job_submitted{start(std::move(graph))};
-
   auto promise = self_->make_response_promise();
+  const caf::result<wire::job_submitted> answer = promise;
+  if (graph.artifact.empty()) {
+    accept(std::move(graph), std::move(promise));
+    return answer;
+  }
   const auto sha256 = graph.artifact;
-  artifacts_->find(sha256, [this, promise, sha256, shutting_down, graph = std::move(graph)](
+  artifacts_->find(sha256, [this, promise, sha256, graph = std::move(graph)](
                                const result<wire::artifact_status>& s) mutable {
-    if (stopping_) return promise.deliver(to_caf(shutting_down));
+    if (stopping_) return promise.deliver(to_caf(shutting_down()));
     if (!s) return promise.deliver(to_caf(s.error()));
     if (!s->complete)
       return promise.deliver(
           to_caf({errc::not_found, "the library of job '" + graph.name + "' (SHA-256 " + sha256 +
                                        ") has not been uploaded"}));
-    promise.deliver(wire::job_submitted{start(std::move(graph))});
+    accept(std::move(graph), std::move(promise));
   });
-  return promise;
+  return answer;
 }
 
-result<configuration> dispatcher::configuration_of(const graph::job_graph& graph) const {
-  auto config = options_.config;
-  for (const auto& [key, value] : graph.configuration)
-    if (auto set = config.set(key, value, "job '" + graph.name + "'"); !set)
-      return tl::unexpected(set.error());
-  return config;
+/// A job is accepted when the store has it.
+void dispatcher::accept(graph::job_graph graph, caf::response_promise promise) {
+  auto job = std::make_shared<stored_job>();
+  job->job = make_id<job_id>(random_);
+  job->submitted_wall_ms = static_cast<std::uint64_t>(options_.time->wall_ms());
+  job->graph = std::move(graph);
+  auto outcome = std::make_shared<result<job_ledger>>();
+  io_->submit(
+      [job, outcome, store = options_.store] {
+        *outcome = store->add(*job).and_then([&] { return store->begin_epoch(job->job); });
+        if (!*outcome) (void)store->forget(job->job);
+      },
+      [this, job, outcome, promise = std::move(promise)]() mutable {
+        if (!*outcome)
+          return promise.deliver(to_caf(
+              {outcome->error().code,
+               "job '" + job->graph.name + "' can't be stored: " + outcome->error().message}));
+        const auto id = job->job;
+        log_event(log_level::info, "job submitted",
+                  {{"job", to_string(id)}, {"name", job->graph.name}});
+        add_job(std::move(*job));
+        spawn_master(id, jobs_.at(id), std::move(**outcome));
+        promise.deliver(wire::job_submitted{id});
+        if (stopping_) stop_job(id);
+      });
 }
 
-job_id dispatcher::start(graph::job_graph graph) {
-  const auto id = make_id<job_id>(random_);
-  running_job& job = jobs_[id];
-  job.overview.job = id;
-  job.overview.name = graph.name;
-  job.overview.start_wall_ms = static_cast<std::uint64_t>(options_.time->wall_ms());
-  for (const auto& vertex : graph.vertices) job.overview.tasks += vertex.parallelism;
-  log_event(log_level::info, "job submitted", {{"job", to_string(id)}, {"name", graph.name}});
-  auto config = configuration_of(graph).value_or(options_.config);  // was looked at before
-  auto library = graph.artifact.empty() ? std::string() : artifacts_->path_of(graph.artifact);
+void dispatcher::add_job(stored_job stored) {
+  running_job& job = jobs_[stored.job];
+  job.graph = std::move(stored.graph);
+  job.overview.job = stored.job;
+  job.overview.name = job.graph.name;
+  job.overview.start_wall_ms = stored.submitted_wall_ms;
+  for (const auto& vertex : job.graph.vertices) job.overview.tasks += vertex.parallelism;
+}
+
+void dispatcher::start_master(const job_id& id) {
+  if (!jobs_.contains(id) || stopping_) return;
+  auto ledger = std::make_shared<job_ledger>();
+  insistent_->run(
+      "begin another epoch of job " + to_string(id),
+      [ledger, store = options_.store, id]() -> status {
+        return store->begin_epoch(id).map([&](job_ledger its) { *ledger = std::move(its); });
+      },
+      [this, ledger, id](const status& how) {
+        const auto job = jobs_.find(id);
+        if (job == jobs_.end() || stopping_) return;
+        if (!how) return fail_job(id, how.error());
+        spawn_master(id, job->second, std::move(*ledger));
+      });
+}
+
+void dispatcher::spawn_master(const job_id& id, running_job& job, job_ledger from) {
+  auto config = configuration_of(job.graph, options_.config).value_or(options_.config);
+  auto library =
+      job.graph.artifact.empty() ? std::string() : artifacts_->path_of(job.graph.artifact);
+  job.began = self_->clock().now();
   job.master = spawn_job_master(self_->system(),
                                 {id,
-                                 std::move(graph),
+                                 job.graph,
                                  caf::actor(self_),
                                  options_.resource_manager,
                                  std::move(library),
                                  {options_.programs, options_.io, options_.files, options_.time},
                                  std::move(config),
-                                 id.low});
+                                 id.low + from.epoch,
+                                 job.overview.start_wall_ms,
+                                 options_.store,
+                                 std::move(from)});
   masters_[id] = job.master;
   self_->monitor(job.master);
-  return id;
+  if (job.is_cancelled) self_->send(job.master, wire::cancel{});
+  for (const auto& ask : std::exchange(job.waiting, {})) ask();
 }
 
 caf::result<wire::job_list> dispatcher::on_list() {
@@ -226,39 +329,54 @@ caf::result<wire::job_list> dispatcher::on_list() {
   for (const auto& ended : history_->entries()) all->list.jobs.push_back(ended.details.overview);
   all->awaited = jobs_.size();
   if (jobs_.empty()) all->deliver();
-  for (const auto& [id, job] : jobs_)
+  for (const auto& [id, job] : jobs_) {
+    if (!job.master) {
+      all->add(job.overview);
+      continue;
+    }
     self_->request(job.master, list_timeout, wire::list_jobs{})
         .then([all](wire::job_list& its) { all->add(std::move(its.jobs.at(0))); },
               // It is just ending.
               [all, overview = job.overview](const caf::error&) { all->add(overview); });
+  }
   return promise;
 }
 
 template <class Answer, class Request, class Otherwise>
-caf::result<Answer> dispatcher::ask_master(const Request& request, Otherwise otherwise) {
-  const auto job = jobs_.find(request.job);
+caf::result<Answer> dispatcher::ask_master(const job_id& id, const Request& request,
+                                           Otherwise otherwise) {
+  auto promise = self_->make_response_promise();
+  const caf::result<Answer> answer = promise;
+  ask_master<Answer>(id, request, std::move(otherwise), std::move(promise));
+  return answer;
+}
+
+template <class Answer, class Request, class Otherwise>
+void dispatcher::ask_master(const job_id& id, const Request& request, Otherwise otherwise,
+                            caf::response_promise promise) {
+  const auto job = jobs_.find(id);
   if (job == jobs_.end()) {
     result<Answer> answer = otherwise();
-    if (!answer) return to_caf(answer.error());
-    return *std::move(answer);
+    if (answer)
+      promise.deliver(*std::move(answer));
+    else
+      promise.deliver(to_caf(answer.error()));
+    return;
   }
-  auto promise = self_->make_response_promise();
+  const auto ask_the_next = [=, this] { ask_master<Answer>(id, request, otherwise, promise); };
+  if (!job->second.master) return job->second.waiting.push_back(ask_the_next);
   self_->request(job->second.master, caf::infinite, request)
       .then([promise](Answer& answer) mutable { promise.deliver(std::move(answer)); },
-            [this, promise, otherwise, id = request.job](caf::error& e) mutable {
-              if (e != caf::sec::request_receiver_down || jobs_.contains(id))
-                return promise.deliver(std::move(e));
-              result<Answer> answer = otherwise();
-              if (answer)
-                promise.deliver(*std::move(answer));
-              else
-                promise.deliver(to_caf(answer.error()));
+            [this, promise, ask_the_next, id](caf::error& e) mutable {
+              if (e != caf::sec::request_receiver_down) return promise.deliver(std::move(e));
+              const auto found = jobs_.find(id);
+              if (found == jobs_.end()) return ask_the_next();
+              found->second.waiting.push_back(ask_the_next);
             });
-  return promise;
 }
 
 caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job& request) {
-  return ask_master<wire::job_details>(request,
+  return ask_master<wire::job_details>(request.job, request,
                                        [this, id = request.job]() -> result<wire::job_details> {
                                          if (const auto* ended = history_->find(id))
                                            return ended->details;
@@ -300,7 +418,8 @@ bool dispatcher::is_watching(const caf::actor& watcher) const {
 
 caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
   if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
-    self_->send(job->second.master, wire::cancel{});
+    job->second.is_cancelled = true;
+    if (job->second.master) self_->send(job->second.master, wire::cancel{});
     return wire::ack{};
   }
   const auto* ended = history_->find(request.job);
@@ -320,7 +439,7 @@ error dispatcher::is_over(const job_id& id, const std::string& what) const {
 caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
     const wire::list_checkpoints& request) {
   return ask_master<wire::checkpoint_list>(
-      request, [this, id = request.job]() -> result<wire::checkpoint_list> {
+      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_list> {
         return tl::unexpected(is_over(id, " has no checkpoints any more"));
       });
 }
@@ -328,7 +447,7 @@ caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
 caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
     const wire::take_checkpoint& request) {
   return ask_master<wire::checkpoint_taken>(
-      request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
+      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
         return tl::unexpected(is_over(id, " can take no checkpoint"));
       });
 }
@@ -339,14 +458,27 @@ void dispatcher::on_status(const wire::job_status_changed& change) {
 }
 
 void dispatcher::on_ended(wire::job_result& result, wire::job_details& details) {
+  const auto id = result.job;
+  if (!jobs_.contains(id)) return;
+  const auto forgotten = tell_ended(result, details);
+  insistent_->run(
+      "forget job " + to_string(id),
+      [store = options_.store, id, forgotten] {
+        return store->forget(id).and_then(
+            [&] { return forgotten ? store->remove_result(*forgotten) : status(); });
+      },
+      [](const status&) {});
+  quit_if_done();
+}
+
+/// The job that is not shown any more from now on, if any.
+std::optional<job_id> dispatcher::tell_ended(wire::job_result& result, wire::job_details& details) {
   auto job = jobs_.extract(result.job);
-  if (job.empty()) return;
   for (const auto& watcher : job.mapped().watchers) {
     if (!MILLRACE_MUTANT(watcher_forgotten)) self_->send(watcher, result);
     if (!is_watching(watcher)) self_->demonitor(watcher);
   }
-  history_->add({std::move(result), std::move(details)});
-  quit_if_done();
+  return history_->add({std::move(result), std::move(details)});
 }
 
 // -- surroundings ---------------------------------------------------------------------------------
@@ -369,26 +501,74 @@ void dispatcher::on_down(const caf::down_msg& down) {
 
 void dispatcher::on_job_master_gone(const job_id& id) {
   masters_.erase(id);
-  if (const auto job = jobs_.find(id); job != jobs_.end()) {
-    // It ended by an exception, a defect of ours. Its slots were given back by its going down.
-    wire::job_result result;
-    result.job = id;
-    result.name = job->second.overview.name;
-    result.status = graph::job_status::failed;
-    result.cause = error{errc::internal, "the master of job '" + result.name + "' broke down"};
-    log_event(log_level::error, "a job master broke down", {{"job", to_string(id)}});
-    wire::job_details details;
-    details.overview = job->second.overview;
-    details.overview.status = result.status;
-    details.cause = result.cause;
-    on_ended(result, details);
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return quit_if_done();
+  auto& job = found->second;
+  job.master = nullptr;
+  if (stopping_) {
+    // It goes on with the next master of the cluster.
+    jobs_.erase(found);
+    return quit_if_done();
   }
-  quit_if_done();
+  // A defect of ours, or a test. Its slots were given back by its going down.
+  log_event(log_level::error, "a job master broke down", {{"job", to_string(id)}});
+  job.overview.status = graph::job_status::restarting;
+  if (self_->clock().now() - job.began > steady_life) job.pauses.reset();
+  self_->delayed_send(self_, job.pauses.next(), local::start_job_master{id});
+}
+
+/// There can't be a master for it. What the store has of it stays, for who can mend it.
+void dispatcher::fail_job(const job_id& id, const error& why) {
+  const auto& job = jobs_.at(id);
+  wire::job_result result;
+  result.job = id;
+  result.name = job.overview.name;
+  result.status = graph::job_status::failed;
+  result.cause = error{why.code, "the job can't go on: " + why.message};
+  log_event(log_level::error, "a job can't go on",
+            {{"job", to_string(id)}, {"reason", why.message}});
+  wire::job_details details;
+  details.overview = job.overview;
+  details.overview.status = result.status;
+  details.cause = result.cause;
+  (void)tell_ended(result, details);
+}
+
+caf::result<caf::message> dispatcher::on_kill(wire::kill_actor& request) {
+  if (request.target == wire::chaos_target::task_manager)
+    return self_->delegate(options_.resource_manager, std::move(request));
+  const auto id = request.task.job;
+  const auto no_job = [this, id]() -> result<wire::ack> {
+    return tl::unexpected(is_over(id, " has no actors any more"));
+  };
+  if (request.target == wire::chaos_target::task) {
+    auto promise = self_->make_response_promise();
+    ask_master<wire::ack>(id, request, no_job, promise);
+    return promise;
+  }
+  const auto job = jobs_.find(id);
+  if (job == jobs_.end()) return to_caf(no_job().error());
+  if (job->second.master) self_->send_exit(job->second.master, caf::exit_reason::kill);
+  return caf::make_message(wire::ack{});
+}
+
+/// Jobs that outlive the process only lose their master.
+void dispatcher::stop_job(const job_id& id) {
+  const auto& master = jobs_.at(id).master;
+  if (!master) {
+    jobs_.erase(id);
+  } else if (options_.keeps_jobs) {
+    self_->send_exit(master, caf::exit_reason::user_shutdown);
+  } else {
+    self_->send(master, wire::cancel{});
+  }
 }
 
 void dispatcher::shut_down() {
   if (std::exchange(stopping_, true)) return;
-  for (const auto& [id, job] : jobs_) self_->send(job.master, wire::cancel{});
+  std::vector<job_id> running;
+  for (const auto& [id, job] : jobs_) running.push_back(id);
+  for (const auto& id : running) stop_job(id);
   self_->delayed_send(self_, shut_down_timeout, local::tick{});
   quit_if_done();
 }
@@ -405,12 +585,8 @@ void dispatcher::quit_now() {
   self_->quit();
 }
 
-caf::behavior dispatcher_behavior(caf::stateful_actor<dispatcher>* self,
-                                  dispatcher_options options) {
+caf::behavior working(caf::stateful_actor<dispatcher>* self) {
   auto& state = self->state;
-  self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
-  ignore_the_unexpected(*self);
-  state.init(std::move(options));
   return {
       [&state](const wire::artifact_offer& offer) { return state.on_offer(offer); },
       [&state](wire::artifact_chunk& chunk) { return state.on_chunk(chunk); },
@@ -437,11 +613,32 @@ caf::behavior dispatcher_behavior(caf::stateful_actor<dispatcher>* self,
       [&state](wire::job_result& result, wire::job_details& details) {
         state.on_ended(result, details);
       },
+      [&state](wire::kill_actor& request) { return state.on_kill(request); },
       [&state](const local::io_done& done) { state.on_io_done(done); },
+      [&state](const local::try_again& again) { state.on_try_again(again); },
+      [&state](const local::start_job_master& start) { state.start_master(start.job); },
       [&state](const local::job_master_gone& gone) { state.on_job_master_gone(gone.job); },
       [&state](local::local_task_manager, const caf::actor& tm) { state.set_task_manager(tm); },
       [&state](local::shut_down) { state.shut_down(); },
       [&state](local::tick) { state.quit_now(); },
+  };
+}
+
+/// Whoever asks for something before the jobs are found again waits until they are.
+caf::behavior dispatcher_behavior(caf::stateful_actor<dispatcher>* self,
+                                  dispatcher_options options) {
+  auto& state = self->state;
+  self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
+  self->set_error_handler([](caf::error&) {});
+  self->set_default_handler(caf::skip);
+  state.init(std::move(options), [self] {
+    ignore_the_unexpected(*self);
+    self->become(working(self));
+  });
+  return {
+      [&state](const local::io_done& done) { state.on_io_done(done); },
+      [&state](const local::try_again& again) { state.on_try_again(again); },
+      [&state](local::shut_down) { state.quit_now(); },
   };
 }
 

@@ -8,6 +8,7 @@
 
 #include "millrace/actors/io_pool.hpp"
 #include "millrace/actors/program_provider.hpp"
+#include "millrace/checkpoint/job_store.hpp"
 #include "millrace/core/configuration.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/io.hpp"
@@ -15,7 +16,9 @@
 namespace millrace {
 
 struct dispatcher_options {
-  caf::actor resource_manager;  ///< Ends with the dispatcher.
+  caf::actor resource_manager;       ///< Ends with the dispatcher.
+  std::shared_ptr<job_store> store;  ///< What the next dispatcher finds of the jobs.
+  bool keeps_jobs = false;           ///< The store outlives the process, and so do the jobs.
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;           ///< For the wall clock only.
@@ -26,7 +29,9 @@ struct dispatcher_options {
   configuration config;
 };
 
-/// Spawns the actor that a master's node publishes (Flink's Dispatcher).
+/// Spawns the actor that takes jobs and looks after their masters (Flink's Dispatcher). It begins
+/// with the jobs that it finds in the store, and what it is asked meanwhile it answers then. A job
+/// master that goes down is replaced, and goes on from the last completed checkpoint.
 ///
 ///   artifact_offer, artifact_chunk   -> artifact_status                    (client)
 ///   artifact_request                 -> artifact_chunk                     (task manager)
@@ -37,6 +42,7 @@ struct dispatcher_options {
 ///   cancel_job                       -> ack                                (client)
 ///   list_checkpoints                 -> checkpoint_list                    (client)
 ///   take_checkpoint                  -> checkpoint_taken                   (client)
+///   kill_actor                       -> ack                                (client)
 ///   job_status_changed; job_result with job_details                        (job master)
 ///
 /// and for those who know only the dispatcher: register_task_manager and list_nodes, which it

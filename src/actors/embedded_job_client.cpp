@@ -3,14 +3,17 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/core/options.hpp"
 
 namespace millrace {
 
@@ -67,48 +70,140 @@ job_outcome::value value_of(const wire::job_result& r) {
   return fail(errc::internal, "job '" + r.name + "' failed without saying why");
 }
 
-/// Waits for the job's result. Ends with the job, or with its client.
-caf::behavior watcher(caf::event_based_actor* self, const caf::actor& dispatcher, const job_id& job,
-                      const std::shared_ptr<job_outcome>& outcome,
-                      const std::function<void()>& on_end) {
-  const auto give_up = [=](const error& why) {
-    outcome->set(tl::unexpected(why), graph::job_status::failed);
-    if (on_end) on_end();
-    self->demonitor(dispatcher);  // would remember us for ever
-    self->quit();
-  };
+/// Waits for the job's result. Ends with the job, or with its client. On a thread of its own, which
+/// is blocked while it looks for a master that it has lost.
+class job_watcher {
+ public:
+  static inline const char* name = "millrace.job_watcher";
+
+  explicit job_watcher(caf::event_based_actor* self) : self_(self) {}
+
+  void init(std::shared_ptr<master_access> cluster, const job_id& job,
+            std::shared_ptr<job_outcome> outcome, std::function<void()> on_end) {
+    cluster_ = std::move(cluster);
+    job_ = job;
+    outcome_ = std::move(outcome);
+    on_end_ = std::move(on_end);
+    watch();
+  }
+
+  /// Of the master that is there now.
+  void watch() {
+    gate_ = cluster_->master();
+    self_->monitor(gate_);
+    self_->request(gate_, answer_timeout, wire::watch_job{job_})
+        .then([this](const wire::ack&) { on_watched(); },
+              [this](const caf::error& e) { on_refused(from_caf(e)); });
+  }
+
+  void on_watched() {
+    is_known_ = true;
+    refusals_ = 0;
+    // It has passed the request on, and its dispatcher may be replaced.
+    dispatcher_ = caf::actor_cast<caf::actor>(self_->current_sender());
+    if (dispatcher_ && dispatcher_ != gate_) self_->monitor(dispatcher_);
+  }
+
+  void on_refused(const error& why) {
+    if (why.code == errc::unknown_job && is_known_)
+      return give_up({errc::master_lost,
+                      "the job manager was started again and does not know the job any more; jobs "
+                      "outlive it with " +
+                          std::string(options::high_availability_type.key) + " = filesystem"});
+    // The dispatcher may just be replaced.
+    const bool may_pass = why.code == errc::unreachable || why.code == errc::timeout;
+    if (!may_pass || ++refusals_ > refusals_max) return give_up(why);
+    forget_master();
+    self_->delayed_send(self_, retry_pause, local::tick{});
+  }
+
+  void on_down(const caf::down_msg& down) {
+    if (gate_ && down.source == gate_.address()) {
+      const auto lost = gate_;
+      forget_master();
+      if (auto found = cluster_->reconnect(lost); !found) return give_up(found.error());
+      return watch();
+    }
+    if (!dispatcher_ || down.source != dispatcher_.address()) return;
+    forget_master();
+    self_->delayed_send(self_, retry_pause, local::tick{});
+  }
+
+  void on_result(const wire::job_result& r) {
+    if (r.job != job_) return;
+    outcome_->set(value_of(r), r.status);
+    end();
+  }
+
+  void stop() {
+    forget_master();
+    self_->quit();
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds retry_pause{200};
+  static constexpr unsigned refusals_max = 50;
+
+  void give_up(const error& why) {
+    outcome_->set(tl::unexpected(why), graph::job_status::failed);
+    end();
+  }
+  void end() {
+    if (on_end_) on_end_();
+    stop();
+  }
+  /// They would remember us for ever.
+  void forget_master() {
+    if (gate_) self_->demonitor(gate_);
+    if (dispatcher_) self_->demonitor(dispatcher_);
+    gate_ = nullptr;
+    dispatcher_ = nullptr;
+  }
+
+  caf::event_based_actor* self_;
+  std::shared_ptr<master_access> cluster_;
+  job_id job_;
+  std::shared_ptr<job_outcome> outcome_;
+  std::function<void()> on_end_;
+  caf::actor gate_;
+  caf::actor dispatcher_;
+  bool is_known_ = false;
+  unsigned refusals_ = 0;
+};
+
+caf::behavior job_watcher_behavior(caf::stateful_actor<job_watcher>* self,
+                                   std::shared_ptr<master_access> cluster, const job_id& job,
+                                   std::shared_ptr<job_outcome> outcome,
+                                   std::function<void()> on_end) {
+  auto& state = self->state;
+  self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
   ignore_the_unexpected(*self);
-  self->set_down_handler([give_up](const caf::down_msg&) {
-    give_up({errc::master_lost, "the job manager is gone, and with it news of the job"});
-  });
-  self->monitor(dispatcher);
-  self->request(dispatcher, answer_timeout, wire::watch_job{job})
-      .then([](const wire::ack&) {}, [give_up](const caf::error& e) { give_up(from_caf(e)); });
+  state.init(std::move(cluster), job, std::move(outcome), std::move(on_end));
   return {
-      [=](const wire::job_result& r) {
-        outcome->set(value_of(r), r.status);
-        if (on_end) on_end();
-        self->demonitor(dispatcher);
-        self->quit();
-      },
-      [=](wire::cancel) {
-        self->demonitor(dispatcher);
-        self->quit();
-      },
+      [&state](const wire::job_result& r) { state.on_result(r); },
+      [&state](local::tick) { state.watch(); },
+      [&state](wire::cancel) { state.stop(); },
   };
 }
 
 class dispatcher_job_client final : public job_client {
  public:
-  dispatcher_job_client(caf::actor_system& system, caf::actor dispatcher, const job_id& job,
-                        std::shared_ptr<void> keep_alive, std::function<void()> on_end)
-      : keep_alive_(std::move(keep_alive)),
-        system_(system),
-        dispatcher_(std::move(dispatcher)),
+  dispatcher_job_client(std::shared_ptr<master_access> cluster, const job_id& job,
+                        std::function<void()> on_end)
+      : cluster_(std::move(cluster)),
         job_(job),
-        watcher_(system.spawn(watcher, dispatcher_, job, outcome_, std::move(on_end))) {}
+        // Without a hold on the cluster, which ends when its actors have.
+        watcher_(cluster_->system().spawn<caf::detached>(
+            job_watcher_behavior,
+            std::shared_ptr<master_access>(std::shared_ptr<void>(), cluster_.get()), job, outcome_,
+            std::move(on_end))) {}
 
-  ~dispatcher_job_client() override { caf::anon_send(watcher_, wire::cancel{}); }
+  /// The watcher refers to the cluster, which goes now, maybe.
+  ~dispatcher_job_client() override {
+    caf::scoped_actor self(cluster_->system());
+    caf::anon_send(watcher_, wire::cancel{});
+    self->wait_for(watcher_);
+  }
 
   job_id id() const override { return job_; }
 
@@ -119,20 +214,21 @@ class dispatcher_job_client final : public job_client {
 
   job_progress progress() override {
     job_progress progress;
-    caf::scoped_actor self(system_);
-    self->request(dispatcher_, answer_timeout, wire::describe_job{job_})
+    caf::scoped_actor self(cluster_->system());
+    self->request(cluster_->master(), answer_timeout, wire::describe_job{job_})
         .receive(
             [&](const wire::job_details& d) {
               progress = {d.overview.status, d.waiting_for, d.source_rows, d.progress_done,
                           d.progress_total};
             },
             [&](const caf::error&) {
+              progress.waiting_for = "the job manager does not answer";
               if (auto ended = outcome_->status()) progress.status = *ended;
             });
     return progress;
   }
 
-  void cancel() override { caf::anon_send(dispatcher_, wire::cancel_job{job_}); }
+  void cancel() override { caf::anon_send(cluster_->master(), wire::cancel_job{job_}); }
 
   result<job_execution_result> wait() override { return outcome_->wait(); }
 
@@ -141,9 +237,7 @@ class dispatcher_job_client final : public job_client {
   }
 
  private:
-  std::shared_ptr<void> keep_alive_;  // first in, last out
-  caf::actor_system& system_;
-  caf::actor dispatcher_;
+  std::shared_ptr<master_access> cluster_;  // first in, last out
   job_id job_;
   std::shared_ptr<job_outcome> outcome_ = std::make_shared<job_outcome>();
   caf::actor watcher_;
@@ -151,11 +245,9 @@ class dispatcher_job_client final : public job_client {
 
 }  // namespace
 
-std::unique_ptr<job_client> make_job_client(caf::actor_system& system, const caf::actor& dispatcher,
-                                            const job_id& job, std::shared_ptr<void> keep_alive,
-                                            std::function<void()> on_end) {
-  return std::make_unique<dispatcher_job_client>(system, dispatcher, job, std::move(keep_alive),
-                                                 std::move(on_end));
+std::unique_ptr<job_client> make_job_client(std::shared_ptr<master_access> cluster,
+                                            const job_id& job, std::function<void()> on_end) {
+  return std::make_unique<dispatcher_job_client>(std::move(cluster), job, std::move(on_end));
 }
 
 }  // namespace millrace

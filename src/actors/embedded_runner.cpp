@@ -38,7 +38,7 @@ void remove_if_empty(const std::string& directory) {
 }
 
 /// A cluster of one process: the actors of a master and of one task manager, without a network.
-class embedded_cluster {
+class embedded_cluster final : public master_access {
  public:
   embedded_cluster(const configuration& config, std::uint32_t slots,
                    std::shared_ptr<state_backend> state)
@@ -57,20 +57,22 @@ class embedded_cluster {
 
     master_options master;
     master.config = config;
+    // Its jobs are code of this process, and end with it.
+    (void)master.config.set(options::high_availability_type.key, "none", "an embedded job");
     master.io = io_;
     master.files = files;
     master.time = time;
     master.programs = programs_;
     master.blob_directory = directory;
     master.seed = random();
-    dispatcher_ = spawn_master(system_, std::move(master));
+    master_ = spawn_master(system_, std::move(master));
 
     task_manager_options worker;
     worker.resource = make_id<resource_id>(random);
     worker.host = "embedded";
     worker.pid = static_cast<std::uint64_t>(::getpid());
     worker.slots = slots;
-    worker.master = dispatcher_;
+    worker.master = master_;
     worker.programs = programs_;
     worker.io = io_;
     worker.files = files;
@@ -83,10 +85,10 @@ class embedded_cluster {
   }
 
   /// Jobs are cancelled first, so that their tasks close what they have open.
-  ~embedded_cluster() {
+  ~embedded_cluster() override {
     caf::scoped_actor self(system_);
-    stop_master(dispatcher_);
-    self->wait_for(dispatcher_);
+    stop_master(master_);
+    self->wait_for(master_);
     stop_task_manager(task_manager_);
     self->wait_for(task_manager_);
     remove_if_empty(directory_ + "/spill");
@@ -96,8 +98,11 @@ class embedded_cluster {
   embedded_cluster(const embedded_cluster&) = delete;
   embedded_cluster& operator=(const embedded_cluster&) = delete;
 
-  caf::actor_system& system() noexcept { return system_; }
-  const caf::actor& dispatcher() const noexcept { return dispatcher_; }
+  caf::actor_system& system() noexcept override { return system_; }
+  caf::actor master() override { return master_; }
+  status reconnect(const caf::actor&) override {
+    return fail(errc::master_lost, "the cluster of this process has ended");
+  }
   const std::shared_ptr<embedded_program_provider>& programs() const noexcept { return programs_; }
 
  private:
@@ -107,7 +112,7 @@ class embedded_cluster {
   caf::actor_system system_;
   std::shared_ptr<io_pool> io_;  // ends before the system that its completions go to
   std::shared_ptr<embedded_program_provider> programs_;
-  caf::actor dispatcher_;
+  caf::actor master_;
   caf::actor task_manager_;
 };
 
@@ -123,15 +128,14 @@ class embedded_runner final : public job_runner {
     const auto mark = programs->add(graph, std::move(program));
     result<job_id> submitted = fail(errc::internal, "no answer");
     caf::scoped_actor self(cluster_->system());
-    self->request(cluster_->dispatcher(), submit_timeout, wire::submit_job{std::move(graph)})
+    self->request(cluster_->master(), submit_timeout, wire::submit_job{std::move(graph)})
         .receive([&](const wire::job_submitted& answer) { submitted = answer.job; },
                  [&](const caf::error& e) { submitted = tl::unexpected(from_caf(e)); });
     if (!submitted) {
       programs->forget(mark);
       return tl::unexpected(submitted.error());
     }
-    return make_job_client(cluster_->system(), cluster_->dispatcher(), *submitted, cluster_,
-                           [programs, mark] { programs->forget(mark); });
+    return make_job_client(cluster_, *submitted, [programs, mark] { programs->forget(mark); });
   }
 
  private:

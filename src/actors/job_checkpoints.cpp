@@ -18,9 +18,15 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, 
       io_(io),
       job_(opts.job),
       storage_(std::move(opts.storage)),
+      store_(std::move(opts.store)),
+      epoch_(opts.from.epoch),
       time_(std::move(opts.time)),
       hooks_(std::move(h)),
-      coordinator_(std::move(opts.settings), std::move(opts.graph), opts.job) {}
+      coordinator_(std::move(opts.settings), std::move(opts.graph), opts.job) {
+  std::vector<checkpoint_id> completed;
+  for (const auto& pointer : opts.from.checkpoints) completed.push_back(pointer.checkpoint);
+  for (const auto& id : coordinator_.recover(completed, opts.from.last_checkpoint)) discard(id);
+}
 
 std::int64_t job_checkpoints::now_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -83,9 +89,7 @@ void job_checkpoints::end(graph::job_status how) {
   for (auto& w : std::exchange(waiters_, {}))
     w.promise.deliver(to_caf(
         {errc::cancelled, "the job has ended: it is " + std::string(graph::to_string(how))}));
-  const bool is_kept =
-      how == graph::job_status::failed ||
-      (how == graph::job_status::canceled && coordinator_.settings().retain_on_cancellation);
+  const bool is_kept = coordinator_.settings().keeps_checkpoints(how);
   storage_work_.push_back(
       {[this, is_kept] {
          // Not before: what is being stored now may be complete by then.
@@ -115,11 +119,18 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
   for (const auto& id : decision.store) {
     if (MILLRACE_MUTANT(completion_told_early))
       hooks_.complete(coordinator_.pending(id)->tasks(), id);
-    enqueue([storage = storage_,
-             metadata = coordinator_.metadata_of(id)] { return storage->complete(metadata); },
-            [this, id](const status& how) {
-              carry_out(coordinator_.on_stored(id, how, now_ms(), wall_ms()));
-            });
+    // Nobody is told before a later master would go on from it.
+    enqueue(
+        [storage = storage_, store = store_, job = job_, epoch = epoch_,
+         metadata = coordinator_.metadata_of(id)] {
+          const auto id = metadata.checkpoint;
+          return storage->complete(metadata).and_then([&] {
+            return store->checkpoint_completed(job, epoch, {id, storage->location_of(id)});
+          });
+        },
+        [this, id](const status& how) {
+          carry_out(coordinator_.on_stored(id, how, now_ms(), wall_ms()));
+        });
   }
   if (decision.completed) {
     const auto record = coordinator_.history().ended().back();
@@ -137,8 +148,13 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
   if (decision.begin) {
     for (auto& w : waiters_)
       if (!w.checkpoint) w.checkpoint = *decision.begin;
-    enqueue([storage = storage_, id = *decision.begin] { return storage->begin(id); },
-            [this, id = *decision.begin](const status& how) { begun(id, how); });
+    enqueue(
+        [storage = storage_, store = store_, job = job_, epoch = epoch_, id = *decision.begin] {
+          return store->checkpoint_begun(job, epoch, id).and_then([&] {
+            return storage->begin(id);
+          });
+        },
+        [this, id = *decision.begin](const status& how) { begun(id, how); });
   }
   set_timer();
   if (decision.fail_job) hooks_.fail_job(*decision.fail_job);
@@ -180,14 +196,20 @@ void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failur
 }
 
 void job_checkpoints::discard(checkpoint_id checkpoint) {
-  enqueue([storage = storage_, checkpoint] { return storage->discard(checkpoint); },
-          [this, checkpoint](const status& how) {
-            if (!how)
-              log_event(log_level::warn, "cannot remove a checkpoint",
-                        {{"job", to_string(job_)},
-                         {"checkpoint", std::to_string(checkpoint.number)},
-                         {"reason", how.error().message}});
-          });
+  // What a later master would go on from must be whole.
+  enqueue(
+      [storage = storage_, store = store_, job = job_, epoch = epoch_, checkpoint] {
+        return store->checkpoint_dropped(job, epoch, checkpoint).and_then([&] {
+          return storage->discard(checkpoint);
+        });
+      },
+      [this, checkpoint](const status& how) {
+        if (!how)
+          log_event(log_level::warn, "cannot remove a checkpoint",
+                    {{"job", to_string(job_)},
+                     {"checkpoint", std::to_string(checkpoint.number)},
+                     {"reason", how.error().message}});
+      });
 }
 
 void job_checkpoints::enqueue(std::function<status()> work,

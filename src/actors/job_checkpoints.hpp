@@ -16,6 +16,7 @@
 #include "millrace/actors/messages.hpp"
 #include "millrace/checkpoint/checkpoint_coordinator.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/checkpoint/job_store.hpp"
 #include "millrace/core/io.hpp"
 
 namespace millrace {
@@ -46,6 +47,8 @@ class job_checkpoints {
     checkpoint_settings settings;
     std::shared_ptr<checkpoint_storage> storage;
     std::shared_ptr<const clock> time;  ///< For the wall clock only.
+    std::shared_ptr<job_store> store;   ///< What the next master will go on from.
+    job_ledger from;                    ///< What this one goes on from.
   };
 
   /// `io` must outlive it.
@@ -66,6 +69,10 @@ class job_checkpoints {
   /// Where tasks that are deployed now begin; nothing: afresh.
   std::optional<wire::restore_point> restore_from() const;
   checkpoint_id latest() const noexcept { return coordinator_.latest(); }
+  /// Who had ended before the one that the job goes on from.
+  void set_finished(std::vector<graph::subtask_ref> subtasks) {
+    coordinator_.set_finished(std::move(subtasks));
+  }
   /// Whether the subtask had ended before the checkpoint that a restart goes back to.
   bool had_finished(const graph::subtask_ref& subtask) const {
     return coordinator_.had_finished(subtask);
@@ -106,6 +113,8 @@ class job_checkpoints {
   io_executor& io_;
   job_id job_;
   std::shared_ptr<checkpoint_storage> storage_;
+  std::shared_ptr<job_store> store_;
+  std::uint64_t epoch_;
   std::shared_ptr<const clock> time_;
   hooks hooks_;
   checkpoint_coordinator coordinator_;

@@ -71,7 +71,7 @@ job_coordinators::~job_coordinators() {
   close();
 }
 
-void job_coordinators::start() {
+void job_coordinators::start(operator_coordinators::snapshots restored) {
   if (!has_coordinators(graph_)) {
     is_ready_ = true;
     return call_.ready();
@@ -87,10 +87,11 @@ void job_coordinators::start() {
       [outcome, lease = lease_, graph = graph_, library = library_] {
         outcome->emplace(lease->programs->load(lease->job, graph, library));
       },
-      [this, outcome] { loaded(**outcome); });
+      [this, outcome, restored = std::move(restored)] { loaded(**outcome, restored); });
 }
 
-void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& program) {
+void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& program,
+                              const operator_coordinators::snapshots& restored) {
   if (is_closed_) return;
   if (!program)
     return call_.fail(
@@ -105,6 +106,8 @@ void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& 
   } catch (const failure& e) {
     return call_.fail(e.what_failed());
   }
+  if (auto ok = coordinators_->restore(restored); !ok) return call_.fail(ok.error());
+  if (is_closed_) return;
   coordinators_->start();
   if (is_closed_) return;  // one of them has failed the job
   is_ready_ = true;

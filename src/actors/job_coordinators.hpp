@@ -41,9 +41,10 @@ class job_coordinators final : private coordinator_services {
                    coordinator_resources resources, callbacks call);
   ~job_coordinators() override;
 
-  /// Loads the program, if it is needed, and starts the coordinators. Calls back, later or at once:
-  /// `ready`, or `fail` naming why not.
-  void start();
+  /// Loads the program, if it is needed, and starts the coordinators, from their snapshots in the
+  /// checkpoint that the job goes on from. Calls back, later or at once: `ready`, or `fail` naming
+  /// why not.
+  void start(operator_coordinators::snapshots restored = {});
   bool is_ready() const noexcept { return is_ready_; }
 
   /// The attempt hears events from now on.
@@ -68,7 +69,8 @@ class job_coordinators final : private coordinator_services {
   class actor_clock;
   struct program_lease;
 
-  void loaded(const result<std::shared_ptr<const job_program>>& program);
+  void loaded(const result<std::shared_ptr<const job_program>>& program,
+              const operator_coordinators::snapshots& restored);
   void set_wake();
 
   void send_to_operator(const execution_attempt_id& task, std::uint32_t operator_index,

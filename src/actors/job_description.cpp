@@ -41,6 +41,18 @@ wire::job_details details_of(const graph::execution_graph& execution, const job_
   return details;
 }
 
+wire::job_result result_of(const graph::execution_graph& execution, const job_times& times,
+                           const std::map<graph::subtask_ref, accumulator_map>& accumulators) {
+  wire::job_result result;
+  result.job = execution.id();
+  result.name = execution.plan().name;
+  result.status = execution.status();
+  result.cause = cause_of_end(execution);
+  for (const auto& [subtask, its] : accumulators) merge_into(result.accumulators, its);
+  result.duration_ms = times.duration_ms;
+  return result;
+}
+
 std::optional<error> cause_of_end(const graph::execution_graph& execution) {
   if (const auto& root = execution.root_cause()) {
     const auto* failed = root->attempt ? execution.find(*root->attempt) : nullptr;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,10 @@ wire::job_overview overview_of(const graph::execution_graph& execution, const jo
 
 wire::job_details details_of(const graph::execution_graph& execution, const job_metrics& metrics,
                              const job_times& times, std::string waiting_for);
+
+/// `accumulators` are those of all subtasks. For a job that has ended.
+wire::job_result result_of(const graph::execution_graph& execution, const job_times& times,
+                           const std::map<graph::subtask_ref, accumulator_map>& accumulators);
 
 /// Why a job failed: "operator 'X' (subtask 2/4, attempt 0) on task manager a:1: …", or "task
 /// manager a:1 was lost (connection lost) while running 'X' (subtask 2/4, attempt 0)". Cancelled

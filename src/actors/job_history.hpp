@@ -2,24 +2,27 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
+#include <utility>
 
-#include "millrace/actors/messages.hpp"
+#include "millrace/actors/job_outcome.hpp"
 
 namespace millrace {
 
 /// The last jobs that have ended. Plain; owned by the dispatcher.
 class job_history {
  public:
-  struct entry {
-    wire::job_result result;
-    wire::job_details details;
-  };
+  using entry = job_outcome_record;
 
   explicit job_history(std::size_t jobs_max) : jobs_max_(jobs_max) {}
 
-  void add(entry ended) {
+  /// The job that is forgotten for it, if any.
+  std::optional<job_id> add(entry ended) {
     entries_.push_back(std::move(ended));
-    if (entries_.size() > jobs_max_) entries_.pop_front();
+    if (entries_.size() <= jobs_max_) return std::nullopt;
+    const auto oldest = entries_.front().result.job;
+    entries_.pop_front();
+    return oldest;
   }
 
   /// nullptr if it is not known (any more).

@@ -8,21 +8,25 @@
 #include <utility>
 
 #include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/insistent_io.hpp"
 #include "millrace/actors/io_executor_actor.hpp"
 #include "millrace/actors/job_checkpoints.hpp"
 #include "millrace/actors/job_description.hpp"
 #include "millrace/actors/job_metrics.hpp"
+#include "millrace/actors/job_outcome.hpp"
 #include "millrace/actors/job_slots.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/restart_schedule.hpp"
+#include "millrace/checkpoint/restored_checkpoint.hpp"
 #include "millrace/core/assert.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/core/options.hpp"
 #include "millrace/graph/execution_graph.hpp"
+#include "millrace/graph/job_epoch.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 #include "millrace/stream/iteration_coordinator.hpp"
 
@@ -73,6 +77,7 @@ class job_master {
   caf::result<wire::checkpoint_list> on_list_checkpoints() const;
   caf::result<wire::checkpoint_taken> on_take_checkpoint();
   void on_cancel();
+  caf::result<caf::message> on_kill(wire::kill_actor& request);
   // From itself.
   /// All tasks that are scheduled, if their slots are there.
   void deploy();
@@ -81,6 +86,9 @@ class job_master {
   void restart();
   void on_checkpoint_timer(const local::checkpoint_timer& timer) { checkpoints_->on_timer(timer); }
   void on_io_done(const local::io_done& done) { io_->complete(done); }
+  void on_try_again(const local::try_again& again) { insistent_->on_try_again(again); }
+  /// After they have failed: from the checkpoint that the job goes back to.
+  void renew_coordinators();
   /// Tasks were told to end long ago.
   void on_cancellation_timeout();
   job_coordinators& coordinators() { return *coordinators_; }
@@ -98,8 +106,15 @@ class job_master {
   const graph::job_vertex& vertex_of(const execution_attempt_id& task) const;
 
   void start_checkpoints(const checkpoint_settings& settings);
-  void start_coordinators(bool is_checkpointed);
+  void make_coordinators();
+  /// Reads what this master needs of the latest checkpoint, if there is one, and makes coordinators
+  /// of it.
+  void restore_coordinators();
+  void on_coordinator_failure(error why);
+  void require_slots(std::uint32_t count);
   void expect_restart();
+  /// Whether this master may number another attempt of every subtask.
+  bool has_next_attempts() const;
   void take_last_if_all_wait();
   void on_task_progress(const execution_attempt_id& task, graph::execution_state state);
   /// Their next attempts begin where the last checkpoint was.
@@ -120,6 +135,7 @@ class job_master {
   /// Nobody waits for attempts that have ended, however they did.
   void forget_ended_members();
   void end();
+  void store_outcome();
   void report_end();
   void quit_if_done();
 
@@ -134,6 +150,7 @@ class job_master {
   std::vector<iteration_coordinator> iterations_;
   std::map<graph::subtask_ref, accumulator_map> accumulators_;  // of the latest attempts
   std::unique_ptr<actor_io_executor> io_;  // of the coordinators and the checkpoints
+  std::optional<insistent_io> insistent_;
   std::optional<job_coordinators> coordinators_;
   std::optional<job_checkpoints> checkpoints_;  // nothing if the job takes none
   std::optional<restart_schedule> restarts_;
@@ -145,13 +162,17 @@ class job_master {
   std::int64_t start_ms_ = 0;
   std::int64_t end_ms_ = 0;
   std::size_t slots_to_free_ = 0;
+  bool are_coordinators_broken_ = false;
+  bool is_outcome_stored_ = false;
   bool is_end_reported_ = false;
 };
 
 void job_master::init(job_master_options options) {
   options_ = std::move(options);
-  start_ms_ = now_ms();
-  start_wall_ms_ = static_cast<std::uint64_t>(options_.resources.time->wall_ms());
+  start_wall_ms_ = options_.submitted_wall_ms;
+  const auto age_ms =
+      options_.resources.time->wall_ms() - static_cast<std::int64_t>(start_wall_ms_);
+  start_ms_ = now_ms() - std::max<std::int64_t>(age_ms, 0);  // earlier masters included
   slots_.emplace(graph::assign_slots(options_.graph));
   const auto settings = checkpoint_settings_of(options_.config);  // the dispatcher has looked
   const bool is_checkpointed =
@@ -161,33 +182,81 @@ void job_master::init(job_master_options options) {
                                                           : graph::failure_response::restart_region;
   restarts_.emplace(std::move(strategy));
   pin_checkpoint_settings(options_.graph, options_.config);
-  execution_.emplace(std::move(options_.graph), options_.job, start_ms_, response);
+  execution_.emplace(std::move(options_.graph), options_.job, now_ms(), response,
+                     graph::first_attempt_of(options_.from.epoch));
   io_ = std::make_unique<actor_io_executor>(*self_, options_.resources.io);
+  insistent_.emplace(*self_, *io_);
   if (is_checkpointed) start_checkpoints(*settings);
   log_event(log_level::info, "job started",
             {{"job", to_string(options_.job)},
              {"name", execution_->plan().name},
+             {"epoch", std::to_string(options_.from.epoch)},
              {"slots", std::to_string(slots_->needed())}});
   const auto loops = graph::find_iterations(execution_->plan());
   MILLRACE_ASSERT(loops, "the job's graph was checked");
   for (const auto& loop : *loops) iterations_.emplace_back(execution_->plan(), loop);
-  carry_out(execution_->start(start_ms_));
+  carry_out(execution_->start(now_ms()));
   waiting_for_ = std::to_string(slots_->needed()) + " slots needed";
-  self_->send(options_.resource_manager,
-              wire::require_slots{options_.job, execution_->plan().name, slots_->needed()},
-              caf::actor(self_));
-  start_coordinators(is_checkpointed);
+  require_slots(slots_->needed());
+  make_coordinators();
+  restore_coordinators();
 }
 
-void job_master::start_coordinators(bool is_checkpointed) {
-  coordinators_.emplace(
-      *self_, *io_, options_.job, execution_->plan(), options_.library, is_checkpointed,
-      options_.resources,
-      job_coordinators::callbacks{
-          [this] { deploy_when_complete(); },
-          [this](error why) { carry_out(execution_->on_fail(std::move(why), now_ms())); },
-          [this](const wire::coordinator_event& event) { send_to_task(event); }});
-  coordinators_->start();
+void job_master::require_slots(std::uint32_t count) {
+  self_->send(
+      options_.resource_manager,
+      wire::require_slots{options_.job, execution_->plan().name, count, options_.from.epoch},
+      caf::actor(self_));
+}
+
+// -- operator coordinators ------------------------------------------------------------------------
+
+void job_master::make_coordinators() {
+  coordinators_.emplace(*self_, *io_, options_.job, execution_->plan(), options_.library,
+                        checkpoints_.has_value(), options_.resources,
+                        job_coordinators::callbacks{
+                            [this] { deploy_when_complete(); },
+                            [this](error why) { on_coordinator_failure(std::move(why)); },
+                            [this](const wire::coordinator_event& event) { send_to_task(event); }});
+}
+
+void job_master::restore_coordinators() {
+  const auto from = checkpoints_ ? checkpoints_->restore_from() : std::nullopt;
+  if (!from) return coordinators_->start();
+  auto restored = std::make_shared<restored_checkpoint>();
+  insistent_->run(
+      "restore job " + to_string(options_.job),
+      [restored, files = options_.resources.files, location = from->location,
+       graph = execution_->plan()]() -> status {
+        return read_restored_checkpoint(*files, location, graph).map([&](restored_checkpoint all) {
+          *restored = std::move(all);
+        });
+      },
+      [this, restored, from = *from](const status& how) {
+        if (!is_at_work()) return;
+        if (!how)
+          return carry_out(
+              execution_->on_fail({how.error().code, "the job cannot go on from checkpoint " +
+                                                         std::to_string(from.checkpoint.number) +
+                                                         ": " + how.error().message},
+                                  now_ms()));
+        checkpoints_->set_finished(std::move(restored->finished));
+        coordinators_->start(std::move(restored->coordinators));
+      });
+}
+
+/// As with tasks: what may pass is a reason to restart, and all that they speak for goes with them.
+void job_master::on_coordinator_failure(error why) {
+  if (!is_retryable(why.code)) return carry_out(execution_->on_fail(std::move(why), now_ms()));
+  are_coordinators_broken_ = true;
+  coordinators_->close();
+  carry_out(execution_->on_global_failure(why, now_ms()));
+}
+
+void job_master::renew_coordinators() {
+  if (!std::exchange(are_coordinators_broken_, false) || !is_at_work()) return;
+  make_coordinators();
+  restore_coordinators();
 }
 
 std::int64_t job_master::now_ms() const {
@@ -198,11 +267,15 @@ std::int64_t job_master::now_ms() const {
 
 void job_master::start_checkpoints(const checkpoint_settings& settings) {
   job_checkpoints::options options{
-      options_.job, execution_->plan(), settings,
+      options_.job,
+      execution_->plan(),
+      settings,
       std::make_shared<file_checkpoint_storage>(options_.resources.files,
                                                 settings.directory_of(options_.job),
                                                 settings.memory_threshold_bytes),
-      options_.resources.time};
+      options_.resources.time,
+      options_.store,
+      options_.from};
   job_checkpoints::hooks hooks;
   hooks.plan = [this] { return plan_checkpoint(*execution_); };
   hooks.trigger = [this](const auto& tasks, const barrier& cut) {
@@ -223,7 +296,7 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
   hooks.on_idle = [this] {
     if (!has_ended())
       restart();
-    else if (!is_end_reported_)
+    else if (is_outcome_stored_ && !is_end_reported_)
       report_end();
   };
   checkpoints_.emplace(*self_, *io_, std::move(options), std::move(hooks));
@@ -498,6 +571,22 @@ void job_master::on_cancel() {
   carry_out(execution_->on_cancel(now_ms()));
 }
 
+caf::result<caf::message> job_master::on_kill(wire::kill_actor& request) {
+  auto& task = request.task;
+  const auto& vertices = execution_->plan().vertices;
+  if (task.vertex < vertices.size() && task.subtask < vertices[task.vertex].parallelism) {
+    const auto& e = execution_->vertex({task.vertex, task.subtask}).current();
+    const auto tm = e.slot() ? task_managers_.find(e.slot()->task_manager) : task_managers_.end();
+    if (tm != task_managers_.end() && !graph::is_terminal(e.state())) {
+      task = e.id();
+      return self_->delegate(tm->second, std::move(request));
+    }
+  }
+  return to_caf({errc::not_found, "job " + to_string(options_.job) + " has no subtask " +
+                                      std::to_string(task.subtask) + " of vertex " +
+                                      std::to_string(task.vertex) + " that runs"});
+}
+
 void job_master::on_cancellation_timeout() {
   if (has_ended()) return;
   // Without an answer for so long they are as good as gone; a task manager with a task that does
@@ -545,6 +634,14 @@ void job_master::expect_restart() {
       cause ? cause->cause : error{errc::internal, "a task failed for no known reason"}, now_ms()));
 }
 
+bool job_master::has_next_attempts() const {
+  for (const auto& region : execution_->regions())
+    for (const auto& subtask : region)
+      if (!graph::has_next_attempt(execution_->vertex(subtask).current().id().attempt))
+        return false;
+  return true;
+}
+
 void job_master::restart() {
   if (execution_->status() != graph::job_status::restarting) return;
   const auto due = restarts_->due_ms();
@@ -557,6 +654,11 @@ void job_master::restart() {
   if (!slots_->is_complete()) return;
   if (checkpoints_ && !checkpoints_->is_settled() && !MILLRACE_MUTANT(restart_while_storing))
     return;
+  // Not within a call of theirs.
+  if (are_coordinators_broken_) return self_->send(self_, local::renew_coordinators{});
+  if (!coordinators_->is_ready()) return;
+  if (!has_next_attempts())
+    return self_->quit(to_caf({errc::stale, "the attempts of its epoch are used up"}));
   const auto regions = restarts_->take(now_ms());
   log_event(log_level::info, "restarting",
             {{"job", to_string(options_.job)}, {"regions", std::to_string(regions.size())}});
@@ -581,9 +683,7 @@ void job_master::announce_status(const graph::execution_decision& decision) {
   if (is_at_work()) return;
   coordinators_->close();
   waiting_for_.clear();
-  if (!std::exchange(needs_no_slots_, true))
-    self_->send(options_.resource_manager,
-                wire::require_slots{options_.job, execution_->plan().name, 0}, caf::actor(self_));
+  if (!std::exchange(needs_no_slots_, true)) require_slots(0);
   if (!has_ended() && !std::exchange(cancellation_timer_, true))
     self_->delayed_send(self_, cancellation_timeout(), local::cancellation_overdue{});
 }
@@ -625,22 +725,33 @@ void job_master::end() {
     self_->request(tm->second, free_slot_timeout, wire::free_slot{options_.job, slot.allocation})
         .then([done] { done(); }, [done](const caf::error&) { done(); });
   }
-  // Who hears that the job has ended may stop the process: nothing is left to be removed then.
-  if (checkpoints_)
-    checkpoints_->end(execution_->status());
-  else
-    report_end();
+  store_outcome();
+}
+
+/// Before anything is removed that the job could be run again from.
+void job_master::store_outcome() {
+  insistent_->run(
+      "store the result of job " + to_string(options_.job),
+      [store = options_.store, job = options_.job, epoch = options_.from.epoch,
+       outcome = encode_outcome({result_of(*execution_, times(), accumulators_), on_describe()})] {
+        return store->put_result(job, epoch, outcome);
+      },
+      [this](const status& how) {
+        // Another master has taken the job over: how it ends is not ours to say.
+        if (!how && how.error().code == errc::stale) return self_->quit();
+        is_outcome_stored_ = true;
+        // Who hears that the job has ended may stop the process: nothing is left to be removed
+        // then.
+        if (checkpoints_)
+          checkpoints_->end(execution_->status());
+        else
+          report_end();
+      });
 }
 
 void job_master::report_end() {
   is_end_reported_ = true;
-  wire::job_result result;
-  result.job = options_.job;
-  result.name = execution_->plan().name;
-  result.status = execution_->status();
-  result.cause = cause_of_end(*execution_);
-  for (const auto& [subtask, its] : accumulators_) merge_into(result.accumulators, its);
-  result.duration_ms = times().duration_ms;
+  auto result = result_of(*execution_, times(), accumulators_);
   log_event(result.cause && result.status == graph::job_status::failed ? log_level::error
                                                                        : log_level::info,
             "job ended",
@@ -658,6 +769,9 @@ void job_master::quit_if_done() {
 caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
                                   job_master_options options) {
   auto& state = self->state;
+  // Without the dispatcher it would be a zombie: the next one starts a master of its own.
+  self->set_down_handler([self](const caf::down_msg& down) { self->quit(down.reason); });
+  self->monitor(options.dispatcher);
   ignore_the_unexpected(*self);
   state.init(std::move(options));
   return {
@@ -684,6 +798,9 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       [&state](const local::ask_iteration& which) { state.on_ask_iteration(which); },
       [&state](local::restart_due) { state.restart(); },
       [&state](const local::checkpoint_timer& timer) { state.on_checkpoint_timer(timer); },
+      [&state](wire::kill_actor& request) { return state.on_kill(request); },
+      [&state](local::renew_coordinators) { state.renew_coordinators(); },
+      [&state](const local::try_again& again) { state.on_try_again(again); },
       [&state](const local::io_done& done) { state.on_io_done(done); },
       [&state](local::cancellation_overdue) { state.on_cancellation_timeout(); },
   };

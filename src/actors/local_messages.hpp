@@ -79,15 +79,29 @@ struct checkpoint_timer {
 /// A job master to itself: the pause before a restart is over.
 struct restart_due {};
 
+/// A job master to itself: its operator coordinators are to be made anew.
+struct renew_coordinators {};
+
+/// An actor to itself: the I/O with this ticket has failed and is to be tried again.
+struct try_again {
+  std::uint64_t ticket = 0;
+};
+
+/// A dispatcher to itself: the pause before a job gets another master is over.
+struct start_job_master {
+  job_id job;
+};
+
 /// A dispatcher to itself: the job's master has gone down, and all it had sent is handled.
 struct job_master_gone {
   job_id job;
 };
 
-/// owner -> dispatcher. + handle: the task manager in this process, for its peers.
+/// owner -> master -> dispatcher. + handle: the task manager in this process, for its peers.
 struct local_task_manager {};
 
-/// owner -> task manager: cancel all tasks, then quit. owner -> dispatcher: the same with jobs.
+/// owner -> task manager: cancel all tasks, then quit. owner -> master -> dispatcher: the same with
+/// jobs.
 struct shut_down {};
 
 }  // namespace millrace::local
@@ -107,6 +121,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::cancellation_overdue)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::ask_iteration)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::checkpoint_timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::restart_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::renew_coordinators)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::try_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::start_job_master)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::job_master_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::local_task_manager)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::shut_down)

@@ -24,24 +24,26 @@ struct master_options {
   std::shared_ptr<const clock> time;  ///< Must agree with the actor system's clock.
   /// For what speaks for operators in the job master; null if no job has such operators.
   std::shared_ptr<program_provider> programs;
-  std::string blob_directory;  ///< For job libraries; made if missing.
-  std::uint64_t seed = 0;      ///< Random: ids of jobs and of the master's life come from it.
+  /// For job libraries, unless they outlive the process; made if missing.
+  std::string blob_directory;
+  std::uint64_t seed = 0;  ///< Random: ids of jobs and of the master's life come from it.
   /// Ends the connection to a node that hangs (`transport::connector::drop`); may be empty.
   std::function<void(const caf::node_id&)> drop_connection;
 };
 
-/// Spawns the actors of a cluster's master: the dispatcher, which is returned, and its resource
-/// manager; the dispatcher spawns a job master for each job. The dispatcher is what the node
-/// publishes: clients and task managers begin by talking to it, and it passes on what is the
-/// resource manager's.
+/// Spawns the actors of a cluster's master: the dispatcher, its resource manager, and the one that
+/// watches over them, which is returned; the dispatcher spawns a job master for each job. It is
+/// what the node publishes: clients and task managers begin by talking to it, and it passes on what
+/// is theirs. With `high-availability.type = filesystem` jobs of an earlier master go on.
 caf::actor spawn_master(caf::actor_system& system, master_options options);
 
-/// Tells the dispatcher which task manager lives in its process: others who greet the node mean
-/// that one.
-void attach_task_manager(const caf::actor& dispatcher, const caf::actor& task_manager);
+/// Tells the master which task manager lives in its process: others who greet the node mean that
+/// one.
+void attach_task_manager(const caf::actor& master, const caf::actor& task_manager);
 
-/// Asks the dispatcher to cancel all jobs and to quit, with its resource manager, once they have
-/// ended, or after a few seconds. Returns at once.
-void stop_master(const caf::actor& dispatcher);
+/// Asks the master to cancel all jobs and to quit once they have ended, or after a few seconds.
+/// Jobs that outlive the process are not cancelled: their tasks end, and they go on with the next
+/// master. Returns at once.
+void stop_master(const caf::actor& master);
 
 }  // namespace millrace

@@ -197,6 +197,24 @@ struct checkpoint_list {
   std::vector<checkpoint_record> checkpoints;  ///< The latest, oldest first.
 };
 
+/// What `millrace chaos` can kill.
+enum class chaos_target : std::uint8_t {
+  task = 0,
+  job_master = 1,
+  resource_manager = 2,
+  dispatcher = 3,
+  task_manager = 4,
+};
+
+/// client -> master -> dispatcher -> job master or resource manager -> task manager: ends an actor
+/// as a defect would, for tests of recovery. -> ack, or an error: where `debug.chaos.enabled` is
+/// not set, and if there is no such actor.
+struct kill_actor {
+  chaos_target target = chaos_target::task;
+  execution_attempt_id task;  ///< Of a job master, the job alone; the attempt is filled in.
+  std::string task_manager;   ///< The address of one.
+};
+
 /// -> node_list.
 struct list_nodes {};
 struct node_overview {
@@ -261,6 +279,7 @@ struct allocate_slot {
   std::uint64_t number = 0;  ///< Ascending, for the heartbeat.
   /// Which of all registrations it is meant for; for the offer.
   std::uint64_t registration = 0;
+  std::uint64_t epoch = 0;  ///< Of the job's master: what was there for an earlier one is to go.
 };
 
 /// task manager -> resource manager: the slot is free again.
@@ -279,6 +298,7 @@ struct require_slots {
   job_id job;
   std::string name;  ///< Of the job.
   std::uint32_t slots = 0;
+  std::uint64_t epoch = 0;  ///< Of the job's master: those of an earlier one are void.
 };
 
 /// resource manager -> job master, whenever it changes while the request is not fulfilled, and

@@ -22,9 +22,6 @@ namespace millrace {
 
 namespace {
 
-/// A heartbeat may have been sent before the allocation it does not know arrived; the second one
-/// without it was not.
-
 class resource_manager {
  public:
   static inline const char* name = "millrace.resource_manager";
@@ -39,6 +36,7 @@ class resource_manager {
   void on_slot_freed(const wire::slot_freed& freed);
   // From job masters.
   void on_require_slots(const wire::require_slots& request, const caf::actor& job_master);
+  caf::result<caf::message> on_kill(const wire::kill_actor& request);
   // From clients.
   wire::node_list on_list_nodes() const;
   // From the surroundings.
@@ -54,6 +52,7 @@ class resource_manager {
   };
   struct job {
     caf::actor master;
+    std::uint64_t epoch = 0;  ///< Of the master.
     std::string name;
     std::uint32_t needed = 0;             ///< 0: it is ending, and only wants to hear of losses.
     std::set<allocation_id> allocations;  ///< Asked for and not given back, granted or not.
@@ -76,6 +75,8 @@ class resource_manager {
   void forget(const allocation_id& allocation);
   void renew(const job_id& id, const allocation_id& old);
   void ask_for_missing(const job_id& id, job& j);
+  /// Its master is gone: it asks for nothing any more, and what was granted is not asked for anew.
+  void withdraw(const job_id& id);
   /// Gives out what can be given, and tells those who must wait.
   void match();
   void tell_waiting();
@@ -249,10 +250,17 @@ void resource_manager::remove(const resource_id& id, const std::string& reason) 
 void resource_manager::on_require_slots(const wire::require_slots& request,
                                         const caf::actor& job_master) {
   if (!job_master) return;
-  const auto [found, is_new] = jobs_.try_emplace(request.job);
-  job& j = found->second;
-  if (is_new) self_->monitor(job_master);
+  job& j = jobs_[request.job];
+  if (request.epoch < j.epoch) return;
+  if (j.master != job_master) {
+    // The one before may not be known to be down yet. What it had, task managers give back.
+    if (j.master) self_->demonitor(j.master);
+    withdraw(request.job);
+    j = {};
+    self_->monitor(job_master);
+  }
   j.master = job_master;
+  j.epoch = request.epoch;
   j.name = request.name;
   j.needed = request.slots;
   j.told.reset();
@@ -275,6 +283,15 @@ void resource_manager::ask_for_missing(const job_id& id, job& j) {
     matcher_.request(id, j.name, added, now_ms(), now_ms() + options_.slot_request_timeout.count());
 }
 
+void resource_manager::withdraw(const job_id& id) {
+  matcher_.withdraw(id);
+  for (auto& [allocation, grant] : granted_) {
+    if (grant.job != id) continue;
+    grant.confirmed = true;
+    matcher_.confirm(grant.task_manager, allocation);
+  }
+}
+
 void resource_manager::match() {
   for (auto& [id, j] : jobs_) ask_for_missing(id, j);
   for (const auto& grant : matcher_.match()) {
@@ -286,7 +303,7 @@ void resource_manager::match() {
                {"slot", std::to_string(grant.slot)}});
     self_->send(tm.handle,
                 wire::allocate_slot{epoch_, grant.slot, grant.allocation, grant.job, grants_,
-                                    tm.registration},
+                                    tm.registration, jobs_.at(grant.job).epoch},
                 jobs_.at(grant.job).master);
   }
   tell_waiting();
@@ -324,6 +341,17 @@ wire::node_list resource_manager::on_list_nodes() const {
   return list;
 }
 
+caf::result<caf::message> resource_manager::on_kill(const wire::kill_actor& request) {
+  for (const auto& [id, tm] : task_managers_)
+    if (tm.address == request.task_manager) {
+      // Not delegated: a node takes nothing from a third one. Who dies gives no answer.
+      self_->send(tm.handle, request);
+      return caf::make_message(wire::ack{});
+    }
+  return to_caf({errc::not_found, "no task manager is registered that has the address '" +
+                                      request.task_manager + "'; `millrace nodes` lists them"});
+}
+
 void resource_manager::on_tick() {
   if (now() < tick_at_) return;  // An earlier one has taken its place.
   for (const auto& id : heartbeats_->lost(now())) {
@@ -349,7 +377,7 @@ void resource_manager::on_down(const caf::down_msg& down) {
     if (j.master.address() != down.source) continue;
     const auto gone = id;
     jobs_.erase(gone);
-    matcher_.withdraw(gone);
+    withdraw(gone);
     return match();
   }
 }
@@ -370,6 +398,7 @@ caf::behavior resource_manager_behavior(caf::stateful_actor<resource_manager>* s
         state.on_require_slots(request, job_master);
       },
       [&state](const wire::list_nodes&) { return state.on_list_nodes(); },
+      [&state](const wire::kill_actor& request) { return state.on_kill(request); },
       [&state](local::tick) { state.on_tick(); },
   };
 }

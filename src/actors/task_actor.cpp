@@ -94,12 +94,12 @@ class task_host : public task_services {
   caf::event_based_actor* self_;
   task_setup setup_;
   std::unique_ptr<actor_io_executor> io_;
-  std::unique_ptr<stream_task> task_;                             // from start to end
-  std::vector<input> inputs_;                                     // by input channel
-  std::vector<execution_attempt_id> producers_;                   // by input channel
-  std::vector<output> outputs_;                                   // by output channel
-  std::vector<std::pair<wire::open_channel, caf::actor>> early_;  // requests before the begin
-  std::vector<wire::coordinator_event> early_events_;             // while the state is read
+  std::unique_ptr<stream_task> task_;                                  // from start to end
+  std::vector<input> inputs_;                                          // by input channel
+  std::vector<execution_attempt_id> producers_;                        // by input channel
+  std::vector<output> outputs_;                                        // by output channel
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> early_credit_;  // channels, before the begin
+  std::vector<wire::coordinator_event> early_events_;                  // while the state is read
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
   std::optional<credit_accumulator> credit_;
   std::optional<std::chrono::steady_clock::time_point> wake_;
@@ -177,8 +177,9 @@ void task_host::begin(std::optional<task_restore> from) {
                 caf::actor(self_));
   if (!inputs_.empty()) self_->delayed_send(self_, setup_.open_timeout, local::tick{});
   self_->send(setup_.task_manager, changed_to(graph::execution_state::running));
-  for (const auto& [request, consumer] : std::exchange(early_, {}))
-    on_open_channel(request, consumer);
+  for (const auto& [channel, credit] : std::exchange(early_credit_, {}))
+    guarded([&] { task_->on_channel_open(channel, credit); });
+  if (ended_) return;
   for (const auto& event : std::exchange(early_events_, {})) on_coordinator_event(event);
   schedule_step();
 }
@@ -230,10 +231,6 @@ void task_host::on_credit(const wire::channel_credit& credit) {
 
 void task_host::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
   if (ended_ || request.producer != setup_.id) return;
-  if (!is_active()) {
-    early_.emplace_back(request, consumer);
-    return;
-  }
   const auto found = output_of_.find({request.edge, request.consumer.subtask});
   if (found == output_of_.end()) return;
   const auto channel = found->second;
@@ -241,7 +238,9 @@ void task_host::on_open_channel(const wire::open_channel& request, const caf::ac
   if (out.consumer) return;  // asked twice
   out.consumer = consumer;
   out.consumer_id = request.consumer;
+  // At once: to read our state may take longer than the consumer is patient.
   self_->send(consumer, wire::channel_opened{request.consumer, out.input_channel, channel});
+  if (!is_active()) return early_credit_.emplace_back(channel, request.credit_bytes), void();
   guarded([&] { task_->on_channel_open(channel, request.credit_bytes); });
   schedule_step();
 }

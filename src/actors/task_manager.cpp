@@ -69,6 +69,7 @@ class worker {
   void on_io_done(const local::io_done& done) { io_->complete(done); }
   void on_timer(const local::timer& timer);
   void on_down(const caf::down_msg& down);
+  caf::result<wire::ack> on_kill(const wire::kill_actor& request);
   void shut_down();
 
  private:
@@ -83,6 +84,11 @@ class worker {
   void free_if_idle(const allocation_id& allocation);
   void tell_freed(const graph::slot_info& slot);
   void forget_if_over(const job_id& id);
+  /// False for a master of an earlier epoch than the one that is known; what was there for one of
+  /// an earlier epoch goes.
+  bool make_way_for(const wire::allocate_slot& request);
+  void give_up_job(const job_id& id);
+  caf::actor master_of(const job_id& id) const;
   void tell_job_master(wire::task_state_changed change);
   void act_on_peers();
   void dial(const wire::peer_location& peer);
@@ -101,7 +107,11 @@ class worker {
   std::optional<task_roster> tasks_;
   std::optional<peer_table> peers_;
   std::map<resource_id, caf::actor> peer_actors_;
-  std::map<job_id, caf::actor> job_masters_;
+  struct known_job_master {
+    caf::actor handle;
+    std::uint64_t epoch = 0;
+  };
+  std::map<job_id, known_job_master> job_masters_;
   std::set<allocation_id> closing_;                    // to be freed when their tasks are gone
   std::map<local::timer_kind, std::uint64_t> timers_;  // generation of the latest one
   std::vector<std::pair<wire::allocate_slot, caf::actor>> early_;  // before the registration
@@ -163,6 +173,7 @@ void worker::on_allocate_slot(const wire::allocate_slot& request, const caf::act
   }
   if (request.master_epoch != master_->epoch()) return;
   grants_seen_ = request.number;
+  if (!make_way_for(request)) return;
   const auto offer_ms = std::chrono::duration_cast<std::chrono::milliseconds>(offer_timeout);
   auto promised = slots_->allocate(request.job, request.allocation, now_ms() + 2 * offer_ms.count(),
                                    request.slot);
@@ -172,10 +183,32 @@ void worker::on_allocate_slot(const wire::allocate_slot& request, const caf::act
               {{"job", to_string(request.job)}, {"reason", promised.error().message}});
     return;
   }
-  if (job_masters_.try_emplace(request.job, job_master).second) self_->monitor(job_master);
+  if (job_masters_.try_emplace(request.job, known_job_master{job_master, request.epoch}).second)
+    self_->monitor(job_master);
   log_event(log_level::info, "offering a slot",
             {{"job", to_string(request.job)}, {"slot", std::to_string(request.slot)}});
   offer(request, job_master);
+}
+
+bool worker::make_way_for(const wire::allocate_slot& request) {
+  const auto known = job_masters_.find(request.job);
+  if (known == job_masters_.end() || known->second.epoch == request.epoch) return true;
+  if (request.epoch < known->second.epoch) return false;
+  self_->demonitor(known->second.handle);
+  job_masters_.erase(known);
+  give_up_job(request.job);
+  return true;
+}
+
+void worker::give_up_job(const job_id& id) {
+  for (const auto& s : slots_->report())
+    if (s.state != graph::slot_state::free && s.job == id) close_allocation(s.allocation);
+  tasks_->cancel_job(id);
+}
+
+caf::actor worker::master_of(const job_id& id) const {
+  const auto found = job_masters_.find(id);
+  return found == job_masters_.end() ? caf::actor() : found->second.handle;
 }
 
 void worker::offer(const wire::allocate_slot& request, const caf::actor& job_master) {
@@ -229,7 +262,7 @@ void worker::forget_if_over(const job_id& id) {
   if (!MILLRACE_MUTANT(program_kept)) programs_->release(id);
   tasks_->forget_job(id);
   if (const auto found = job_masters_.find(id); found != job_masters_.end()) {
-    self_->demonitor(found->second);
+    self_->demonitor(found->second.handle);
     job_masters_.erase(found);
   }
 }
@@ -292,14 +325,12 @@ void worker::on_state_changed(wire::task_state_changed& change) {
 }
 
 void worker::tell_job_master(wire::task_state_changed change) {
-  const auto found = job_masters_.find(change.task.job);
-  if (found != job_masters_.end()) self_->send(found->second, std::move(change));
+  if (const auto master = master_of(change.task.job)) self_->send(master, std::move(change));
 }
 
 template <class Message>
 void worker::pass_on(const job_id& job, Message& message) {
-  const auto found = job_masters_.find(job);
-  if (found != job_masters_.end()) self_->send(found->second, std::move(message));
+  if (const auto master = master_of(job)) self_->send(master, std::move(message));
 }
 
 void worker::on_open_channel(const wire::open_channel& request, const caf::actor& consumer) {
@@ -310,9 +341,8 @@ void worker::on_open_channel(const wire::open_channel& request, const caf::actor
 /// What tasks answered since the last time goes to their job masters; then they are asked again.
 void worker::send_reports() {
   for (auto& [id, reports] : tasks_->take_reports()) {
-    const auto found = job_masters_.find(id);
-    if (found != job_masters_.end())
-      self_->send(found->second, wire::task_reports{options_.resource, id, std::move(reports)});
+    if (const auto master = master_of(id))
+      self_->send(master, wire::task_reports{options_.resource, id, std::move(reports)});
   }
   reporting_ = !tasks_->is_empty();
   if (!reporting_) return;
@@ -404,13 +434,11 @@ void worker::on_down(const caf::down_msg& down) {
   if (tasks_->on_down(down.source, caf::to_string(down.reason))) return;
   if (master_->on_down(down.source)) return;
   for (const auto& [id, master] : job_masters_) {
-    if (master.address() != down.source) continue;
+    if (master.handle.address() != down.source) continue;
     const auto lost = id;
     log_event(log_level::warn, "lost a job master", {{"job", to_string(lost)}});
-    for (const auto& s : slots_->report())
-      if (s.state != graph::slot_state::free && s.job == lost) close_allocation(s.allocation);
-    tasks_->cancel_job(lost);
-    return;
+    give_up_job(lost);
+    return forget_if_over(lost);
   }
   for (const auto& [id, actor] : peer_actors_) {
     if (actor.address() != down.source) continue;
@@ -456,6 +484,21 @@ void worker::set_timer(local::timer_kind what, std::chrono::steady_clock::durati
   self_->delayed_send(self_, delay, local::timer{what, ++timers_[what]});
 }
 
+caf::result<wire::ack> worker::on_kill(const wire::kill_actor& request) {
+  if (!options_.config.get(options::chaos_enabled))
+    return to_caf({errc::invalid_config,
+                   "task manager " + options_.host + ":" + std::to_string(options_.port) +
+                       " is not in tests: " + std::string(options::chaos_enabled.key) +
+                       " is not set there"});
+  if (request.target == wire::chaos_target::task_manager) {
+    self_->quit(caf::exit_reason::kill);
+  } else if (!tasks_->kill(request.task)) {
+    return to_caf(
+        {errc::not_found, "task " + to_string(request.task) + " does not run (any more)"});
+  }
+  return wire::ack{};
+}
+
 void worker::shut_down() {
   stopping_ = true;
   tasks_->cancel_all({errc::task_manager_lost, "its task manager is shutting down"});
@@ -496,6 +539,7 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
       [&state](const wire::free_slot& request) { state.on_free_slot(request); },
       [&state](wire::task_state_changed& change) { state.on_state_changed(change); },
       [&state](local::task_reported& report) { state.on_report(report); },
+      [&state](const wire::kill_actor& request) { return state.on_kill(request); },
       [&state](const wire::open_channel& request, const caf::actor& consumer) {
         state.on_open_channel(request, consumer);
       },

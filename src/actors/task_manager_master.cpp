@@ -86,6 +86,7 @@ void master_link::registered(const wire::registration& r, const caf::strong_acto
   last_trouble_.clear();
   epoch_ = r.master_epoch;
   resource_manager_ = by ? caf::actor_cast<caf::actor>(by) : gate_;
+  if (resource_manager_ != gate_) self_.monitor(resource_manager_);
   heartbeat_.emplace(std::chrono::milliseconds(r.heartbeat_interval_ms),
                      std::chrono::milliseconds(r.heartbeat_timeout_ms), now());
   log_event(log_level::info, "registered with the master",
@@ -126,12 +127,14 @@ void master_link::on_heartbeat_answer(const wire::heartbeat_answer& answer) {
 }
 
 bool master_link::on_down(const caf::actor_addr& who) {
-  if (!gate_ || who != gate_.address()) return false;
-  if (state_ != state::stopped) lose("connection lost");
+  const bool is_gate = gate_ && who == gate_.address();
+  if (!is_gate && (!resource_manager_ || who != resource_manager_.address())) return false;
+  if (state_ != state::stopped)
+    lose(is_gate ? "connection lost" : "its resource manager has ended", !is_gate);
   return true;
 }
 
-void master_link::lose(const std::string& reason) {
+void master_link::lose(const std::string& reason, bool keeps_gate) {
   const bool was_registered = state_ == state::registered;
   // In one process master and worker end together.
   if (was_registered)
@@ -139,8 +142,9 @@ void master_link::lose(const std::string& reason) {
               {{"master", address()}, {"reason", reason}});
   state_ = state::absent;
   heartbeat_.reset();
+  if (resource_manager_ && resource_manager_ != gate_) self_.demonitor(resource_manager_);
   resource_manager_ = nullptr;
-  if (!options_.master) {
+  if (!options_.master && !keeps_gate) {
     self_.demonitor(gate_);
     gate_ = nullptr;
     // What is left of the connection would refuse the next dial.

@@ -60,7 +60,8 @@ class master_link {
   void register_now();
   void registered(const wire::registration& r, const caf::strong_actor_ptr& by);
   void beat();
-  void lose(const std::string& reason);
+  /// `keeps_gate`: whoever is behind it may be replaced.
+  void lose(const std::string& reason, bool keeps_gate = false);
   void retry_later(const error& why);
   void set_timer(std::chrono::milliseconds delay);
   std::string address() const;

@@ -11,6 +11,7 @@
 #include "millrace/core/mutant.hpp"
 #include "millrace/core/options.hpp"
 #include "millrace/graph/channels.hpp"
+#include "millrace/graph/job_epoch.hpp"
 #include "millrace/graph/job_graph_check.hpp"
 
 namespace millrace {
@@ -134,12 +135,20 @@ void task_roster::program_is_here(const std::shared_ptr<deployment>& d,
 
 void task_roster::start_what_can() {
   for (auto& [id, t] : tasks_) {
-    if (t.actor || !t.of->program) continue;
+    if (t.actor || !t.of->program || waits_for_earlier_epoch(id)) continue;
     const bool all_there =
         std::all_of(t.producers.begin(), t.producers.end(),
                     [&](const auto& peer) { return hooks_.peer(peer) != nullptr; });
     if (all_there) start(id, t);
   }
+}
+
+bool task_roster::waits_for_earlier_epoch(const execution_attempt_id& id) const {
+  const auto epoch = graph::epoch_of_attempt(id.attempt);
+  for (auto it = tasks_.lower_bound({id.job, 0, 0, 0});
+       it != tasks_.end() && it->first.job == id.job; ++it)
+    if (it->second.actor && graph::epoch_of_attempt(it->first.attempt) < epoch) return true;
+  return false;
 }
 
 void task_roster::start(const execution_attempt_id& id, task& t) {
@@ -218,6 +227,7 @@ void task_roster::end(const execution_attempt_id& id, wire::task_state_changed c
     change.cause = t.cancelled_why;
   hooks_.on_change(std::move(change));
   hooks_.on_end(id.job, t.allocation);
+  if (has_tasks_of(id.job)) start_what_can();
 }
 
 void task_roster::end_unstarted(const execution_attempt_id& id, graph::execution_state state,
@@ -241,6 +251,13 @@ void task_roster::peer_lost(const resource_id& peer, const error& why) {
       unstarted.push_back(id);
   }
   for (const auto& id : unstarted) end_unstarted(id, graph::execution_state::failed, why);
+}
+
+bool task_roster::kill(const execution_attempt_id& id) {
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end() || !found->second.actor) return false;
+  self_.send_exit(found->second.actor, caf::exit_reason::kill);
+  return true;
 }
 
 void task_roster::cancel(const execution_attempt_id& id) {
@@ -287,8 +304,9 @@ void task_roster::cancel_all(const error& why) {
 bool task_roster::on_down(const caf::actor_addr& who, const std::string& reason) {
   const auto found = by_address_.find(who);
   if (found == by_address_.end()) return false;
+  const auto id = found->second;  // which goes with its entry
   // Without its last report: it did not end by itself.
-  end_unstarted(found->second, graph::execution_state::failed,
+  end_unstarted(id, graph::execution_state::failed,
                 error{errc::internal, "the task's actor ended unexpectedly: " + reason});
   return true;
 }

@@ -52,6 +52,8 @@ class task_roster {
   void peer_lost(const resource_id& peer, const error& why);
 
   void cancel(const execution_attempt_id& task);
+  /// Ends the actor of a task as a defect would; false if it does not run.
+  bool kill(const execution_attempt_id& task);
   /// Cancels all tasks of a job, an allocation, or of everybody. `why` is told to the job's master
   /// if it was not the master that wanted it.
   void cancel_job(const job_id& job);
@@ -103,6 +105,8 @@ class task_roster {
   template <class Message>
   void pass_on(const Message& message);
   void start(const execution_attempt_id& id, task& t);
+  /// Whether tasks of earlier masters of its job are still here: those end first.
+  bool waits_for_earlier_epoch(const execution_attempt_id& id) const;
   void end(const execution_attempt_id& id, wire::task_state_changed change);
   void end_unstarted(const execution_attempt_id& id, graph::execution_state state,
                      std::optional<error> cause);

@@ -48,6 +48,7 @@
   X(job_result)                      \
   X(job_status_changed)              \
   X(job_submitted)                   \
+  X(kill_actor)                      \
   X(last_checkpoint_awaited)         \
   X(list_checkpoints)                \
   X(list_jobs)                       \

@@ -24,6 +24,19 @@ void checkpoint_coordinator::restore(checkpoint_id from, bool is_ours) {
   if (is_ours) kept_.add(from);
 }
 
+std::vector<checkpoint_id> checkpoint_coordinator::recover(
+    const std::vector<checkpoint_id>& completed, std::uint64_t last_number) {
+  MILLRACE_ASSERT(last_number_ == 0, "a coordinator is restored first of all");
+  last_number_ = last_number;
+  std::vector<checkpoint_id> removed;
+  for (const auto& id : completed) {
+    const auto superseded = kept_.add(id);
+    removed.insert(removed.end(), superseded.begin(), superseded.end());
+    last_number_ = std::max(last_number_, id.number);
+  }
+  return removed;
+}
+
 // -- what was observed ----------------------------------------------------------------------------
 
 checkpoint_decision checkpoint_coordinator::on_running(std::int64_t now_ms, std::uint64_t wall_ms) {

@@ -54,6 +54,13 @@ class checkpoint_coordinator {
   /// The job goes on from a checkpoint that was found: the next has a higher number. Before all
   /// else. `is_ours` if it counts as one of this job's, to be kept and removed like those.
   void restore(checkpoint_id from, bool is_ours);
+  /// Another master of the job goes on, with the completed checkpoints of those before, ascending,
+  /// of which `last_number` is the highest that was ever begun. Before all else. Those that are
+  /// kept no longer, to be removed.
+  std::vector<checkpoint_id> recover(const std::vector<checkpoint_id>& completed,
+                                     std::uint64_t last_number);
+  /// Who had ended before the latest one, as its metadata say.
+  void set_finished(std::vector<graph::subtask_ref> finished) { finished_ = std::move(finished); }
   /// The latest completed one; 0 for none.
   checkpoint_id latest() const noexcept { return kept_.latest(); }
   const completed_checkpoints& kept() const noexcept { return kept_; }

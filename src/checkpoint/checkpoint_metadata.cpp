@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "millrace/core/hash.hpp"
+#include "millrace/core/hex.hpp"
 #include "millrace/graph/json_cursor.hpp"
 
 namespace millrace {
@@ -28,17 +29,6 @@ std::string hex64(std::uint64_t number) {
   return std::string(16 - text.size(), '0') + text;
 }
 
-std::string hex_of(const std::vector<std::byte>& bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const auto b : bytes) {
-    text += digits[std::to_integer<std::size_t>(b) >> 4];
-    text += digits[std::to_integer<std::size_t>(b) & 15];
-  }
-  return text;
-}
-
 std::uint64_t checksum_of(std::string_view text) {
   return XXH3_64bits(text.data(), text.size());
 }
@@ -48,7 +38,7 @@ std::uint64_t checksum_of(std::string_view text) {
 json to_value(const stored_bytes& bytes) {
   json value{{"length", bytes.length}, {"checksum", hex64(bytes.checksum)}};
   if (bytes.file.empty()) {
-    value["kept"] = hex_of(bytes.kept);
+    value["kept"] = to_hex(bytes.kept);
   } else {
     value["file"] = bytes.file;
     value["offset"] = bytes.offset;
@@ -78,23 +68,16 @@ json to_value(const operator_metadata& op) {
   return {{"uid", op.uid},
           {"name", op.name},
           {"max_parallelism", op.max_parallelism},
-          {"coordinator", op.coordinator ? json(hex_of(*op.coordinator)) : json()},
+          {"coordinator", op.coordinator ? json(to_hex(*op.coordinator)) : json()},
           {"subtasks", std::move(subtasks)}};
 }
 
 // -- reading --------------------------------------------------------------------------------------
 
 std::vector<std::byte> bytes_in(const json_cursor& at) {
-  const auto text = at.text();
-  std::vector<std::byte> bytes(text.size() / 2);
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  if (text.size() % 2 != 0 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
-    at.complain("must be hex digits");
-    return {};
-  }
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::byte>(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
-  return bytes;
+  auto bytes = parse_hex(at.text());
+  if (!bytes) at.complain("must be hex digits");
+  return std::move(bytes).value_or(std::vector<std::byte>());
 }
 
 stored_bytes stored_bytes_in(const json_cursor& at) {

@@ -6,6 +6,7 @@
 #include "millrace/core/configuration.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/ids.hpp"
+#include "millrace/graph/job_status.hpp"
 #include "millrace/stream/element.hpp"
 
 namespace millrace {
@@ -25,6 +26,11 @@ struct checkpoint_settings {
 
   /// Whether the job takes checkpoints.
   bool is_enabled() const noexcept { return interval_ms > 0; }
+  /// Whether those of a job that has ended so stay.
+  bool keeps_checkpoints(graph::job_status how) const noexcept {
+    return how == graph::job_status::failed ||
+           (how == graph::job_status::canceled && retain_on_cancellation);
+  }
   /// Where the checkpoints of a job lie.
   std::string directory_of(const job_id& job) const { return directory + "/" + to_string(job); }
 };

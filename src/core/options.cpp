@@ -18,6 +18,23 @@ std::string quoted(const configuration& config, const option_info& option) {
   return "'" + config.text_of(option) + "' (" + config.origin_of(option) + ")";
 }
 
+status check_high_availability(const configuration& config) {
+  if (config.get(high_availability_type) == "none") return {};
+  if (config.get(high_availability_directory).empty())
+    return fail(errc::invalid_config, std::string(high_availability_type.key) + " is " +
+                                          quoted(config, high_availability_type) + ", but " +
+                                          std::string(high_availability_directory.key) +
+                                          " is not set: set it to a directory that outlives the "
+                                          "job manager's machine");
+  const auto cluster = config.get(high_availability_cluster);
+  if (cluster.empty() || cluster.front() == '.' || cluster.find('/') != std::string::npos)
+    return fail(errc::invalid_config,
+                std::string(high_availability_cluster.key) + " is " +
+                    quoted(config, high_availability_cluster) +
+                    " but must be the name of a folder, without '/' and not beginning with '.'");
+  return {};
+}
+
 std::string_view type_name(value_form form) noexcept {
   switch (form) {
     case value_form::boolean:
@@ -69,7 +86,8 @@ status check(const configuration& config) {
         return must_not_exceed(registration_initial_timeout, registration_max_timeout, true,
                                "at least");
       })
-      .and_then([&] { return must_not_exceed(batch_bytes, channel_bytes, true, "at least"); });
+      .and_then([&] { return must_not_exceed(batch_bytes, channel_bytes, true, "at least"); })
+      .and_then([&] { return check_high_availability(config); });
 }
 
 std::string markdown() {

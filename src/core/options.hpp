@@ -18,6 +18,7 @@ inline constexpr std::string_view checkpoint_retentions[] = {"delete-on-cancella
                                                              "retain-on-cancellation"};
 inline constexpr std::string_view restart_strategies[] = {"default", "none", "fixed-delay",
                                                           "exponential-delay", "failure-rate"};
+inline constexpr std::string_view high_availability_types[] = {"none", "filesystem"};
 inline constexpr std::string_view log_levels[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 // -- Node ----------------------------------------------------------------------------
@@ -420,6 +421,34 @@ inline constexpr config_option<std::uint32_t> restart_attempts_max{
      .min = 0,
      .max = std::int64_t{1} << 31}};
 
+// -- High availability ---------------------------------------------------------------
+
+inline constexpr config_option<std::string> high_availability_type{
+    {.key = "high-availability.type",
+     .group = "High availability",
+     .default_text = "none",
+     .description = "What survives the process of the job manager: nothing, or, with "
+                    "`filesystem`, all jobs and their checkpoints, which then go on when a job "
+                    "manager is started again. Needs `high-availability.storageDir`.",
+     .form = value_form::choice,
+     .choices = high_availability_types}};
+
+inline constexpr config_option<std::string> high_availability_directory{
+    {.key = "high-availability.storageDir",
+     .group = "High availability",
+     .default_text = "",
+     .description = "Directory for job graphs, job libraries, pointers to checkpoints and "
+                    "results of jobs, on a file system that outlives the job manager's machine.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::string> high_availability_cluster{
+    {.key = "high-availability.cluster-id",
+     .group = "High availability",
+     .default_text = "default",
+     .description = "Folder of this cluster below `high-availability.storageDir`; clusters that "
+                    "share the directory need different ones.",
+     .form = value_form::text}};
+
 // -- Cluster -------------------------------------------------------------------------
 
 inline constexpr config_option<std::chrono::milliseconds> heartbeat_interval{
@@ -453,6 +482,15 @@ inline constexpr config_option<std::chrono::milliseconds> registration_max_timeo
      .group = "Cluster",
      .default_text = "5 s",
      .description = "Longest pause between two attempts to reach a node.",
+     .form = value_form::duration,
+     .min = 1}};
+
+inline constexpr config_option<std::chrono::milliseconds> client_timeout{
+    {.key = "client.timeout",
+     .group = "Cluster",
+     .default_text = "60 s",
+     .description = "How long the shell tool goes on trying to reach a job manager that it has "
+                    "lost.",
      .form = value_form::duration,
      .min = 1}};
 
@@ -502,6 +540,16 @@ inline constexpr config_option<memory_size> record_bytes_max{
      .form = value_form::memory,
      .min = 1024,
      .max = std::int64_t{1} << 30}};
+
+// -- Tests ---------------------------------------------------------------------------
+
+inline constexpr config_option<bool> chaos_enabled{
+    {.key = "debug.chaos.enabled",
+     .group = "Tests",
+     .default_text = "false",
+     .description = "Whether the cluster obeys `millrace chaos`, which kills its actors. For "
+                    "tests of recovery only.",
+     .form = value_form::boolean}};
 
 // -- Logs and metrics ----------------------------------------------------------------
 
@@ -593,15 +641,20 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &restart_jitter,
                                              &restart_reset_threshold,
                                              &restart_attempts_max,
+                                             &high_availability_type,
+                                             &high_availability_directory,
+                                             &high_availability_cluster,
                                              &heartbeat_interval,
                                              &heartbeat_timeout,
                                              &registration_initial_timeout,
                                              &registration_max_timeout,
+                                             &client_timeout,
                                              &cluster_secret_file,
                                              &channel_bytes,
                                              &batch_bytes,
                                              &batch_rows,
                                              &record_bytes_max,
+                                             &chaos_enabled,
                                              &log_level,
                                              &log_dir,
                                              &log_file,

@@ -32,7 +32,7 @@ bool is_reportable(execution_state state) {
 }  // namespace
 
 execution_graph::execution_graph(job_graph graph, job_id id, std::int64_t now_ms,
-                                 failure_response response)
+                                 failure_response response, std::uint32_t first_attempt)
     : graph_(std::move(graph)),
       id_(id),
       response_(response),
@@ -43,7 +43,7 @@ execution_graph::execution_graph(job_graph graph, job_id id, std::int64_t now_ms
     auto& subtasks = vertices_.emplace_back();
     subtasks.reserve(vertex.parallelism);
     for (std::uint32_t i = 0; i < vertex.parallelism; ++i)
-      subtasks.emplace_back(execution({id_, vertex.id, i, 0}, now_ms));
+      subtasks.emplace_back(execution({id_, vertex.id, i, first_attempt}, now_ms));
     region_of_.emplace_back(vertex.parallelism);
     live_ += vertex.parallelism;
   }

@@ -54,9 +54,10 @@ struct status_change {
 class execution_graph {
  public:
   /// `graph` must have passed `check_job_graph` or come from `build_job_graph`. Times are ms of the
-  /// injected clock.
+  /// injected clock. Attempts are numbered from `first_attempt`.
   execution_graph(job_graph graph, job_id id, std::int64_t now_ms,
-                  failure_response response = failure_response::fail_job);
+                  failure_response response = failure_response::fail_job,
+                  std::uint32_t first_attempt = 0);
 
   const job_id& id() const noexcept { return id_; }
   const job_graph& plan() const noexcept { return graph_; }

@@ -86,9 +86,10 @@ void hybrid_enumerator::on_finished(std::uint32_t subtask, std::uint32_t finishe
     return lead(subtask, left == returned_.end() ? index() : left->first);
   }
   r.has_finished = true;
-  if (std::all_of(readers_.begin(), readers_.end(),
-                  [](const auto& each) { return each.has_finished; }))
-    go_on();
+  // One that is gone goes back to a checkpoint, and may have splits of this source there.
+  for (std::uint32_t s = 0; s < readers_.size(); ++s)
+    if (!readers_[s].has_finished || !context_.has_reader(s)) return;
+  go_on();
 }
 
 /// All have read the present source to its end.

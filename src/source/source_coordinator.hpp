@@ -23,6 +23,7 @@ class source_coordinator final : public operator_coordinator, private enumerator
   status restore(byte_view snapshot) override;
   void start() override;
   void on_subtask_ready(std::uint32_t subtask) override;
+  void on_subtask_gone(std::uint32_t subtask) override { has_reader_[subtask] = false; }
   void on_subtask_failed(std::uint32_t subtask, checkpoint_id restored) override;
   void on_event(std::uint32_t subtask, byte_view event) override;
   std::vector<std::byte> snapshot(checkpoint_id checkpoint) override;

@@ -58,6 +58,8 @@ class operator_coordinator {
   virtual void start() = 0;
   /// The subtask runs and hears events.
   virtual void on_subtask_ready(std::uint32_t subtask) = 0;
+  /// The attempt has ended, however: what it has said so far it may say again.
+  virtual void on_subtask_gone(std::uint32_t) {}
   /// The subtask is gone, and what it was told since its last checkpoint is forgotten. Another
   /// attempt goes on from `restored`; 0 if it starts afresh.
   virtual void on_subtask_failed(std::uint32_t subtask, checkpoint_id restored) = 0;

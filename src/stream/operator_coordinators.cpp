@@ -197,7 +197,9 @@ void operator_coordinators::on_task_ready(const execution_attempt_id& task) {
 
 void operator_coordinators::on_task_gone(const execution_attempt_id& task) {
   each([&](holder& h) {
-    if (h.is_of(task) && h.is_ready(task)) h.forget(task.subtask);
+    if (!h.is_of(task) || !h.is_ready(task)) return;
+    h.forget(task.subtask);
+    h.guarded([&](auto& c) { c.on_subtask_gone(task.subtask); });
   });
 }
 

@@ -37,7 +37,10 @@ class scripted_coordinator final : public operator_coordinator {
   }
   ~scripted_coordinator() override { log_->context = nullptr; }
 
-  status restore(byte_view) override { return {}; }
+  status restore(byte_view snapshot) override {
+    log_->calls.push_back("restore " + text(snapshot));
+    return {};
+  }
   void start() override { log_->calls.push_back("start"); }
   void on_subtask_ready(std::uint32_t s) override { note("ready", s); }
   void on_subtask_failed(std::uint32_t s, checkpoint_id restored) override {
@@ -191,6 +194,30 @@ TEST_CASE_FIXTURE(coordinated_job, "events of what is not a current, ready attem
   CHECK(tm->events.empty());
   say(1, "in time");
   CHECK(log->calls == words{"in time 1"});
+}
+
+TEST_CASE_FIXTURE(coordinated_job,
+                  "a coordinator's failure that may pass restarts the job and all coordinators") {
+  start_checkpointed();
+  run_all_tasks();
+  pass_with_heartbeats(10s);
+  acknowledge_all(1);
+  say(0, "fail");
+  CHECK(jobs()[0].status == job_status::restarting);
+  CHECK(log->calls.back() == "close");
+  log->calls.clear();
+  pass_with_heartbeats(2s);
+  CHECK(log->calls.empty());  // tasks of theirs still run
+  change_all(execution_state::canceled);
+  pass_with_heartbeats(2s);
+  CHECK(log->calls == words{"restore state at 1", "start", "from 1 again 0", "from 1 again 1"});
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(tm->deployments.back().restore->checkpoint == checkpoint_id{1});
+  CHECK(jobs()[0].status == job_status::running);
+  change_all(execution_state::initializing);
+  CHECK(log->calls.back() == "ready 1");
+  say(1, "hello", 1);
+  CHECK(log->calls.back() == "hello 1");
 }
 
 TEST_CASE_FIXTURE(coordinated_job,

@@ -11,6 +11,7 @@
 #include <caf/stateful_actor.hpp>
 #include <chrono>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -132,9 +133,15 @@ class master_fixture {
   std::vector<std::shared_ptr<fake_task_manager>> task_managers;
   std::vector<caf::node_id> dropped;
 
-  master_fixture() {
+  explicit master_fixture(const std::map<std::string, std::string>& settings = {}) {
     redirect_log([](log_level, std::string_view) {});
+    spawn(settings);
+  }
+
+  /// A master that is reached as `dispatcher`; one that there was before goes on by itself.
+  void spawn(const std::map<std::string, std::string>& settings) {
     master_options options;
+    for (const auto& [key, value] : settings) REQUIRE(options.config.set(key, value, "test"));
     REQUIRE(options.config.set("heartbeat.interval", "1 s", "test"));
     REQUIRE(options.config.set("heartbeat.timeout", "10 s", "test"));
     REQUIRE(options.config.set("slot.request.timeout", "5 min", "test"));
@@ -144,7 +151,7 @@ class master_fixture {
     options.time = std::make_shared<fixed_clock>();
     options.programs = programs;
     options.blob_directory = directory.path("blobs");
-    options.seed = 7;
+    options.seed = ++seed;
     options.drop_connection = [this](const caf::node_id& n) { dropped.push_back(n); };
     dispatcher = spawn_master(system, std::move(options));
     run();
@@ -300,6 +307,7 @@ class master_fixture {
     return ask<wire::job_details>(wire::describe_job{job}).value();
   }
 
+  std::uint64_t seed = 6;
   std::uint64_t epoch = 0;
   std::uint64_t beats = 0;
 };

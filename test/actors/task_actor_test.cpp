@@ -73,6 +73,8 @@ struct host : actor_world {
   std::uint64_t window = 1 << 20;
   caf::actor task;
   execution_attempt_id id;
+  std::optional<wire::restore_point> restore;
+  std::shared_ptr<test::manual_io> slow_io;  ///< The task's, if it is to wait for it.
 
   explicit host(const std::function<void(stream_environment&, const arguments&)>& build) {
     auto planned = make_plan(build, arguments(), configuration());
@@ -99,7 +101,8 @@ struct host : actor_world {
     setup.channel_bytes = window;
     setup.open_timeout = std::chrono::milliseconds(100);
     setup.task_manager = surroundings;
-    setup.io = io;
+    setup.io = slow_io ? slow_io : io;
+    setup.restore = restore;
     setup.files = std::make_shared<local_file_system>();
     setup.time = time;
     system.spawn([this, setup](caf::event_based_actor* self) mutable {
@@ -158,6 +161,19 @@ element numbers(std::int64_t first, std::int64_t count, std::uint64_t charge) {
 }
 
 }  // namespace
+
+TEST_CASE("A task that still reads its state answers who opens a channel") {
+  host h(numbers_to_nowhere);
+  h.slow_io = std::make_shared<test::manual_io>();
+  h.restore = wire::restore_point{{1}, "/no such place"};
+  h.spawn(0);
+  CHECK(h.states() == std::vector{execution_state::initializing});
+  h.open_output(1000);
+  CHECK(h.log->opened.size() == 1);
+  CHECK(h.log->elements.empty());
+  while (h.slow_io->run_one()) h.settle();
+  CHECK(h.states().back() == execution_state::failed);
+}
 
 TEST_CASE("A source task emits within its credit, then waits for more, then finishes") {
   host h(numbers_to_nowhere);

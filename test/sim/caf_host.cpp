@@ -238,14 +238,18 @@ class caf_host final : public sim_host {
 
   std::vector<std::string> live_actors() const override {
     std::vector<std::string> names;
-    for (const auto& weak : scheduler_.actors()) {
-      const auto actor = caf::actor_cast<caf::strong_actor_ptr>(weak);
-      if (!actor || actor->get()->getf(caf::abstract_actor::is_terminated_flag)) continue;
-      const std::string name = static_cast<caf::local_actor*>(actor->get())->name();
+    for_each_actor([&](const auto&, const std::string& name) {
       if (name.starts_with("millrace.")) names.push_back(name);
-    }
+    });
     std::sort(names.begin(), names.end());
     return names;
+  }
+  void kill_actor(const std::string& wanted) override {
+    caf::strong_actor_ptr oldest;
+    for_each_actor([&](const caf::strong_actor_ptr& actor, const std::string& name) {
+      if (name == wanted && !oldest) oldest = actor;
+    });
+    if (oldest) caf::anon_send_exit(oldest, caf::exit_reason::kill);
   }
   std::size_t timer_count() const override { return clock().schedule().size(); }
 
@@ -280,14 +284,22 @@ class caf_host final : public sim_host {
       observer_->on_heartbeat(what.get_as<wire::heartbeat>(0));
   }
 
-  bool kill_actors() {
-    bool any = false;
+  /// Those that have not ended, with their names.
+  template <class Function>
+  void for_each_actor(Function&& function) const {
     for (const auto& weak : scheduler_.actors()) {
       const auto actor = caf::actor_cast<caf::strong_actor_ptr>(weak);
-      if (!actor || actor->get()->getf(caf::abstract_actor::is_terminated_flag)) continue;
+      if (actor && !actor->get()->getf(caf::abstract_actor::is_terminated_flag))
+        function(actor, static_cast<caf::local_actor*>(actor->get())->name());
+    }
+  }
+
+  bool kill_actors() {
+    bool any = false;
+    for_each_actor([&](const auto& actor, const std::string&) {
       caf::anon_send_exit(actor, caf::exit_reason::kill);
       any = true;
-    }
+    });
     return any;
   }
 

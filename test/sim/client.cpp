@@ -73,9 +73,10 @@ class client {
     self_->delayed_send(self_, look_interval, local::timer{local::timer_kind::reports, 0});
     if (!dispatcher_) return;
     for (auto& [job, state] : states_)
-      if (state.submitted && job->ending == job_ending::none)
-        ask<wire::job_details>(*job, wire::describe_job{*state.submitted},
-                               [](client_job&, const wire::job_details&) {});
+      if (state.submitted)
+        watch(*job);  // again: whom it has asked may have been replaced
+      else if (!state.submitting && !state.offering && job->ending == job_ending::none)
+        offer(*job);
   }
 
   void on_result(const wire::job_result& result) {
@@ -123,6 +124,7 @@ class client {
  private:
   struct job_state {
     std::optional<job_id> submitted;
+    bool offering = false;
     bool submitting = false;
     std::optional<time_point> cancel_at;
   };
@@ -154,8 +156,16 @@ class client {
                 if (life != life_ || job.ending != job_ending::none) return;
                 auto why = from_caf(e);
                 auto& state = states_[&job];
-                if (why.code == errc::timeout || why.code == errc::unreachable)
-                  return on_silence(why);
+                if (why.code == errc::timeout) return on_silence(why);
+                if (why.code == errc::unreachable) {
+                  state.offering = false;
+                  // It has died with the question. Whether it had stored a job is not known.
+                  if (state.submitting) {
+                    job.ending = job_ending::lost;
+                    job.why = std::move(why);
+                  }
+                  return;
+                }
                 job.ending = state.submitted && why.code == errc::unknown_job
                                  ? job_ending::forgotten
                                  : job_ending::refused;
@@ -164,6 +174,7 @@ class client {
   }
 
   void offer(client_job& job) {
+    states_[&job].offering = true;
     if (job.library.empty()) return submit(job);
     sha256 hash;
     hash.update(std::as_bytes(std::span(job.library)));

@@ -59,8 +59,17 @@ std::string to_string(const fault& f) {
     case fault_kind::library_lost:
       what = "delete the job libraries of " + a;
       break;
+    case fault_kind::dispatcher_dies:
+      what = "kill the dispatcher";
+      break;
+    case fault_kind::resource_manager_dies:
+      what = "kill the resource manager";
+      break;
+    case fault_kind::job_master_dies:
+      what = "kill a job master";
+      break;
   }
-  const auto length = f.kind == fault_kind::library_lost
+  const auto length = f.kind == fault_kind::library_lost || f.length.count() == 0
                           ? std::string()
                           : " for " + std::to_string(f.length.count()) + " ms";
   return "at step " + std::to_string(f.at_step) + ": " + what + length;

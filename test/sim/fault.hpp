@@ -11,16 +11,19 @@
 namespace millrace::sim {
 
 enum class fault_kind : std::uint8_t {
-  crash,          ///< Machine `a`'s process dies and comes back after the time.
-  pause,          ///< It does nothing for the time, then goes on: a zombie if it was given up.
-  cut,            ///< Between `a` and `b`, both ways.
-  cut_one_way,    ///< From `a` to `b`.
-  slow_link,      ///< Between `a` and `b`, `amount` times as slow.
-  storage_fails,  ///< `amount` per cent of `a`'s calls.
-  storage_torn,   ///< `amount` per cent of `a`'s writes stop in the middle.
-  storage_slow,   ///< Calls of `a` take up to `amount` ms.
-  timers_late,    ///< `a`'s timers wait up to `amount` ms.
-  library_lost,   ///< What `a` keeps of job libraries is deleted.
+  crash,            ///< Machine `a`'s process dies and comes back after the time.
+  pause,            ///< It does nothing for the time, then goes on: a zombie if it was given up.
+  cut,              ///< Between `a` and `b`, both ways.
+  cut_one_way,      ///< From `a` to `b`.
+  slow_link,        ///< Between `a` and `b`, `amount` times as slow.
+  storage_fails,    ///< `amount` per cent of `a`'s calls.
+  storage_torn,     ///< `amount` per cent of `a`'s writes stop in the middle.
+  storage_slow,     ///< Calls of `a` take up to `amount` ms.
+  timers_late,      ///< `a`'s timers wait up to `amount` ms.
+  library_lost,     ///< What `a` keeps of job libraries is deleted.
+  dispatcher_dies,  ///< The actor alone. As the next two, it happens on machine 0.
+  resource_manager_dies,  ///< The actor alone.
+  job_master_dies,        ///< The actor of any job, alone.
 };
 
 /// Something bad that begins when the cluster has made so many steps and heals after some time.

@@ -137,8 +137,7 @@ void plan_keyed_count(plan& p, random_source& random) {
   p.jobs.push_back({make_job_spec("keyed_count", 4, random), milliseconds(0), std::nullopt});
 }
 
-/// A job whose sinks commit with checkpoints, while task managers come and go. The master stays: a
-/// job does not outlive it.
+/// A job whose sinks commit with checkpoints, while task managers come and go, and masters, too.
 void plan_checkpoints(plan& p, random_source& random) {
   set(p.config, "state.checkpoints.dir", "/checkpoints");
   set(p.config, "execution.checkpointing.interval",
@@ -154,12 +153,20 @@ void plan_checkpoints(plan& p, random_source& random) {
   set(p.config, "restart-strategy.fixed-delay.delay",
       std::to_string(random.between(1, 1000)) + " ms");
   set(p.config, "slot.request.timeout", "100 s");
+  set(p.config, "high-availability.type", "filesystem");
+  set(p.config, "high-availability.storageDir", "/ha");
   const auto width = std::min<std::uint32_t>(slots_of_cluster(p), 4);
   p.jobs.push_back({make_checkpointed_spec(width, random), milliseconds(0), std::nullopt});
   plan_faults(p, 5, random);
-  std::erase_if(p.faults, [](const fault& f) {
-    return (f.kind == fault_kind::crash && f.a == 0) || f.kind == fault_kind::library_lost;
-  });
+  // An actor of the master's, in half of all runs.
+  static constexpr fault_kind actors[] = {
+      fault_kind::dispatcher_dies, fault_kind::resource_manager_dies, fault_kind::job_master_dies};
+  if (random.chance(50)) {
+    fault f;
+    f.kind = actors[random.below(std::size(actors))];
+    p.faults.push_back(f);
+  }
+  std::erase_if(p.faults, [](const fault& f) { return f.kind == fault_kind::library_lost; });
   for (auto& f : p.faults) f.at_step = random.below(20'000);
   std::sort(p.faults.begin(), p.faults.end(),
             [](const fault& x, const fault& y) { return x.at_step < y.at_step; });

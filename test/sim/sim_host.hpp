@@ -104,6 +104,11 @@ class sim_host {
   virtual std::vector<std::string> live_actors() const = 0;
   /// Timers that are set.
   virtual std::size_t timer_count() const = 0;
+
+  // -- Harm --------------------------------------------------------------------------
+
+  /// Ends the oldest actor of the engine's that has this name, if there is one.
+  virtual void kill_actor(const std::string& name) = 0;
 };
 
 /// `observer` may be null and must outlive the host.

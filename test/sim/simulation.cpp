@@ -202,7 +202,7 @@ void simulation::check_job(const job_record& job, std::size_t) {
     ++outcome_.jobs_ended_otherwise;
     const auto why = at_client.why ? ": " + at_client.why->message : std::string();
     if (!has_failed_) violation("job " + name + " was not run though nothing failed" + why);
-    if (at_client.ending == job_ending::forgotten && !lost_master_)
+    if (at_client.ending == job_ending::forgotten && (!lost_master_ || job.spec->is_checkpointed))
       violation("the master has forgotten job " + name);
     return;
   }
@@ -260,7 +260,8 @@ void simulation::check_rest() {
   }
   const auto expected_on = [](const process& p) {
     std::vector<std::string> expected;
-    if (p.has_master()) expected = {"millrace.dispatcher", "millrace.resource_manager"};
+    if (p.has_master())
+      expected = {"millrace.dispatcher", "millrace.master", "millrace.resource_manager"};
     if (p.has_task_manager()) expected.push_back("millrace.task_manager");
     return expected;
   };
@@ -301,7 +302,8 @@ std::vector<std::string> simulation::unfinished_files() const {
   auto paths = world_.files->paths();
   std::erase_if(paths, [](const std::string& path) {
     return !path.ends_with(".part") && !path.ends_with(".inprogress") &&
-           !path.starts_with("/checkpoints/");
+           !path.starts_with("/checkpoints/") && !path.starts_with("/ha/default/graphs/") &&
+           !path.starts_with("/ha/default/ledgers/");
   });
   return paths;
 }
@@ -557,6 +559,15 @@ void simulation::apply(const fault& f) {
       for (const auto& path : world_.files->paths())
         if (path.starts_with(process::blob_directory(a)))
           static_cast<void>(world_.files->remove(path));
+      return;
+    case fault_kind::dispatcher_dies:
+    case fault_kind::resource_manager_dies:
+    case fault_kind::job_master_dies:
+      if (auto* master = on(0))
+        master->host().kill_actor(f.kind == fault_kind::dispatcher_dies ? "millrace.dispatcher"
+                                  : f.kind == fault_kind::job_master_dies
+                                      ? "millrace.job_master"
+                                      : "millrace.resource_manager");
       return;
   }
 }

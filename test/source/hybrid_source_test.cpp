@@ -162,4 +162,50 @@ TEST_CASE("a reader that goes back to before the switch is led through what it h
   CHECK(heard(0) == words{"switch 1", "splits after 0", "no more 1"});
 }
 
+TEST_CASE("the next source does not begin before a reader that was lost has read its own again") {
+  const auto source = history_and_more();
+  test::memory_files disk;
+  test::virtual_clock watch;
+  test::coordinator_world world(disk, watch, 2);
+  source_coordinator coordinator(source, world);
+  using kind = hybrid_enumerator_message::kind;
+  const auto say = [&](std::uint32_t subtask, kind what) {
+    coordinator.on_event(
+        subtask, encode_message(enumerator_message{
+                     enumerator_message::kind::event,
+                     encode_message(hybrid_enumerator_message{what, 0, std::nullopt, {}})}));
+  };
+  const auto has_begun_the_next = [&] {
+    for (const auto& [subtask, event] : std::exchange(world.sent, {})) {
+      const auto message = decode_reader_message(event);
+      if (message.what != reader_message::kind::event) continue;
+      const auto inner = decode_hybrid_reader_message(message.event);
+      if (inner.what == hybrid_reader_message::kind::switch_to && inner.index == 1) return true;
+    }
+    return false;
+  };
+  coordinator.start();
+  for (const std::uint32_t s : {0u, 1u}) {
+    coordinator.on_subtask_ready(s);
+    say(s, kind::hello);
+    say(s, kind::split_request);
+  }
+  coordinator.snapshot({1});  // both splits are in it
+  coordinator.on_checkpoint_complete({1});
+  say(0, kind::finished);
+  coordinator.on_subtask_gone(0);
+  SUBCASE("while it waits for its restart") {}
+  SUBCASE("when nothing was assigned since the checkpoint that it goes back to") {
+    coordinator.on_subtask_failed(0, {1});
+  }
+  say(1, kind::finished);
+  CHECK_FALSE(has_begun_the_next());
+  coordinator.on_subtask_failed(0, {1});
+  coordinator.on_subtask_ready(0);
+  say(0, kind::hello);
+  CHECK_FALSE(has_begun_the_next());
+  say(0, kind::finished);
+  CHECK(has_begun_the_next());
+}
+
 }  // namespace hybrid_source_test

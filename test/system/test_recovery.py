@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Jobs that go on after their workers were killed."""
+"""Jobs that go on after their workers or masters were killed."""
 
 import collections
 import time
@@ -25,27 +25,115 @@ class Recovery(SystemTest):
         """How many checkpoints are complete."""
         return nodes.json("checkpoints", job)["completed"]
 
+    KEYS_READ = [f"key-{n * n % KEYS}" for n in range(LINES)]
+
+    def job_arguments(self, nodes):
+        """A job that counts lines by key from file to file, and takes checkpoints."""
+        source = nodes.folder / "input.txt"
+        source.write_text("".join(f"{key}\n" for key in self.KEYS_READ))
+        return ["-p", 2,
+                "-D", "execution.checkpointing.interval=100 ms",
+                "-D", f"state.checkpoints.dir={nodes.folder / 'checkpoints'}",
+                "-D", "taskmanager.network.batch-rows=20",
+                "-D", "restart-strategy.type=fixed-delay",
+                "-D", "restart-strategy.fixed-delay.attempts=10",
+                "-D", "restart-strategy.fixed-delay.delay=50 ms",
+                test_job("running_counts"), "--input", source,
+                "--output", nodes.folder / "output", "--pause-us", 1500]
+
+    def check_output(self, nodes):
+        """Each line is there once, and nothing is left of checkpoints."""
+        expected = []
+        seen = collections.Counter()
+        for key in self.KEYS_READ:
+            seen[key] += 1
+            expected.append(f"{key},{seen[key]}")
+        files = sorted((nodes.folder / "output").iterdir())
+        self.assertEqual([file.name for file in files], ["1", "2"])
+        written = [line for file in files for line in file.read_text().splitlines()]
+        self.assertEqual(sorted(written), sorted(expected))
+        left = [path for path in (nodes.folder / "checkpoints").rglob("*") if path.is_file()]
+        self.assertEqual(left, [])
+
+    def await_checkpoints(self, nodes, job, more):
+        """Until so many more are complete."""
+        before = self.completed(nodes, job)
+        wait_until(lambda: self.completed(nodes, job) >= before + more, 30,
+                   f"{more} checkpoints are complete")
+
+    def cluster_that_survives(self):
+        """Two workers, and a master that leaves its jobs to the next."""
+        nodes = self.cluster_with(config={"heartbeat.interval": "200 ms",
+                                          "heartbeat.timeout": "2 s",
+                                          "cluster.registration.max-timeout": "200 ms",
+                                          "high-availability.type": "filesystem",
+                                          "debug.chaos.enabled": "true"},
+                                  master=False)
+        nodes.config["high-availability.storageDir"] = nodes.folder / "ha"
+        nodes.write_config()
+        nodes.start_master()
+        for _ in range(2):
+            nodes.start_task_manager()
+        nodes.await_nodes(2)
+        return nodes
+
+    def test_a_job_goes_on_though_its_masters_and_then_all_nodes_are_killed(self):
+        nodes = self.cluster_that_survives()
+        job = nodes.run_detached(*self.job_arguments(nodes))
+        for also_kills_workers in (False, True):
+            self.await_checkpoints(nodes, job, 2)
+            self.assertNotEqual(nodes.job(job)["status"], "FINISHED")
+            workers = nodes.task_managers if also_kills_workers else []
+            for victim in [nodes.master, *workers]:
+                victim.process.kill()
+            for victim in [nodes.master, *workers]:
+                victim.wait()
+            nodes.start_master()
+            if also_kills_workers:
+                nodes.task_managers.clear()
+                for _ in range(2):
+                    nodes.start_task_manager()
+            nodes.await_status(job, "RUNNING", seconds=30)
+        nodes.await_status(job, "FINISHED", seconds=60)
+        self.check_output(nodes)
+        attempts = [subtask["attempt"] for vertex in nodes.json("describe", job)["vertices"]
+                    for subtask in vertex["subtasks"]]
+        self.assertGreaterEqual(min(attempts), 2000)
+        # How it ended is known to the next master, too.
+        nodes.master.process.kill()
+        nodes.master.wait()
+        nodes.start_master()
+        self.assertEqual(nodes.job(job)["status"], "FINISHED")
+
+    def test_an_attached_run_goes_on_though_masters_and_single_actors_are_killed(self):
+        nodes = self.cluster_that_survives()
+        run = nodes.start("run", cluster.MILLRACE, "run", "-m", nodes.address,
+                          *self.job_arguments(nodes))
+        job = wait_until(lambda: [entry["id"] for entry in nodes.json("list")["jobs"]], 20,
+                         "the job is there")[0]
+        for victim in (["task", job, 1, 0], ["job-master", job], ["dispatcher"],
+                       ["resource-manager"], None):
+            self.await_checkpoints(nodes, job, 1)
+            if victim:
+                nodes.millrace("chaos", "kill", *victim)
+            else:
+                nodes.master.process.kill()
+                nodes.master.wait()
+                nodes.start_master()
+        self.assertEqual(run.wait(60), 0, run.err())
+        self.assertIn(f"Job {job} has finished", run.out())
+        self.check_output(nodes)
+
     def test_a_file_to_file_job_writes_each_line_once_though_workers_are_killed(self):
         nodes = self.cluster_with(task_managers=3, slots=1,
                                   config={"heartbeat.interval": "200 ms",
                                           "heartbeat.timeout": "2 s"})
-        keys = [f"key-{n * n % KEYS}" for n in range(LINES)]
-        source = nodes.folder / "input.txt"
-        source.write_text("".join(f"{key}\n" for key in keys))
-        target = nodes.folder / "output"
-        job = nodes.run_detached("-p", 2,
-                                 "-D", "execution.checkpointing.interval=100 ms",
-                                 "-D", f"state.checkpoints.dir={nodes.folder / 'checkpoints'}",
-                                 "-D", "taskmanager.network.batch-rows=20",
-                                 "-D", "restart-strategy.type=fixed-delay",
-                                 "-D", "restart-strategy.fixed-delay.attempts=10",
-                                 "-D", "restart-strategy.fixed-delay.delay=50 ms",
-                                 test_job("running_counts"), "--input", source,
-                                 "--output", target, "--pause-us", 1500)
+        refused = nodes.millrace("chaos", "kill", "dispatcher", expect=None)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("debug.chaos.enabled", refused.stderr)
+        job = nodes.run_detached(*self.job_arguments(nodes))
         for kill in range(2):
-            before = self.completed(nodes, job)
-            wait_until(lambda: self.completed(nodes, job) >= before + 2, 20,
-                       "two checkpoints are complete")
+            self.await_checkpoints(nodes, job, 2)
             victim = self.one_at_work(nodes, job)
             victim.process.kill()
             victim.wait()
@@ -55,19 +143,7 @@ class Recovery(SystemTest):
                        "the job is restarted")
         nodes.await_status(job, "FINISHED", seconds=60)
         self.assertGreaterEqual(nodes.json("describe", job)["restarts"], 2)
-
-        expected = []
-        seen = collections.Counter()
-        for key in keys:
-            seen[key] += 1
-            expected.append(f"{key},{seen[key]}")
-        files = sorted(target.iterdir())
-        self.assertEqual([file.name for file in files], ["1", "2"])
-        written = [line for file in files for line in file.read_text().splitlines()]
-        self.assertEqual(sorted(written), sorted(expected))
-        # Nothing is left of its checkpoints.
-        left = [path for path in (nodes.folder / "checkpoints").rglob("*") if path.is_file()]
-        self.assertEqual(left, [])
+        self.check_output(nodes)
 
     @staticmethod
     def one_at_work(nodes, job):

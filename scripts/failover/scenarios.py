@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""The failover scenarios: what is done to a cluster while a job runs. scripts/failover/run starts
+them; MILLRACE_BUILD_DIR names the build."""
+
+import argparse
+import pathlib
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/system"))
+
+from cluster import Cluster, test_job, wait_until  # noqa: E402  pylint: disable=wrong-import-position
+
+LINES = 6000
+KEYS = 40
+CONFIG = {"heartbeat.interval": "200 ms",
+          "heartbeat.timeout": "2 s",
+          "cluster.registration.max-timeout": "200 ms",
+          "high-availability.type": "filesystem",
+          "debug.chaos.enabled": "true"}
+
+
+class Run:
+    """One run of the job on a cluster of its own."""
+
+    def __init__(self):
+        self.nodes = Cluster(config=CONFIG, master=False)
+        folder = self.nodes.folder
+        self.nodes.config["high-availability.storageDir"] = folder / "ha"
+        self.nodes.write_config()
+        self.nodes.start_master()
+        for _ in range(2):
+            self.nodes.start_task_manager()
+        self.nodes.await_nodes(2)
+        source = folder / "input.txt"
+        source.write_text("".join(f"key-{n * n % KEYS}\n" for n in range(LINES)))
+        self.job = self.nodes.run_detached(
+            "-p", 2,
+            "-D", "execution.checkpointing.interval=100 ms",
+            "-D", f"state.checkpoints.dir={folder / 'checkpoints'}",
+            "-D", "taskmanager.network.batch-rows=20",
+            "-D", "restart-strategy.type=fixed-delay",
+            "-D", "restart-strategy.fixed-delay.attempts=1000",
+            "-D", "restart-strategy.fixed-delay.delay=50 ms",
+            test_job("running_counts"), "--input", source,
+            "--output", folder / "output", "--pause-us", 1500)
+
+    def await_checkpoint(self):
+        """Until another one is complete, so that there is something to go back to."""
+        def completed():
+            return self.nodes.json("checkpoints", self.job)["completed"]
+        before = completed()
+        wait_until(lambda: completed() > before, 60, "a checkpoint is complete")
+
+    def output(self):
+        """What the job has committed in the end, sorted."""
+        self.nodes.await_status(self.job, "FINISHED", seconds=120)
+        files = sorted((self.nodes.folder / "output").iterdir())
+        return b"".join(sorted(line for file in files
+                               for line in file.read_bytes().splitlines(keepends=True)))
+
+    # What can be done to it.
+
+    def chaos(self, *victim):
+        """Kills an actor."""
+        self.nodes.millrace("chaos", "kill", *victim)
+
+    def kill_master(self):
+        """kill -9, and another one."""
+        self.nodes.master.process.kill()
+        self.nodes.master.wait()
+        self.nodes.start_master()
+
+    def kill_worker(self, number=0):
+        """kill -9, and another one."""
+        victim = self.nodes.task_managers.pop(number)
+        victim.process.kill()
+        victim.wait()
+        self.nodes.start_task_manager()
+
+    def stop_for(self, process, seconds):
+        """As if its machine hung: SIGSTOP, and SIGCONT after a while."""
+        process.signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        process.signal(signal.SIGCONT)
+
+
+def kill_tasks(run):
+    for vertex, subtask in ((0, 0), (1, 1), (1, 0)):
+        run.await_checkpoint()
+        run.chaos("task", run.job, vertex, subtask)
+
+
+def kill_job_master(run):
+    for _ in range(3):
+        run.await_checkpoint()
+        run.chaos("job-master", run.job)
+
+
+def kill_dispatcher(run):
+    for _ in range(3):
+        run.await_checkpoint()
+        run.chaos("dispatcher")
+
+
+def kill_resource_manager(run):
+    for _ in range(3):
+        run.await_checkpoint()
+        run.chaos("resource-manager")
+
+
+def kill_task_manager_actor(run):
+    run.await_checkpoint()
+    address = run.nodes.json("nodes")["nodes"][0]["address"]
+    run.chaos("task-manager", address)
+    victim = next(tm for tm in run.nodes.task_managers if address in tm.out())
+    victim.wait()  # a process without its worker ends
+    run.nodes.task_managers.remove(victim)
+    run.nodes.start_task_manager()
+
+
+def kill_master_process(run):
+    for _ in range(3):
+        run.await_checkpoint()
+        run.kill_master()
+
+
+def kill_worker_process(run):
+    for _ in range(3):
+        run.await_checkpoint()
+        run.kill_worker()
+
+
+def kill_everything(run):
+    run.await_checkpoint()
+    for process in (run.nodes.master, *run.nodes.task_managers):
+        process.process.kill()
+    for process in (run.nodes.master, *run.nodes.task_managers):
+        process.wait()
+    run.nodes.task_managers.clear()
+    run.nodes.start_master()
+    for _ in range(2):
+        run.nodes.start_task_manager()
+
+
+def stop_and_continue_worker(run):
+    run.await_checkpoint()
+    run.stop_for(run.nodes.task_managers[0], 3.5)  # longer than the heartbeat timeout
+    run.await_checkpoint()
+    run.stop_for(run.nodes.task_managers[1], 0.5)
+
+
+def stop_and_continue_master(run):
+    run.await_checkpoint()
+    run.stop_for(run.nodes.master, 3.5)
+
+
+def stop_and_kill_master(run):
+    run.await_checkpoint()
+    run.nodes.master.signal(signal.SIGSTOP)
+    time.sleep(1)
+    run.kill_master()
+
+
+SCENARIOS = {function.__name__.replace("_", "-"): function for function in (
+    kill_tasks, kill_job_master, kill_dispatcher, kill_resource_manager, kill_task_manager_actor,
+    kill_master_process, kill_worker_process, kill_everything, stop_and_continue_worker,
+    stop_and_continue_master, stop_and_kill_master)}
+
+
+def output_with(what):
+    """The output of a run to which `what` is done."""
+    run = Run()
+    with run.nodes:
+        what(run)
+        return run.output()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("scenarios", nargs="*")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(SCENARIOS))
+        return 0
+    for name in arguments.scenarios:
+        if name not in SCENARIOS:
+            parser.error(f"no scenario is called '{name}': see --list")
+    expected = output_with(lambda run: None)
+    differing = 0
+    for round_number in range(arguments.rounds):
+        for name in arguments.scenarios or SCENARIOS:
+            begin = time.monotonic()
+            same = output_with(SCENARIOS[name]) == expected
+            differing += not same
+            print(f"{name:28} {round_number + 1}  {time.monotonic() - begin:5.1f} s  "
+                  f"{'same output' if same else 'OTHER OUTPUT'}", flush=True)
+    print(f"{differing} runs differ")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

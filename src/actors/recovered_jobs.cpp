@@ -1,0 +1,78 @@
+#include "millrace/actors/recovered_jobs.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "millrace/checkpoint/checkpoint_settings.hpp"
+#include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/core/logging.hpp"
+
+namespace millrace {
+
+namespace {
+
+/// As job_checkpoints::end would have done it.
+status clean_up(job_store& store, const std::shared_ptr<file_system>& files, const stored_job& job,
+                graph::job_status how, const configuration& node) {
+  const auto settings = configuration_of(job.graph, node).and_then(checkpoint_settings_of);
+  if (settings && settings->is_enabled() && job.graph.mode == graph::runtime_mode::streaming) {
+    std::vector<checkpoint_id> keep;
+    if (settings->keeps_checkpoints(how)) {
+      const auto ledger = store.ledger_of(job.job);
+      if (!ledger) return tl::unexpected(ledger.error());
+      for (const auto& pointer : ledger->checkpoints) keep.push_back(pointer.checkpoint);
+    }
+    file_checkpoint_storage storage(files, settings->directory_of(job.job),
+                                    settings->memory_threshold_bytes);
+    if (auto cleaned = storage.clean_up(keep); !cleaned) return cleaned;
+  }
+  return store.forget(job.job);
+}
+
+}  // namespace
+
+result<configuration> configuration_of(const graph::job_graph& graph, const configuration& node) {
+  auto config = node;
+  for (const auto& [key, value] : graph.configuration)
+    if (auto set = config.set(key, value, "job '" + graph.name + "'"); !set)
+      return tl::unexpected(set.error());
+  return config;
+}
+
+result<recovered_jobs> recover_jobs(job_store& store, const std::shared_ptr<file_system>& files,
+                                    const configuration& config) {
+  recovered_jobs recovered;
+  const auto results = store.results();
+  if (!results) return tl::unexpected(results.error());
+  std::map<job_id, graph::job_status> ended;
+  for (const auto& [job, bytes] : *results) {
+    auto outcome = decode_outcome(bytes);
+    if (!outcome) {
+      log_event(log_level::warn, "the result of a job can't be read",
+                {{"job", to_string(job)}, {"reason", outcome.error().message}});
+      ended[job] = graph::job_status::failed;  // it is over, and its checkpoints may be wanted
+      continue;
+    }
+    ended[job] = outcome->result.status;
+    recovered.ended.push_back(std::move(*outcome));
+  }
+  std::stable_sort(recovered.ended.begin(), recovered.ended.end(),
+                   [](const auto& a, const auto& b) {
+                     return a.details.overview.start_wall_ms < b.details.overview.start_wall_ms;
+                   });
+  auto jobs = store.jobs();
+  if (!jobs) return tl::unexpected(jobs.error());
+  for (auto& job : *jobs) {
+    const auto over = ended.find(job.job);
+    if (over == ended.end()) {
+      recovered.running.push_back(std::move(job));
+      continue;
+    }
+    if (auto cleaned = clean_up(store, files, job, over->second, config); !cleaned)
+      return tl::unexpected(cleaned.error());
+  }
+  return recovered;
+}
+
+}  // namespace millrace

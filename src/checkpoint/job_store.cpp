@@ -1,0 +1,251 @@
+#include "millrace/checkpoint/job_store.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/hex.hpp"
+#include "millrace/core/logging.hpp"
+#include "millrace/graph/job_graph_json.hpp"
+#include "millrace/graph/json_cursor.hpp"
+
+namespace millrace {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using graph::json_cursor;
+using graph::json_problem;
+
+std::string graph_name(const job_id& job) {
+  return "graphs/" + to_string(job);
+}
+std::string ledger_name(const job_id& job) {
+  return "ledgers/" + to_string(job);
+}
+std::string result_name(const job_id& job) {
+  return "results/" + to_string(job);
+}
+
+tl::unexpected<error> malformed(const std::string& name, const std::string& why) {
+  return fail(errc::invalid_data, "document '" + name + "': " + why);
+}
+
+std::string text_of_ledger(const job_ledger& ledger) {
+  json checkpoints = json::array();
+  for (const auto& pointer : ledger.checkpoints)
+    checkpoints.push_back(
+        {{"checkpoint", pointer.checkpoint.number}, {"location", pointer.location}});
+  return json{{"epoch", ledger.epoch},
+              {"last_checkpoint", ledger.last_checkpoint},
+              {"checkpoints", std::move(checkpoints)}}
+      .dump();
+}
+
+result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
+  const json root = json::parse(text, nullptr, false);
+  json_problem problem;
+  const json_cursor at(root, problem);
+  at.expect_fields({"epoch", "last_checkpoint", "checkpoints"});
+  job_ledger ledger;
+  ledger.epoch = at.field("epoch").number64();
+  ledger.last_checkpoint = at.field("last_checkpoint").number64();
+  at.field("checkpoints").items([&](const json_cursor& item) {
+    item.expect_fields({"checkpoint", "location"});
+    ledger.checkpoints.push_back(
+        {checkpoint_id{item.field("checkpoint").number64()}, item.field("location").text()});
+  });
+  if (problem) return malformed(name, *problem);
+  return ledger;
+}
+
+std::string text_of_job(const stored_job& job) {
+  return json{{"job", to_string(job.job)},
+              {"submitted_ms", job.submitted_wall_ms},
+              {"graph", json::parse(graph::to_json(job.graph))}}
+      .dump();
+}
+
+result<stored_job> job_in(const std::string& text, const std::string& name) {
+  const json root = json::parse(text, nullptr, false);
+  json_problem problem;
+  const json_cursor at(root, problem);
+  at.expect_fields({"job", "submitted_ms", "graph"});
+  stored_job job;
+  if (const auto id = parse_id<job_id>(at.field("job").text()))
+    job.job = *id;
+  else
+    at.field("job").complain("must be the id of a job");
+  job.submitted_wall_ms = at.field("submitted_ms").number64();
+  if (problem) return malformed(name, *problem);
+  auto graph = graph::job_graph_from_json(root["graph"].dump());
+  if (!graph) return malformed(name, graph.error().message);
+  job.graph = std::move(*graph);
+  return job;
+}
+
+result<std::vector<std::byte>> outcome_in(const std::string& text, const std::string& name) {
+  const json root = json::parse(text, nullptr, false);
+  json_problem problem;
+  const json_cursor at(root, problem);
+  at.expect_fields({"outcome"});
+  auto bytes = parse_hex(at.field("outcome").text());
+  if (!bytes) at.field("outcome").complain("must be hex digits");
+  if (problem) return malformed(name, *problem);
+  return *std::move(bytes);
+}
+
+}  // namespace
+
+job_store::job_store(std::shared_ptr<document_store> documents)
+    : documents_(std::move(documents)) {}
+
+std::shared_ptr<job_store::entry> job_store::entry_of(const job_id& job) {
+  std::lock_guard guard(mutex_);
+  auto& found = entries_[job];
+  if (!found) found = std::make_shared<entry>();
+  return found;
+}
+
+// -- jobs -----------------------------------------------------------------------------------------
+
+status job_store::add(const stored_job& job) {
+  return documents_->put(graph_name(job.job), text_of_job(job));
+}
+
+result<std::vector<stored_job>> job_store::jobs() {
+  const auto names = documents_->list("graphs");
+  if (!names) return tl::unexpected(names.error());
+  std::vector<stored_job> all;
+  for (const auto& name : *names) {
+    const auto whole = "graphs/" + name;
+    auto job = documents_->get(whole).and_then(
+        [&](const std::string& text) { return job_in(text, whole); });
+    if (job)
+      all.push_back(std::move(*job));
+    else if (job.error().code == errc::invalid_data)
+      log_event(log_level::error, "a job can't be recovered", {{"reason", job.error().message}});
+    else if (job.error().code != errc::not_found)
+      return tl::unexpected(job.error());
+  }
+  return all;
+}
+
+status job_store::forget(const job_id& job) {
+  const auto its = entry_of(job);
+  std::lock_guard guard(its->mutex);
+  // First what makes it a job that is to be run.
+  auto done = documents_->remove(graph_name(job)).and_then([&] {
+    return documents_->remove(ledger_name(job));
+  });
+  if (!done) return done;
+  std::lock_guard all(mutex_);
+  entries_.erase(job);
+  return {};
+}
+
+// -- ledgers --------------------------------------------------------------------------------------
+
+result<job_ledger> job_store::read_ledger(const job_id& job) {
+  return documents_->get(ledger_name(job)).and_then([&](const std::string& text) {
+    return ledger_in(text, ledger_name(job));
+  });
+}
+
+status job_store::write_ledger(const job_id& job, const job_ledger& ledger) {
+  return documents_->put(ledger_name(job), text_of_ledger(ledger));
+}
+
+result<job_ledger> job_store::ledger_of(const job_id& job) {
+  const auto its = entry_of(job);
+  std::lock_guard guard(its->mutex);
+  return read_ledger(job);
+}
+
+result<job_ledger> job_store::begin_epoch(const job_id& job) {
+  const auto its = entry_of(job);
+  std::lock_guard guard(its->mutex);
+  auto ledger = read_ledger(job);
+  if (!ledger && ledger.error().code != errc::not_found) return ledger;
+  auto next = ledger ? std::move(*ledger) : job_ledger();
+  ++next.epoch;
+  if (auto written = write_ledger(job, next); !written) return tl::unexpected(written.error());
+  return next;
+}
+
+template <class Change>
+status job_store::update(const job_id& job, std::uint64_t epoch, Change&& change) {
+  const auto its = entry_of(job);
+  std::lock_guard guard(its->mutex);
+  auto ledger = read_ledger(job);
+  if (!ledger) return tl::unexpected(ledger.error());
+  if (ledger->epoch != epoch)
+    return fail(errc::stale, "job " + to_string(job) + " has another master: epoch " +
+                                 std::to_string(ledger->epoch) + ", not " + std::to_string(epoch));
+  if (!change(*ledger)) return {};
+  return write_ledger(job, *ledger);
+}
+
+status job_store::checkpoint_begun(const job_id& job, std::uint64_t epoch,
+                                   checkpoint_id checkpoint) {
+  return update(job, epoch, [&](job_ledger& ledger) {
+    if (checkpoint.number <= ledger.last_checkpoint) return false;
+    ledger.last_checkpoint = checkpoint.number;
+    return true;
+  });
+}
+
+status job_store::checkpoint_completed(const job_id& job, std::uint64_t epoch,
+                                       const checkpoint_pointer& pointer) {
+  return update(job, epoch, [&](job_ledger& ledger) {
+    ledger.checkpoints.push_back(pointer);
+    return true;
+  });
+}
+
+status job_store::checkpoint_dropped(const job_id& job, std::uint64_t epoch,
+                                     checkpoint_id checkpoint) {
+  return update(job, epoch, [&](job_ledger& ledger) {
+    return std::erase_if(ledger.checkpoints, [&](const auto& pointer) {
+             return pointer.checkpoint == checkpoint;
+           }) != 0;
+  });
+}
+
+// -- results --------------------------------------------------------------------------------------
+
+status job_store::put_result(const job_id& job, std::uint64_t epoch,
+                             std::span<const std::byte> outcome) {
+  const auto its = entry_of(job);
+  std::lock_guard guard(its->mutex);
+  const auto ledger = read_ledger(job);
+  if (!ledger) return tl::unexpected(ledger.error());
+  if (ledger->epoch != epoch)
+    return fail(errc::stale, "job " + to_string(job) + " has another master");
+  return documents_->put(result_name(job), json{{"outcome", to_hex(outcome)}}.dump());
+}
+
+result<std::vector<std::pair<job_id, std::vector<std::byte>>>> job_store::results() {
+  const auto names = documents_->list("results");
+  if (!names) return tl::unexpected(names.error());
+  std::vector<std::pair<job_id, std::vector<std::byte>>> all;
+  for (const auto& name : *names) {
+    const auto whole = "results/" + name;
+    const auto job = parse_id<job_id>(name);
+    auto outcome = documents_->get(whole).and_then(
+        [&](const std::string& text) { return outcome_in(text, whole); });
+    if (!outcome && outcome.error().code != errc::invalid_data)
+      return tl::unexpected(outcome.error());
+    if (job && outcome)
+      all.emplace_back(*job, std::move(*outcome));
+    else
+      log_event(log_level::warn, "the result of a job can't be read",
+                {{"reason", outcome ? "'" + whole + "' names no job" : outcome.error().message}});
+  }
+  return all;
+}
+
+status job_store::remove_result(const job_id& job) {
+  return documents_->remove(result_name(job));
+}
+
+}  // namespace millrace

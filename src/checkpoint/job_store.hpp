@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/checkpoint/document_store.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/ids.hpp"
+#include "millrace/graph/job_graph.hpp"
+
+namespace millrace {
+
+/// A job that was accepted and is not over.
+struct stored_job {
+  job_id job;
+  std::uint64_t submitted_wall_ms = 0;
+  graph::job_graph graph;
+};
+
+/// A completed checkpoint, and where its metadata lie.
+struct checkpoint_pointer {
+  checkpoint_id checkpoint;
+  std::string location;
+
+  bool operator==(const checkpoint_pointer&) const = default;
+};
+
+/// What a master of a job goes on from.
+struct job_ledger {
+  std::uint64_t epoch = 0;                      ///< Of the master: the nth that the job has.
+  std::uint64_t last_checkpoint = 0;            ///< The highest number that was ever begun.
+  std::vector<checkpoint_pointer> checkpoints;  ///< Completed and kept, ascending.
+
+  bool operator==(const job_ledger&) const = default;
+};
+
+/// What has to be found again when the master of a cluster, or of a job, has died: job graphs,
+/// epochs, checkpoints and results (Flink's JobGraphStore, CheckpointIDCounter,
+/// CompletedCheckpointStore and JobResultStore in one). Blocks: call it from I/O work. Safe to use
+/// from any thread.
+///
+/// Epochs are the fencing tokens of job masters: whoever writes for a job names the epoch that it
+/// was given, and is refused (`stale`) once another one was given out, so that what a dead master
+/// has left to an I/O thread changes nothing behind its successor's back.
+///
+/// There must be one master at a time: two processes over one store are not kept apart.
+class job_store {
+ public:
+  explicit job_store(std::shared_ptr<document_store> documents);
+
+  /// A job was accepted.
+  status add(const stored_job& job);
+  /// Accepted, and not forgotten. A damaged one is left out, and named in the log.
+  result<std::vector<stored_job>> jobs();
+  /// A master is to begin: its epoch, and what it goes on from.
+  result<job_ledger> begin_epoch(const job_id& job);
+
+  /// The number will not be given again.
+  status checkpoint_begun(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
+  /// Its metadata are stored: from now on it is what a master goes on from. Tell sinks behind it.
+  status checkpoint_completed(const job_id& job, std::uint64_t epoch,
+                              const checkpoint_pointer& pointer);
+  /// Nobody goes back to it: now its files may be removed. Fine if it was never completed.
+  status checkpoint_dropped(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
+
+  /// The job has ended, and is never run again. What is in it is the caller's.
+  status put_result(const job_id& job, std::uint64_t epoch, std::span<const std::byte> outcome);
+  /// Of a job without a master. `not_found`.
+  result<job_ledger> ledger_of(const job_id& job);
+  /// Those that can be read; the others are named in the log.
+  result<std::vector<std::pair<job_id, std::vector<std::byte>>>> results();
+  status remove_result(const job_id& job);
+  /// Nothing is left to be done for it; its result stays.
+  status forget(const job_id& job);
+
+ private:
+  struct entry {
+    std::mutex mutex;
+  };
+
+  std::shared_ptr<entry> entry_of(const job_id& job);
+  /// Changes the ledger, if it is still of that epoch. `change` returns whether it did.
+  template <class Change>
+  status update(const job_id& job, std::uint64_t epoch, Change&& change);
+  result<job_ledger> read_ledger(const job_id& job);
+  status write_ledger(const job_id& job, const job_ledger& ledger);
+
+  std::shared_ptr<document_store> documents_;
+  std::mutex mutex_;  // of entries_
+  std::map<job_id, std::shared_ptr<entry>> entries_;
+};
+
+}  // namespace millrace

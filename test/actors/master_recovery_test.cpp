@@ -1,0 +1,269 @@
+#include <filesystem>
+
+#include "checkpointed_master.hpp"
+#include "millrace/graph/job_epoch.hpp"
+
+namespace master_recovery_test {
+
+using namespace millrace;
+using namespace millrace::test;
+using graph::execution_state;
+using graph::job_status;
+
+// Masters that die, and what goes on without them, in virtual time.
+
+namespace {
+
+using settings = std::map<std::string, std::string>;
+
+/// A master that can be killed.
+struct mortal_master : checkpointed_master {
+  explicit mortal_master(settings all = {})
+      : checkpointed_master((all["debug.chaos.enabled"] = "true", all)) {}
+
+  void kill_actor(wire::chaos_target what, const job_id& job = {}) {
+    wire::kill_actor request;
+    request.target = what;
+    request.task.job = job;
+    REQUIRE(ask<wire::ack>(request));
+  }
+  /// As its task manager does when it sees that a master is gone; it comes back to the next one.
+  void come_back(fake_task_manager& tm) {
+    for (const auto& a : tm.allocations) tm.self.slots[a.slot] = {a.slot, {}, {}};
+    tm.allocations.clear();
+    REQUIRE(register_at_master(tm));
+    hold_allocations(tm);
+    pass_with_heartbeats(1s);
+  }
+  /// A job that runs and has taken a checkpoint.
+  job_id start_and_take_one(fake_task_manager& tm) {
+    const auto job = start();
+    tell_all(tm, execution_state::running);
+    pass_with_heartbeats(10s);
+    acknowledge_all(tm, 1);
+    REQUIRE(tm.completions.size() == 1);
+    return job;
+  }
+  void check_that_it_goes_on(fake_task_manager& tm, const job_id& job,
+                             std::size_t deployments = 2) {
+    REQUIRE(tm.deployments.size() == deployments);
+    const auto& last = tm.deployments.back();
+    CHECK(last.job == job);
+    REQUIRE(last.restore);
+    CHECK(last.restore->checkpoint == checkpoint_id{1});
+    CHECK(last.restore->location == directory_of(job, 1));
+    for (const auto& task : tasks_of(tm))
+      CHECK(task.attempt == graph::first_attempt_of(deployments));
+    const auto listed = jobs();
+    REQUIRE(listed.size() == 1);
+    CHECK(listed[0].job == job);
+    CHECK(listed[0].name == "test job");
+    CHECK(listed[0].status == job_status::running);
+    // Numbers of checkpoints go on, and the one before goes when the next is there.
+    tell_all(tm, execution_state::running);
+    pass_with_heartbeats(10s);
+    REQUIRE_FALSE(tm.triggers.empty());
+    const auto next = tm.triggers.back().cut.checkpoint;
+    CHECK(next > checkpoint_id{1});
+    acknowledge_all(tm, next.number);
+    CHECK(tm.completions.back().checkpoint == next);
+    CHECK_FALSE(std::filesystem::exists(directory_of(job, 1)));
+    CHECK(std::filesystem::exists(directory_of(job, next.number) + "/_metadata"));
+  }
+};
+
+/// Is there before the master, and after it.
+struct outliving_directory {
+  temporary_directory storage;
+};
+
+struct surviving_master : outliving_directory, mortal_master {
+  surviving_master() : mortal_master(ha_settings()) {}
+
+  settings ha_settings() const {
+    return {{"high-availability.type", "filesystem"},
+            {"high-availability.storageDir", storage.path("ha")}};
+  }
+  /// Another process over the same directories. The one before is not told.
+  void start_again() {
+    zombies.push_back(dispatcher);
+    auto all = ha_settings();
+    all["debug.chaos.enabled"] = "true";
+    spawn(all);
+  }
+  ~surviving_master() {
+    for (const auto& zombie : zombies) stop_master(zombie);
+    run();
+  }
+
+  std::vector<caf::actor> zombies;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(mortal_master, "a job master that dies is replaced, and the job goes on") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  const auto zombie = tasks_of(*tm)[0];
+  kill_actor(wire::chaos_target::job_master, job);
+  free_slots(*tm);
+  pass_with_heartbeats(1s);
+  hold_allocations(*tm);
+  CHECK(tm->deployments.back().tasks.size() == 4);
+  CHECK(tm->allocations.back().epoch == 2);
+  tell(*tm, zombie, execution_state::failed, error{errc::io, "late"});
+  check_that_it_goes_on(*tm, job);
+
+  // It may die as often as it likes.
+  tm->deployments.resize(1);
+  kill_actor(wire::chaos_target::job_master, job);
+  kill_actor(wire::chaos_target::job_master, job);
+  CHECK(jobs()[0].status == job_status::restarting);
+  free_slots(*tm);
+  pass_with_heartbeats(2s);
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(tasks_of(*tm)[0].attempt == graph::first_attempt_of(3));
+}
+
+TEST_CASE_FIXTURE(mortal_master,
+                  "what is asked of a job without a master is answered by the next") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  kill_actor(wire::chaos_target::job_master, job);
+  auto asked = client->request(dispatcher, caf::infinite, wire::describe_job{job});
+  run();
+  SUBCASE("about it") {
+    pass(1s);
+    std::string name;
+    asked.receive([&](const wire::job_details& d) { name = d.overview.name; },
+                  [&](const caf::error& e) { name = from_caf(e).message; });
+    CHECK(name == "test job");
+  }
+  SUBCASE("to end it") {
+    CHECK(ask<wire::ack>(wire::watch_job{job}));
+    CHECK(ask<wire::ack>(wire::cancel_job{job}));
+    pass(1s);
+    const auto result = result_of_watched_job();
+    REQUIRE(result);
+    CHECK(result->status == job_status::canceled);
+    CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+  }
+}
+
+TEST_CASE_FIXTURE(mortal_master, "a dispatcher or a resource manager that dies is replaced") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  const auto before = resource_manager;
+  SUBCASE("the dispatcher") {
+    kill_actor(wire::chaos_target::dispatcher);
+  }
+  SUBCASE("the resource manager") {
+    kill_actor(wire::chaos_target::resource_manager);
+  }
+  pass(1s);
+  CHECK(jobs().size() == 1);
+  come_back(*tm);
+  CHECK(resource_manager != before);
+  check_that_it_goes_on(*tm, job);
+  CHECK(ask<wire::ack>(wire::watch_job{job}));
+  tell_all(*tm, execution_state::finished);
+  REQUIRE(result_of_watched_job());
+  CHECK(jobs()[0].status == job_status::finished);
+}
+
+TEST_CASE_FIXTURE(mortal_master, "what is asked while there is no dispatcher is answered later") {
+  wire::kill_actor request;
+  request.target = wire::chaos_target::dispatcher;
+  client->send(dispatcher, request);
+  run();
+  auto asked = client->request(dispatcher, caf::infinite, wire::list_jobs{});
+  pass(1s);
+  bool is_answered = false;
+  asked.receive([&](const wire::job_list&) { is_answered = true; }, [&](const caf::error&) {});
+  CHECK(is_answered);
+}
+
+TEST_CASE_FIXTURE(surviving_master, "another process goes on with the jobs of one that died") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  start_again();
+  come_back(*tm);
+  check_that_it_goes_on(*tm, job);
+  CHECK(ask<wire::ack>(wire::watch_job{job}));
+  tell_all(*tm, execution_state::finished);
+  CHECK(result_of_watched_job()->status == job_status::finished);
+
+  // How it ended outlives it, too.
+  start_again();
+  const auto listed = jobs();
+  REQUIRE(listed.size() == 1);
+  CHECK(listed[0].status == job_status::finished);
+  CHECK(describe(job).overview.name == "test job");
+  pass(1s);
+  CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+}
+
+TEST_CASE_FIXTURE(surviving_master,
+                  "a zombie completes no checkpoint behind its successor's back") {
+  auto tm = add_task_manager(2);
+  start_and_take_one(*tm);
+  pass_with_heartbeats(10s);
+  REQUIRE(tm->triggers.size() == 2);
+  const auto tasks = tasks_of(*tm);
+  const auto zombie = tm->job_master;
+  start_again();
+  for (const auto& task : tasks) {
+    wire::acknowledge_checkpoint ack;
+    ack.what.task = task;
+    ack.what.checkpoint = {2};
+    caf::anon_send(zombie, ack);
+  }
+  run();
+  CHECK(tm->completions.size() == 1);
+  CHECK(tm->aborts.size() == 1);
+}
+
+TEST_CASE_FIXTURE(surviving_master,
+                  "a master that is stopped in order keeps its jobs for the next") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  stop_master(dispatcher);
+  run();
+  pass(1s);
+  CHECK(tm->completions.size() == 1);
+  start_again();
+  zombies.clear();
+  come_back(*tm);
+  check_that_it_goes_on(*tm, job);
+}
+
+TEST_CASE_FIXTURE(surviving_master, "a job that had ended is not run again, and leaves nothing") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  // The store keeps the job as if the master had died before it was through with its end.
+  const auto graph = storage.path("ha/default/graphs/" + to_string(job));
+  const auto ledger = storage.path("ha/default/ledgers/" + to_string(job));
+  std::filesystem::copy(graph, storage.path("graph"));
+  std::filesystem::copy(ledger, storage.path("ledger"));
+  std::filesystem::copy(directory_of(job, 1), storage.path("chk-1"));
+  tell_all(*tm, execution_state::finished);
+  CHECK_FALSE(std::filesystem::exists(graph));
+  std::filesystem::copy(storage.path("graph"), graph);
+  std::filesystem::copy(storage.path("ledger"), ledger);
+  std::filesystem::create_directories(directory_of(job, 1));
+  std::filesystem::copy(storage.path("chk-1"), directory_of(job, 1));
+  start_again();
+  CHECK(jobs().at(0).status == job_status::finished);
+  CHECK_FALSE(std::filesystem::exists(graph));
+  CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+}
+
+TEST_CASE_FIXTURE(master_fixture, "chaos is refused where nobody has asked for it") {
+  wire::kill_actor request;
+  request.target = wire::chaos_target::dispatcher;
+  const auto refused = ask<wire::ack>(request);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("debug.chaos.enabled") != std::string::npos);
+}
+
+}  // namespace master_recovery_test

@@ -1,0 +1,139 @@
+#include "millrace/checkpoint/job_store.hpp"
+
+#include <doctest/doctest.h>
+
+#include "millrace/graph/job_epoch.hpp"
+#include "support/graphs.hpp"
+#include "support/memory_files.hpp"
+
+namespace job_store_test {
+
+using namespace millrace;
+using namespace millrace::test;
+
+namespace {
+
+const job_id job{7, 8};
+
+/// Two stores over one disk: that of a process, and that of the next one.
+struct stored_jobs {
+  std::shared_ptr<memory_files> disk = std::make_shared<memory_files>();
+
+  job_store open() const {
+    return job_store(std::make_shared<directory_document_store>(disk, "/ha/default"));
+  }
+  static stored_job accepted() { return {job, 1'700'000'000'000, job_of(word_count())}; }
+  const std::string ledger = "/ha/default/ledgers/" + to_string(job);
+};
+
+std::vector<std::byte> bytes_of(std::string_view text) {
+  const auto view = std::as_bytes(std::span(text));
+  return {view.begin(), view.end()};
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(stored_jobs, "another process finds jobs, epochs, checkpoints and results") {
+  {
+    auto store = open();
+    REQUIRE(store.add(accepted()));
+    CHECK(store.begin_epoch(job).value() == job_ledger{1, 0, {}});
+    REQUIRE(store.checkpoint_begun(job, 1, {1}));
+    REQUIRE(store.checkpoint_completed(job, 1, {{1}, "/c/chk-1"}));
+    REQUIRE(store.checkpoint_begun(job, 1, {2}));
+    REQUIRE(store.checkpoint_begun(job, 1, {3}));
+    REQUIRE(store.checkpoint_completed(job, 1, {{3}, "/c/chk-3"}));
+    REQUIRE(store.checkpoint_dropped(job, 1, {1}));
+    REQUIRE(store.checkpoint_dropped(job, 1, {2}));
+    REQUIRE(store.checkpoint_begun(job, 1, {4}));
+  }
+  disk->lose_power();
+  auto store = open();
+  const auto jobs = store.jobs().value();
+  REQUIRE(jobs.size() == 1);
+  CHECK(jobs[0].job == job);
+  CHECK(jobs[0].graph == accepted().graph);
+  CHECK(jobs[0].submitted_wall_ms == 1'700'000'000'000);
+  CHECK(store.begin_epoch(job).value() == job_ledger{2, 4, {{{3}, "/c/chk-3"}}});
+
+  REQUIRE(store.put_result(job, 2, bytes_of("finished")));
+  REQUIRE(store.forget(job));
+  auto next = open();
+  CHECK(next.jobs().value().empty());
+  const auto results = next.results().value();
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].first == job);
+  CHECK(results[0].second == bytes_of("finished"));
+  REQUIRE(next.remove_result(job));
+  CHECK(disk->paths().empty());
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "what a dead master has left to do changes nothing") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  REQUIRE(store.checkpoint_completed(job, 1, {{1}, "/c/chk-1"}));
+  REQUIRE(store.begin_epoch(job));
+  CHECK(store.checkpoint_completed(job, 1, {{2}, "/c/chk-2"}).error().code == errc::stale);
+  CHECK(store.checkpoint_dropped(job, 1, {1}).error().code == errc::stale);
+  CHECK(store.checkpoint_begun(job, 1, {9}).error().code == errc::stale);
+  CHECK(store.put_result(job, 1, bytes_of("failed")).error().code == errc::stale);
+  CHECK(store.ledger_of(job).value() == job_ledger{2, 0, {{{1}, "/c/chk-1"}}});
+  CHECK(store.results().value().empty());
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "a document is there as a whole or not at all") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  disk->fail_renames(1);
+  CHECK(store.checkpoint_completed(job, 1, {{1}, "/c/chk-1"}).error().code == errc::io);
+  CHECK(open().ledger_of(job).value() == job_ledger{1, 0, {}});
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "a damaged document is named, wherever the damage is") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  REQUIRE(store.checkpoint_completed(job, 1, {{1}, "/c/chk-1"}));
+  const auto whole = disk->content(ledger);
+  for (std::size_t i = 0; i + 1 < whole.size(); ++i) {
+    CAPTURE(i);
+    auto flipped = whole;
+    flipped[i] = static_cast<char>(flipped[i] ^ 1);
+    disk->put(ledger, flipped);
+    const auto read = store.ledger_of(job);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().code == errc::invalid_data);
+    CHECK(read.error().message.find(ledger) != std::string::npos);
+    disk->put(ledger, whole.substr(0, i));
+    CHECK(store.ledger_of(job).error().code == errc::invalid_data);
+  }
+  disk->put(ledger, whole);
+  CHECK(store.ledger_of(job));
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "a damaged job does not keep others from being found") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  auto other = accepted();
+  other.job = {9, 9};
+  REQUIRE(store.add(other));
+  disk->put("/ha/default/graphs/" + to_string(job), "{}");
+  const auto jobs = open().jobs().value();
+  REQUIRE(jobs.size() == 1);
+  CHECK(jobs[0].job == other.job);
+  // Its file stays for who mends it.
+  CHECK(disk->has("/ha/default/graphs/" + to_string(job)));
+}
+
+TEST_CASE("attempts say in which epoch they run") {
+  CHECK(graph::first_attempt_of(1) == 0);
+  CHECK(graph::epoch_of_attempt(graph::first_attempt_of(3)) == 3);
+  const auto last = graph::first_attempt_of(2) - 1;
+  CHECK(graph::epoch_of_attempt(last) == 1);
+  CHECK_FALSE(graph::has_next_attempt(last));
+  CHECK(graph::has_next_attempt(last - 1));
+}
+
+}  // namespace job_store_test
