@@ -25,6 +25,7 @@ std::string ms_text(std::uint64_t ms) {
 void print_table(const wire::checkpoint_list& list) {
   using enum text_table::align;
   text_table table({{"ID", right},
+                    {"KIND"},
                     {"STATUS"},
                     {"STARTED"},
                     {"DURATION", right},
@@ -34,8 +35,9 @@ void print_table(const wire::checkpoint_list& list) {
                     {"STOOD STILL", right},
                     {"LOCATION OR FAILURE"}});
   for (const auto& c : list.checkpoints)
-    table.add({std::to_string(c.checkpoint.number), std::string(to_string(c.status)),
-               time_text(c.triggered_wall_ms), ms_text(c.duration_ms),
+    table.add({std::to_string(c.checkpoint.number), std::string(to_string(c.kind)),
+               std::string(to_string(c.status)), time_text(c.triggered_wall_ms),
+               ms_text(c.duration_ms),
                std::to_string(c.acknowledged) + "/" + std::to_string(c.tasks),
                format_memory(c.bytes), ms_text(c.alignment_ms), ms_text(c.synchronous_ms),
                c.failure.empty() ? c.location : c.failure});

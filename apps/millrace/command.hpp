@@ -33,6 +33,8 @@ extern const command list_command;
 extern const command info_command;
 extern const command describe_command;
 extern const command cancel_command;
+extern const command stop_command;
+extern const command savepoint_command;
 extern const command checkpoint_command;
 extern const command checkpoints_command;
 extern const command nodes_command;

@@ -40,15 +40,14 @@ result<job_id> find_id(cluster_client& client, const std::string& text) {
 }  // namespace
 
 result<named_job> find_job(const cli_context& context, const parsed_line& line) {
-  const auto text = job_argument(line);
-  if (!text) return tl::unexpected(text.error());
-  return find_job(context, *text);
+  return job_argument(line).and_then(
+      [&](const std::string& text) { return find_job(context, text); });
 }
 
-result<named_job> find_job(const cli_context& context, const std::string& job) {
+result<named_job> find_job(const cli_context& context, const std::string& text) {
   auto client = context.connect();
   if (!client) return tl::unexpected(client.error());
-  const auto id = find_id(**client, job);
+  const auto id = find_id(**client, text);
   if (!id) return tl::unexpected(id.error());
   return named_job{*std::move(client), *id};
 }

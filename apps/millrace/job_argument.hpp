@@ -20,7 +20,7 @@ struct named_job {
 /// The one JOB on the command line: an id, or a beginning of it that no other job's id has. Errors:
 /// `invalid_argument` if there is none, or several; `unknown_job`; those of connecting.
 result<named_job> find_job(const cli_context& context, const parsed_line& line);
-/// The same of one word.
-result<named_job> find_job(const cli_context& context, const std::string& job);
+/// The same for a word of the command line.
+result<named_job> find_job(const cli_context& context, const std::string& text);
 
 }  // namespace millrace::cli

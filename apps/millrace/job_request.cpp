@@ -1,6 +1,9 @@
 #include "job_request.hpp"
 
+#include "millrace/core/configuration.hpp"
+#include "millrace/core/options.hpp"
 #include "millrace/graph/job_graph.hpp"
+#include "snapshot_report.hpp"
 
 namespace po = boost::program_options;
 
@@ -16,6 +19,40 @@ void add_parallelism_option(po::options_description& options) {
   options.add_options()("parallelism,p", po::value<std::int64_t>()->value_name("N"),
                         "subtasks of operators that the job gives no parallelism");
 }
+
+void add_savepoint_options(po::options_description& options) {
+  options.add_options()("from-savepoint,s", po::value<std::string>()->value_name("PATH"),
+                        "start from the savepoint or retained checkpoint there")(
+      "allow-non-restored-state,n",
+      "leave out state of operators that the job does not have any more")(
+      "claim-mode", po::value<std::string>()->value_name("MODE"),
+      "whose the files at PATH are then: the user's (NO_CLAIM), or the job's (CLAIM)");
+}
+
+namespace {
+
+status read_savepoint_options(const po::variables_map& given, job_request& request) {
+  // Commands that plan jobs without running them have none of these.
+  const auto has = [&](const char* name) { return given.count(name) > 0; };
+  if (!has("from-savepoint")) {
+    if (has("allow-non-restored-state") || has("claim-mode"))
+      return fail(errc::invalid_argument, "-n and --claim-mode are for jobs that start with -s");
+    return {};
+  }
+  const auto set = [&](const option_info& option, std::string value) {
+    request.settings.emplace_back(option.key, std::move(value));
+  };
+  set(options::savepoint_path, absolute_path(given["from-savepoint"].as<std::string>()));
+  if (has("allow-non-restored-state")) set(options::savepoint_ignore_unclaimed, "true");
+  if (has("claim-mode"))
+    set(options::savepoint_restore_mode, given["claim-mode"].as<std::string>());
+  configuration checked;
+  for (const auto& [key, value] : request.settings)
+    if (auto good = checked.set(key, value, "the command line"); !good) return good;
+  return {};
+}
+
+}  // namespace
 
 result<job_request> read_job_request(const parsed_line& line) {
   job_request request;
@@ -33,6 +70,8 @@ result<job_request> read_job_request(const parsed_line& line) {
     }
     request.parallelism = static_cast<std::uint32_t>(given);
   }
+  if (auto good = read_savepoint_options(line.options, request); !good)
+    return tl::unexpected(good.error());
   return request;
 }
 

@@ -119,6 +119,7 @@ json to_json(const wire::job_details& job) {
 
 json to_json(const checkpoint_record& checkpoint) {
   return {{"id", checkpoint.checkpoint.number},
+          {"kind", text(to_string(checkpoint.kind))},
           {"status", text(to_string(checkpoint.status))},
           {"trigger_time_ms", checkpoint.triggered_wall_ms},
           {"duration_ms", checkpoint.duration_ms},

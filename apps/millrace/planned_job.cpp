@@ -16,6 +16,8 @@ result<std::optional<planned_job>> plan_job(const job_request& request,
   defaults.job_name = std::filesystem::path(request.library).stem().string();
   defaults.command_line_parallelism = request.parallelism;
   defaults.configuration = context.job_settings();
+  defaults.configuration.insert(defaults.configuration.end(), request.settings.begin(),
+                                request.settings.end());
   const arguments args(request.arguments);
   auto plan = make_plan(library->entry->build, args, context.config(), std::move(defaults));
   if (!plan && plan.error().code == errc::empty_job && args.has("help")) return std::nullopt;

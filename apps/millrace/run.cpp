@@ -19,6 +19,7 @@ namespace {
 void add_run_options(boost::program_options::options_description& options) {
   add_parallelism_option(options);
   options.add_options()("detached,d", "return once the job is submitted, printing its id only");
+  add_savepoint_options(options);
 }
 
 /// In this process; ends with it.
@@ -86,7 +87,9 @@ const command run_command{
         "Options of millrace stand before job.so; what follows it is for the job. An attached run\n"
         "shows the job's progress and waits for its end. Ctrl-C on a terminal asks whether to "
         "cancel\n"
-        "the job or leave it to the cluster; without a terminal SIGINT cancels it.",
+        "the job or leave it to the cluster; without a terminal SIGINT cancels it.\n\n"
+        "-s starts the job from a savepoint or a retained checkpoint, at any parallelism up to the "
+        "one that was\nthe maximum then. State is found again by the uids of operators.",
     .rule = positional_rule::end_options,
     .add_options = add_run_options,
     .run = run_job,

@@ -259,6 +259,18 @@ class remote_client final : public cluster_client {
   status kill(const wire::kill_actor& which) override {
     return link_->ask<wire::ack>(which).map([](const wire::ack&) {});
   }
+  result<checkpoint_record> take_savepoint(const job_id& job,
+                                           const std::string& directory) override {
+    return link_
+        ->ask<wire::checkpoint_taken>(wire::take_savepoint{job, directory}, checkpoint_timeout)
+        .map([](wire::checkpoint_taken taken) { return std::move(taken.checkpoint); });
+  }
+  result<checkpoint_record> stop(const job_id& job, const std::string& directory,
+                                 bool drain) override {
+    return link_
+        ->ask<wire::checkpoint_taken>(wire::stop_job{job, directory, drain}, checkpoint_timeout)
+        .map([](wire::checkpoint_taken taken) { return std::move(taken.checkpoint); });
+  }
   result<std::unique_ptr<job_client>> job(const job_id& job) override {
     // That it exists is to be known now, not when somebody waits for it.
     return describe(job).map(

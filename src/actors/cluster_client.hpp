@@ -39,6 +39,12 @@ class cluster_client {
   virtual result<wire::checkpoint_list> checkpoints(const job_id& job) = 0;
   /// Returns when it is complete, or has failed.
   virtual result<checkpoint_record> take_checkpoint(const job_id& job) = 0;
+  /// Returns when it is complete, or has failed. Empty directory: the cluster's.
+  virtual result<checkpoint_record> take_savepoint(const job_id& job,
+                                                   const std::string& directory) = 0;
+  /// Returns when the job has finished, or why it goes on.
+  virtual result<checkpoint_record> stop(const job_id& job, const std::string& directory,
+                                         bool drain) = 0;
   /// For tests: ends an actor of a cluster that obeys chaos.
   virtual status kill(const wire::kill_actor& which) = 0;
   /// A handle to a job of the cluster, for waiting and progress. It goes on after a reconnection.

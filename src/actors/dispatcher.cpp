@@ -57,6 +57,8 @@ class dispatcher {
   caf::result<wire::ack> on_cancel(const wire::cancel_job& request);
   caf::result<wire::checkpoint_list> on_list_checkpoints(const wire::list_checkpoints& request);
   caf::result<wire::checkpoint_taken> on_take_checkpoint(const wire::take_checkpoint& request);
+  caf::result<wire::checkpoint_taken> on_take_savepoint(const wire::take_savepoint& request);
+  caf::result<wire::checkpoint_taken> on_stop(const wire::stop_job& request);
   caf::result<caf::message> on_kill(wire::kill_actor& request);
   void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
   // From job masters.
@@ -452,6 +454,21 @@ caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
       });
 }
 
+caf::result<wire::checkpoint_taken> dispatcher::on_take_savepoint(
+    const wire::take_savepoint& request) {
+  return ask_master<wire::checkpoint_taken>(
+      request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
+        return tl::unexpected(is_over(id, " can take no savepoint"));
+      });
+}
+
+caf::result<wire::checkpoint_taken> dispatcher::on_stop(const wire::stop_job& request) {
+  return ask_master<wire::checkpoint_taken>(
+      request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
+        return tl::unexpected(is_over(id, " can't be stopped"));
+      });
+}
+
 void dispatcher::on_status(const wire::job_status_changed& change) {
   if (const auto job = jobs_.find(change.job); job != jobs_.end())
     job->second.overview.status = change.status;
@@ -600,6 +617,8 @@ caf::behavior working(caf::stateful_actor<dispatcher>* self) {
         return state.on_list_checkpoints(request);
       },
       [&state](const wire::take_checkpoint& request) { return state.on_take_checkpoint(request); },
+      [&state](const wire::take_savepoint& request) { return state.on_take_savepoint(request); },
+      [&state](const wire::stop_job& request) { return state.on_stop(request); },
       [self, &state](const wire::list_nodes& request) {
         return self->delegate(state.resource_manager(), request);
       },

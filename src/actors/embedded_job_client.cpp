@@ -230,6 +230,13 @@ class dispatcher_job_client final : public job_client {
 
   void cancel() override { caf::anon_send(cluster_->master(), wire::cancel_job{job_}); }
 
+  result<std::string> savepoint(const std::string& directory) override {
+    return place_of(wire::take_savepoint{job_, directory});
+  }
+  result<std::string> stop_with_savepoint(const std::string& directory, bool drain) override {
+    return place_of(wire::stop_job{job_, directory, drain});
+  }
+
   result<job_execution_result> wait() override { return outcome_->wait(); }
 
   std::optional<result<job_execution_result>> wait_for(std::chrono::milliseconds limit) override {
@@ -237,6 +244,17 @@ class dispatcher_job_client final : public job_client {
   }
 
  private:
+  template <class Request>
+  result<std::string> place_of(Request request) {
+    result<std::string> place;
+    caf::scoped_actor self(cluster_->system());
+    // The job master gives up by itself (execution.checkpointing.timeout).
+    self->request(cluster_->master(), caf::infinite, std::move(request))
+        .receive([&](wire::checkpoint_taken& taken) { place = taken.checkpoint.location; },
+                 [&](const caf::error& e) { place = tl::unexpected(from_caf(e)); });
+    return place;
+  }
+
   std::shared_ptr<master_access> cluster_;  // first in, last out
   job_id job_;
   std::shared_ptr<job_outcome> outcome_ = std::make_shared<job_outcome>();

@@ -7,6 +7,8 @@
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/checkpoint/savepoint_directory.hpp"
+#include "millrace/core/assert.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 
@@ -20,11 +22,17 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, 
       storage_(std::move(opts.storage)),
       store_(std::move(opts.store)),
       epoch_(opts.from.epoch),
+      files_(std::move(opts.files)),
       time_(std::move(opts.time)),
       hooks_(std::move(h)),
       coordinator_(std::move(opts.settings), std::move(opts.graph), opts.job) {
   std::vector<checkpoint_id> completed;
-  for (const auto& pointer : opts.from.checkpoints) completed.push_back(pointer.checkpoint);
+  for (const auto& pointer : opts.from.checkpoints) {
+    completed.push_back(pointer.checkpoint);
+    // The savepoint that an earlier master has stopped with: nobody removes it.
+    if (pointer.location != storage_->location_of(pointer.checkpoint))
+      places_[pointer.checkpoint] = {pointer.location, false, {}, {}};
+  }
   for (const auto& id : coordinator_.recover(completed, opts.from.last_checkpoint)) discard(id);
 }
 
@@ -39,6 +47,11 @@ std::uint64_t job_checkpoints::wall_ms() const {
 }
 
 // -- what was observed ----------------------------------------------------------------------------
+
+void job_checkpoints::restore(const snapshot_origin& from) {
+  coordinator_.restore(from.checkpoint, from.is_claimed, from.finished);
+  places_[from.checkpoint] = {from.location, from.is_claimed, {}, {}};
+}
 
 void job_checkpoints::on_running() {
   carry_out(coordinator_.on_running(now_ms(), wall_ms()));
@@ -76,12 +89,29 @@ void job_checkpoints::on_timer(const local::checkpoint_timer& timer) {
 std::optional<wire::restore_point> job_checkpoints::restore_from() const {
   const auto latest = coordinator_.latest();
   if (!latest) return std::nullopt;
-  return wire::restore_point{latest, storage_->location_of(latest)};
+  return wire::restore_point{latest, location_of(latest)};
 }
 
 void job_checkpoints::take(caf::response_promise promise) {
   waiters_.push_back({std::move(promise), {}});
   carry_out(coordinator_.on_request(now_ms(), wall_ms()));
+}
+
+void job_checkpoints::take_savepoint(checkpoint_kind kind, std::string parent,
+                                     savepoint_done done) {
+  const auto decision = coordinator_.on_savepoint_request(kind, now_ms(), wall_ms());
+  if (!decision.begin)
+    return done(fail(errc::stale, "no savepoint can be taken: not all tasks of the job run"));
+  places_[*decision.begin] = {{}, false, std::move(parent), std::move(done)};
+  carry_out(decision);
+}
+
+void job_checkpoints::hold() {
+  carry_out(coordinator_.hold(now_ms()));
+}
+
+void job_checkpoints::resume() {
+  carry_out(coordinator_.resume(now_ms(), wall_ms()));
 }
 
 void job_checkpoints::end(graph::job_status how) {
@@ -90,17 +120,27 @@ void job_checkpoints::end(graph::job_status how) {
     w.promise.deliver(to_caf(
         {errc::cancelled, "the job has ended: it is " + std::string(graph::to_string(how))}));
   const bool is_kept = coordinator_.settings().keeps_checkpoints(how);
-  storage_work_.push_back(
-      {[this, is_kept] {
-         // Not before: what is being stored now may be complete by then.
-         const auto keep = is_kept ? coordinator_.kept().all() : std::vector<checkpoint_id>();
-         return [storage = storage_, keep] { return storage->clean_up(keep); };
-       },
-       [this](const status& done) {
-         if (!done)
-           log_event(log_level::warn, "cannot remove checkpoints",
-                     {{"job", to_string(job_)}, {"reason", done.error().message}});
-       }});
+  storage_work_.push_back({[this, is_kept] {
+                             // Not before: what is being stored now may be complete by then.
+                             std::vector<checkpoint_id> keep;
+                             std::vector<status_work> claimed;
+                             for (const auto& id : coordinator_.kept().all()) {
+                               const bool is_here = !places_.contains(id);
+                               if (!is_kept && !is_here) claimed.push_back(removal_of(id));
+                               if (is_kept && is_here) keep.push_back(id);
+                             }
+                             return [storage = storage_, keep, claimed] {
+                               auto done = storage->clean_up(keep);
+                               for (const auto& remove : claimed) done = done.and_then(remove);
+                               return done;
+                             };
+                           },
+                           [this](const status& done) {
+                             if (!done)
+                               log_event(
+                                   log_level::warn, "cannot remove checkpoints",
+                                   {{"job", to_string(job_)}, {"reason", done.error().message}});
+                           }});
   if (storage_work_.size() == 1) work_on_next();
 }
 
@@ -113,51 +153,62 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
                {"checkpoint", std::to_string(aborted.checkpoint.number)},
                {"reason", aborted.message}});
     hooks_.abort(aborted.tasks, aborted.checkpoint);
+    answer(aborted.checkpoint, aborted.message);  // before its place is forgotten
     discard(aborted.checkpoint);
-    answer(aborted.checkpoint, aborted.message);
   }
   for (const auto& id : decision.store) {
     if (MILLRACE_MUTANT(completion_told_early))
       hooks_.complete(coordinator_.pending(id)->tasks(), id);
-    // Nobody is told before a later master would go on from it.
-    enqueue(
-        [storage = storage_, store = store_, job = job_, epoch = epoch_,
-         metadata = coordinator_.metadata_of(id)] {
-          const auto id = metadata.checkpoint;
-          return storage->complete(metadata).and_then([&] {
-            return store->checkpoint_completed(job, epoch, {id, storage->location_of(id)});
-          });
-        },
-        [this, id](const status& how) {
-          carry_out(coordinator_.on_stored(id, how, now_ms(), wall_ms()));
-        });
+    enqueue(completion_of(id), [this, id](const status& how) {
+      carry_out(coordinator_.on_stored(id, how, now_ms(), wall_ms()));
+    });
   }
-  if (decision.completed) {
-    const auto record = coordinator_.history().ended().back();
-    log_event(log_level::info, "checkpoint complete",
-              {{"job", to_string(job_)},
-               {"checkpoint", std::to_string(decision.completed->number)},
-               {"ms", std::to_string(record.duration_ms)},
-               {"bytes", std::to_string(record.bytes)}});
-    hooks_.complete(decision.completed_at, *decision.completed);
-    answer(*decision.completed, {});
+  if (const auto id = decision.saved ? decision.saved : decision.completed) {
+    const auto record = record_of(*id);
+    log_event(
+        log_level::info,
+        record.kind == checkpoint_kind::checkpoint ? "checkpoint complete" : "savepoint complete",
+        {{"job", to_string(job_)},
+         {"checkpoint", std::to_string(id->number)},
+         {"ms", std::to_string(record.duration_ms)},
+         {"bytes", std::to_string(record.bytes)}});
+    if (decision.completed) hooks_.complete(decision.completed_at, *id);
+    answer(*id, {});
   }
   for (const auto& id : decision.discard) discard(id);
   if (MILLRACE_MUTANT(checkpoint_removed_early) && decision.begin && coordinator_.latest())
     discard(coordinator_.latest());
-  if (decision.begin) {
-    for (auto& w : waiters_)
-      if (!w.checkpoint) w.checkpoint = *decision.begin;
-    enqueue(
-        [storage = storage_, store = store_, job = job_, epoch = epoch_, id = *decision.begin] {
-          return store->checkpoint_begun(job, epoch, id).and_then([&] {
-            return storage->begin(id);
-          });
-        },
-        [this, id = *decision.begin](const status& how) { begun(id, how); });
-  }
+  if (decision.begin) begin(*decision.begin);
   set_timer();
   if (decision.fail_job) hooks_.fail_job(*decision.fail_job);
+}
+
+void job_checkpoints::begin(checkpoint_id checkpoint) {
+  const auto its = places_.find(checkpoint);
+  if (its == places_.end()) {
+    for (auto& w : waiters_)
+      if (!w.checkpoint) w.checkpoint = checkpoint;
+    return enqueue(
+        [storage = storage_, store = store_, job = job_, epoch = epoch_, checkpoint] {
+          return store->checkpoint_begun(job, epoch, checkpoint).and_then([&] {
+            return storage->begin(checkpoint);
+          });
+        },
+        [this, checkpoint](const status& how) { begun(checkpoint, how); });
+  }
+  auto made = std::make_shared<result<std::string>>();
+  enqueue(
+      [files = files_, parent = its->second.parent, store = store_, job = job_, epoch = epoch_,
+       checkpoint, made]() -> status {
+        if (auto noted = store->checkpoint_begun(job, epoch, checkpoint); !noted) return noted;
+        *made = make_savepoint_directory(*files, parent, job, checkpoint);
+        if (!*made) return tl::unexpected(made->error());
+        return {};
+      },
+      [this, checkpoint, made](const status& how) {
+        if (how) places_.at(checkpoint).location = **made;
+        begun(checkpoint, how);
+      });
 }
 
 void job_checkpoints::begun(checkpoint_id checkpoint, const status& how) {
@@ -173,12 +224,20 @@ void job_checkpoints::begun(checkpoint_id checkpoint, const status& how) {
   if (!coordinators) return give_up(checkpoint_failure::coordinator, coordinators.error());
   const auto cut = pending->cut();
   const auto told = plan->trigger;
+  if (cut.kind != checkpoint_kind::checkpoint)
+    hooks_.target(plan->acknowledge, checkpoint, location_of(checkpoint));
   coordinator_.on_begun(checkpoint, std::move(*plan), std::move(*coordinators));
   hooks_.trigger(told, cut);
 }
 
 /// To those who have asked for it, or for one before that this one speaks for.
 void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failure) {
+  if (const auto its = places_.find(checkpoint); its != places_.end()) {
+    if (const auto done = std::exchange(its->second.done, {}))
+      done(failure.empty() ? result<checkpoint_record>(record_of(checkpoint))
+                           : fail(errc::io, "the savepoint could not be taken: " + failure));
+    return forget_old_places();
+  }
   std::vector<waiter> others;
   for (auto& w : std::exchange(waiters_, {})) {
     const bool is_meant =
@@ -186,7 +245,7 @@ void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failur
     if (!is_meant)
       others.push_back(std::move(w));
     else if (failure.empty())
-      w.promise.deliver(wire::checkpoint_taken{*last_completed()});
+      w.promise.deliver(wire::checkpoint_taken{record_of(checkpoint)});
     else
       w.promise.deliver(to_caf(
           {errc::io, "checkpoint " + std::to_string(checkpoint.number) + " failed: " + failure}));
@@ -196,24 +255,70 @@ void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failur
 }
 
 void job_checkpoints::discard(checkpoint_id checkpoint) {
-  // What a later master would go on from must be whole.
-  enqueue(
-      [storage = storage_, store = store_, job = job_, epoch = epoch_, checkpoint] {
-        return store->checkpoint_dropped(job, epoch, checkpoint).and_then([&] {
-          return storage->discard(checkpoint);
-        });
-      },
-      [this, checkpoint](const status& how) {
-        if (!how)
-          log_event(log_level::warn, "cannot remove a checkpoint",
-                    {{"job", to_string(job_)},
-                     {"checkpoint", std::to_string(checkpoint.number)},
-                     {"reason", how.error().message}});
-      });
+  // Where a savepoint is, is known when its beginning is through. What a later master would go on
+  // from must be whole.
+  storage_work_.push_back(
+      {[this, checkpoint]() -> status_work {
+         return [store = store_, job = job_, epoch = epoch_, checkpoint,
+                 remove = removal_of(checkpoint)] {
+           return store->checkpoint_dropped(job, epoch, checkpoint).and_then(remove);
+         };
+       },
+       [this, checkpoint](const status& how) {
+         if (!how)
+           log_event(log_level::warn, "cannot remove a checkpoint",
+                     {{"job", to_string(job_)},
+                      {"checkpoint", std::to_string(checkpoint.number)},
+                      {"reason", how.error().message}});
+       }});
+  if (storage_work_.size() == 1) work_on_next();
 }
 
-void job_checkpoints::enqueue(std::function<status()> work,
-                              std::function<void(const status&)> done) {
+job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkpoint) const {
+  auto metadata = coordinator_.metadata_of(checkpoint);
+  const auto its = places_.find(checkpoint);
+  const bool is_here = its == places_.end();
+  // A savepoint that is taken while the job goes on is no place to go back to.
+  const bool is_restart_point =
+      is_here || coordinator_.pending(checkpoint)->cut().kind != checkpoint_kind::savepoint;
+  return [storage = storage_, files = files_, store = store_, job = job_, epoch = epoch_, metadata,
+          is_here, is_restart_point, where = location_of(checkpoint)] {
+    auto done = is_here ? storage->complete(metadata) : complete_snapshot(*files, where, metadata);
+    if (!done || !is_restart_point) return done;
+    // Nobody is told before a later master would go on from it.
+    return store->checkpoint_completed(job, epoch, {metadata.checkpoint, where});
+  };
+}
+
+job_checkpoints::status_work job_checkpoints::removal_of(checkpoint_id checkpoint) {
+  auto its = places_.extract(checkpoint);
+  if (its.empty()) return [storage = storage_, checkpoint] { return storage->discard(checkpoint); };
+  if (its.mapped().location.empty()) return [] { return status(); };
+  // Of what it was started from, only that may go which belongs to the snapshot.
+  return [files = files_, where = std::move(its.mapped().location),
+          is_claimed = its.mapped().is_claimed] {
+    return is_claimed ? remove_snapshot(*files, where) : remove_snapshot_directory(*files, where);
+  };
+}
+
+std::string job_checkpoints::location_of(checkpoint_id checkpoint) const {
+  const auto its = places_.find(checkpoint);
+  return its == places_.end() ? storage_->location_of(checkpoint) : its->second.location;
+}
+
+/// Savepoints that nobody is told of any more.
+void job_checkpoints::forget_old_places() {
+  const auto& ended = coordinator_.history().ended();
+  std::erase_if(places_, [&](const auto& entry) {
+    const auto& [id, its] = entry;
+    return !its.location.empty() && !its.is_claimed && id != coordinator_.latest() &&
+           coordinator_.pending(id) == nullptr &&
+           std::none_of(ended.begin(), ended.end(),
+                        [id = id](const auto& r) { return r.checkpoint == id; });
+  });
+}
+
+void job_checkpoints::enqueue(status_work work, std::function<void(const status&)> done) {
   storage_work_.push_back({[work = std::move(work)] { return work; }, std::move(done)});
   if (storage_work_.size() == 1) work_on_next();
 }
@@ -244,9 +349,19 @@ void job_checkpoints::set_timer() {
 
 checkpoint_record job_checkpoints::with_location(checkpoint_record record) const {
   const auto& kept = coordinator_.kept().all();
-  if (std::find(kept.begin(), kept.end(), record.checkpoint) != kept.end())
-    record.location = storage_->location_of(record.checkpoint);
+  const bool is_savepoint = record.kind != checkpoint_kind::checkpoint;
+  if (is_savepoint ? record.status == checkpoint_status::completed
+                   : std::find(kept.begin(), kept.end(), record.checkpoint) != kept.end())
+    record.location = location_of(record.checkpoint);
   return record;
+}
+
+checkpoint_record job_checkpoints::record_of(checkpoint_id checkpoint) const {
+  const auto& ended = coordinator_.history().ended();
+  const auto found = std::find_if(ended.rbegin(), ended.rend(),
+                                  [&](const auto& r) { return r.checkpoint == checkpoint; });
+  MILLRACE_ASSERT(found != ended.rend(), "what has just ended is in the history");
+  return with_location(*found);
 }
 
 wire::checkpoint_list job_checkpoints::list() const {
@@ -262,7 +377,7 @@ wire::checkpoint_list job_checkpoints::list() const {
 std::optional<checkpoint_record> job_checkpoints::last_completed() const {
   const auto& ended = coordinator_.history().ended();
   const auto last = std::find_if(ended.rbegin(), ended.rend(), [](const auto& r) {
-    return r.status == checkpoint_status::completed;
+    return r.status == checkpoint_status::completed && r.kind == checkpoint_kind::checkpoint;
   });
   if (last == ended.rend()) return std::nullopt;
   return with_location(*last);

@@ -17,6 +17,7 @@
 #include "millrace/checkpoint/checkpoint_coordinator.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/checkpoint/job_store.hpp"
+#include "millrace/checkpoint/snapshot_origin.hpp"
 #include "millrace/core/io.hpp"
 
 namespace millrace {
@@ -32,6 +33,9 @@ class job_checkpoints {
   struct hooks {
     std::function<result<checkpoint_plan>()> plan;
     std::function<void(const std::vector<execution_attempt_id>&, const barrier&)> trigger;
+    /// Where the state of a savepoint goes; before the trigger.
+    std::function<void(const std::vector<execution_attempt_id>&, checkpoint_id, const std::string&)>
+        target;
     std::function<void(const std::vector<execution_attempt_id>&, checkpoint_id)> complete;
     std::function<void(const std::vector<execution_attempt_id>&, checkpoint_id)> abort;
     /// The snapshots of the operator coordinators, by uid of the operator.
@@ -46,14 +50,17 @@ class job_checkpoints {
     graph::job_graph graph;
     checkpoint_settings settings;
     std::shared_ptr<checkpoint_storage> storage;
-    std::shared_ptr<const clock> time;  ///< For the wall clock only.
-    std::shared_ptr<job_store> store;   ///< What the next master will go on from.
-    job_ledger from;                    ///< What this one goes on from.
+    std::shared_ptr<file_system> files;  ///< Of savepoints, and of the snapshot it starts from.
+    std::shared_ptr<const clock> time;   ///< For the wall clock only.
+    std::shared_ptr<job_store> store;    ///< What the next master will go on from.
+    job_ledger from;                     ///< What this one goes on from.
   };
 
   /// `io` must outlive it.
   job_checkpoints(caf::event_based_actor& self, io_executor& io, options opts, hooks h);
 
+  /// The job starts from there. Before all else.
+  void restore(const snapshot_origin& from);
   /// All tasks run, also: still.
   void on_running();
   /// A task has failed, or the job ends.
@@ -85,12 +92,21 @@ class job_checkpoints {
 
   /// One is to begin as soon as may be; the promise is kept when it has ended.
   void take(caf::response_promise promise);
+  /// A savepoint is to begin at once, in a directory of its own below `parent`. `done` is called
+  /// when it is complete, or has failed; it may be within this call.
+  using savepoint_done = std::function<void(result<checkpoint_record>)>;
+  void take_savepoint(checkpoint_kind kind, std::string parent, savepoint_done done);
+  /// As checkpoint_coordinator.
+  bool is_running() const noexcept { return coordinator_.is_running(); }
+  void hold();
+  void resume();
   wire::checkpoint_list list() const;
   std::optional<checkpoint_record> last_completed() const;
 
  private:
+  using status_work = std::function<status()>;
   struct storage_job {
-    std::function<std::function<status()>()> begin;  // in the actor; returns what blocks
+    std::function<status_work()> begin;  // in the actor; returns what blocks
     std::function<void(const status&)> done;
   };
   struct waiter {
@@ -98,10 +114,25 @@ class job_checkpoints {
     checkpoint_id checkpoint;  // 0 until one begins
   };
 
+  /// A snapshot that does not lie among the job's checkpoints: a savepoint, or one that the job was
+  /// started from.
+  struct place {
+    std::string location;  // empty until it is made
+    bool is_claimed = false;
+    std::string parent;
+    savepoint_done done;  // until it has ended
+  };
+
   void carry_out(const checkpoint_decision& decision);
+  void begin(checkpoint_id checkpoint);
+  status_work completion_of(checkpoint_id checkpoint) const;
+  status_work removal_of(checkpoint_id checkpoint);
+  std::string location_of(checkpoint_id checkpoint) const;
+  checkpoint_record record_of(checkpoint_id checkpoint) const;
+  void forget_old_places();
   void begun(checkpoint_id checkpoint, const status& how);
   void answer(checkpoint_id checkpoint, const std::string& failure);
-  void enqueue(std::function<status()> work, std::function<void(const status&)> done);
+  void enqueue(status_work work, std::function<void(const status&)> done);
   void work_on_next();
   void discard(checkpoint_id checkpoint);
   void set_timer();
@@ -115,11 +146,13 @@ class job_checkpoints {
   std::shared_ptr<checkpoint_storage> storage_;
   std::shared_ptr<job_store> store_;
   std::uint64_t epoch_;
+  std::shared_ptr<file_system> files_;
   std::shared_ptr<const clock> time_;
   hooks hooks_;
   checkpoint_coordinator coordinator_;
   std::deque<storage_job> storage_work_;  // the first is under way
   std::vector<waiter> waiters_;
+  std::map<checkpoint_id, place> places_;
   std::optional<std::int64_t> timer_ms_;
   std::uint64_t timer_generation_ = 0;
 };

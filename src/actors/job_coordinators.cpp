@@ -71,7 +71,8 @@ job_coordinators::~job_coordinators() {
   close();
 }
 
-void job_coordinators::start(operator_coordinators::snapshots restored) {
+void job_coordinators::start(operator_coordinators::snapshots snapshots) {
+  if (is_closed_) return;
   if (!has_coordinators(graph_)) {
     is_ready_ = true;
     return call_.ready();
@@ -87,11 +88,11 @@ void job_coordinators::start(operator_coordinators::snapshots restored) {
       [outcome, lease = lease_, graph = graph_, library = library_] {
         outcome->emplace(lease->programs->load(lease->job, graph, library));
       },
-      [this, outcome, restored = std::move(restored)] { loaded(**outcome, restored); });
+      [this, outcome, snapshots = std::move(snapshots)] { loaded(**outcome, snapshots); });
 }
 
 void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& program,
-                              const operator_coordinators::snapshots& restored) {
+                              const operator_coordinators::snapshots& snapshots) {
   if (is_closed_) return;
   if (!program)
     return call_.fail(
@@ -106,7 +107,9 @@ void job_coordinators::loaded(const result<std::shared_ptr<const job_program>>& 
   } catch (const failure& e) {
     return call_.fail(e.what_failed());
   }
-  if (auto ok = coordinators_->restore(restored); !ok) return call_.fail(ok.error());
+  if (auto done = coordinators_->restore(snapshots); !done)
+    return call_.fail({done.error().code, "the coordinator of an operator can't be restored: " +
+                                              done.error().message});
   if (is_closed_) return;
   coordinators_->start();
   if (is_closed_) return;  // one of them has failed the job

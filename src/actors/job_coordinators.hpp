@@ -41,10 +41,10 @@ class job_coordinators final : private coordinator_services {
                    coordinator_resources resources, callbacks call);
   ~job_coordinators() override;
 
-  /// Loads the program, if it is needed, and starts the coordinators, from their snapshots in the
-  /// checkpoint that the job goes on from. Calls back, later or at once: `ready`, or `fail` naming
+  /// Loads the program, if it is needed, and starts the coordinators, from `snapshots` those that
+  /// have one in what the job goes on from. Calls back, later or at once: `ready`, or `fail` naming
   /// why not.
-  void start(operator_coordinators::snapshots restored = {});
+  void start(operator_coordinators::snapshots snapshots = {});
   bool is_ready() const noexcept { return is_ready_; }
 
   /// The attempt hears events from now on.
@@ -70,7 +70,7 @@ class job_coordinators final : private coordinator_services {
   struct program_lease;
 
   void loaded(const result<std::shared_ptr<const job_program>>& program,
-              const operator_coordinators::snapshots& restored);
+              const operator_coordinators::snapshots& snapshots);
   void set_wake();
 
   void send_to_operator(const execution_attempt_id& task, std::uint32_t operator_index,

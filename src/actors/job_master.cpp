@@ -14,13 +14,14 @@
 #include "millrace/actors/job_description.hpp"
 #include "millrace/actors/job_metrics.hpp"
 #include "millrace/actors/job_outcome.hpp"
+#include "millrace/actors/job_savepoints.hpp"
 #include "millrace/actors/job_slots.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/restart_schedule.hpp"
-#include "millrace/checkpoint/restored_checkpoint.hpp"
+#include "millrace/checkpoint/snapshot_origin.hpp"
 #include "millrace/core/assert.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
@@ -76,6 +77,8 @@ class job_master {
   wire::job_details on_describe() const;
   caf::result<wire::checkpoint_list> on_list_checkpoints() const;
   caf::result<wire::checkpoint_taken> on_take_checkpoint();
+  caf::result<wire::checkpoint_taken> on_take_savepoint(const wire::take_savepoint& request);
+  caf::result<wire::checkpoint_taken> on_stop(const wire::stop_job& request);
   void on_cancel();
   caf::result<caf::message> on_kill(wire::kill_actor& request);
   // From itself.
@@ -106,12 +109,19 @@ class job_master {
   const graph::job_vertex& vertex_of(const execution_attempt_id& task) const;
 
   void start_checkpoints(const checkpoint_settings& settings);
+  void start_savepoints();
   void make_coordinators();
-  /// Reads what this master needs of the latest checkpoint, if there is one, and makes coordinators
-  /// of it.
-  void restore_coordinators();
+  /// Reads what this master needs of the snapshot that the job goes on from, if there is one, and
+  /// starts coordinators of it.
+  void start_coordinators();
+  void start_from(const snapshot_origin& found);
   void on_coordinator_failure(error why);
   void require_slots(std::uint32_t count);
+  void drain_sources();
+  /// Where tasks that are deployed now begin; nothing: afresh.
+  std::optional<wire::restore_point> restore_point() const;
+  bool had_finished(const graph::subtask_ref& subtask) const;
+  error takes_no_checkpoints() const;
   void expect_restart();
   /// Whether this master may number another attempt of every subtask.
   bool has_next_attempts() const;
@@ -124,6 +134,7 @@ class job_master {
   void deploy_when_complete();
   void deployment_failed(const std::vector<wire::task_deployment>& tasks, const error& why);
   void carry_out(const graph::execution_decision& decision);
+  bool tell_savepoints(const graph::execution_decision& decision);
   void announce_status(const graph::execution_decision& decision);
   std::chrono::milliseconds cancellation_timeout() const;
   void cancel_tasks(const std::vector<execution_attempt_id>& tasks);
@@ -153,6 +164,8 @@ class job_master {
   std::optional<insistent_io> insistent_;
   std::optional<job_coordinators> coordinators_;
   std::optional<job_checkpoints> checkpoints_;  // nothing if the job takes none
+  std::optional<job_savepoints> savepoints_;    // the same
+  std::optional<snapshot_origin> origin_;       // nothing if the job starts afresh
   std::optional<restart_schedule> restarts_;
   std::set<execution_attempt_id> await_last_;  // have emitted everything
   std::string waiting_for_;
@@ -187,6 +200,7 @@ void job_master::init(job_master_options options) {
   io_ = std::make_unique<actor_io_executor>(*self_, options_.resources.io);
   insistent_.emplace(*self_, *io_);
   if (is_checkpointed) start_checkpoints(*settings);
+  make_coordinators();
   log_event(log_level::info, "job started",
             {{"job", to_string(options_.job)},
              {"name", execution_->plan().name},
@@ -198,8 +212,7 @@ void job_master::init(job_master_options options) {
   carry_out(execution_->start(now_ms()));
   waiting_for_ = std::to_string(slots_->needed()) + " slots needed";
   require_slots(slots_->needed());
-  make_coordinators();
-  restore_coordinators();
+  start_coordinators();
 }
 
 void job_master::require_slots(std::uint32_t count) {
@@ -220,29 +233,43 @@ void job_master::make_coordinators() {
                             [this](const wire::coordinator_event& event) { send_to_task(event); }});
 }
 
-void job_master::restore_coordinators() {
-  const auto from = checkpoints_ ? checkpoints_->restore_from() : std::nullopt;
-  if (!from) return coordinators_->start();
-  auto restored = std::make_shared<restored_checkpoint>();
+void job_master::start_coordinators() {
+  auto settings = origin_settings_of(options_.config);
+  // What the job has of its own is later than what it was started from.
+  const auto latest = checkpoints_ ? checkpoints_->restore_from() : std::nullopt;
+  if (latest) {
+    settings.path = latest->location;
+    settings.allow_non_restored = true;  // asked when the job was started
+  }
+  if (settings.path.empty()) return coordinators_->start({});
+  auto found = std::make_shared<result<snapshot_origin>>();
   insistent_->run(
       "restore job " + to_string(options_.job),
-      [restored, files = options_.resources.files, location = from->location,
+      // A copy of the graph: the job master may be gone when this runs.
+      [found, settings, is_latest = latest.has_value(), files = options_.resources.files,
        graph = execution_->plan()]() -> status {
-        return read_restored_checkpoint(*files, location, graph).map([&](restored_checkpoint all) {
-          *restored = std::move(all);
-        });
+        *found = load_origin(*files, settings, graph);
+        // What a user has named may never be there.
+        if (!*found && is_latest) return tl::unexpected(found->error());
+        return {};
       },
-      [this, restored, from = *from](const status& how) {
+      [this, found, is_latest = latest.has_value()](const status&) {
         if (!is_at_work()) return;
-        if (!how)
-          return carry_out(
-              execution_->on_fail({how.error().code, "the job cannot go on from checkpoint " +
-                                                         std::to_string(from.checkpoint.number) +
-                                                         ": " + how.error().message},
-                                  now_ms()));
-        checkpoints_->set_finished(std::move(restored->finished));
-        coordinators_->start(std::move(restored->coordinators));
+        if (!*found) return carry_out(execution_->on_fail(found->error(), now_ms()));
+        if (!is_latest) return start_from(**found);
+        checkpoints_->set_finished(std::move((*found)->finished));
+        coordinators_->start(std::move((*found)->coordinators));
       });
+}
+
+void job_master::start_from(const snapshot_origin& found) {
+  log_event(log_level::info, "job starts from a snapshot",
+            {{"job", to_string(options_.job)},
+             {"checkpoint", std::to_string(found.checkpoint.number)},
+             {"location", found.location}});
+  origin_ = found;
+  if (checkpoints_) checkpoints_->restore(*origin_);
+  coordinators_->start(std::exchange(origin_->coordinators, {}));
 }
 
 /// As with tasks: what may pass is a reason to restart, and all that they speak for goes with them.
@@ -256,7 +283,7 @@ void job_master::on_coordinator_failure(error why) {
 void job_master::renew_coordinators() {
   if (!std::exchange(are_coordinators_broken_, false) || !is_at_work()) return;
   make_coordinators();
-  restore_coordinators();
+  start_coordinators();
 }
 
 std::int64_t job_master::now_ms() const {
@@ -273,6 +300,7 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
       std::make_shared<file_checkpoint_storage>(options_.resources.files,
                                                 settings.directory_of(options_.job),
                                                 settings.memory_threshold_bytes),
+      options_.resources.files,
       options_.resources.time,
       options_.store,
       options_.from};
@@ -280,6 +308,9 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
   hooks.plan = [this] { return plan_checkpoint(*execution_); };
   hooks.trigger = [this](const auto& tasks, const barrier& cut) {
     tell_hosts_of(tasks, wire::trigger_checkpoint{cut, {}});
+  };
+  hooks.target = [this](const auto& tasks, checkpoint_id id, const std::string& location) {
+    tell_hosts_of(tasks, wire::savepoint_target{id, location, {}});
   };
   hooks.complete = [this](const auto& tasks, checkpoint_id id) {
     coordinators_->on_checkpoint_complete(id);
@@ -300,6 +331,39 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
       report_end();
   };
   checkpoints_.emplace(*self_, *io_, std::move(options), std::move(hooks));
+  start_savepoints();
+}
+
+void job_master::start_savepoints() {
+  job_savepoints::hooks hooks;
+  hooks.drain_sources = [this] { drain_sources(); };
+  hooks.restart_all = [this](const error& why) {
+    carry_out(execution_->on_global_failure(why, now_ms()));
+  };
+  hooks.on_resumed = [this] { take_last_if_all_wait(); };
+  savepoints_.emplace(*self_, *checkpoints_, options_.config.get(options::savepoints_directory),
+                      std::move(hooks));
+}
+
+void job_master::drain_sources() {
+  std::vector<execution_attempt_id> sources;
+  for (const auto& vertex : execution_->plan().vertices)
+    for (std::uint32_t i = 0; vertex.is_source && i < vertex.parallelism; ++i)
+      if (const auto& e = execution_->vertex({vertex.id, i}).current(); is_live(e.id()))
+        sources.push_back(e.id());
+  tell_hosts_of(sources, wire::drain_sources{});
+}
+
+std::optional<wire::restore_point> job_master::restore_point() const {
+  if (checkpoints_) return checkpoints_->restore_from();
+  if (!origin_) return std::nullopt;
+  return wire::restore_point{origin_->checkpoint, origin_->location};
+}
+
+bool job_master::had_finished(const graph::subtask_ref& subtask) const {
+  if (checkpoints_) return checkpoints_->had_finished(subtask);
+  return origin_ && std::find(origin_->finished.begin(), origin_->finished.end(), subtask) !=
+                        origin_->finished.end();
 }
 
 job_times job_master::times() const {
@@ -349,7 +413,7 @@ void job_master::deploy() {
   auto messages = slots_->deployments(*execution_);
   if (execution_->status() != graph::job_status::running || messages.empty()) return;
   waiting_for_.clear();
-  const auto from = checkpoints_ ? checkpoints_->restore_from() : std::nullopt;
+  const auto from = restore_point();
   log_event(log_level::info, "deploying job",
             {{"job", to_string(options_.job)},
              {"task managers", std::to_string(messages.size())},
@@ -437,9 +501,7 @@ void job_master::tell_coordinators_of(const execution_attempt_id& task,
                                       graph::execution_state state) {
   if (state == graph::execution_state::initializing) {
     // One that had ended before the checkpoint hears no events, and is given no splits.
-    const bool had_finished =
-        checkpoints_ && checkpoints_->had_finished({task.vertex, task.subtask});
-    if (!had_finished) coordinators_->on_task_ready(task);
+    if (!had_finished({task.vertex, task.subtask})) coordinators_->on_task_ready(task);
   } else if (graph::is_terminal(state)) {
     coordinators_->on_task_gone(task);
   }
@@ -447,7 +509,8 @@ void job_master::tell_coordinators_of(const execution_attempt_id& task,
 
 void job_master::tell_coordinators_of_restart(std::uint32_t region) {
   if (MILLRACE_MUTANT(lost_splits_forgotten)) return;
-  const auto from = checkpoints_ ? checkpoints_->latest() : checkpoint_id{};
+  const auto point = restore_point();
+  const auto from = point ? point->checkpoint : checkpoint_id{};
   for (const auto& subtask : execution_->regions().at(region))
     coordinators_->on_task_failed(execution_->vertex(subtask).current().id(), from);
 }
@@ -497,7 +560,8 @@ void job_master::take_last_if_all_wait() {
   std::erase_if(await_last_, [this](const auto& task) { return !is_live(task); });
   const auto counts = execution_->state_counts();
   if (!await_last_.empty() &&
-      await_last_.size() == counts[static_cast<std::size_t>(graph::execution_state::running)])
+      await_last_.size() == counts[static_cast<std::size_t>(graph::execution_state::running)] &&
+      !savepoints_->on_all_await_last())
     checkpoints_->on_all_await_last();
 }
 
@@ -508,11 +572,24 @@ caf::result<wire::checkpoint_list> job_master::on_list_checkpoints() const {
   return none;
 }
 
+error job_master::takes_no_checkpoints() const {
+  return {errc::invalid_argument, "job '" + execution_->plan().name +
+                                      "' takes no checkpoints: set " +
+                                      std::string(options::checkpointing_interval.key)};
+}
+
+caf::result<wire::checkpoint_taken> job_master::on_take_savepoint(
+    const wire::take_savepoint& request) {
+  return savepoints_ ? savepoints_->take(request.directory) : to_caf(takes_no_checkpoints());
+}
+
+caf::result<wire::checkpoint_taken> job_master::on_stop(const wire::stop_job& request) {
+  return savepoints_ ? savepoints_->stop(request.directory, request.drain)
+                     : to_caf(takes_no_checkpoints());
+}
+
 caf::result<wire::checkpoint_taken> job_master::on_take_checkpoint() {
-  if (!checkpoints_)
-    return to_caf({errc::invalid_argument, "job '" + execution_->plan().name +
-                                               "' takes no checkpoints: set " +
-                                               std::string(options::checkpointing_interval.key)});
+  if (!checkpoints_) return to_caf(takes_no_checkpoints());
   auto promise = self_->make_response_promise();
   const caf::result<wire::checkpoint_taken> answer = promise;
   checkpoints_->take(std::move(promise));
@@ -612,6 +689,7 @@ void job_master::carry_out(const graph::execution_decision& decision) {
   cancel_tasks(decision.cancel);
   forget_ended_members();
   announce_status(decision);
+  const bool restart_all = tell_savepoints(decision);
   if (checkpoints_ && (decision.has_failed || !is_at_work()))
     checkpoints_->on_not_running(is_at_work() ? checkpoint_failure::task_failed
                                               : checkpoint_failure::stopped);
@@ -619,6 +697,19 @@ void job_master::carry_out(const graph::execution_decision& decision) {
   for (const auto region : decision.restartable) restarts_->add(region);
   if (!decision.restartable.empty()) restart();
   if (decision.status && graph::is_terminal(*decision.status)) end();
+  if (restart_all)
+    carry_out(execution_->on_global_failure(
+        {errc::stale, "a task failed while the job was being stopped"}, now_ms()));
+}
+
+/// Before checkpoints hear of it. Whether regions that have not failed must begin anew, too.
+bool job_master::tell_savepoints(const graph::execution_decision& decision) {
+  if (!savepoints_) return false;
+  const auto status = execution_->status();
+  if (!is_at_work() && status != graph::job_status::finished)
+    savepoints_->on_ended(
+        {errc::cancelled, "the job ends: it is " + std::string(graph::to_string(status))});
+  return decision.has_failed && savepoints_->on_failure() && is_at_work();
 }
 
 /// A region has failed: is the job to go on at all?
@@ -759,6 +850,9 @@ void job_master::report_end() {
              {"status", std::string(graph::to_string(result.status))},
              {"cause", result.cause ? result.cause->message : "none"}});
   self_->send(options_.dispatcher, std::move(result), on_describe());
+  // Whoever hears that it has stopped finds it finished.
+  if (savepoints_ && execution_->status() == graph::job_status::finished)
+    savepoints_->on_finished();
   quit_if_done();
 }
 
@@ -792,6 +886,8 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       [&state](const wire::last_checkpoint_awaited& awaited) { state.on_last_awaited(awaited); },
       [&state](const wire::list_checkpoints&) { return state.on_list_checkpoints(); },
       [&state](const wire::take_checkpoint&) { return state.on_take_checkpoint(); },
+      [&state](const wire::take_savepoint& request) { return state.on_take_savepoint(request); },
+      [&state](const wire::stop_job& request) { return state.on_stop(request); },
       [&state](const wire::cancel&) { state.on_cancel(); },
       [&state](local::deploy) { state.deploy(); },
       [&state](const local::wake& wake) { state.coordinators().on_wake(wake); },

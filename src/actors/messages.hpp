@@ -186,6 +186,20 @@ struct checkpoint_taken {
   checkpoint_record checkpoint;
 };
 
+/// -> checkpoint_taken once the savepoint is complete, or an error.
+struct take_savepoint {
+  job_id job;
+  std::string directory;  ///< It gets one of its own below; empty: `state.savepoints.dir`.
+};
+
+/// -> checkpoint_taken, of the savepoint, once the job has finished; or an error, and why the job
+/// goes on.
+struct stop_job {
+  job_id job;
+  std::string directory;
+  bool drain = false;  ///< Event time ends before: windows and timers fire.
+};
+
 /// -> checkpoint_list, or `unknown_job`.
 struct list_checkpoints {
   job_id job;
@@ -439,6 +453,19 @@ struct align_watermarks {
 /// job master -> task manager -> task actors: a checkpoint begins, and no barrier reaches these.
 struct trigger_checkpoint {
   barrier cut;
+  std::vector<execution_attempt_id> tasks;
+};
+
+/// job master -> task manager -> task actors, before the trigger: where the state of a savepoint
+/// goes. Barriers may overtake it.
+struct savepoint_target {
+  checkpoint_id checkpoint;
+  std::string location;
+  std::vector<execution_attempt_id> tasks;
+};
+
+/// job master -> task manager -> task actors of sources: emit nothing more, and end event time.
+struct drain_sources {
   std::vector<execution_attempt_id> tasks;
 };
 

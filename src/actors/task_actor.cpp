@@ -51,6 +51,8 @@ class task_host : public task_services {
   void on_coordinator_event(const wire::coordinator_event& event);
   void on_command_iteration(const wire::command_iteration& command);
   void on_trigger(const wire::trigger_checkpoint& trigger);
+  void on_savepoint_target(const wire::savepoint_target& target);
+  void on_drain();
   void on_checkpoint_complete(const wire::checkpoint_complete& complete);
   void on_checkpoint_aborted(const wire::checkpoint_aborted& aborted);
   void check_inputs();
@@ -85,6 +87,8 @@ class task_host : public task_services {
   template <class Call>
   void guarded(Call&& call) noexcept;
   void make_outputs();
+  /// Has the state stored, in the savepoint's directory or, without one, among the checkpoints.
+  void store(task_snapshot snapshot, std::optional<std::string> directory);
   wire::task_state_changed changed_to(graph::execution_state state) const;
   void schedule_step();
   void send_credit(std::uint32_t channel, std::uint64_t charge);
@@ -101,6 +105,8 @@ class task_host : public task_services {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> early_credit_;  // channels, before the begin
   std::vector<wire::coordinator_event> early_events_;                  // while the state is read
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
+  std::map<checkpoint_id, std::string> savepoint_targets_;     // told, but not reached
+  std::map<checkpoint_id, task_snapshot> homeless_snapshots_;  // the other way round
   std::optional<credit_accumulator> credit_;
   std::optional<std::chrono::steady_clock::time_point> wake_;
   bool has_started_ = false;
@@ -312,6 +318,32 @@ void task_host::on_alignment_limit(const wire::align_watermarks& limit) {
 }
 
 void task_host::acknowledge_checkpoint(task_snapshot snapshot) {
+  if (snapshot.cut.kind == checkpoint_kind::checkpoint)
+    return store(std::move(snapshot), std::nullopt);
+  const auto id = snapshot.cut.checkpoint;
+  auto target = savepoint_targets_.extract(id);
+  if (target.empty())
+    homeless_snapshots_[id] = std::move(snapshot);
+  else
+    store(std::move(snapshot), std::move(target.mapped()));
+}
+
+void task_host::on_savepoint_target(const wire::savepoint_target& target) {
+  if (!is_active()) return;
+  auto waiting = homeless_snapshots_.extract(target.checkpoint);
+  if (waiting.empty())
+    savepoint_targets_[target.checkpoint] = target.location;
+  else
+    store(std::move(waiting.mapped()), target.location);
+}
+
+void task_host::on_drain() {
+  if (!is_active()) return;
+  task_->drain();
+  schedule_step();
+}
+
+void task_host::store(task_snapshot snapshot, std::optional<std::string> directory) {
   struct upload {
     task_snapshot snapshot;
     result<stored_task_state> stored;
@@ -325,9 +357,10 @@ void task_host::acknowledge_checkpoint(task_snapshot snapshot) {
     return self_->send(setup_.task_manager, std::move(ack));
   }
   io_->submit(
-      [job, storage = setup_.checkpoints, id = setup_.id] {
+      [job, storage = setup_.checkpoints, id = setup_.id, directory = std::move(directory)] {
         try {
-          job->stored = storage->store(id, job->snapshot);
+          job->stored = directory ? storage->store_at(*directory, id, job->snapshot)
+                                  : storage->store(id, job->snapshot);
         } catch (const std::exception& e) {
           job->stored = millrace::fail(errc::internal, e.what());
         }
@@ -368,6 +401,8 @@ void task_host::on_checkpoint_complete(const wire::checkpoint_complete& complete
 
 void task_host::on_checkpoint_aborted(const wire::checkpoint_aborted& aborted) {
   if (!is_active()) return;
+  savepoint_targets_.erase(aborted.checkpoint);
+  homeless_snapshots_.erase(aborted.checkpoint);
   guarded([&] { task_->on_checkpoint_aborted(aborted.checkpoint); });
   schedule_step();
 }
@@ -450,6 +485,8 @@ caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup set
       [&host](const wire::command_iteration& command) { host.on_command_iteration(command); },
       [&host](const wire::coordinator_event& event) { host.on_coordinator_event(event); },
       [&host](const wire::trigger_checkpoint& trigger) { host.on_trigger(trigger); },
+      [&host](const wire::savepoint_target& target) { host.on_savepoint_target(target); },
+      [&host](const wire::drain_sources&) { host.on_drain(); },
       [&host](const wire::checkpoint_complete& done) { host.on_checkpoint_complete(done); },
       [&host](const wire::checkpoint_aborted& aborted) { host.on_checkpoint_aborted(aborted); },
       [&host](local::start_task) { host.start(); },

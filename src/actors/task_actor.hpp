@@ -56,6 +56,8 @@ struct task_setup {
 ///   cancel, fail_task end                                                    (task manager)
 ///   report_task       answered by task_reported                              (task manager)
 ///   trigger_checkpoint, checkpoint_complete, checkpoint_aborted              (job master)
+///   savepoint_target  where the state of a savepoint goes; it waits until this is known
+///   drain_sources     a source has nothing more to emit                      (job master)
 ///   align_watermarks  how far members of an alignment group may go           (job master)
 ///   command_iteration what the coordinator of its iteration wants of it      (job master)
 ///

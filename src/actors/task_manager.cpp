@@ -55,6 +55,8 @@ class worker {
   void on_report(local::task_reported& report) { tasks_->on_report(std::move(report.report)); }
   void on_command_iteration(const wire::command_iteration& c) { tasks_->on_command_iteration(c); }
   void on_trigger(const wire::trigger_checkpoint& t) { tasks_->on_trigger_checkpoint(t); }
+  void on_target(const wire::savepoint_target& t) { tasks_->on_savepoint_target(t); }
+  void on_drain(const wire::drain_sources& d) { tasks_->on_drain_sources(d); }
   void on_complete(const wire::checkpoint_complete& c) { tasks_->on_checkpoint_complete(c); }
   void on_aborted(const wire::checkpoint_aborted& a) { tasks_->on_checkpoint_aborted(a); }
   /// What a task has to say to the master of its job.
@@ -528,6 +530,8 @@ caf::behavior task_manager_behavior(caf::stateful_actor<worker>* self,
       [&state](const wire::command_iteration& command) { state.on_command_iteration(command); },
       [&state](wire::iteration_reported& reported) { state.pass_on(reported.task.job, reported); },
       [&state](const wire::trigger_checkpoint& trigger) { state.on_trigger(trigger); },
+      [&state](const wire::savepoint_target& target) { state.on_target(target); },
+      [&state](const wire::drain_sources& drain) { state.on_drain(drain); },
       [&state](const wire::checkpoint_complete& complete) { state.on_complete(complete); },
       [&state](const wire::checkpoint_aborted& aborted) { state.on_aborted(aborted); },
       [&state](wire::acknowledge_checkpoint& ack) { state.pass_on(ack.what.task.job, ack); },

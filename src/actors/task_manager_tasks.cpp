@@ -330,6 +330,8 @@ void task_roster::pass_on(const Message& message) {
 }
 template void task_roster::pass_on(const wire::align_watermarks&);
 template void task_roster::pass_on(const wire::trigger_checkpoint&);
+template void task_roster::pass_on(const wire::savepoint_target&);
+template void task_roster::pass_on(const wire::drain_sources&);
 template void task_roster::pass_on(const wire::checkpoint_complete&);
 template void task_roster::pass_on(const wire::checkpoint_aborted&);
 

@@ -76,6 +76,8 @@ class task_roster {
 
   /// Hands news of a checkpoint on to those of its tasks that are here.
   void on_trigger_checkpoint(const wire::trigger_checkpoint& trigger) { pass_on(trigger); }
+  void on_savepoint_target(const wire::savepoint_target& target) { pass_on(target); }
+  void on_drain_sources(const wire::drain_sources& drain) { pass_on(drain); }
   void on_checkpoint_complete(const wire::checkpoint_complete& complete) { pass_on(complete); }
   void on_checkpoint_aborted(const wire::checkpoint_aborted& aborted) { pass_on(aborted); }
 

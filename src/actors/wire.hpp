@@ -39,6 +39,7 @@
   X(decline_checkpoint)              \
   X(deploy_tasks)                    \
   X(describe_job)                    \
+  X(drain_sources)                   \
   X(free_slot)                       \
   X(heartbeat)                       \
   X(heartbeat_answer)                \
@@ -61,11 +62,14 @@
   X(register_task_manager)           \
   X(registration)                    \
   X(require_slots)                   \
+  X(savepoint_target)                \
   X(slot_freed)                      \
   X(slot_offer_answer)               \
   X(slots_missing)                   \
+  X(stop_job)                        \
   X(submit_job)                      \
   X(take_checkpoint)                 \
+  X(take_savepoint)                  \
   X(task_manager_lost)               \
   X(task_reports)                    \
   X(task_state_changed)              \

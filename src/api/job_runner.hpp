@@ -7,6 +7,7 @@
 #include <string>
 
 #include "millrace/core/configuration.hpp"
+#include "millrace/core/error.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/graph/job_graph.hpp"
 #include "millrace/graph/job_status.hpp"
@@ -50,11 +51,26 @@ class job_client {
   virtual job_progress progress() = 0;
   /// Asks the job to end; `wait` then reports `errc::cancelled`.
   virtual void cancel() = 0;
+  /// Takes a savepoint below `directory` (empty: `state.savepoints.dir`) and blocks until it is
+  /// complete: its path.
+  virtual result<std::string> savepoint(const std::string& directory);
+  /// Stops the sources, takes a savepoint as the last thing that the job does, and blocks until the
+  /// job has finished: the savepoint's path. If `drain`, event time ends before, so that windows
+  /// and timers fire: for jobs that are not to be resumed.
+  virtual result<std::string> stop_with_savepoint(const std::string& directory, bool drain);
   /// Blocks until the job has ended: its result, or why it did not finish.
   virtual result<job_execution_result> wait() = 0;
   /// The same with a limit; nothing if the job still runs.
   virtual std::optional<result<job_execution_result>> wait_for(std::chrono::milliseconds limit) = 0;
 };
+
+// Runners for tests may have nothing to take savepoints with.
+inline result<std::string> job_client::savepoint(const std::string&) {
+  return fail(errc::invalid_argument, "this runner takes no savepoints");
+}
+inline result<std::string> job_client::stop_with_savepoint(const std::string&, bool) {
+  return fail(errc::invalid_argument, "this runner takes no savepoints");
+}
 
 /// Runs jobs: a cluster inside this process. Implemented by the actors layer; the API only knows
 /// this face.

@@ -18,10 +18,15 @@ checkpoint_coordinator::checkpoint_coordinator(checkpoint_settings settings, gra
       failures_(settings_.tolerable_failures),
       kept_(settings_.retained) {}
 
-void checkpoint_coordinator::restore(checkpoint_id from, bool is_ours) {
-  MILLRACE_ASSERT(last_number_ == 0, "a coordinator is restored first of all");
-  last_number_ = from.number;
-  if (is_ours) kept_.add(from);
+void checkpoint_coordinator::restore(checkpoint_id from, bool is_ours,
+                                     std::vector<graph::subtask_ref> finished) {
+  MILLRACE_ASSERT(!latest(), "a job starts from a snapshot if it has none of its own");
+  last_number_ = std::max(last_number_, from.number);
+  finished_ = std::move(finished);
+  if (is_ours)
+    kept_.add(from);
+  else
+    not_ours_ = from;
 }
 
 std::vector<checkpoint_id> checkpoint_coordinator::recover(
@@ -51,6 +56,7 @@ checkpoint_decision checkpoint_coordinator::on_not_running(checkpoint_failure wh
                                                            std::int64_t now_ms) {
   checkpoint_decision decision;
   decider_.stop();
+  is_held_ = false;
   std::vector<checkpoint_id> given_up;
   for (const auto& [id, p] : pending_)
     if (p.now_in() != pending_checkpoint::phase::storing) given_up.push_back(id);
@@ -74,6 +80,33 @@ checkpoint_decision checkpoint_coordinator::on_task_finished(const execution_att
 checkpoint_decision checkpoint_coordinator::on_request(std::int64_t now_ms, std::uint64_t wall_ms) {
   checkpoint_decision decision;
   decider_.request();
+  begin_what_is_due(now_ms, wall_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::on_savepoint_request(checkpoint_kind kind,
+                                                                 std::int64_t now_ms,
+                                                                 std::uint64_t wall_ms) {
+  checkpoint_decision decision;
+  if (is_running()) decision.begin = begin(kind, now_ms, wall_ms);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::hold(std::int64_t now_ms) {
+  checkpoint_decision decision;
+  is_held_ = true;
+  std::vector<checkpoint_id> given_up;
+  for (const auto& [id, p] : pending_)
+    if (p.now_in() != pending_checkpoint::phase::storing &&
+        p.cut().kind == checkpoint_kind::checkpoint)
+      given_up.push_back(id);
+  for (const auto& id : given_up) abort(id, checkpoint_failure::stopped, {}, now_ms, decision);
+  return decision;
+}
+
+checkpoint_decision checkpoint_coordinator::resume(std::int64_t now_ms, std::uint64_t wall_ms) {
+  checkpoint_decision decision;
+  is_held_ = false;
   begin_what_is_due(now_ms, wall_ms, decision);
   return decision;
 }
@@ -148,15 +181,28 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
   auto record = found->second.record(now_ms);
   record.status = checkpoint_status::completed;
   history_.add(std::move(record));
+  const auto kind = found->second.cut().kind;
+  if (kind == checkpoint_kind::savepoint) {
+    decision.saved = checkpoint;
+    pending_.erase(found);
+    begin_what_is_due(now_ms, wall_ms, decision);
+    return decision;
+  }
   decision.completed = checkpoint;
   decision.completed_at = found->second.tasks();
-  if (checkpoint > kept_.latest()) finished_ = found->second.finished();
+  if (checkpoint > latest()) finished_ = found->second.finished();
   pending_.erase(found);
-  failures_.on_success();
-  decider_.on_ended(now_ms);
-  decision.discard = kept_.add(checkpoint);
-  while (!pending_.empty() && pending_.begin()->first < checkpoint)
-    abort(pending_.begin()->first, checkpoint_failure::subsumed, {}, now_ms, decision);
+  if (kind == checkpoint_kind::checkpoint) {
+    failures_.on_success();
+    decider_.on_ended(now_ms);
+    decision.discard = kept_.add(checkpoint);
+  } else {
+    not_ours_ = checkpoint;
+  }
+  std::vector<checkpoint_id> subsumed;
+  for (const auto& [id, p] : pending_)
+    if (id < checkpoint && p.cut().kind == checkpoint_kind::checkpoint) subsumed.push_back(id);
+  for (const auto& id : subsumed) abort(id, checkpoint_failure::subsumed, {}, now_ms, decision);
   begin_what_is_due(now_ms, wall_ms, decision);
   return decision;
 }
@@ -165,11 +211,20 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
 
 void checkpoint_coordinator::begin_what_is_due(std::int64_t now_ms, std::uint64_t wall_ms,
                                                checkpoint_decision& decision) {
-  if (!decider_.begin(now_ms, pending_.size())) return;
+  if (is_held_ || !decider_.begin(now_ms, pending_.size())) return;
+  decision.begin = begin(checkpoint_kind::checkpoint, now_ms, wall_ms);
+}
+
+checkpoint_id checkpoint_coordinator::begin(checkpoint_kind kind, std::int64_t now_ms,
+                                            std::uint64_t wall_ms) {
   const checkpoint_id id{++last_number_};
-  pending_.emplace(id, pending_checkpoint({id, checkpoint_kind::checkpoint, settings_.alignment},
-                                          now_ms, wall_ms));
-  decision.begin = id;
+  // A savepoint is for jobs of another shape, too, which could not take what was on its way.
+  const auto alignment =
+      kind != checkpoint_kind::checkpoint && settings_.alignment == barrier_alignment::unaligned
+          ? barrier_alignment::exactly_once
+          : settings_.alignment;
+  pending_.emplace(id, pending_checkpoint({id, kind, alignment}, now_ms, wall_ms));
+  return id;
 }
 
 void checkpoint_coordinator::abort(checkpoint_id checkpoint, checkpoint_failure why,
@@ -181,14 +236,15 @@ void checkpoint_coordinator::abort(checkpoint_id checkpoint, checkpoint_failure 
   record.status = checkpoint_status::failed;
   record.failure = std::string(to_string(why)) + (message.empty() ? "" : ": " + message);
   decision.aborted.push_back({checkpoint, why, record.failure, found->second.tasks()});
-  if (failures_.on_failure(why))
+  const bool counts = found->second.cut().kind == checkpoint_kind::checkpoint;
+  if (counts && failures_.on_failure(why))
     decision.fail_job = error{
         errc::io, "checkpoint " + std::to_string(checkpoint.number) + " failed (" + record.failure +
                       "), and no more than " + std::to_string(settings_.tolerable_failures) +
                       " in a row may (execution.checkpointing.tolerable-failed-checkpoints)"};
   history_.add(std::move(record));
   pending_.erase(found);
-  decider_.on_ended(now_ms);
+  if (counts) decider_.on_ended(now_ms);
 }
 
 // -- looking --------------------------------------------------------------------------------------
@@ -213,7 +269,7 @@ checkpoint_metadata checkpoint_coordinator::metadata_of(checkpoint_id checkpoint
 }
 
 std::optional<std::int64_t> checkpoint_coordinator::next_ms() const {
-  auto next = decider_.next_ms(pending_.size());
+  auto next = is_held_ ? std::nullopt : decider_.next_ms(pending_.size());
   for (const auto& [id, p] : pending_)
     if (p.now_in() != pending_checkpoint::phase::storing) {
       const auto expires = p.begun_ms() + settings_.timeout_ms;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -32,6 +33,8 @@ struct checkpoint_decision {
   /// Tell the tasks and the coordinators that this one is complete.
   std::optional<checkpoint_id> completed;
   std::vector<execution_attempt_id> completed_at;  ///< The tasks to tell.
+  /// A savepoint is complete that nobody but those who asked for it is told of.
+  std::optional<checkpoint_id> saved;
   /// Remove these from the storage: they are kept no longer.
   std::vector<checkpoint_id> discard;
   /// Make room for this one, then call on_begun or on_not_begun.
@@ -44,6 +47,11 @@ struct checkpoint_decision {
 /// CheckpointCoordinator). Plain: told what was observed and the time, in ms of a clock that never
 /// goes back, it answers what to do. Owned by the job master.
 ///
+/// Savepoints are checkpoints that somebody asked for. They begin at once, count neither as
+/// failures nor among those that are kept, end no checkpoint and are ended by none, and nothing is
+/// committed with them: a restart never goes back to one (as in Flink since 1.15). All but the
+/// final one, behind which the job stops.
+///
 /// Invariants: numbers only grow, over all restarts of the job; a completed checkpoint ends all
 /// earlier ones that are under way; nothing is removed before a later one is stored; only tasks
 /// that it waits for can contribute to a checkpoint.
@@ -51,9 +59,10 @@ class checkpoint_coordinator {
  public:
   checkpoint_coordinator(checkpoint_settings settings, graph::job_graph job, job_id id);
 
-  /// The job goes on from a checkpoint that was found: the next has a higher number. Before all
-  /// else. `is_ours` if it counts as one of this job's, to be kept and removed like those.
-  void restore(checkpoint_id from, bool is_ours);
+  /// The job goes on from a snapshot that was found: the next has a higher number. Before all else
+  /// but recover(). `is_ours` if it counts as one of this job's, to be kept and removed like those;
+  /// `finished` had ended before.
+  void restore(checkpoint_id from, bool is_ours, std::vector<graph::subtask_ref> finished);
   /// Another master of the job goes on, with the completed checkpoints of those before, ascending,
   /// of which `last_number` is the highest that was ever begun. Before all else. Those that are
   /// kept no longer, to be removed.
@@ -61,8 +70,8 @@ class checkpoint_coordinator {
                                      std::uint64_t last_number);
   /// Who had ended before the latest one, as its metadata say.
   void set_finished(std::vector<graph::subtask_ref> finished) { finished_ = std::move(finished); }
-  /// The latest completed one; 0 for none.
-  checkpoint_id latest() const noexcept { return kept_.latest(); }
+  /// What a restart goes back to; 0 for nothing.
+  checkpoint_id latest() const noexcept { return std::max(kept_.latest(), not_ours_); }
   const completed_checkpoints& kept() const noexcept { return kept_; }
   /// Whether the subtask had ended before the latest one.
   bool had_finished(const graph::subtask_ref& subtask) const;
@@ -78,6 +87,13 @@ class checkpoint_coordinator {
                                        std::uint64_t wall_ms);
   /// Somebody wants one as soon as one may begin.
   checkpoint_decision on_request(std::int64_t now_ms, std::uint64_t wall_ms);
+  /// Somebody wants a savepoint. It begins at once; not at all if not all tasks run.
+  checkpoint_decision on_savepoint_request(checkpoint_kind kind, std::int64_t now_ms,
+                                           std::uint64_t wall_ms);
+  /// The job is about to stop: checkpoints that are under way are given up, but for savepoints, and
+  /// none begins any more, until `resume` or a failure.
+  checkpoint_decision hold(std::int64_t now_ms);
+  checkpoint_decision resume(std::int64_t now_ms, std::uint64_t wall_ms);
   /// What `next_ms` said is due.
   checkpoint_decision on_time(std::int64_t now_ms, std::uint64_t wall_ms);
 
@@ -97,6 +113,8 @@ class checkpoint_coordinator {
 
   /// Null if it is not under way.
   const pending_checkpoint* pending(checkpoint_id checkpoint) const;
+  /// Whether all tasks run, as far as it was told.
+  bool is_running() const noexcept { return decider_.is_started(); }
   /// Whether the outcome of a checkpoint is open of which all state is there.
   bool is_storing() const;
   /// Requires that `store` has named it.
@@ -111,6 +129,7 @@ class checkpoint_coordinator {
 
  private:
   void begin_what_is_due(std::int64_t now_ms, std::uint64_t wall_ms, checkpoint_decision& decision);
+  checkpoint_id begin(checkpoint_kind kind, std::int64_t now_ms, std::uint64_t wall_ms);
   void abort(checkpoint_id checkpoint, checkpoint_failure why, const std::string& message,
              std::int64_t now_ms, checkpoint_decision& decision);
 
@@ -122,7 +141,9 @@ class checkpoint_coordinator {
   completed_checkpoints kept_;
   checkpoint_history history_;
   std::map<checkpoint_id, pending_checkpoint> pending_;
+  checkpoint_id not_ours_;  // a snapshot that a restart goes back to, but that is not removed
   std::vector<graph::subtask_ref> finished_;  // before the latest one
+  bool is_held_ = false;
   std::uint64_t last_number_ = 0;
 };
 

@@ -16,6 +16,18 @@ std::string_view to_string(checkpoint_status how) noexcept {
   return "";
 }
 
+std::string_view to_string(checkpoint_kind kind) noexcept {
+  switch (kind) {
+    case checkpoint_kind::checkpoint:
+      return "checkpoint";
+    case checkpoint_kind::savepoint:
+      return "savepoint";
+    case checkpoint_kind::final_savepoint:
+      return "final savepoint";
+  }
+  return "";
+}
+
 void checkpoint_history::add(checkpoint_record ended) {
   ++(ended.status == checkpoint_status::completed ? completed_ : failed_);
   ended_.push_back(std::move(ended));

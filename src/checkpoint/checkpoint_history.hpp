@@ -13,6 +13,8 @@ namespace millrace {
 enum class checkpoint_status : std::uint8_t { in_progress = 0, completed = 1, failed = 2 };
 
 std::string_view to_string(checkpoint_status how) noexcept;
+/// "checkpoint", "savepoint", "final savepoint".
+std::string_view to_string(checkpoint_kind kind) noexcept;
 
 /// What people are told about a checkpoint.
 struct checkpoint_record {

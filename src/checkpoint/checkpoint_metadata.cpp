@@ -18,7 +18,9 @@ using graph::json_cursor;
 using graph::json_problem;
 
 constexpr std::string_view format_name = "millrace checkpoint";
-constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t format_version = 2;
+/// Without types.
+constexpr std::uint32_t first_version = 1;
 constexpr std::uint32_t max_parallelism_limit = 32768;
 constexpr std::array<std::string_view, 3> kinds{"checkpoint", "savepoint", "final savepoint"};
 
@@ -94,7 +96,8 @@ stored_bytes stored_bytes_in(const json_cursor& at) {
     at.expect_fields({"length", "checksum", "file", "offset"});
     bytes.file = at.field("file").text();
     bytes.offset = at.field("offset").number64();
-    if (bytes.file.empty()) at.field("file").complain("must not be empty");
+    if (bytes.file.empty() || bytes.file.find('/') != std::string::npos || bytes.file == "..")
+      at.field("file").complain("must be the name of a file");
   }
   return bytes;
 }
@@ -142,9 +145,15 @@ operator_metadata operator_in(const json_cursor& at) {
   return op;
 }
 
-checkpoint_metadata content_in(const json_cursor& at) {
-  at.expect_fields({"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators"});
+checkpoint_metadata content_in(const json_cursor& at, std::uint32_t version) {
   checkpoint_metadata all;
+  if (version == first_version) {
+    at.expect_fields({"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators"});
+  } else {
+    at.expect_fields(
+        {"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators", "types"});
+    at.field("types").items([&](const json_cursor& item) { all.types.push_back(item.text()); });
+  }
   if (const auto job = parse_id<job_id>(at.field("job").text()))
     all.job = *job;
   else
@@ -174,7 +183,8 @@ std::string to_json(const checkpoint_metadata& metadata) {
                {"checkpoint", metadata.checkpoint.number},
                {"kind", kinds.at(static_cast<std::size_t>(metadata.kind))},
                {"triggered_ms", metadata.triggered_wall_ms},
-               {"operators", std::move(operators)}};
+               {"operators", std::move(operators)},
+               {"types", metadata.types}};
   const auto checksum = checksum_of(content.dump());
   return json{{"format", format_name},
               {"version", format_version},
@@ -196,14 +206,14 @@ result<checkpoint_metadata> parse_checkpoint_metadata(std::string_view text,
   at.expect_fields({"format", "version", "checksum", "content"});
   if (at.field("format").text() != format_name) at.field("format").complain("is another one");
   const auto version = at.field("version").number();
-  if (!problem && version != format_version)
-    return bad("it has format version " + std::to_string(version) + ", and only " +
-               std::to_string(format_version) + " is known here");
+  if (!problem && (version < first_version || version > format_version))
+    return bad("it has format version " + std::to_string(version) + ", and only those up to " +
+               std::to_string(format_version) + " are known here");
   const auto checksum = at.field("checksum").hex64();
   if (problem) return bad(*problem);
   if (checksum_of(root["content"].dump(-1, ' ', false, json::error_handler_t::replace)) != checksum)
     return bad("its checksum is not that of its content");
-  auto metadata = content_in(at.field("content"));
+  auto metadata = content_in(at.field("content"), version);
   if (problem) return bad(*problem);
   return metadata;
 }

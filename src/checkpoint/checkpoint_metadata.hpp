@@ -41,6 +41,8 @@ struct checkpoint_metadata {
   checkpoint_kind kind = checkpoint_kind::checkpoint;
   std::uint64_t triggered_wall_ms = 0;
   std::vector<operator_metadata> operators{};
+  /// Descriptions of the types in the state, which has but their fingerprints; ascending.
+  std::vector<std::string> types{};
 
   bool operator==(const checkpoint_metadata&) const = default;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/stored_state.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
@@ -31,6 +32,10 @@ class checkpoint_storage {
   /// The state of a subtask. Fails if the checkpoint was not begun, or was discarded.
   virtual result<stored_task_state> store(const execution_attempt_id& who,
                                           const task_snapshot& snapshot) = 0;
+  /// The same for a savepoint, whose directory is elsewhere.
+  virtual result<stored_task_state> store_at(const std::string& directory,
+                                             const execution_attempt_id& who,
+                                             const task_snapshot& snapshot) = 0;
   /// Makes the checkpoint one, durably and at once.
   virtual status complete(const checkpoint_metadata& metadata) = 0;
   /// Removes a checkpoint, complete or not. Fine if there is none.
@@ -60,6 +65,8 @@ class file_checkpoint_storage final : public checkpoint_storage {
   status begin(checkpoint_id checkpoint) override;
   result<stored_task_state> store(const execution_attempt_id& who,
                                   const task_snapshot& snapshot) override;
+  result<stored_task_state> store_at(const std::string& directory, const execution_attempt_id& who,
+                                     const task_snapshot& snapshot) override;
   status complete(const checkpoint_metadata& metadata) override;
   status discard(checkpoint_id checkpoint) override;
   result<std::vector<checkpoint_id>> completed() override;
@@ -70,8 +77,5 @@ class file_checkpoint_storage final : public checkpoint_storage {
   std::string directory_;
   std::uint64_t memory_threshold_bytes_;
 };
-
-/// The metadata at a location, of whatever job: a checkpoint's directory, or the file in it.
-result<checkpoint_metadata> load_checkpoint(file_system& files, const std::string& location);
 
 }  // namespace millrace

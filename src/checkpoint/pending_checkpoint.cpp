@@ -62,6 +62,10 @@ checkpoint_metadata pending_checkpoint::metadata(const graph::job_graph& job,
           to.subtasks[s].state = states[i];
       }
     }
+  std::set<std::string> types;
+  for (const auto& [where, ack] : taken_)
+    types.insert(ack.state.types.begin(), ack.state.types.end());
+  all.types.assign(types.begin(), types.end());
   return all;
 }
 

@@ -1,5 +1,6 @@
 #include "millrace/checkpoint/restart_schedule.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -11,6 +12,11 @@ bool restart_schedule::on_failure(std::int64_t now_ms) {
   if (!pause) return false;
   due_ms_ = now_ms + pause->count();
   return true;
+}
+
+void restart_schedule::add(std::uint32_t region) {
+  if (std::find(waiting_.begin(), waiting_.end(), region) == waiting_.end())
+    waiting_.push_back(region);
 }
 
 std::optional<std::int64_t> restart_schedule::due_ms() const {

@@ -21,7 +21,7 @@ class restart_schedule {
   /// A region has failed. False if the job is not to be restarted.
   bool on_failure(std::int64_t now_ms);
   /// A region that has failed stands still.
-  void add(std::uint32_t region) { waiting_.push_back(region); }
+  void add(std::uint32_t region);
 
   /// When to `take`; nothing if nothing waits.
   std::optional<std::int64_t> due_ms() const;

@@ -51,6 +51,8 @@ struct stored_task_state {
   bool operators_finished = false;
   std::vector<stored_operator_state> operators;  ///< By operator index of the vertex.
   std::uint64_t bytes = 0;                       ///< All of it, wherever it is.
+  /// Descriptions of the types that it has, as far as its task knows them.
+  std::vector<std::string> types;
 
   bool operator==(const stored_task_state&) const = default;
 };

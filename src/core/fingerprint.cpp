@@ -1,5 +1,7 @@
 #include "millrace/core/fingerprint.hpp"
 
+#include "millrace/core/known_types.hpp"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -8,7 +10,9 @@ namespace millrace {
 std::uint64_t fingerprint_of_description(std::string_view description) {
   std::string text = "millrace-codec/" + std::to_string(codec_version) + ":";
   text += description;
-  return XXH3_64bits(text.data(), text.size());
+  const auto fingerprint = XXH3_64bits(text.data(), text.size());
+  remember_description(fingerprint, description);
+  return fingerprint;
 }
 
 }  // namespace millrace

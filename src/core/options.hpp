@@ -16,6 +16,7 @@ inline constexpr std::string_view state_backends[] = {"hashmap", "rocksdb"};
 inline constexpr std::string_view checkpointing_modes[] = {"exactly-once", "at-least-once"};
 inline constexpr std::string_view checkpoint_retentions[] = {"delete-on-cancellation",
                                                              "retain-on-cancellation"};
+inline constexpr std::string_view claim_modes[] = {"NO_CLAIM", "CLAIM"};
 inline constexpr std::string_view restart_strategies[] = {"default", "none", "fixed-delay",
                                                           "exponential-delay", "failure-rate"};
 inline constexpr std::string_view high_availability_types[] = {"none", "filesystem"};
@@ -314,6 +315,42 @@ inline constexpr config_option<std::string> checkpoints_retention{
                     "that has failed are kept, those of one that has finished are deleted.",
      .form = value_form::choice,
      .choices = checkpoint_retentions}};
+
+// -- Savepoints ----------------------------------------------------------------------
+
+inline constexpr config_option<std::string> savepoints_directory{
+    {.key = "state.savepoints.dir",
+     .group = "Savepoints",
+     .default_text = "",
+     .description = "Directory, shared by all nodes, for savepoints of which nobody says where "
+                    "they are to be; each gets a directory of its own below it.",
+     .form = value_form::text}};
+
+inline constexpr config_option<std::string> savepoint_path{
+    {.key = "execution.savepoint.path",
+     .group = "Savepoints",
+     .default_text = "",
+     .description = "Directory of the savepoint, or of the retained checkpoint, that a job starts "
+                    "from; empty to start afresh.",
+     .form = value_form::text}};
+
+inline constexpr config_option<bool> savepoint_ignore_unclaimed{
+    {.key = "execution.savepoint.ignore-unclaimed-state",
+     .group = "Savepoints",
+     .default_text = "false",
+     .description = "Whether a job may start from a savepoint with state of operators that the "
+                    "job does not have; that state is lost.",
+     .form = value_form::boolean}};
+
+inline constexpr config_option<std::string> savepoint_restore_mode{
+    {.key = "execution.savepoint-restore-mode",
+     .group = "Savepoints",
+     .default_text = "NO_CLAIM",
+     .description = "Whose the files of a savepoint are from which a job starts: the user's "
+                    "(`NO_CLAIM`), or the job's (`CLAIM`), which deletes them once a later "
+                    "checkpoint has taken their place.",
+     .form = value_form::choice,
+     .choices = claim_modes}};
 
 // -- Restarts ------------------------------------------------------------------------
 
@@ -629,6 +666,10 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &checkpoints_retained,
                                              &checkpoint_memory_threshold,
                                              &checkpoints_retention,
+                                             &savepoints_directory,
+                                             &savepoint_path,
+                                             &savepoint_ignore_unclaimed,
+                                             &savepoint_restore_mode,
                                              &restart_strategy_type,
                                              &restart_fixed_attempts,
                                              &restart_fixed_delay,

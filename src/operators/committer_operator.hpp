@@ -103,6 +103,7 @@ class committer_operator final : public producing<Committable> {
   bool is_busy() const noexcept override {
     return !has_failed_ && (is_recovering_ || (has_finished_ && queue_.has_due()));
   }
+  bool is_committing() const noexcept override { return !has_failed_ && queue_.has_due(); }
 
   void close() noexcept override {
     if (calls_ == nullptr || !calls_->discard || is_in_checkpoints_) return;

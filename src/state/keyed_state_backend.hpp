@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/core/fingerprint.hpp"
+#include "millrace/core/known_types.hpp"
 #include "millrace/state/cached_map_store.hpp"
 #include "millrace/state/cached_store.hpp"
 #include "millrace/state/hashmap_map_store.hpp"
@@ -230,7 +230,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
             .has_ttl = decltype(ttl_of(descriptor))::is_enabled,
             .key_type = key_type(),
             .namespace_type = fingerprint_of<N>(),
-            .value_type = fingerprint_of<T>()};
+            .value_type = fingerprint_of_stored<T>()};
   }
 
   /// A state of one cell per key and namespace, whose table is `Table<Key, N, T, Store, Ttl>`.

@@ -4,48 +4,17 @@
 
 #include "millrace/core/assert.hpp"
 #include "millrace/core/codec.hpp"
+#include "millrace/state/key_group_sections.hpp"
+#include "millrace/state/state_evolution.hpp"
 
 namespace millrace {
 
 namespace {
 
-constexpr std::uint8_t snapshot_format = 1;
-
-void put_bytes(byte_writer& out, byte_view bytes) {
-  out.put_length(bytes.size());
-  out.put_bytes(bytes.data(), bytes.size());
-}
-
-bool get_bytes(byte_reader& in, byte_view& bytes) {
-  std::size_t length = 0;
-  if (!in.get_count(length, 1, 1)) return false;
-  const std::byte* begin = in.take(length);
-  if (begin == nullptr) return false;
-  bytes = {begin, length};
-  return true;
-}
-
-/// Sections can be larger than a container may be, so their size has 64 bits.
-void put_section(byte_writer& out, const state_info& info, byte_view entries) {
-  encode(out, info, std::uint64_t{entries.size()});
-  out.put_bytes(entries.data(), entries.size());
-}
-
-bool get_section(byte_reader& in, state_info& info, byte_view& entries) {
-  std::uint64_t size = 0;
-  if (!decode(in, info, size)) return false;
-  if (size > in.remaining()) return in.fail("a section is longer than the data");
-  entries = {in.take(size), static_cast<std::size_t>(size)};
-  return true;
-}
-
 class entry_writer final : public state_entry_visitor {
  public:
   void entry(byte_view key, byte_view ns, byte_view map_key, byte_view value) override {
-    put_bytes(out_, key);
-    put_bytes(out_, ns);
-    put_bytes(out_, map_key);
-    put_bytes(out_, value);
+    put_entry(out_, {key, ns, map_key, value});
   }
   byte_view bytes() const noexcept { return out_.bytes(); }
   void clear() noexcept { out_.clear(); }
@@ -85,7 +54,7 @@ void keyed_state_backend_base::for_each(const std::string& state, std::uint32_t 
 
 std::uint64_t keyed_state_backend_base::snapshot_key_group(std::uint32_t group, byte_writer& out) {
   MILLRACE_ASSERT(env_.groups.contains(group), "a key group of another subtask");
-  encode(out, snapshot_format, group);
+  encode(out, key_group_format, group);
   out.put_length(tables_.size() + unclaimed_.size());
   std::uint64_t entry_bytes = 0;
   entry_writer entries;
@@ -113,26 +82,12 @@ std::uint64_t keyed_state_backend_base::snapshot_key_group(std::uint32_t group, 
 
 status keyed_state_backend_base::restore_key_group(std::uint32_t group, byte_reader& in) {
   MILLRACE_ASSERT(env_.groups.contains(group), "a key group of another subtask");
-  std::uint8_t format = 0;
-  std::uint32_t saved_group = 0;
-  std::size_t sections = 0;
-  if (!decode(in, format)) return in.to_status();
-  if (format != snapshot_format)
-    return fail(errc::invalid_data, "the keyed state of operator '" + env_.operator_name +
-                                        "' has snapshot format " + std::to_string(format) +
-                                        ", and only " + std::to_string(snapshot_format) +
-                                        " is known here");
-  if (!decode(in, saved_group) || !in.get_length(sections)) return in.to_status();
-  if (saved_group != group)
-    return fail(errc::invalid_data, "the keyed state of operator '" + env_.operator_name +
-                                        "' in the place of key group " + std::to_string(group) +
-                                        " is that of key group " + std::to_string(saved_group));
-  for (; sections > 0; --sections) {
-    state_info info;
-    byte_view entries;
-    if (!get_section(in, info, entries)) return in.to_status();
+  const auto sections = read_key_group(in, group);
+  if (!sections)
+    return fail(sections.error().code, "the keyed state of operator '" + env_.operator_name +
+                                           "' can't be restored: " + sections.error().message);
+  for (const auto& [info, entries] : *sections)
     if (auto done = restore_section(group, info, entries); !done) return done;
-  }
   return {};
 }
 
@@ -152,18 +107,23 @@ status keyed_state_backend_base::restore_section(std::uint32_t group, const stat
 
 status keyed_state_backend_base::restore_entries(keyed_state_table& table, std::uint32_t group,
                                                  const state_info& saved, byte_view entries) {
-  const auto& wanted = table.info();
-  if (const auto why = why_incompatible(saved, wanted); !why.empty())
+  const auto how = state_evolution::between(saved, table.info());
+  if (!how)
     return fail(errc::type_mismatch,
-                subject(saved.name) + " can't be restored: it " + why +
+                subject(saved.name) + " can't be restored: " + how.error().message +
                     "; give the state of the new type a new name, or keep the old type");
   byte_reader in(entries);
-  while (in.remaining() > 0) {
-    encoded_entry entry;
-    if (!get_bytes(in, entry.key) || !get_bytes(in, entry.ns) || !get_bytes(in, entry.map_key) ||
-        !get_bytes(in, entry.value))
-      break;
-    if (auto done = table.restore_entry(group, saved, entry); !done)
+  encoded_entry entry;
+  while (in.remaining() > 0 && get_entry(in, entry)) {
+    result<std::vector<std::byte>> evolved;
+    if (*how) {
+      evolved = (*how)->evolve(entry.value);
+      if (evolved) entry.value = *evolved;
+    }
+    const auto done = evolved.map([](const auto&) {}).and_then([&] {
+      return table.restore_entry(group, saved, entry);
+    });
+    if (!done)
       return fail(done.error().code,
                   subject(saved.name) + " can't be restored: " + done.error().message);
   }

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "millrace/core/codec.hpp"
-#include "millrace/core/fingerprint.hpp"
 #include "millrace/core/hash.hpp"
+#include "millrace/core/known_types.hpp"
 #include "millrace/state/keyed_state_backend_base.hpp"
 #include "millrace/state/keyed_table.hpp"
 #include "millrace/state/state_namespace.hpp"
@@ -28,7 +28,7 @@ class keyed_table_state final : public keyed_state_backend_base {
                                                 .serializer_version = codec_version,
                                                 .key_type = key_type(),
                                                 .namespace_type = fingerprint_of<void_namespace>(),
-                                                .value_type = fingerprint_of<T>()},
+                                                .value_type = fingerprint_of_stored<T>()},
                                      max_parallelism(), table));
   }
 

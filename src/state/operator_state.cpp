@@ -1,6 +1,25 @@
 #include "millrace/state/operator_state.hpp"
 
+#include <optional>
+
+#include "millrace/state/state_evolution.hpp"
+
 namespace millrace {
+
+namespace {
+
+/// An element of a list, or a key with its value.
+result<std::vector<std::byte>> evolve_element(const type_evolution& how, byte_view bytes) {
+  byte_reader in(bytes);
+  byte_writer out;
+  for (std::size_t part = 0; part < how.from().parts.size(); ++part)
+    if (!how.evolve_part(part, in, out)) break;
+  if (in.ok() && in.remaining() != 0) in.fail("bytes are left over behind the value");
+  if (!in.ok()) return tl::unexpected(in.to_status().error());
+  return std::move(out).take();
+}
+
+}  // namespace
 
 std::string operator_state_backend::subject(const std::string& name) const {
   return "operator state '" + name + "' of operator '" + operator_name_ + "'";
@@ -36,15 +55,27 @@ operator_state_backend::state& operator_state_backend::insert(const std::string&
 
 status operator_state_backend::give(const std::string& name, state& to,
                                     const saved_operator_state& saved) const {
-  if (saved.mode != to.mode || saved.type != to.type || saved.serializer_version != codec_version)
+  const auto refuse = [&](const std::string& why) {
     return fail(errc::type_mismatch,
-                subject(name) +
-                    " can't be restored: it had another kind or type; give the state of the new "
-                    "type a new name, or keep the old type");
-  for (const auto& bytes : saved.elements)
-    if (auto added = to.add(bytes); !added)
+                subject(name) + " can't be restored: " + why +
+                    "; give the state of the new type a new name, or keep the old type");
+  };
+  if (saved.mode != to.mode) return refuse("it was of another kind");
+  if (saved.serializer_version != codec_version)
+    return refuse("it was written by version " + std::to_string(saved.serializer_version) +
+                  " of the encoding, and this is version " + std::to_string(codec_version));
+  std::optional<type_evolution> how;
+  if (saved.type != to.type) {
+    auto found = type_evolution::between(saved.type, to.type);
+    if (!found) return refuse("it had another type: " + found.error().message);
+    how = std::move(*found);
+  }
+  for (const auto& bytes : saved.elements) {
+    auto added = how ? evolve_element(*how, bytes).and_then(to.add) : to.add(bytes);
+    if (!added)
       return fail(added.error().code,
                   subject(name) + " can't be restored: " + added.error().message);
+  }
   return {};
 }
 

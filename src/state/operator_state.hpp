@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "millrace/core/codec.hpp"
-#include "millrace/core/fingerprint.hpp"
+#include "millrace/core/known_types.hpp"
 #include "millrace/state/byte_store.hpp"
 #include "millrace/state/redistribution.hpp"
 #include "millrace/state/state_descriptor.hpp"
@@ -98,7 +98,7 @@ class operator_state_backend {
   broadcast_state<K, V> get_broadcast_state(const map_state_descriptor<K, V>& descriptor) {
     using map = std::map<K, V>;
     return broadcast_state<K, V>(get<map>(
-        descriptor.name(), operator_state_mode::broadcast, fingerprint_of<map>(),
+        descriptor.name(), operator_state_mode::broadcast, fingerprint_of_stored<map>(),
         [](const map& entries) {
           std::vector<std::vector<std::byte>> encoded;
           for (const auto& [key, value] : entries) {
@@ -138,7 +138,7 @@ class operator_state_backend {
                                  operator_state_mode mode) {
     using list = std::vector<T>;
     return operator_list_state<T>(get<list>(
-        descriptor.name(), mode, fingerprint_of<list>(),
+        descriptor.name(), mode, fingerprint_of_stored<list>(),
         [](const list& elements) {
           std::vector<std::vector<std::byte>> encoded;
           for (const T& each : elements) encoded.push_back(encode_to_bytes(each));

@@ -2,6 +2,7 @@
 
 #include "millrace/core/codec_traits.hpp"
 #include "millrace/core/error.hpp"
+#include "millrace/core/known_types.hpp"
 
 namespace millrace {
 
@@ -40,11 +41,20 @@ std::string why_incompatible(const state_info& saved, const state_info& wanted) 
   if (saved.serializer_version != wanted.serializer_version)
     return "was written by version " + std::to_string(saved.serializer_version) +
            " of the encoding, and this is version " + std::to_string(wanted.serializer_version);
-  if (saved.key_type != wanted.key_type) return "had another type of key";
-  if (saved.namespace_type != wanted.namespace_type) return "had another type of namespace";
-  if (saved.map_key_type != wanted.map_key_type) return "had another type of map key";
-  if (saved.value_type != wanted.value_type) return "had another type of value";
-  return {};
+  const auto compare = [](const char* what, std::uint64_t then, std::uint64_t now) -> std::string {
+    if (then == now) return {};
+    const auto named = [](std::uint64_t type) {
+      return known_description(type).value_or("of unknown form");
+    };
+    return "had another type of " + std::string(what) + ": it was " + named(then) + " and is now " +
+           named(now);
+  };
+  if (auto why = compare("key", saved.key_type, wanted.key_type); !why.empty()) return why;
+  if (auto why = compare("namespace", saved.namespace_type, wanted.namespace_type); !why.empty())
+    return why;
+  if (auto why = compare("map key", saved.map_key_type, wanted.map_key_type); !why.empty())
+    return why;
+  return compare("value", saved.value_type, wanted.value_type);
 }
 
 }  // namespace millrace

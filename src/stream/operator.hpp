@@ -165,6 +165,9 @@ class stream_operator {
   /// I/O after prepare_snapshot holds up the barrier; this does not, or the others might wait for
   /// the barrier.
   virtual bool is_held_back() const noexcept { return false; }
+  /// Whether what on_checkpoint_complete has begun is still under way. A job that stops with a
+  /// savepoint waits for it; no finish() comes then.
+  virtual bool is_committing() const noexcept { return false; }
   /// Releases everything; outstanding I/O is dropped.
   virtual void close() noexcept {}
 

@@ -387,6 +387,12 @@ void operator_chain::wake_operators(std::chrono::steady_clock::time_point now) {
   if (next_wake_ != never) services_.wake_at(next_wake_);
 }
 
+void operator_chain::wake_committing(std::chrono::steady_clock::time_point now) {
+  for (auto& l : links_)
+    if (l->op().is_committing())
+      if (const auto next = l->wake(now); next != never) services_.wake_at(next);
+}
+
 void operator_chain::hold_loop_timers(bool held) {
   loop_timers_held_ = held;
   if (held) return;
@@ -455,6 +461,11 @@ bool operator_chain::is_busy() const noexcept {
 bool operator_chain::holds_records() const noexcept {
   return std::any_of(links_.begin(), links_.end(),
                      [](const auto& l) { return l->op().holds_records(); });
+}
+
+bool operator_chain::is_committing() const noexcept {
+  return std::any_of(links_.begin(), links_.end(),
+                     [](const auto& l) { return l->op().is_committing(); });
 }
 
 void operator_chain::rethrow_io_failure() {

@@ -84,6 +84,10 @@ class operator_chain {
   bool is_blocked() const noexcept;
   /// Whether an operator waits for I/O to go on with records that it was given.
   bool holds_records() const noexcept;
+  /// Whether an operator still commits what a completed checkpoint allows.
+  bool is_committing() const noexcept;
+  /// wake_operators for those that commit; the others hear of nothing.
+  void wake_committing(std::chrono::steady_clock::time_point now);
   /// While `held`, no wake-up comes to the operators that are part of an iteration's loop.
   void hold_loop_timers(bool held);
   /// Throws what a completion of I/O has thrown since the last call.

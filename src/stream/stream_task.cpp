@@ -103,6 +103,7 @@ void stream_task::on_checkpoint_trigger(const barrier& cut) {
 
 void stream_task::on_checkpoint_complete(checkpoint_id checkpoint) {
   if (first_after_all_ && checkpoint >= first_after_all_) is_last_complete_ = true;
+  if (phase_ == phase::stopped && checkpoint >= stopped_at_) is_stop_certain_ = true;
   if (checkpoint <= last_prepared_) chain_.on_checkpoint_complete(checkpoint);
 }
 
@@ -113,6 +114,8 @@ void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
     hear_held_events();
   }
   if (checkpoint <= last_prepared_) chain_.on_checkpoint_aborted(checkpoint);
+  if (phase_ == phase::stopped && checkpoint == stopped_at_ && !is_stop_certain_)
+    phase_ = phase::running;
 }
 
 void stream_task::check_output_channel(std::uint32_t channel) const {
@@ -136,10 +139,14 @@ task_progress stream_task::step() {
 }
 
 task_progress stream_task::run() {
+  if (phase_ == phase::stopped) {
+    const auto progress = await_stop();
+    if (phase_ == phase::stopped) return progress;
+  }
   if (phase_ < phase::draining && !chain_.is_blocked()) chain_.wake_operators(since_when_);
   if (phase_ == phase::running) {
     const auto progress = chain_.source() ? run_source() : run_inputs();
-    if (phase_ == phase::running) return progress;
+    if (phase_ <= phase::stopped) return progress;
   }
   return finish();
 }
@@ -148,6 +155,11 @@ task_progress stream_task::run_source() {
   for (int i = 0; i < batches_per_step; ++i) {
     if (chain_.is_blocked()) return task_progress::waiting;
     if (snapshot_ && !take_snapshot()) return wait_for_input();
+    if (phase_ == phase::stopped) return wait_for_input();
+    if (is_drained_) {
+      end_of_source();
+      return task_progress::ready;
+    }
     if (chain_.is_busy()) return wait_for_input();
     switch (chain_.poll()) {
       case poll_status::more:
@@ -155,18 +167,23 @@ task_progress stream_task::run_source() {
       case poll_status::idle:
         return wait_for_input();
       case poll_status::finished:
-        chain_.on_time({max_watermark, std::nullopt});
-        phase_ = phase::finishing;
+        end_of_source();
         return task_progress::ready;
     }
   }
   return task_progress::ready;
 }
 
+void stream_task::end_of_source() {
+  chain_.on_time({max_watermark, std::nullopt});
+  phase_ = phase::finishing;
+}
+
 task_progress stream_task::run_inputs() {
   for (int i = 0; i < batches_per_step; ++i) {
     if (chain_.is_blocked()) return task_progress::waiting;
     if (snapshot_ && !take_snapshot()) return wait_for_input();
+    if (phase_ == phase::stopped) return wait_for_input();
     if (chain_.is_busy()) return wait_for_input();
     if (is_head()) end_what_may_end();
     if (phase_ == phase::running && !take_next()) return wait_for_input();
@@ -242,6 +259,10 @@ bool stream_task::take_snapshot() {
   snapshot_.reset();
   services_.acknowledge_checkpoint(std::move(taken));
   hear_held_events();
+  if (cut.kind == checkpoint_kind::final_savepoint && phase_ == phase::running) {
+    phase_ = phase::stopped;
+    stopped_at_ = cut.checkpoint;
+  }
   return true;
 }
 
@@ -295,6 +316,20 @@ task_progress stream_task::await_checkpoint() {
     take(std::move(*next));
   }
   if (!is_last_complete_ || !gate_.have_all_closed() || chain_.is_busy())
+    return task_progress::waiting;
+  for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
+  phase_ = phase::draining;
+  return task_progress::ready;
+}
+
+/// What still comes belongs to nothing any more: it came behind the barrier.
+task_progress stream_task::await_stop() {
+  if (!is_stop_certain_) return task_progress::waiting;
+  while (auto next = gate_.next())
+    if (const auto* data = std::get_if<record_batch>(&next->what))
+      services_.return_credit(next->channel, data->charge);
+  chain_.wake_committing(since_when_);
+  if (chain_.is_blocked() || !gate_.have_all_closed() || chain_.is_committing())
     return task_progress::waiting;
   for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
   phase_ = phase::draining;

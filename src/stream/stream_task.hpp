@@ -47,6 +47,10 @@ struct task_times {
 /// downstream by `end_of_data`, goes on taking part in checkpoints, and ends when one is complete
 /// that has seen it so, and those upstream have ended. So sinks can commit what came last.
 ///
+/// Behind the barrier of a final savepoint a task does nothing: its sources are not asked, its
+/// timers do not fire, and what comes waits. If the savepoint becomes complete, the task ends
+/// without finishing its operators, whose state is in the savepoint; if not, it goes on.
+///
 /// Errors: any call may throw `operator_failure` or `failure`; the task is then to be closed. What
 /// a completion of I/O throws comes out of the next step, which must follow the completion.
 class stream_task {
@@ -81,6 +85,9 @@ class stream_task {
   void on_checkpoint_complete(checkpoint_id checkpoint);
   /// There will be no such checkpoint.
   void on_checkpoint_aborted(checkpoint_id checkpoint);
+  /// The job is to end: a source has nothing more to emit, and event time is over. Without effect
+  /// on tasks that have inputs.
+  void drain() noexcept { is_drained_ = true; }
 
   task_progress step();
 
@@ -98,9 +105,11 @@ class stream_task {
   static constexpr int feedback_batches_per_input = 16;
 
   ///     running -> finishing [-> awaiting_checkpoint] -> draining -> done
+  ///     running <-> stopped ----------------------------> draining
   ///     restored_finished ------------------------------> draining
   enum class phase : std::uint8_t {
     running,              ///< Input may come.
+    stopped,              ///< The final savepoint has its state, but is not complete yet.
     finishing,            ///< All input has ended; operators emit the rest and wait for their I/O.
     awaiting_checkpoint,  ///< Everything was emitted, and is to become part of a checkpoint.
     restored_finished,    ///< It had ended before the job was restarted; its inputs have, too.
@@ -130,9 +139,11 @@ class stream_task {
 
   task_progress run();
   task_progress run_source();
+  void end_of_source();
   task_progress run_inputs();
   task_progress finish();
   task_progress await_checkpoint();
+  task_progress await_stop();
   task_progress wait_for_input();
   bool take_next();
   void take(input_gate::arrival next);
@@ -175,6 +186,9 @@ class stream_task {
   checkpoint_id last_prepared_;                 // operators know of no later one
   checkpoint_id first_after_all_;               // whose snapshot was the first after everything
   bool is_last_complete_ = false;               // that one, or a later one, is
+  checkpoint_id stopped_at_;                    // the final savepoint that the task waits for
+  bool is_stop_certain_ = false;                // it is complete
+  bool is_drained_ = false;
 
   activity since_ = activity::idle;
   std::chrono::steady_clock::time_point since_when_{};

@@ -67,6 +67,8 @@ struct fake_task_manager {
   std::vector<wire::align_watermarks> limits;
   std::vector<wire::coordinator_event> events;
   std::vector<wire::trigger_checkpoint> triggers;
+  std::vector<wire::savepoint_target> targets;
+  std::vector<wire::drain_sources> drains;
   std::vector<wire::checkpoint_complete> completions;
   std::vector<wire::checkpoint_aborted> aborts;
   bool offers = true;                   ///< Or keeps an allocation to itself.
@@ -103,6 +105,8 @@ inline caf::behavior fake_task_manager_behavior(caf::event_based_actor* self,
       [=](const wire::align_watermarks& l) { tm->limits.push_back(l); },
       [=](const wire::coordinator_event& e) { tm->events.push_back(e); },
       [=](const wire::trigger_checkpoint& t) { tm->triggers.push_back(t); },
+      [=](const wire::savepoint_target& t) { tm->targets.push_back(t); },
+      [=](const wire::drain_sources& d) { tm->drains.push_back(d); },
       [=](const wire::checkpoint_complete& c) { tm->completions.push_back(c); },
       [=](const wire::checkpoint_aborted& a) { tm->aborts.push_back(a); },
       [=](wire::cancel) { self->quit(); },

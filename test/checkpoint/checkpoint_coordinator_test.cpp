@@ -308,16 +308,77 @@ TEST_CASE("who asks for a checkpoint does not wait for the interval, nor for the
 
 TEST_CASE("the numbers of checkpoints go on where the job goes on from") {
   checkpointed_job job({});
-  job.coordinator.restore({41}, true);
+  job.coordinator.restore({41}, true, {{0, 1}});
+  CHECK(job.coordinator.had_finished({0, 1}));
   CHECK(job.coordinator.latest() == checkpoint_id{41});
   job.coordinator.on_running(0, 0);
   CHECK(job.complete(job.begin(1000)).discard == ids{{41}});
   checkpointed_job other({});
-  other.coordinator.restore({41}, false);
-  CHECK(other.coordinator.latest() == checkpoint_id{});
+  other.coordinator.restore({41}, false, {});
+  CHECK(other.coordinator.latest() == checkpoint_id{41});
   other.coordinator.on_running(0, 0);
   CHECK(other.complete(other.begin(1000)).discard.empty());
   CHECK(other.coordinator.latest() == checkpoint_id{42});
+}
+
+TEST_CASE("a savepoint begins at once, beside a checkpoint, and neither ends the other") {
+  checkpointed_job job({.min_pause_ms = 5000});
+  CHECK_FALSE(job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, 0, 0).begin);
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  auto decision = job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, 1001, 0);
+  REQUIRE(decision.begin == two);
+  CHECK(job.coordinator.pending(two)->cut().kind == checkpoint_kind::savepoint);
+  job.coordinator.on_begun(two, *plan_checkpoint(job.execution), {});
+  decision = job.complete(two);
+  CHECK(decision.saved == two);
+  CHECK_FALSE(decision.completed);
+  CHECK(decision.aborted.empty());
+  CHECK(job.coordinator.latest() == checkpoint_id{});  // no restart goes back to it
+  CHECK(job.complete(one).completed == one);
+  CHECK(job.coordinator.latest() == one);
+
+  job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, 1002, 0);
+  job.coordinator.on_begun(three, *plan_checkpoint(job.execution), {});
+  const checkpoint_id four{4};
+  CHECK(job.coordinator.on_request(1003, 0).begin == std::nullopt);  // one at a time
+  decision = job.coordinator.on_declined(job.id(1, 0), three, "disk full", 1004);
+  CHECK(decision.aborted.size() == 1);
+  CHECK_FALSE(decision.fail_job);  // though no failure is tolerable
+  CHECK(job.coordinator.on_time(1005, 0).begin == four);
+}
+
+TEST_CASE("before a job stops no checkpoint begins, and its savepoint is what it goes back to") {
+  checkpointed_job job({});
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  const auto held = job.coordinator.hold(1001);
+  REQUIRE(held.aborted.size() == 1);
+  CHECK_FALSE(held.fail_job);
+  CHECK_FALSE(job.at(5000).begin);
+  CHECK(job.coordinator.on_request(5000, 0).begin == std::nullopt);
+  CHECK(job.coordinator.next_ms() == std::nullopt);
+  CHECK(job.coordinator.on_savepoint_request(checkpoint_kind::final_savepoint, 5001, 0).begin ==
+        two);
+  job.coordinator.on_begun(two, *plan_checkpoint(job.execution), {});
+  const auto decision = job.complete(two);
+  CHECK(decision.completed == two);
+  CHECK(decision.completed_at.size() == 4);
+  CHECK(decision.discard.empty());
+  CHECK(job.coordinator.latest() == two);
+  CHECK(job.coordinator.kept().all().empty());  // never removed
+  CHECK_FALSE(job.at(9000).begin);
+  // A failure: it goes on after all.
+  job.coordinator.on_not_running(checkpoint_failure::task_failed, 9001);
+  CHECK(job.coordinator.on_running(9002, 0).begin == three);  // that was asked for
+}
+
+TEST_CASE("a job that does not stop after all takes checkpoints again") {
+  checkpointed_job job({});
+  job.coordinator.on_running(0, 0);
+  job.coordinator.hold(10);
+  CHECK_FALSE(job.at(3000).begin);
+  CHECK(job.coordinator.resume(3001, 0).begin == one);
 }
 
 }  // namespace checkpoint_coordinator_test

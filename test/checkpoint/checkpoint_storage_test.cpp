@@ -202,10 +202,10 @@ TEST_CASE("damage to any file of a checkpoint is noticed wherever it is") {
 TEST_CASE("a checkpoint of another format version says so") {
   stored_world world;
   auto text = to_json(world.complete(1));
-  text.replace(text.find("\"version\":1"), 11, "\"version\":2");
+  text.replace(text.find("\"version\":2"), 11, "\"version\":3");
   const auto read = parse_checkpoint_metadata(text, "/x/_metadata");
   REQUIRE_FALSE(read);
-  CHECK(read.error().message.find("format version 2") != std::string::npos);
+  CHECK(read.error().message.find("format version 3") != std::string::npos);
 }
 
 TEST_CASE("an interval without a directory is refused") {

@@ -298,8 +298,10 @@ TEST_CASE("the same name gives the same state, and another kind or type is refus
                 "state 'n' of operator 'counter' is already in use: it was a value state and is "
                 "now a list state; every state of an operator needs a name of its own"});
     CHECK(error_of([&] { state->get_state(value_state_descriptor<mean>("n")); }).message ==
-          "state 'n' of operator 'counter' is already in use: it had another type of value; every "
-          "state of an operator needs a name of its own");
+          "state 'n' of operator 'counter' is already in use: it had another type of value: it was "
+          "i64 "
+          "and is now " +
+              describe_type<mean>() + "; every state of an operator needs a name of its own");
     CHECK(error_of([&] {
             state->get_namespaced<window>(value_state_descriptor<std::int64_t>("n"));
           }).code == errc::invalid_argument);

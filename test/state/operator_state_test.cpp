@@ -113,6 +113,39 @@ TEST_CASE("an operator state of another kind or type is refused") {
   CHECK(redistribute(saved, 2).error().code == errc::type_mismatch);
 }
 
+namespace {
+
+struct rule {
+  std::int64_t limit = 0;
+};
+struct rule_later {
+  std::int64_t limit = 0;
+  std::string reason = "unknown";
+};
+
+}  // namespace
+
+TEST_CASE("elements of operator state get the fields that were added to their type") {
+  operator_state_backend before("source");
+  before.get_list_state(list_state_descriptor<rule>("list")).update({{1}, {2}});
+  before.get_broadcast_state(map_state_descriptor<std::string, rule>("rules")).put("a", {3});
+  operator_state_backend after("source");
+  REQUIRE(after.restore(before.snapshot()));
+  const auto list = after.get_list_state(list_state_descriptor<rule_later>("list"));
+  REQUIRE(list.get().size() == 2);
+  CHECK(list.get()[1].limit == 2);
+  CHECK(list.get()[1].reason == "unknown");
+  const auto map =
+      after.get_broadcast_state(map_state_descriptor<std::string, rule_later>("rules"));
+  REQUIRE(map.get("a") != nullptr);
+  CHECK(map.get("a")->reason == "unknown");
+
+  operator_state_backend back("source");
+  REQUIRE(back.restore(after.snapshot()));
+  CHECK_THROWS_WITH_AS(back.get_list_state(list_state_descriptor<rule>("list")),
+                       doctest::Contains("it was vec<{i64,str}> and is now vec<{i64}>"), failure);
+}
+
 TEST_CASE("an operator state that nobody asks for survives further snapshots") {
   const auto saved = saved_by(1, 2).front();
   operator_state_backend state("source");

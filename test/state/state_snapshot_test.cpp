@@ -260,8 +260,10 @@ TEST_CASE("a snapshot of another type is refused by name") {
     REQUIRE(!refused);
     CHECK(refused.error() ==
           error{errc::type_mismatch,
-                "state 'n' of operator 'counter' can't be restored: it had another type of value; "
-                "give the state of the new type a new name, or keep the old type"});
+                "state 'n' of operator 'counter' can't be restored: it had another type of value: "
+                "it was i64 and is now str, and the type of a field has changed (fields may be "
+                "added at the end of a record, with defaults); give the state of the new type a "
+                "new name, or keep the old type"});
 
     auto late = world.make<std::int64_t>();
     REQUIRE(restore(*late, snapshot));
@@ -270,6 +272,64 @@ TEST_CASE("a snapshot of another type is refused by name") {
     auto other_key = world.make<std::string>();
     REQUIRE(restore(*other_key, snapshot));
     CHECK_THROWS_AS(other_key->get_state(value_state_descriptor<std::int64_t>("n")), failure);
+  }
+}
+
+namespace {
+
+struct visits {
+  std::int64_t count = 0;
+  std::string last;
+};
+struct visits_later {
+  std::int64_t count = 0;
+  std::string last;
+  double weight = 0.5;
+  std::vector<std::string> tags = std::vector<std::string>(1, "none");
+};
+
+}  // namespace
+
+TEST_CASE("fields that were added at the end of a record have their defaults after a restore") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto saved = world.make<std::int64_t>();
+    const state_ttl_config ttl{.ttl = std::chrono::hours(1)};
+    for (std::int64_t key = 0; key < 50; ++key) {
+      saved->set_current_key(key);
+      saved->get_state(value_state_descriptor<visits>("value")).update({key, "x"});
+      saved->get_list_state(list_state_descriptor<visits>("list").enable_ttl(ttl)).add({key, "y"});
+      saved->get_map_state(map_state_descriptor<std::string, visits>("map")).put("k", {key, "z"});
+    }
+    const auto snapshot = snapshot_of(*saved);
+    for (const bool restores_first : {true, false}) {
+      auto later = world.make<std::int64_t>();
+      if (restores_first) REQUIRE(restore(*later, snapshot));
+      const auto value = later->get_state(value_state_descriptor<visits_later>("value"));
+      const auto list =
+          later->get_list_state(list_state_descriptor<visits_later>("list").enable_ttl(ttl));
+      const auto map = later->get_map_state(map_state_descriptor<std::string, visits_later>("map"));
+      if (!restores_first) REQUIRE(restore(*later, snapshot));
+      for (std::int64_t key = 0; key < 50; ++key) {
+        later->set_current_key(key);
+        const auto one = value.value();
+        CHECK(one.count == key);
+        CHECK(one.last == "x");
+        CHECK(one.weight == 0.5);
+        CHECK(one.tags == std::vector<std::string>{"none"});
+        REQUIRE(list.get().size() == 1);
+        CHECK(list.get()[0].last == "y");
+        CHECK(list.get()[0].weight == 0.5);
+        CHECK(map.get("k")->tags.size() == 1);
+      }
+      // Not the other way round.
+      auto back = world.make<std::int64_t>();
+      REQUIRE(restore(*back, snapshot_of(*later)));
+      CHECK_THROWS_WITH_AS(back->get_state(value_state_descriptor<visits>("value")),
+                           doctest::Contains("it was {i64,str,f64,vec<str>} and is now {i64,str}"),
+                           failure);
+    }
   }
 }
 

@@ -231,6 +231,63 @@ TEST_CASE("without alignment nothing is lost, but records may count twice") {
   CHECK(counted_twice);
 }
 
+TEST_CASE("a pipeline that stops with a savepoint goes on from there as if nothing had been") {
+  constexpr std::int64_t end = 600;
+  int given_up = 0, half_way = 0;
+  for (std::uint64_t seed = 1; seed <= 80; ++seed) {
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    counting_job job(end, 1 + static_cast<std::uint32_t>(random() % 3));
+    memory_files files;
+    pipeline_settings settings;
+    settings.tasks.is_checkpointed = true;
+    settings.checkpoints_permille = 1 + static_cast<int>(random() % 20);
+    settings.channel_bytes = 256;
+    settings.seed = seed;
+    local_pipeline first(job.make.build(), job.make.program, files, settings);
+    if (first.run_some(random() % 800)) continue;
+    first.stop();
+    if (seed % 2 == 0 && !first.run_some(random() % 60)) {
+      given_up += first.give_up_stop();
+      if (first.run_some(random() % 200)) continue;
+      first.stop();
+    }
+    first.run();
+    const auto committed = job.committed->all().size();
+    half_way += committed > 0 && committed < static_cast<std::size_t>(end);
+    const auto savepoint = first.last_checkpoint();
+    local_pipeline second(job.make.build(), job.make.program, files, settings, &savepoint);
+    second.run();
+    CHECK(job.committed->all() == counting_job::expected(end));
+  }
+  CHECK(given_up > 0);
+  CHECK(half_way > 5);
+}
+
+TEST_CASE("a pipeline that is drained finishes what its sources have emitted") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    counting_job job(100'000, 2);
+    memory_files files;
+    pipeline_settings settings;
+    settings.tasks.is_checkpointed = true;
+    settings.checkpoints_permille = 5;
+    settings.seed = seed;
+    local_pipeline pipeline(job.make.build(), job.make.program, files, settings);
+    REQUIRE_FALSE(pipeline.run_some(50 * seed));
+    pipeline.drain();
+    pipeline.run();
+    // Of each source, all up to where it stopped; so the counts of each key have no gaps.
+    std::map<std::int64_t, std::int64_t> rows, highest;
+    for (const auto n : job.committed->all()) {
+      ++rows[n % 10];
+      highest[n % 10] = std::max(highest[n % 10], n / 100);
+    }
+    CHECK(rows == highest);
+    CHECK(job.committed->all().size() < 100'000);
+  }
+}
+
 TEST_CASE("a checkpointed pipeline that is not killed takes checkpoints to its end") {
   counting_job job(3000, 2);
   memory_files files;

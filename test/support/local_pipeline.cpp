@@ -225,10 +225,12 @@ bool local_pipeline::run_some(std::size_t events_max) {
         busy_iterations_.pop_back();
         carry_out(iteration, iterations_[iteration].on_retry());
       });
-    const bool is_due = settings_.checkpoints_permille > 0 && !under_way_ &&
-                        (static_cast<int>(random_() % 1000) < settings_.checkpoints_permille ||
-                         (possible.empty() && last_checkpoint_wanted_));
+    const bool is_due =
+        settings_.checkpoints_permille > 0 && !under_way_ && !is_stop_begun_ &&
+        (is_stopping_ || static_cast<int>(random_() % 1000) < settings_.checkpoints_permille ||
+         (possible.empty() && last_checkpoint_wanted_));
     if (is_due) {
+      is_stop_begun_ = is_stopping_;
       begin_checkpoint();
       continue;
     }
@@ -354,7 +356,9 @@ void local_pipeline::begin_checkpoint() {
       is_reached |= !node_of_.at({in.source_vertex, in.source_subtask})->is_finished;
     if (is_reached) continue;
     message told{message::kind::trigger, 0, 0, {}};
-    told.cut = {under_way_, checkpoint_kind::checkpoint, settings_.alignment};
+    told.cut = {under_way_,
+                is_stopping_ ? checkpoint_kind::final_savepoint : checkpoint_kind::checkpoint,
+                settings_.alignment};
     n->queue_of({message::kind::trigger, 0}).push_back(std::move(told));
   }
 }
@@ -370,6 +374,7 @@ void local_pipeline::on_snapshot(const execution_attempt_id& task, task_snapshot
 
 void local_pipeline::on_task_finished(const execution_attempt_id& task) {
   if (!under_way_ || !awaited_.contains(task)) return;
+  is_stop_begun_ = false;  // It begins again, for the others.
   tell_all(message::kind::abort, std::exchange(under_way_, {}));
 }
 
@@ -380,6 +385,21 @@ void local_pipeline::tell_all(message::kind what, checkpoint_id id) {
     told.cut.checkpoint = id;
     n->queue_of({message::kind::trigger, 0}).push_back(std::move(told));
   }
+}
+
+bool local_pipeline::give_up_stop() {
+  is_stopping_ = false;
+  if (!std::exchange(is_stop_begun_, false) || !under_way_) return false;
+  tell_all(message::kind::abort, std::exchange(under_way_, {}));
+  return true;
+}
+
+void local_pipeline::drain() {
+  for (auto& n : nodes_)
+    if (!n->is_finished) {
+      n->task->drain();
+      n->is_runnable = true;
+    }
 }
 
 accumulator_map local_pipeline::accumulators() const {

@@ -44,6 +44,13 @@ class local_pipeline {
   /// At most so many events; whether the job has ended.
   bool run_some(std::size_t events_max);
 
+  /// Stops with a savepoint: the next checkpoint, which begins at once.
+  void stop() { is_stopping_ = true; }
+  /// If that is still under way, it is given up, and the pipeline goes on. Whether it was.
+  bool give_up_stop();
+  /// Sources end where they are.
+  void drain();
+
   accumulator_map accumulators() const;
   /// The last one that was completed; empty if none was.
   const checkpoint& last_checkpoint() const { return completed_; }
@@ -107,6 +114,8 @@ class local_pipeline {
   checkpoint completed_;
   std::uint64_t checkpoints_completed_ = 0;
   bool last_checkpoint_wanted_ = false;
+  bool is_stopping_ = false;
+  bool is_stop_begun_ = false;
   std::uint64_t events_ = 0;
   std::uint64_t queued_bytes_max_ = 0;
 };

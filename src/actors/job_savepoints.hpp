@@ -1,0 +1,61 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "millrace/actors/job_checkpoints.hpp"
+#include "millrace/actors/messages.hpp"
+#include "millrace/checkpoint/stop_with_savepoint.hpp"
+
+namespace millrace {
+
+/// Answers requests for savepoints of a job, and stops it with one as stop_with_savepoint decides.
+/// Part of the job master's actor: called only from there.
+class job_savepoints {
+ public:
+  /// What it needs of its job master.
+  struct hooks {
+    std::function<void()> drain_sources;
+    /// The job is to go on from its last checkpoint.
+    std::function<void(const error&)> restart_all;
+    /// Checkpoints are taken again.
+    std::function<void()> on_resumed;
+  };
+
+  /// `checkpoints` outlives it.
+  job_savepoints(caf::event_based_actor& self, job_checkpoints& checkpoints,
+                 std::string default_directory, hooks h);
+
+  caf::result<wire::checkpoint_taken> take(const std::string& directory);
+  caf::result<wire::checkpoint_taken> stop(const std::string& directory, bool drain);
+
+  /// Whether the last checkpoint is none to be taken but this one's savepoint.
+  bool on_all_await_last();
+  /// A task has failed; checkpoints are not told yet. Whether all are to be restarted.
+  bool on_failure();
+  /// The job has finished.
+  void on_finished();
+  /// It ends otherwise; checkpoints are not told yet.
+  void on_ended(const error& why);
+
+ private:
+  /// Nothing if nobody said where savepoints are to be.
+  result<std::string> directory_of(const std::string& given) const;
+  void take_final();
+  void carry_out(const stop_decision& decision);
+
+  caf::event_based_actor& self_;
+  job_checkpoints& checkpoints_;
+  std::string default_directory_;
+  hooks hooks_;
+  stop_with_savepoint stop_;
+  std::string stop_directory_;
+  std::optional<checkpoint_record> final_;
+  std::optional<caf::response_promise> stopper_;
+};
+
+}  // namespace millrace

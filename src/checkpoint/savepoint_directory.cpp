@@ -1,0 +1,56 @@
+#include "millrace/checkpoint/savepoint_directory.hpp"
+
+#include "millrace/checkpoint/snapshot_directory.hpp"
+#include "millrace/core/codec.hpp"
+#include "millrace/core/hash.hpp"
+
+namespace millrace {
+
+namespace {
+
+constexpr int names_tried_max = 100;
+
+/// The same for the same, so that a simulation repeats itself.
+std::string name_of_savepoint(const job_id& job, checkpoint_id checkpoint, int attempt) {
+  byte_writer salt;
+  encode(salt, job.high, job.low, checkpoint.number, std::int32_t{attempt});
+  const auto digits = format_hex_id(0, XXH3_64bits(salt.bytes().data(), salt.size())).substr(20);
+  return "savepoint-" + to_string(job).substr(0, 6) + "-" + digits;
+}
+
+}  // namespace
+
+result<std::string> make_savepoint_directory(file_system& files, const std::string& parent,
+                                             const job_id& job, checkpoint_id checkpoint) {
+  auto below = parent;
+  while (below.size() > 1 && below.ends_with('/')) below.pop_back();
+  for (int attempt = 0; attempt < names_tried_max; ++attempt) {
+    const auto path = below + "/" + name_of_savepoint(job, checkpoint, attempt);
+    if (const auto found = files.stat(path); found || found.error().code != errc::not_found) {
+      if (!found) return tl::unexpected(found.error());
+      continue;
+    }
+    return files.create_directories(path)
+        .and_then([&] { return files.sync_directory(below); })
+        .map([&] { return path; });
+  }
+  return fail(errc::io, "there is no free name for a savepoint below '" + parent + "'");
+}
+
+status dispose_savepoint(file_system& files, const std::string& path) {
+  const auto metadata = load_checkpoint(files, path);
+  if (!metadata)
+    return fail(
+        metadata.error().code == errc::not_found ? errc::invalid_argument : metadata.error().code,
+        metadata.error().message);
+  if (metadata->kind == checkpoint_kind::checkpoint)
+    return fail(errc::invalid_argument,
+                "'" + path + "' is no savepoint but checkpoint " +
+                    std::to_string(metadata->checkpoint.number) + " of job " +
+                    to_string(metadata->job) + " ('" + metadata->job_name +
+                    "'): a job removes its checkpoints by itself; remove the directory of one that "
+                    "was retained");
+  return remove_snapshot(files, snapshot_directory_of(path));
+}
+
+}  // namespace millrace

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "millrace/core/error.hpp"
+#include "millrace/core/ids.hpp"
+
+namespace millrace {
+
+/// What the job master is to do for a job that is to stop with a savepoint.
+struct stop_decision {
+  bool drain_sources = false;                 ///< Tell all sources to end.
+  bool take_savepoint = false;                ///< The final one, at once.
+  bool resume = false;                        ///< The job goes on: checkpoints are taken again.
+  bool restart_all = false;                   ///< It goes on, from its last checkpoint, or this.
+  std::optional<result<std::string>> answer;  ///< For whoever asked: where the savepoint is.
+};
+
+/// Stopping a job with a savepoint, from the request to the end (Flink's
+/// StopWithSavepointTerminationHandler). Plain: told what was observed, it answers what to do.
+/// Owned by the job master.
+///
+///     idle --> saving ---------------------> stopping --> idle
+///        \--> draining --> saving            (the savepoint is complete: tasks end)
+///
+/// Without draining, the job just goes on if the savepoint fails: its tasks have waited behind the
+/// barrier. Sources that were drained have ended, so then the job is restarted from its last
+/// checkpoint. If a task fails once the savepoint is complete, all are restarted from that, so that
+/// nothing which was committed with it is emitted again.
+class stop_with_savepoint {
+ public:
+  bool is_under_way() const noexcept { return phase_ != phase::idle; }
+
+  /// Requires that none is under way.
+  stop_decision on_request(bool drain);
+  /// All tasks that run have emitted everything.
+  stop_decision on_all_await_last();
+  /// The savepoint is complete, and lies there.
+  void on_saved(std::string location);
+  stop_decision on_not_saved(const error& why);
+  /// A task has failed, or the job as a whole.
+  stop_decision on_failure();
+  stop_decision on_finished();
+  /// It ended otherwise: it was cancelled, or has failed.
+  stop_decision on_ended(const error& why);
+
+ private:
+  enum class phase : std::uint8_t {
+    idle,
+    draining,  ///< Sources have been told to end; what they have emitted is on its way.
+    saving,    ///< The savepoint is under way.
+    stopping,  ///< It is complete, and tasks end.
+  };
+
+  stop_decision give_up(error why);
+
+  phase phase_ = phase::idle;
+  bool is_drained_ = false;
+  std::string location_;
+};
+
+}  // namespace millrace

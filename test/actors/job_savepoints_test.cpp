@@ -1,0 +1,273 @@
+#include <filesystem>
+#include <fstream>
+
+#include "checkpointed_master.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
+
+namespace job_savepoints_test {
+
+using namespace millrace;
+using namespace millrace::test;
+using graph::execution_state;
+using graph::job_status;
+
+// Savepoints, and jobs that stop with or start from one, as the job master drives them, in virtual
+// time.
+
+namespace {
+
+struct master_with_savepoints : checkpointed_master {
+  std::shared_ptr<fake_task_manager> tm = add_task_manager(2);
+
+  job_id running(std::map<std::string, std::string> settings = {}) {
+    settings.try_emplace("state.savepoints.dir", directory.path("savepoints"));
+    const auto job = start(settings);
+    tell_all(*tm, execution_state::running);
+    return job;
+  }
+  template <class Request>
+  auto request(Request what) {
+    auto asked = client->request(dispatcher, caf::infinite, std::move(what));
+    run();
+    return asked;
+  }
+  template <class Asked>
+  static result<checkpoint_record> answer_of(Asked& asked) {
+    result<checkpoint_record> answer = fail(errc::internal, "no answer");
+    asked.receive([&](wire::checkpoint_taken& t) { answer = std::move(t.checkpoint); },
+                  [&](const caf::error& e) { answer = tl::unexpected(from_caf(e)); });
+    return answer;
+  }
+  /// Of jobs that have ended.
+  std::string savepoint_of_stopped(bool drain = false) {
+    const auto job = running();
+    auto stopped = request(wire::stop_job{job, {}, drain});
+    acknowledge_all(*tm, 1);
+    tell_all(*tm, execution_state::finished);
+    free_slots(*tm);
+    return answer_of(stopped)->location;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a savepoint goes where it was asked for, and stays") {
+  const auto job = running();
+  auto asked = request(wire::take_savepoint{job, {}});
+  REQUIRE(tm->targets.size() == 1);
+  CHECK(tm->targets[0].tasks.size() == 4);
+  const auto place = tm->targets[0].location;
+  CHECK(place.starts_with(directory.path("savepoints") + "/savepoint-" +
+                          to_string(job).substr(0, 6)));
+  REQUIRE(tm->triggers.size() == 1);
+  CHECK(tm->triggers[0].cut.kind == checkpoint_kind::savepoint);
+  CHECK(tm->triggers[0].tasks.size() == 2);
+  acknowledge_all(*tm, 1);
+  const auto taken = answer_of(asked);
+  REQUIRE(taken);
+  CHECK(taken->location == place);
+  CHECK(std::filesystem::exists(place + "/_metadata"));
+  CHECK(tm->completions.empty());  // nothing is committed with it
+  CHECK_FALSE(describe(job).last_checkpoint);
+  const auto list = checkpoints(job);
+  REQUIRE(list.checkpoints.size() == 1);
+  CHECK(list.checkpoints[0].kind == checkpoint_kind::savepoint);
+  CHECK(list.checkpoints[0].location == place);
+
+  // Elsewhere, and beside a checkpoint.
+  auto other = request(wire::take_savepoint{job, directory.path("mine")});
+  pass_with_heartbeats(10s);
+  CHECK(tm->triggers.size() == 2);  // one at a time
+  acknowledge_all(*tm, 2);
+  CHECK(answer_of(other)->location.starts_with(directory.path("mine") + "/savepoint-"));
+  pass_with_heartbeats(1s);
+  CHECK(tm->triggers.size() == 3);
+  acknowledge_all(*tm, 3);
+  CHECK(tm->completions.size() == 1);
+
+  ask<wire::ack>(wire::cancel_job{job});
+  tell_all(*tm, execution_state::canceled);
+  CHECK(std::filesystem::exists(place + "/_metadata"));
+  CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a savepoint that fails leaves nothing, and no harm") {
+  const auto job = running();
+  auto asked = request(wire::take_savepoint{job, {}});
+  const auto place = tm->targets.at(0).location;
+  CHECK(std::filesystem::exists(place));
+  report(*tm, wire::decline_checkpoint{tasks_of(*tm)[0], {1}, error{errc::io, "disk full"}});
+  CHECK(answer_of(asked).error().message.find("disk full") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(place));
+  CHECK(jobs()[0].status == job_status::running);
+
+  std::filesystem::remove_all(directory.path("savepoints"));
+  std::ofstream(directory.path("savepoints")) << "a file";
+  auto again = request(wire::take_savepoint{job, {}});
+  CHECK_FALSE(answer_of(again));
+  CHECK(jobs()[0].status == job_status::running);
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a savepoint needs a place, and a job that runs") {
+  const auto job = start();
+  auto early = request(wire::take_savepoint{job, directory.path("s")});
+  CHECK(answer_of(early).error().code == errc::stale);
+  auto stop = request(wire::stop_job{job, directory.path("s"), false});
+  CHECK(answer_of(stop).error().code == errc::stale);
+  tell_all(*tm, execution_state::running);
+  auto nowhere = request(wire::take_savepoint{job, {}});
+  CHECK(answer_of(nowhere).error().message.find("state.savepoints.dir") != std::string::npos);
+  CHECK(jobs()[0].status == job_status::running);
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints,
+                  "a job stops with a savepoint as the last thing it does") {
+  const auto job = running();
+  pass_with_heartbeats(10s);
+  REQUIRE(tm->triggers.size() == 1);  // is given up
+  auto stopped = request(wire::stop_job{job, {}, false});
+  CHECK(tm->aborts.size() == 1);
+  REQUIRE(tm->triggers.size() == 2);
+  CHECK(tm->triggers[1].cut.kind == checkpoint_kind::final_savepoint);
+  pass_with_heartbeats(30s);
+  CHECK(tm->triggers.size() == 2);  // no checkpoints any more
+  auto twice = request(wire::stop_job{job, {}, false});
+  CHECK(answer_of(twice).error().code == errc::stale);
+  acknowledge_all(*tm, 2);
+  REQUIRE(tm->completions.size() == 1);  // so sinks commit
+  CHECK(tm->completions[0].checkpoint == checkpoint_id{2});
+  tell_all(*tm, execution_state::finished);
+  const auto savepoint = answer_of(stopped);
+  REQUIRE(savepoint);
+  CHECK(savepoint->kind == checkpoint_kind::final_savepoint);
+  CHECK(std::filesystem::exists(savepoint->location + "/_metadata"));
+  CHECK(jobs()[0].status == job_status::finished);
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a drained job has its savepoint when all is emitted") {
+  const auto job = running();
+  auto stopped = request(wire::stop_job{job, {}, true});
+  REQUIRE(tm->drains.size() == 1);
+  CHECK(tm->drains[0].tasks.size() == 2);
+  CHECK(tm->triggers.empty());
+  for (const auto& task : tasks_of(*tm)) report(*tm, wire::last_checkpoint_awaited{task});
+  REQUIRE(tm->triggers.size() == 1);
+  CHECK(tm->triggers[0].cut.kind == checkpoint_kind::final_savepoint);
+
+  SUBCASE("and ends with it") {
+    acknowledge_all(*tm, 1);
+    tell_all(*tm, execution_state::finished);
+    CHECK(answer_of(stopped));
+    CHECK(jobs()[0].status == job_status::finished);
+  }
+  SUBCASE("or is restarted as a whole if it fails") {
+    report(*tm, wire::decline_checkpoint{tasks_of(*tm)[0], {1}, error{errc::io, "disk full"}});
+    CHECK(answer_of(stopped).error().message.find("disk full") != std::string::npos);
+    CHECK(jobs()[0].status == job_status::restarting);
+    CHECK(tm->cancelled.size() == 4);
+  }
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a job that could not be stopped goes on as before") {
+  const auto job = running();
+  auto stopped = request(wire::stop_job{job, {}, false});
+  SUBCASE("when the savepoint fails") {
+    report(*tm, wire::decline_checkpoint{tasks_of(*tm)[0], {1}, error{errc::io, "disk full"}});
+    CHECK(answer_of(stopped).error().message.find("the job goes on") != std::string::npos);
+    CHECK(tm->aborts.size() == 1);
+    pass_with_heartbeats(10s);
+    CHECK(tm->triggers.size() == 2);
+    CHECK(jobs()[0].status == job_status::running);
+  }
+  SUBCASE("when a task fails before it is complete") {
+    tell(*tm, tasks_of(*tm)[0], execution_state::failed, error{errc::user_function, "boom"});
+    CHECK_FALSE(answer_of(stopped));
+    CHECK(jobs()[0].status == job_status::restarting);
+  }
+  SUBCASE("when it is cancelled meanwhile") {
+    ask<wire::ack>(wire::cancel_job{job});
+    CHECK(answer_of(stopped).error().code == errc::cancelled);
+  }
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints,
+                  "a task that fails while the job stops goes back to the savepoint") {
+  const auto job = running();
+  pass_with_heartbeats(10s);
+  acknowledge_all(*tm, 1);
+  auto stopped = request(wire::stop_job{job, {}, false});
+  acknowledge_all(*tm, 2);
+  const auto place = tm->targets.at(0).location;
+  const auto tasks = tasks_of(*tm);
+  tell(*tm, tasks[3], execution_state::failed, error{errc::user_function, "boom"});
+  CHECK(answer_of(stopped).error().message.find(place) != std::string::npos);
+  for (std::size_t i = 0; i < 3; ++i) tell(*tm, tasks[i], execution_state::canceled);
+  pass_with_heartbeats(2s);
+  REQUIRE(tm->deployments.back().restore);
+  CHECK(tm->deployments.back().restore->checkpoint == checkpoint_id{2});
+  CHECK(tm->deployments.back().restore->location == place);
+  // It takes checkpoints again, and the savepoint outlives them.
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(10s);
+  acknowledge_all(*tm, 3);
+  CHECK(checkpoints(job).completed == 3);
+  CHECK(std::filesystem::exists(place + "/_metadata"));
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a job starts from a savepoint, which stays the user's") {
+  const auto savepoint = savepoint_of_stopped();
+  const auto job = running({{"execution.savepoint.path", savepoint}});
+  REQUIRE(tm->deployments.back().restore);
+  CHECK(tm->deployments.back().restore->location == savepoint);
+  CHECK(tm->deployments.back().restore->checkpoint == checkpoint_id{1});
+  // A restart before the first checkpoint goes back to it, too; numbers go on from there.
+  tell(*tm, tasks_of(*tm)[0], execution_state::failed, error{errc::user_function, "boom"});
+  for (const auto& task : tasks_of(*tm)) tell(*tm, task, execution_state::canceled);
+  pass_with_heartbeats(2s);
+  CHECK(tm->deployments.back().restore->location == savepoint);
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(10s);
+  CHECK(tm->triggers.back().cut.checkpoint == checkpoint_id{2});
+  acknowledge_all(*tm, 2);
+  ask<wire::ack>(wire::cancel_job{job});
+  tell_all(*tm, execution_state::canceled);
+  CHECK(std::filesystem::exists(savepoint + "/_metadata"));
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a job that claims a savepoint removes it") {
+  const auto savepoint = savepoint_of_stopped();
+  const std::map<std::string, std::string> claiming{{"execution.savepoint.path", savepoint},
+                                                    {"execution.savepoint-restore-mode", "CLAIM"}};
+  SUBCASE("when a later checkpoint has taken its place") {
+    running(claiming);
+    pass_with_heartbeats(10s);
+    CHECK(std::filesystem::exists(savepoint + "/_metadata"));
+    acknowledge_all(*tm, 2);
+    CHECK_FALSE(std::filesystem::exists(savepoint));
+  }
+  SUBCASE("when it is cancelled before") {
+    const auto job = running(claiming);
+    ask<wire::ack>(wire::cancel_job{job});
+    tell_all(*tm, execution_state::canceled);
+    CHECK_FALSE(std::filesystem::exists(savepoint));
+  }
+  SUBCASE("but not when its checkpoints are to stay") {
+    auto retaining = claiming;
+    retaining["execution.checkpointing.externalized-checkpoint-retention"] =
+        "retain-on-cancellation";
+    const auto job = running(retaining);
+    ask<wire::ack>(wire::cancel_job{job});
+    tell_all(*tm, execution_state::canceled);
+    CHECK(std::filesystem::exists(savepoint + "/_metadata"));
+  }
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a job that can't start from a savepoint fails by name") {
+  const auto job = start({{"execution.savepoint.path", directory.path("nowhere")}});
+  CHECK(jobs()[0].status == job_status::failed);
+  CHECK(tm->deployments.empty());
+  CHECK(describe(job).cause->message.find("there is no checkpoint or savepoint at") !=
+        std::string::npos);
+}
+
+}  // namespace job_savepoints_test

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Jobs that are stopped with a savepoint and go on from there: at another parallelism, on another
+state backend, in another process."""
+
+import collections
+import json
+import os
+import shutil
+import subprocess
+
+import cluster
+from cluster import Cluster, SystemTest, test_job, wait_until
+
+LINES = 3000
+KEYS = 40
+
+
+class Savepoints(SystemTest):
+    """One cluster for all."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.nodes = Cluster(task_managers=2, slots=2)
+        cls.folder = cls.nodes.folder
+        keys = [f"key-{n * n % KEYS}" for n in range(LINES)]
+        cls.source = cls.folder / "input.txt"
+        cls.source.write_text("".join(f"{key}\n" for key in keys))
+        seen = collections.Counter()
+        cls.expected = []
+        for key in keys:
+            seen[key] += 1
+            cls.expected.append(f"{key},{seen[key]}")
+        cls.expected.sort()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.nodes.close()
+
+    def counts(self, name, *options, pause_us=700, run=None):
+        """Counts the lines of the source, and writes the counts to a folder of that name."""
+        arguments = ["-D", "execution.checkpointing.interval=200 ms",
+                     "-D", f"state.checkpoints.dir={self.folder / 'checkpoints'}",
+                     "-D", f"state.savepoints.dir={self.folder / 'savepoints'}",
+                     "-D", "taskmanager.network.batch-rows=20", *options,
+                     test_job("running_counts"), "--input", self.source,
+                     "--output", self.folder / name, "--pause-us", pause_us]
+        return (run or self.nodes.run_detached)(*arguments)
+
+    def written(self, *names):
+        """The lines in the part files of these folders."""
+        lines = []
+        for name in names:
+            folder = self.folder / name
+            for file in [folder] if folder.is_file() else folder.iterdir():
+                lines += file.read_text().splitlines()
+        return sorted(lines)
+
+    def records(self, job):
+        """How many records the sources have emitted."""
+        return self.nodes.json("describe", job)["source_records"]
+
+    def await_records(self, job, count):
+        """That many."""
+        wait_until(lambda: self.records(job) > count, 20, f"{count} records are read")
+
+    def stop(self, job, *options):
+        """The path of the savepoint that it was stopped with."""
+        out = self.nodes.millrace("stop", *options, job).stdout
+        self.assert_says(out, f"Job {job} has stopped.", ", at ")
+        self.assertEqual(self.nodes.job(job)["status"], "FINISHED")
+        return out.strip().rsplit(" at ", 1)[1]
+
+    def test_a_job_goes_on_from_a_savepoint_at_another_parallelism_and_backend(self):
+        job = self.counts("one", "-p", 2)
+        self.await_records(job, LINES // 5)
+        first = self.stop(job)
+        self.assertTrue(first.startswith(str(self.folder / "savepoints" / "savepoint-")))
+        shown = self.nodes.json("savepoint", "inspect", first)
+        self.assertEqual(shown["kind"], "final savepoint")
+        self.assertEqual(shown["job"], job)
+        states = {state["name"]: state for op in shown["operators"]
+                  for state in op["keyed_states"]}
+        counts, = [state for state in states.values() if state["key_type"] == "str"]
+        self.assertGreater(counts["entries"], KEYS // 2)
+        self.assertEqual(counts["value_type"], "{str,i64}")
+        dumped = [json.loads(line) for line in self.nodes.millrace(
+            "savepoint", "inspect", "--dump", first).stdout.splitlines()]
+        keys = {line["key"] for line in dumped if line.get("state") == counts["name"]}
+        self.assertEqual(len(keys), counts["entries"])
+        self.assert_says(self.nodes.millrace("savepoint", "inspect", first).stdout,
+                         "Final savepoint", counts["name"], "keys in")
+
+        # It may be moved.
+        moved = self.folder / "moved"
+        shutil.move(first, moved)
+        job = self.counts("two", "-p", 3, "-s", moved, "-D", "state.backend.type=rocksdb")
+        self.await_records(job, LINES // 5)
+        second = self.stop(job, "-p", self.folder / "elsewhere")
+        self.assertTrue(second.startswith(str(self.folder / "elsewhere" / "savepoint-")))
+        # The last part attached, in the client's own process.
+        self.counts("three", "-p", 1, "-s", second, pause_us=0, run=self.run_embedded)
+        self.assertEqual(self.written("one", "two", "three"), self.expected)
+        self.assertTrue((moved / "_metadata").exists())
+
+        self.nodes.millrace("savepoint", "-d", moved)
+        self.assertFalse(moved.exists())
+
+    def run_embedded(self, *arguments):
+        """Without a cluster: in the process of the tool."""
+        folder = self.folder / "no-cluster"
+        folder.mkdir()
+        (folder / "millrace.conf").write_text("")
+        environment = {**os.environ, "MILLRACE_CONF_DIR": str(folder)}
+        environment.pop("MILLRACE_MASTER", None)
+        done = subprocess.run([str(cluster.MILLRACE), "run", *map(str, arguments)],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              env=environment, timeout=120, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_savepoint_beside_the_job_and_a_drained_one(self):
+        job = self.counts("four", "-p", 2)
+        self.await_records(job, LINES // 5)
+        out = self.nodes.json("savepoint", job, self.folder / "beside")
+        self.assertEqual(out["kind"], "savepoint")
+        self.assertTrue(os.path.exists(os.path.join(out["location"], "_metadata")))
+        kinds = [each["kind"] for each in self.nodes.json("checkpoints", job)["checkpoints"]]
+        self.assertIn("savepoint", kinds)
+        last = self.stop(job, "--drain")
+        job = self.counts("five", "-p", 2, "-s", last, "--claim-mode", "CLAIM", pause_us=0)
+        self.nodes.await_status(job, "FINISHED", seconds=30)
+        self.assertEqual(self.written("four", "five"), self.expected)
+        # It was the job's.
+        self.assertFalse(os.path.exists(last))
+
+    def test_what_cannot_be_done_says_why(self):
+        millrace = self.nodes.millrace
+        job = self.counts("six", "-p", 1, "-D",
+                          "execution.checkpointing.externalized-checkpoint-retention="
+                          "retain-on-cancellation")
+        self.await_records(job, 100)
+        kept = json.loads(millrace("checkpoint", job, "--json").stdout)["location"]
+        savepoint = json.loads(millrace("savepoint", job, "--json").stdout)["location"]
+        millrace("cancel", job)
+        self.nodes.await_status(job, "CANCELED")
+        retained = os.path.dirname(kept)
+        checkpoint, = [os.path.join(retained, name) for name in os.listdir(retained)]
+        done = millrace("savepoint", "-d", checkpoint, expect=2)
+        self.assert_says(done.stderr, "is no savepoint but checkpoint")
+        self.assert_says(millrace("savepoint", "-d", self.folder, expect=2).stderr,
+                         "there is no checkpoint or savepoint")
+        self.assert_says(millrace("savepoint", job, expect=2).stderr, "it is CANCELED")
+        self.assert_says(millrace("stop", "0" * 32, expect=4).stderr, "no job with id")
+
+        # Another job: its operators are others.
+        done = self.nodes.run("-s", savepoint, test_job("generator"), expect=1)
+        self.assert_says(done.stderr, "has state of operator", "uid", "allow non-restored state")
+        done = self.nodes.run("-n", test_job("generator"), expect=2)
+        self.assert_says(done.stderr, "-s")
+
+
+if __name__ == "__main__":
+    cluster.main()
