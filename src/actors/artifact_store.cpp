@@ -199,7 +199,7 @@ void artifact_store::written(const upload_ptr& u, const status& outcome,
   for (auto& waiting : std::exchange(u->queue, {})) waiting.done(answer);
 }
 
-void artifact_store::keep_only(std::set<std::string> hashes) {
+void artifact_store::keep_only(std::set<std::string> hashes, std::function<void()> done) {
   io_.submit(
       [files = files_, directory = directory_, hashes = std::move(hashes)] {
         const auto entries = files->list(directory);
@@ -208,7 +208,7 @@ void artifact_store::keep_only(std::set<std::string> hashes) {
           if (!entry.is_directory && !hashes.contains(entry.path.substr(directory.size() + 1)))
             (void)files->remove(entry.path);  // best effort: it is in nobody's way
       },
-      [] {});
+      std::move(done));
 }
 
 void artifact_store::read(const wire::artifact_request& request, chunk_callback done) {

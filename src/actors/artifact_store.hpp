@@ -45,7 +45,7 @@ class artifact_store {
   /// Whether all of it is there, as the status says.
   void find(const std::string& sha256, status_callback done);
   /// Removes all others, and what is left of broken uploads. Before the first upload.
-  void keep_only(std::set<std::string> hashes);
+  void keep_only(std::set<std::string> hashes, std::function<void()> done);
   /// Where an artifact is once all of it is there.
   std::string path_of(const std::string& sha256) const { return directory_ + "/" + sha256; }
 

@@ -106,6 +106,7 @@ class dispatcher {
   void add_watcher(running_job& job, const caf::actor& watcher);
   bool is_watching(const caf::actor& watcher) const;
   std::optional<job_id> tell_ended(wire::job_result& result, wire::job_details& details);
+  void forget_result(const std::optional<job_id>& forgotten);
   void fail_job(const job_id& id, const error& why);
   void stop_job(const job_id& id);
   void quit_if_done();
@@ -153,7 +154,7 @@ void dispatcher::init(dispatcher_options options, std::function<void()> recovere
         if (!how)
           log_event(log_level::error, "jobs can't be recovered", {{"reason", how.error().message}});
         std::set<std::string> libraries;
-        for (auto& ended : found->ended) history_->add(std::move(ended));
+        for (auto& ended : found->ended) forget_result(history_->add(std::move(ended)));
         for (auto& job : found->running) {
           libraries.insert(job.graph.artifact);
           const auto id = job.job;
@@ -162,8 +163,9 @@ void dispatcher::init(dispatcher_options options, std::function<void()> recovere
           add_job(std::move(job));
           start_master(id);
         }
-        if (options_.keeps_jobs) artifacts_->keep_only(std::move(libraries));
-        recovered();
+        // What can't be read now may be mended, and need its library then.
+        if (!options_.keeps_jobs || !how || !found->is_whole) return recovered();
+        artifacts_->keep_only(std::move(libraries), recovered);
       });
 }
 
@@ -270,17 +272,33 @@ void dispatcher::add_job(stored_job stored) {
 }
 
 void dispatcher::start_master(const job_id& id) {
-  if (!jobs_.contains(id) || stopping_) return;
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end() || stopping_) return;
   auto ledger = std::make_shared<job_ledger>();
+  auto ended = std::make_shared<std::optional<job_outcome_record>>();
   insistent_->run(
       "begin another epoch of job " + to_string(id),
-      [ledger, store = options_.store, id]() -> status {
-        return store->begin_epoch(id).map([&](job_ledger its) { *ledger = std::move(its); });
+      [ledger, ended, store = options_.store, files = options_.files, config = options_.config,
+       job =
+           stored_job{id, found->second.overview.start_wall_ms, found->second.graph}]() -> status {
+        auto its = store->begin_epoch(job.job);
+        if (its) {
+          *ledger = *std::move(its);
+          return {};
+        }
+        if (its.error().code != errc::cancelled) return tl::unexpected(its.error());
+        return conclude_job(*store, files, job, config).map([&](job_outcome_record outcome) {
+          *ended = std::move(outcome);
+        });
       },
-      [this, ledger, id](const status& how) {
+      [this, ledger, ended, id](const status& how) {
         const auto job = jobs_.find(id);
         if (job == jobs_.end() || stopping_) return;
         if (!how) return fail_job(id, how.error());
+        if (*ended) {
+          forget_result(tell_ended((*ended)->result, (*ended)->details));
+          return quit_if_done();
+        }
         spawn_master(id, job->second, std::move(*ledger));
       });
 }
@@ -371,6 +389,13 @@ void dispatcher::ask_master(const job_id& id, const Request& request, Otherwise 
       .then([promise](Answer& answer) mutable { promise.deliver(std::move(answer)); },
             [this, promise, ask_the_next, id](caf::error& e) mutable {
               if (e != caf::sec::request_receiver_down) return promise.deliver(std::move(e));
+              // What the master has done of it is not known, and the next one may do it again.
+              if constexpr (std::is_same_v<Request, wire::take_savepoint> ||
+                            std::is_same_v<Request, wire::stop_job>)
+                return promise.deliver(
+                    to_caf({errc::master_lost,
+                            "the job's master was lost meanwhile: 'millrace checkpoints " +
+                                to_string(id) + "' shows what it had completed"}));
               const auto found = jobs_.find(id);
               if (found == jobs_.end()) return ask_the_next();
               found->second.waiting.push_back(ask_the_next);
@@ -457,14 +482,14 @@ caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
 caf::result<wire::checkpoint_taken> dispatcher::on_take_savepoint(
     const wire::take_savepoint& request) {
   return ask_master<wire::checkpoint_taken>(
-      request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
+      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
         return tl::unexpected(is_over(id, " can take no savepoint"));
       });
 }
 
 caf::result<wire::checkpoint_taken> dispatcher::on_stop(const wire::stop_job& request) {
   return ask_master<wire::checkpoint_taken>(
-      request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
+      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
         return tl::unexpected(is_over(id, " can't be stopped"));
       });
 }
@@ -477,13 +502,9 @@ void dispatcher::on_status(const wire::job_status_changed& change) {
 void dispatcher::on_ended(wire::job_result& result, wire::job_details& details) {
   const auto id = result.job;
   if (!jobs_.contains(id)) return;
-  const auto forgotten = tell_ended(result, details);
+  forget_result(tell_ended(result, details));
   insistent_->run(
-      "forget job " + to_string(id),
-      [store = options_.store, id, forgotten] {
-        return store->forget(id).and_then(
-            [&] { return forgotten ? store->remove_result(*forgotten) : status(); });
-      },
+      "forget job " + to_string(id), [store = options_.store, id] { return store->forget(id); },
       [](const status&) {});
   quit_if_done();
 }
@@ -495,7 +516,17 @@ std::optional<job_id> dispatcher::tell_ended(wire::job_result& result, wire::job
     if (!MILLRACE_MUTANT(watcher_forgotten)) self_->send(watcher, result);
     if (!is_watching(watcher)) self_->demonitor(watcher);
   }
-  return history_->add({std::move(result), std::move(details)});
+  const auto forgotten = history_->add({std::move(result), std::move(details)});
+  for (const auto& ask : job.mapped().waiting) ask();  // nobody else will
+  return forgotten;
+}
+
+void dispatcher::forget_result(const std::optional<job_id>& forgotten) {
+  if (!forgotten) return;
+  insistent_->run(
+      "forget the result of job " + to_string(*forgotten),
+      [store = options_.store, id = *forgotten] { return store->remove_result(id); },
+      [](const status&) {});
 }
 
 // -- surroundings ---------------------------------------------------------------------------------
@@ -548,7 +579,7 @@ void dispatcher::fail_job(const job_id& id, const error& why) {
   details.overview = job.overview;
   details.overview.status = result.status;
   details.cause = result.cause;
-  (void)tell_ended(result, details);
+  forget_result(tell_ended(result, details));
 }
 
 caf::result<caf::message> dispatcher::on_kill(wire::kill_actor& request) {

@@ -27,13 +27,17 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, 
       hooks_(std::move(h)),
       coordinator_(std::move(opts.settings), std::move(opts.graph), opts.job) {
   std::vector<checkpoint_id> completed;
+  checkpoint_id not_ours;
   for (const auto& pointer : opts.from.checkpoints) {
-    completed.push_back(pointer.checkpoint);
-    // The savepoint that an earlier master has stopped with: nobody removes it.
-    if (pointer.location != storage_->location_of(pointer.checkpoint))
-      places_[pointer.checkpoint] = {pointer.location, false, {}, {}};
+    if (pointer.owner == snapshot_owner::user)
+      not_ours = std::max(not_ours, pointer.checkpoint);
+    else
+      completed.push_back(pointer.checkpoint);
+    if (pointer.owner != snapshot_owner::job)
+      places_[pointer.checkpoint] = {pointer.location, pointer.owner, {}, {}};
   }
-  for (const auto& id : coordinator_.recover(completed, opts.from.last_checkpoint)) discard(id);
+  for (const auto& id : coordinator_.recover(completed, not_ours, opts.from.last_checkpoint))
+    discard(id);
 }
 
 std::int64_t job_checkpoints::now_ms() const {
@@ -50,7 +54,20 @@ std::uint64_t job_checkpoints::wall_ms() const {
 
 void job_checkpoints::restore(const snapshot_origin& from) {
   coordinator_.restore(from.checkpoint, from.is_claimed, from.finished);
-  places_[from.checkpoint] = {from.location, from.is_claimed, {}, {}};
+  const auto owner = from.is_claimed ? snapshot_owner::claimed : snapshot_owner::user;
+  places_[from.checkpoint] = {from.location, owner, {}, {}};
+  if (!from.is_claimed) return;
+  // Who comes after this master has to remove it, too.
+  enqueue(
+      [store = store_, job = job_, epoch = epoch_,
+       pointer = checkpoint_pointer{from.checkpoint, from.location, owner}] {
+        return store->checkpoint_completed(job, epoch, pointer);
+      },
+      [this](const status& how) {
+        if (!how)
+          log_event(log_level::warn, "cannot note the snapshot that the job is started from",
+                    {{"job", to_string(job_)}, {"reason", how.error().message}});
+      });
 }
 
 void job_checkpoints::on_running() {
@@ -102,7 +119,7 @@ void job_checkpoints::take_savepoint(checkpoint_kind kind, std::string parent,
   const auto decision = coordinator_.on_savepoint_request(kind, now_ms(), wall_ms());
   if (!decision.begin)
     return done(fail(errc::stale, "no savepoint can be taken: not all tasks of the job run"));
-  places_[*decision.begin] = {{}, false, std::move(parent), std::move(done)};
+  places_[*decision.begin] = {{}, std::nullopt, std::move(parent), std::move(done)};
   carry_out(decision);
 }
 
@@ -233,6 +250,7 @@ void job_checkpoints::begun(checkpoint_id checkpoint, const status& how) {
 /// To those who have asked for it, or for one before that this one speaks for.
 void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failure) {
   if (const auto its = places_.find(checkpoint); its != places_.end()) {
+    if (failure.empty()) its->second.owner = snapshot_owner::user;
     if (const auto done = std::exchange(its->second.done, {}))
       done(failure.empty() ? result<checkpoint_record>(record_of(checkpoint))
                            : fail(errc::io, "the savepoint could not be taken: " + failure));
@@ -286,18 +304,22 @@ job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkp
     auto done = is_here ? storage->complete(metadata) : complete_snapshot(*files, where, metadata);
     if (!done || !is_restart_point) return done;
     // Nobody is told before a later master would go on from it.
-    return store->checkpoint_completed(job, epoch, {metadata.checkpoint, where});
+    return store->checkpoint_completed(
+        job, epoch,
+        {metadata.checkpoint, where, is_here ? snapshot_owner::job : snapshot_owner::user});
   };
 }
 
 job_checkpoints::status_work job_checkpoints::removal_of(checkpoint_id checkpoint) {
   auto its = places_.extract(checkpoint);
   if (its.empty()) return [storage = storage_, checkpoint] { return storage->discard(checkpoint); };
-  if (its.mapped().location.empty()) return [] { return status(); };
+  const auto owner = its.mapped().owner;
+  if (its.mapped().location.empty() || owner == snapshot_owner::user)
+    return [] { return status(); };
   // Of what it was started from, only that may go which belongs to the snapshot.
-  return [files = files_, where = std::move(its.mapped().location),
-          is_claimed = its.mapped().is_claimed] {
-    return is_claimed ? remove_snapshot(*files, where) : remove_snapshot_directory(*files, where);
+  return [files = files_, where = std::move(its.mapped().location), owner] {
+    return owner == snapshot_owner::claimed ? remove_snapshot(*files, where)
+                                            : remove_snapshot_directory(*files, where);
   };
 }
 
@@ -311,8 +333,8 @@ void job_checkpoints::forget_old_places() {
   const auto& ended = coordinator_.history().ended();
   std::erase_if(places_, [&](const auto& entry) {
     const auto& [id, its] = entry;
-    return !its.location.empty() && !its.is_claimed && id != coordinator_.latest() &&
-           coordinator_.pending(id) == nullptr &&
+    return !its.location.empty() && its.owner != snapshot_owner::claimed &&
+           id != coordinator_.latest() && coordinator_.pending(id) == nullptr &&
            std::none_of(ended.begin(), ended.end(),
                         [id = id](const auto& r) { return r.checkpoint == id; });
   });

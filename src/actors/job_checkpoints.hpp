@@ -117,8 +117,8 @@ class job_checkpoints {
   /// A snapshot that does not lie among the job's checkpoints: a savepoint, or one that the job was
   /// started from.
   struct place {
-    std::string location;  // empty until it is made
-    bool is_claimed = false;
+    std::string location;                 // empty until it is made
+    std::optional<snapshot_owner> owner;  // nothing until it is complete
     std::string parent;
     savepoint_done done;  // until it has ended
   };

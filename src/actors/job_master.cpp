@@ -277,7 +277,13 @@ void job_master::on_coordinator_failure(error why) {
   if (!is_retryable(why.code)) return carry_out(execution_->on_fail(std::move(why), now_ms()));
   are_coordinators_broken_ = true;
   coordinators_->close();
-  carry_out(execution_->on_global_failure(why, now_ms()));
+  const auto decision = execution_->on_global_failure(why, now_ms());
+  carry_out(decision);
+  // Those that were made for a restart: each failure counts, and is followed by a pause.
+  if (!decision.has_failed && is_at_work()) {
+    expect_restart();
+    restart();
+  }
 }
 
 void job_master::renew_coordinators() {

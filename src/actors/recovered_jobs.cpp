@@ -6,6 +6,7 @@
 
 #include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/core/logging.hpp"
 
 namespace millrace {
@@ -18,10 +19,13 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
   const auto settings = configuration_of(job.graph, node).and_then(checkpoint_settings_of);
   if (settings && settings->is_enabled() && job.graph.mode == graph::runtime_mode::streaming) {
     std::vector<checkpoint_id> keep;
-    if (settings->keeps_checkpoints(how)) {
-      const auto ledger = store.ledger_of(job.job);
-      if (!ledger) return tl::unexpected(ledger.error());
-      for (const auto& pointer : ledger->checkpoints) keep.push_back(pointer.checkpoint);
+    const auto ledger = store.ledger_of(job.job);
+    if (!ledger) return tl::unexpected(ledger.error());
+    for (const auto& pointer : ledger->checkpoints) {
+      if (settings->keeps_checkpoints(how))
+        keep.push_back(pointer.checkpoint);
+      else if (pointer.owner == snapshot_owner::claimed)
+        if (auto removed = remove_snapshot(*files, pointer.location); !removed) return removed;
     }
     file_checkpoint_storage storage(files, settings->directory_of(job.job),
                                     settings->memory_threshold_bytes);
@@ -30,7 +34,25 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
   return store.forget(job.job);
 }
 
+/// What is left over is in nobody's way.
+void finish(job_store& store, const std::shared_ptr<file_system>& files, const stored_job& job,
+            graph::job_status how, const configuration& node) {
+  if (const auto cleaned = clean_up(store, files, job, how, node); !cleaned)
+    log_event(log_level::warn, "cannot clean up behind a job that has ended",
+              {{"job", to_string(job.job)}, {"reason", cleaned.error().message}});
+}
+
 }  // namespace
+
+result<job_outcome_record> conclude_job(job_store& store, const std::shared_ptr<file_system>& files,
+                                        const stored_job& job, const configuration& config) {
+  return store.result_of(job.job)
+      .and_then([](const std::vector<std::byte>& bytes) { return decode_outcome(bytes); })
+      .map([&](job_outcome_record outcome) {
+        finish(store, files, job, outcome.result.status, config);
+        return outcome;
+      });
+}
 
 result<configuration> configuration_of(const graph::job_graph& graph, const configuration& node) {
   auto config = node;
@@ -61,7 +83,7 @@ result<recovered_jobs> recover_jobs(job_store& store, const std::shared_ptr<file
                    [](const auto& a, const auto& b) {
                      return a.details.overview.start_wall_ms < b.details.overview.start_wall_ms;
                    });
-  auto jobs = store.jobs();
+  auto jobs = store.jobs(&recovered.is_whole);
   if (!jobs) return tl::unexpected(jobs.error());
   for (auto& job : *jobs) {
     const auto over = ended.find(job.job);
@@ -69,8 +91,7 @@ result<recovered_jobs> recover_jobs(job_store& store, const std::shared_ptr<file
       recovered.running.push_back(std::move(job));
       continue;
     }
-    if (auto cleaned = clean_up(store, files, job, over->second, config); !cleaned)
-      return tl::unexpected(cleaned.error());
+    finish(store, files, job, over->second, config);
   }
   return recovered;
 }

@@ -30,9 +30,11 @@ void checkpoint_coordinator::restore(checkpoint_id from, bool is_ours,
 }
 
 std::vector<checkpoint_id> checkpoint_coordinator::recover(
-    const std::vector<checkpoint_id>& completed, std::uint64_t last_number) {
+    const std::vector<checkpoint_id>& completed, checkpoint_id not_ours,
+    std::uint64_t last_number) {
   MILLRACE_ASSERT(last_number_ == 0, "a coordinator is restored first of all");
-  last_number_ = last_number;
+  last_number_ = std::max(last_number, not_ours.number);
+  not_ours_ = not_ours;
   std::vector<checkpoint_id> removed;
   for (const auto& id : completed) {
     const auto superseded = kept_.add(id);

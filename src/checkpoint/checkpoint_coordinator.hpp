@@ -64,10 +64,10 @@ class checkpoint_coordinator {
   /// `finished` had ended before.
   void restore(checkpoint_id from, bool is_ours, std::vector<graph::subtask_ref> finished);
   /// Another master of the job goes on, with the completed checkpoints of those before, ascending,
-  /// of which `last_number` is the highest that was ever begun. Before all else. Those that are
-  /// kept no longer, to be removed.
+  /// of which `last_number` is the highest that was ever begun, and with `not_ours`, a user's
+  /// savepoint, if that is later. Before all else. Those that are kept no longer, to be removed.
   std::vector<checkpoint_id> recover(const std::vector<checkpoint_id>& completed,
-                                     std::uint64_t last_number);
+                                     checkpoint_id not_ours, std::uint64_t last_number);
   /// Who had ended before the latest one, as its metadata say.
   void set_finished(std::vector<graph::subtask_ref> finished) { finished_ = std::move(finished); }
   /// What a restart goes back to; 0 for nothing.

@@ -1,6 +1,7 @@
 #include "millrace/checkpoint/job_store.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "millrace/core/hex.hpp"
@@ -26,6 +27,9 @@ std::string result_name(const job_id& job) {
   return "results/" + to_string(job);
 }
 
+/// By snapshot_owner.
+constexpr std::array<const char*, 3> owner_names{"job", "claimed", "user"};
+
 tl::unexpected<error> malformed(const std::string& name, const std::string& why) {
   return fail(errc::invalid_data, "document '" + name + "': " + why);
 }
@@ -33,8 +37,9 @@ tl::unexpected<error> malformed(const std::string& name, const std::string& why)
 std::string text_of_ledger(const job_ledger& ledger) {
   json checkpoints = json::array();
   for (const auto& pointer : ledger.checkpoints)
-    checkpoints.push_back(
-        {{"checkpoint", pointer.checkpoint.number}, {"location", pointer.location}});
+    checkpoints.push_back({{"checkpoint", pointer.checkpoint.number},
+                           {"location", pointer.location},
+                           {"owner", owner_names[static_cast<std::size_t>(pointer.owner)]}});
   return json{{"epoch", ledger.epoch},
               {"last_checkpoint", ledger.last_checkpoint},
               {"checkpoints", std::move(checkpoints)}}
@@ -50,9 +55,14 @@ result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
   ledger.epoch = at.field("epoch").number64();
   ledger.last_checkpoint = at.field("last_checkpoint").number64();
   at.field("checkpoints").items([&](const json_cursor& item) {
-    item.expect_fields({"checkpoint", "location"});
-    ledger.checkpoints.push_back(
-        {checkpoint_id{item.field("checkpoint").number64()}, item.field("location").text()});
+    item.expect_fields({"checkpoint", "location", "owner"});
+    const auto owner =
+        std::find(owner_names.begin(), owner_names.end(), item.field("owner").text());
+    if (owner == owner_names.end())
+      return item.field("owner").complain("must be 'job', 'claimed' or 'user'");
+    ledger.checkpoints.push_back({checkpoint_id{item.field("checkpoint").number64()},
+                                  item.field("location").text(),
+                                  static_cast<snapshot_owner>(owner - owner_names.begin())});
   });
   if (problem) return malformed(name, *problem);
   return ledger;
@@ -112,7 +122,8 @@ status job_store::add(const stored_job& job) {
   return documents_->put(graph_name(job.job), text_of_job(job));
 }
 
-result<std::vector<stored_job>> job_store::jobs() {
+result<std::vector<stored_job>> job_store::jobs(bool* is_whole) {
+  if (is_whole != nullptr) *is_whole = true;
   const auto names = documents_->list("graphs");
   if (!names) return tl::unexpected(names.error());
   std::vector<stored_job> all;
@@ -122,9 +133,10 @@ result<std::vector<stored_job>> job_store::jobs() {
         [&](const std::string& text) { return job_in(text, whole); });
     if (job)
       all.push_back(std::move(*job));
-    else if (job.error().code == errc::invalid_data)
+    else if (job.error().code == errc::invalid_data) {
       log_event(log_level::error, "a job can't be recovered", {{"reason", job.error().message}});
-    else if (job.error().code != errc::not_found)
+      if (is_whole != nullptr) *is_whole = false;
+    } else if (job.error().code != errc::not_found)
       return tl::unexpected(job.error());
   }
   return all;
@@ -164,6 +176,11 @@ result<job_ledger> job_store::ledger_of(const job_id& job) {
 result<job_ledger> job_store::begin_epoch(const job_id& job) {
   const auto its = entry_of(job);
   std::lock_guard guard(its->mutex);
+  // A master that has just died may have brought the job to its end.
+  if (const auto outcome = documents_->get(result_name(job)); outcome)
+    return fail(errc::cancelled, "job " + to_string(job) + " has ended");
+  else if (outcome.error().code != errc::not_found)
+    return tl::unexpected(outcome.error());
   auto ledger = read_ledger(job);
   if (!ledger && ledger.error().code != errc::not_found) return ledger;
   auto next = ledger ? std::move(*ledger) : job_ledger();
@@ -197,7 +214,11 @@ status job_store::checkpoint_begun(const job_id& job, std::uint64_t epoch,
 status job_store::checkpoint_completed(const job_id& job, std::uint64_t epoch,
                                        const checkpoint_pointer& pointer) {
   return update(job, epoch, [&](job_ledger& ledger) {
-    ledger.checkpoints.push_back(pointer);
+    auto& all = ledger.checkpoints;
+    if (!all.empty() && all.back().checkpoint >= pointer.checkpoint) return false;
+    // Nobody goes back to a user's any more.
+    std::erase_if(all, [](const auto& earlier) { return earlier.owner == snapshot_owner::user; });
+    all.push_back(pointer);
     return true;
   });
 }
@@ -222,6 +243,12 @@ status job_store::put_result(const job_id& job, std::uint64_t epoch,
   if (ledger->epoch != epoch)
     return fail(errc::stale, "job " + to_string(job) + " has another master");
   return documents_->put(result_name(job), json{{"outcome", to_hex(outcome)}}.dump());
+}
+
+result<std::vector<std::byte>> job_store::result_of(const job_id& job) {
+  return documents_->get(result_name(job)).and_then([&](const std::string& text) {
+    return outcome_in(text, result_name(job));
+  });
 }
 
 result<std::vector<std::pair<job_id, std::vector<std::byte>>>> job_store::results() {

@@ -24,10 +24,18 @@ struct stored_job {
   graph::job_graph graph;
 };
 
+/// Who removes a snapshot that a job can go back to.
+enum class snapshot_owner : std::uint8_t {
+  job,      ///< The job, among whose checkpoints it is.
+  claimed,  ///< The job, which was started from it.
+  user,     ///< Nobody but a user: a savepoint that the job was stopped with, and went on from.
+};
+
 /// A completed checkpoint, and where its metadata lie.
 struct checkpoint_pointer {
   checkpoint_id checkpoint;
   std::string location;
+  snapshot_owner owner = snapshot_owner::job;
 
   bool operator==(const checkpoint_pointer&) const = default;
 };
@@ -57,14 +65,17 @@ class job_store {
 
   /// A job was accepted.
   status add(const stored_job& job);
-  /// Accepted, and not forgotten. A damaged one is left out, and named in the log.
-  result<std::vector<stored_job>> jobs();
-  /// A master is to begin: its epoch, and what it goes on from.
+  /// Accepted, and not forgotten. A damaged one is left out, and named in the log; then `is_whole`
+  /// becomes false.
+  result<std::vector<stored_job>> jobs(bool* is_whole = nullptr);
+  /// A master is to begin: its epoch, and what it goes on from. `cancelled` if the job has a
+  /// result.
   result<job_ledger> begin_epoch(const job_id& job);
 
   /// The number will not be given again.
   status checkpoint_begun(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
   /// Its metadata are stored: from now on it is what a master goes on from. Tell sinks behind it.
+  /// Nothing happens if a later one is there.
   status checkpoint_completed(const job_id& job, std::uint64_t epoch,
                               const checkpoint_pointer& pointer);
   /// Nobody goes back to it: now its files may be removed. Fine if it was never completed.
@@ -74,6 +85,8 @@ class job_store {
   status put_result(const job_id& job, std::uint64_t epoch, std::span<const std::byte> outcome);
   /// Of a job without a master. `not_found`.
   result<job_ledger> ledger_of(const job_id& job);
+  /// Of one job. `not_found`.
+  result<std::vector<std::byte>> result_of(const job_id& job);
   /// Those that can be read; the others are named in the log.
   result<std::vector<std::pair<job_id, std::vector<std::byte>>>> results();
   status remove_result(const job_id& job);

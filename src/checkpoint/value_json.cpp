@@ -158,9 +158,6 @@ bool read_value(const described_type& type, byte_reader& in, json& value) {
   return json_reader(in).read(type, value);
 }
 
-  return text;
-}
-
 json value_json(const std::string& description, byte_view bytes) {
   if (const auto type = parse_description(description)) {
     byte_reader in(bytes);

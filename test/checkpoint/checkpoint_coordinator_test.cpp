@@ -381,4 +381,13 @@ TEST_CASE("a job that does not stop after all takes checkpoints again") {
   CHECK(job.coordinator.resume(3001, 0).begin == one);
 }
 
+TEST_CASE("another master goes on with what is complete, and never removes a user's savepoint") {
+  checkpointed_job job({.retained = 1});
+  CHECK(job.coordinator.recover({{4}, {5}}, {6}, 8) == ids{{4}});
+  CHECK(job.coordinator.latest() == checkpoint_id{6});
+  CHECK(job.coordinator.kept().all() == ids{{5}});
+  job.coordinator.on_running(0, 0);
+  CHECK(job.begin(1000) == checkpoint_id{9});
+}
+
 }  // namespace checkpoint_coordinator_test

@@ -82,6 +82,32 @@ TEST_CASE_FIXTURE(stored_jobs, "what a dead master has left to do changes nothin
   CHECK(store.results().value().empty());
 }
 
+TEST_CASE_FIXTURE(stored_jobs, "a job that has a result is not run again") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  CHECK(store.result_of(job).error().code == errc::not_found);
+  REQUIRE(store.put_result(job, 1, bytes_of("finished")));
+  CHECK(store.begin_epoch(job).error().code == errc::cancelled);
+  CHECK(store.result_of(job).value() == bytes_of("finished"));
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "the latest snapshot is what a job goes back to, whoever owns it") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  const checkpoint_pointer claimed{{4}, "/old/chk-4", snapshot_owner::claimed};
+  const checkpoint_pointer users{{6}, "/user/savepoint", snapshot_owner::user};
+  REQUIRE(store.checkpoint_completed(job, 1, claimed));
+  REQUIRE(store.checkpoint_completed(job, 1, users));
+  // It was stored behind a later one.
+  REQUIRE(store.checkpoint_completed(job, 1, {{5}, "/c/chk-5"}));
+  CHECK(open().ledger_of(job).value() == job_ledger{1, 0, {claimed, users}});
+  // Nobody goes back to a user's savepoint any more.
+  REQUIRE(store.checkpoint_completed(job, 1, {{7}, "/c/chk-7"}));
+  CHECK(open().ledger_of(job).value() == job_ledger{1, 0, {claimed, {{7}, "/c/chk-7"}}});
+}
+
 TEST_CASE_FIXTURE(stored_jobs, "a document is there as a whole or not at all") {
   auto store = open();
   REQUIRE(store.add(accepted()));
@@ -120,9 +146,11 @@ TEST_CASE_FIXTURE(stored_jobs, "a damaged job does not keep others from being fo
   other.job = {9, 9};
   REQUIRE(store.add(other));
   disk->put("/ha/default/graphs/" + to_string(job), "{}");
-  const auto jobs = open().jobs().value();
+  bool is_whole = true;
+  const auto jobs = open().jobs(&is_whole).value();
   REQUIRE(jobs.size() == 1);
   CHECK(jobs[0].job == other.job);
+  CHECK_FALSE(is_whole);
   // Its file stays for who mends it.
   CHECK(disk->has("/ha/default/graphs/" + to_string(job)));
 }
