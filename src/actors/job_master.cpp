@@ -590,8 +590,11 @@ caf::result<wire::checkpoint_taken> job_master::on_take_savepoint(
 }
 
 caf::result<wire::checkpoint_taken> job_master::on_stop(const wire::stop_job& request) {
-  return savepoints_ ? savepoints_->stop(request.directory, request.drain)
-                     : to_caf(takes_no_checkpoints());
+  if (!savepoints_) return to_caf(takes_no_checkpoints());
+  auto answer = savepoints_->stop(request.directory, request.drain);
+  // They may have emitted everything before they are told to.
+  if (request.drain) take_last_if_all_wait();
+  return answer;
 }
 
 caf::result<wire::checkpoint_taken> job_master::on_take_checkpoint() {

@@ -18,15 +18,18 @@ struct count {
 }  // namespace
 
 void build(millrace::stream_environment& env, const millrace::arguments& args) {
-  args.check_known({"input", "output", "pause-us"});
+  args.check_known({"input", "output", "pause-us", "sink-parallelism"});
   const std::chrono::microseconds pause(args.get_or("pause-us", 500));
   env.set_job_name("running counts");
-  env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
-      .map([pause](std::string line) {
-        std::this_thread::sleep_for(pause);
-        return count{std::move(line), 1};
-      })
-      .key_by(&count::key)
-      .sum(&count::lines)
-      .write_as_csv(args.get<std::string>("output"));
+  auto sink = env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
+                  .map([pause](std::string line) {
+                    std::this_thread::sleep_for(pause);
+                    return count{std::move(line), 1};
+                  })
+                  .key_by(&count::key)
+                  .sum(&count::lines)
+                  .write_as_csv(args.get<std::string>("output"));
+  // Its files are named by subtask, so it can't be rescaled with the rest.
+  if (args.has("sink-parallelism"))
+    sink.set_parallelism(args.get<std::uint32_t>("sink-parallelism"));
 }

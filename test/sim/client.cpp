@@ -4,6 +4,7 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "millrace/actors/error_bridge.hpp"
@@ -64,6 +65,7 @@ class client {
                      });
   }
   void on_down(const caf::actor_addr& who) {
+    if (masters_.erase(who) != 0) is_forgotten_ = true;
     if (!dispatcher_ || who != dispatcher_.address()) return;
     lose();
   }
@@ -73,10 +75,15 @@ class client {
     self_->delayed_send(self_, look_interval, local::timer{local::timer_kind::reports, 0});
     if (!dispatcher_) return;
     for (auto& [job, state] : states_)
-      if (state.submitted)
-        watch(*job);  // again: whom it has asked may have been replaced
-      else if (!state.submitting && !state.offering && job->ending == job_ending::none)
+      if (state.submitted) {
+        if (is_forgotten_)
+          watch(*job);
+        else if (job->ending == job_ending::none)
+          ask<wire::job_details>(*job, wire::describe_job{*state.submitted},
+                                 [](client_job&, const wire::job_details&) {});
+      } else if (!state.submitting && !state.offering && job->ending == job_ending::none)
         offer(*job);
+    is_forgotten_ = false;
   }
 
   void on_result(const wire::job_result& result) {
@@ -159,6 +166,7 @@ class client {
                 if (why.code == errc::timeout) return on_silence(why);
                 if (why.code == errc::unreachable) {
                   state.offering = false;
+                  is_forgotten_ = true;
                   // It has died with the question. Whether it had stored a job is not known.
                   if (state.submitting) {
                     job.ending = job_ending::lost;
@@ -211,7 +219,12 @@ class client {
   void watch(client_job& job) {
     if (job.ending != job_ending::none) return;
     ask<wire::ack>(job, wire::watch_job{*states_[&job].submitted},
-                   [](client_job&, const wire::ack&) {});
+                   [this](client_job&, const wire::ack&) {
+                     // Whoever answers behind the gate may be replaced, and knows no watchers then.
+                     const auto master = caf::actor_cast<caf::actor>(self_->current_sender());
+                     if (!master || master == dispatcher_) return;
+                     if (masters_.insert(master.address()).second) self_->monitor(master);
+                   });
   }
 
   caf::event_based_actor* self_;
@@ -222,7 +235,9 @@ class client {
   std::shared_ptr<client_desk> desk_;
   caf::actor dispatcher_;
   caf::node_id node_;
-  std::uint64_t life_ = 0;  // of the connection
+  std::uint64_t life_ = 0;             // of the connection
+  std::set<caf::actor_addr> masters_;  // that watch jobs for it
+  bool is_forgotten_ = false;          // by a master that was replaced
   struct by_position {
     bool operator()(const client_job* x, const client_job* y) const {
       return x->graph.name < y->graph.name;
