@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/core/hash.hpp"
+#include "millrace/core/ids.hpp"
 #include "millrace/graph/json_cursor.hpp"
 
 namespace millrace {
