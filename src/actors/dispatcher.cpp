@@ -18,8 +18,8 @@
 #include "millrace/actors/job_master.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/recovered_jobs.hpp"
+#include "millrace/actors/replacement_pauses.hpp"
 #include "millrace/actors/spawn_control.hpp"
-#include "millrace/actors/task_manager_heartbeat.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/core/logging.hpp"
@@ -33,10 +33,6 @@ namespace {
 constexpr std::chrono::seconds list_timeout{2};
 /// For jobs to end when the master is stopped.
 constexpr std::chrono::seconds shut_down_timeout{5};
-/// Before a job gets another master; doubles while masters go down soon after their start.
-constexpr std::chrono::milliseconds first_pause{50};
-constexpr std::chrono::milliseconds longest_pause{10'000};
-constexpr std::chrono::minutes steady_life{1};
 
 class dispatcher {
  public:
@@ -85,8 +81,7 @@ class dispatcher {
     std::vector<caf::actor> watchers;
     std::vector<std::function<void()>> waiting;  ///< For a master.
     bool is_cancelled = false;                   ///< Somebody has asked for it.
-    back_off pauses{first_pause, longest_pause};
-    std::chrono::steady_clock::time_point began{};  ///< The master.
+    replacement_pauses pauses;                   ///< Before it gets another master.
   };
 
   /// Hands a request on to the master of a job, the next one if it is just being replaced;
@@ -307,7 +302,7 @@ void dispatcher::spawn_master(const job_id& id, running_job& job, job_ledger fro
   auto config = configuration_of(job.graph, options_.config).value_or(options_.config);
   auto library =
       job.graph.artifact.empty() ? std::string() : artifacts_->path_of(job.graph.artifact);
-  job.began = self_->clock().now();
+  job.pauses.on_started(self_->clock().now());
   job.master = spawn_job_master(self_->system(),
                                 {id,
                                  job.graph,
@@ -561,8 +556,7 @@ void dispatcher::on_job_master_gone(const job_id& id) {
   // A defect of ours, or a test. Its slots were given back by its going down.
   log_event(log_level::error, "a job master broke down", {{"job", to_string(id)}});
   job.overview.status = graph::job_status::restarting;
-  if (self_->clock().now() - job.began > steady_life) job.pauses.reset();
-  self_->delayed_send(self_, job.pauses.next(), local::start_job_master{id});
+  self_->delayed_send(self_, job.pauses.on_down(self_->clock().now()), local::start_job_master{id});
 }
 
 /// There can't be a master for it. What the store has of it stays, for who can mend it.

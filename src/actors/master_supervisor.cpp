@@ -9,8 +9,8 @@
 
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/replacement_pauses.hpp"
 #include "millrace/actors/spawn_control.hpp"
-#include "millrace/actors/task_manager_heartbeat.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
@@ -19,17 +19,11 @@ namespace millrace {
 
 namespace {
 
-constexpr std::chrono::milliseconds first_pause{50};
-constexpr std::chrono::milliseconds longest_pause{10'000};
-/// Who has lived so long does not go down at once again.
-constexpr std::chrono::minutes steady_life{1};
-
 class master_supervisor {
  public:
   static inline const char* name = "millrace.master";
 
-  explicit master_supervisor(caf::event_based_actor* self)
-      : self_(self), pauses_(first_pause, longest_pause) {}
+  explicit master_supervisor(caf::event_based_actor* self) : self_(self) {}
 
   void init(master_supervisor_options options) {
     options_ = std::move(options);
@@ -38,7 +32,7 @@ class master_supervisor {
 
   void start_both() {
     if (stopping_ || dispatcher_) return;
-    began_ = self_->clock().now();
+    pauses_.on_started(self_->clock().now());
     // Ids and epochs of another life are other ones.
     const auto seed = options_.seed + 0x9E3779B97F4A7C15ull * lives_++;
     auto resources = options_.resource_manager;
@@ -83,8 +77,7 @@ class master_supervisor {
                 {{"reason", caf::to_string(down.reason)}});
       return self_->send_exit(other, caf::exit_reason::kill);
     }
-    if (self_->clock().now() - began_ > steady_life) pauses_.reset();
-    self_->delayed_send(self_, pauses_.next(), local::tick{});
+    self_->delayed_send(self_, pauses_.on_down(self_->clock().now()), local::tick{});
   }
 
   caf::result<caf::message> on_kill(wire::kill_actor& request) {
@@ -128,8 +121,7 @@ class master_supervisor {
  private:
   caf::event_based_actor* self_;
   master_supervisor_options options_;
-  back_off pauses_;
-  std::chrono::steady_clock::time_point began_{};
+  replacement_pauses pauses_;
   caf::actor dispatcher_;
   caf::actor resource_manager_;
   caf::actor task_manager_;  // in this process

@@ -108,17 +108,29 @@ TEST_CASE("a snapshot of more sources than there are is refused") {
         "the snapshot is of a hybrid source of at least 2 sources, but now there are 1");
 }
 
-TEST_CASE("a reader that goes back to before the switch is led through what it had, then onwards") {
-  const auto source = history_and_more();
+namespace {
+
+/// The coordinator of a hybrid source with two readers, which the test speaks for.
+struct two_readers {
+  using kind = hybrid_enumerator_message::kind;
+
   test::memory_files disk;
   test::virtual_clock watch;
-  test::coordinator_world world(disk, watch, 2);
-  source_coordinator coordinator(source, world);
-  const auto say = [&](std::uint32_t subtask, hybrid_enumerator_message message) {
+  test::coordinator_world world{disk, watch, 2};
+  source_coordinator coordinator{history_and_more(), world};
+
+  void say(std::uint32_t subtask, const hybrid_enumerator_message& message) {
     coordinator.on_event(subtask, encode_message(enumerator_message{enumerator_message::kind::event,
                                                                     encode_message(message)}));
-  };
-  using kind = hybrid_enumerator_message::kind;
+  }
+  void say(std::uint32_t subtask, kind what) { say(subtask, {what, 0, std::nullopt, {}}); }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(
+    two_readers,
+    "a reader that goes back to before the switch is led through what it had, then onwards") {
   /// "switch 0", "splits h1", "no more 0"
   const auto heard = [&](std::uint32_t whom) {
     std::vector<std::string> all;
@@ -162,19 +174,9 @@ TEST_CASE("a reader that goes back to before the switch is led through what it h
   CHECK(heard(0) == words{"switch 1", "splits after 0", "no more 1"});
 }
 
-TEST_CASE("the next source does not begin before a reader that was lost has read its own again") {
-  const auto source = history_and_more();
-  test::memory_files disk;
-  test::virtual_clock watch;
-  test::coordinator_world world(disk, watch, 2);
-  source_coordinator coordinator(source, world);
-  using kind = hybrid_enumerator_message::kind;
-  const auto say = [&](std::uint32_t subtask, kind what) {
-    coordinator.on_event(
-        subtask, encode_message(enumerator_message{
-                     enumerator_message::kind::event,
-                     encode_message(hybrid_enumerator_message{what, 0, std::nullopt, {}})}));
-  };
+TEST_CASE_FIXTURE(
+    two_readers,
+    "the next source does not begin before a reader that was lost has read its own again") {
   const auto has_begun_the_next = [&] {
     for (const auto& [subtask, event] : std::exchange(world.sent, {})) {
       const auto message = decode_reader_message(event);
