@@ -20,6 +20,9 @@ function(millrace_add_job name)
   target_link_libraries(${name}_objects PRIVATE Millrace::millrace ${job_LIBRARIES})
   # Set by the project itself and by find_package(Millrace) alike.
   target_compile_definitions(${name}_objects PRIVATE MILLRACE_VERSION="${Millrace_VERSION}")
+  # Says which build of the engine it is for.
+  set_source_files_properties("${MILLRACE_JOB_ENTRY}"
+    PROPERTIES COMPILE_DEFINITIONS MILLRACE_HEADERS="${MILLRACE_HEADERS}")
   # Two jobs in one process may give different types the same name: nothing of a job library may be
   # merged with another's, which unique symbols would do even behind RTLD_LOCAL.
   target_compile_options(${name}_objects PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)

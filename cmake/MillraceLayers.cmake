@@ -159,3 +159,17 @@ function(millrace_add_bench target source)
   target_link_libraries(${target} PRIVATE millrace_engine)
   millrace_use(${target} caf)
 endfunction()
+
+# millrace_digest_of(<variable> <file>...): 16 digits that change with any of the files; so does the
+# build, which is configured again then.
+function(millrace_digest_of variable)
+  set(all "")
+  foreach(file IN LISTS ARGN)
+    file(SHA256 "${file}" one)
+    string(APPEND all "${one}")
+  endforeach()
+  string(SHA256 digest "${all}")
+  string(SUBSTRING "${digest}" 0 16 digest)
+  set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARGN})
+  set(${variable} "${digest}" PARENT_SCOPE)
+endfunction()

@@ -6,6 +6,8 @@ void build(millrace::stream_environment& env, const millrace::arguments& args);
 
 extern "C" {
 __attribute__((visibility("default"))) extern const millrace::job_entry millrace_job_entry;
-constinit const millrace::job_entry millrace_job_entry{.engine_version = MILLRACE_VERSION,
-                                                       .build = &build};
+constinit const millrace::job_entry millrace_job_entry{
+    .engine_version = MILLRACE_VERSION,
+    .headers = MILLRACE_HEADERS MILLRACE_BUILD_KIND,
+    .build = &build};
 }

@@ -2,8 +2,11 @@
 
 #include <caf/event_based_actor.hpp>
 #include <caf/mailbox_element.hpp>
+#include <caf/response_promise.hpp>
 #include <caf/stateful_actor.hpp>
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -60,11 +63,42 @@ class master_supervisor {
     return caf::delegated<caf::message>();
   }
 
+  /// Of the dispatcher, for what takes long: CAF does not tell who waits for an actor's answer that
+  /// the actor has died.
+  template <class Answer, class Request>
+  caf::result<Answer> ask_dispatcher(const Request& request) {
+    if (!dispatcher_) return caf::skip;
+    auto promise = self_->make_response_promise();
+    const caf::result<Answer> answer = promise;
+    const auto number = requests_++;
+    waiting_[number] = {promise, request.job};
+    self_->request(dispatcher_, caf::infinite, request)
+        .then([this, number](Answer& a) { deliver(number, std::move(a)); },
+              [this, number](caf::error& e) { deliver(number, std::move(e)); });
+    return answer;
+  }
+
+  template <class Answer>
+  void deliver(std::uint64_t number, Answer&& answer) {
+    auto waiting = waiting_.extract(number);
+    if (waiting) waiting.mapped().promise.deliver(std::forward<Answer>(answer));
+  }
+
+  void give_up_waiting() {
+    for (auto& [number, waiting] : std::exchange(waiting_, {}))
+      waiting.promise.deliver(to_caf(
+          {errc::master_lost, "the dispatcher was lost meanwhile: 'millrace checkpoints " +
+                                  to_string(waiting.job) + "' shows what had been completed"}));
+  }
+
   void on_down(const caf::down_msg& down) {
     const bool was_dispatcher = dispatcher_ && dispatcher_.address() == down.source;
     const bool was_manager = resource_manager_ && resource_manager_.address() == down.source;
     if (!was_dispatcher && !was_manager) return;
-    if (was_dispatcher) dispatcher_ = nullptr;
+    if (was_dispatcher) {
+      dispatcher_ = nullptr;
+      give_up_waiting();
+    }
     if (was_manager) resource_manager_ = nullptr;
     if (stopping_) {
       if (was_dispatcher) self_->quit();
@@ -112,6 +146,15 @@ class master_supervisor {
   caf::behavior behavior() {
     return {
         [this](wire::kill_actor& request) { return on_kill(request); },
+        [this](const wire::take_checkpoint& request) {
+          return ask_dispatcher<wire::checkpoint_taken>(request);
+        },
+        [this](const wire::take_savepoint& request) {
+          return ask_dispatcher<wire::checkpoint_taken>(request);
+        },
+        [this](const wire::stop_job& request) {
+          return ask_dispatcher<wire::checkpoint_taken>(request);
+        },
         [this](local::local_task_manager, const caf::actor& tm) { set_task_manager(tm); },
         [this](local::shut_down) { shut_down(); },
         [this](local::tick) { start_both(); },
@@ -125,6 +168,12 @@ class master_supervisor {
   caf::actor dispatcher_;
   caf::actor resource_manager_;
   caf::actor task_manager_;  // in this process
+  struct waiting_client {
+    caf::response_promise promise;
+    job_id job;
+  };
+  std::map<std::uint64_t, waiting_client> waiting_;
+  std::uint64_t requests_ = 0;
   std::uint64_t lives_ = 0;
   bool stopping_ = false;
 };

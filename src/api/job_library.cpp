@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -65,8 +66,13 @@ tl::unexpected<error> invalid(const std::string& path, const std::string& why) {
   return fail(errc::invalid_library, "cannot load job library '" + path + "': " + why);
 }
 
-std::string_view engine_version_of(const job_entry& entry) {
-  return {entry.engine_version, strnlen(entry.engine_version, sizeof entry.engine_version)};
+/// MILLRACE_HEADERS is a definition of this file alone (CMakeLists.txt): it changes with any
+/// header.
+constexpr std::string_view headers_of_engine = MILLRACE_HEADERS MILLRACE_BUILD_KIND;
+
+template <std::size_t Size>
+std::string_view text_of(const char (&field)[Size]) {
+  return {field, strnlen(field, Size)};
 }
 
 status check_entry(const std::string& path, const mapped_file& file) {
@@ -79,14 +85,20 @@ status check_entry(const std::string& path, const mapped_file& file) {
                    "that defines build(stream_environment&, const arguments&)");
   job_entry entry;
   constexpr std::size_t head_bytes = offsetof(job_entry, build);
-  if ((*found)->size() < head_bytes) return invalid(path, "its entry point is not Millrace's");
-  std::memcpy(static_cast<void*>(&entry), (*found)->data(), head_bytes);
+  constexpr std::size_t head_bytes_of_all = offsetof(job_entry, headers);
+  const auto bytes = (*found)->size();
+  if (bytes < head_bytes_of_all) return invalid(path, "its entry point is not Millrace's");
+  std::memcpy(static_cast<void*>(&entry), (*found)->data(), std::min(bytes, head_bytes));
   if (entry.magic != job_entry_magic) return invalid(path, "its entry point is not Millrace's");
+  const auto built_for = "it was built for Millrace " + std::string(text_of(entry.engine_version));
   if (entry.abi_version != job_abi_version)
-    return invalid(path, "it was built for Millrace " + std::string(engine_version_of(entry)) +
-                             " (job ABI " + std::to_string(entry.abi_version) +
+    return invalid(path, built_for + " (job ABI " + std::to_string(entry.abi_version) +
                              "), but this engine has job ABI " + std::to_string(job_abi_version) +
                              "; rebuild the job with this version");
+  if (const auto headers = text_of(entry.headers); headers != headers_of_engine)
+    return invalid(path, built_for + " with other headers or sanitizers (" + std::string(headers) +
+                             ") than this engine (" + std::string(headers_of_engine) +
+                             "); rebuild the job against this build of Millrace");
   return {};
 }
 

@@ -183,6 +183,20 @@ TEST_CASE_FIXTURE(mortal_master, "what is asked while there is no dispatcher is 
   CHECK(is_answered);
 }
 
+TEST_CASE_FIXTURE(mortal_master, "who waits for a savepoint hears that the dispatcher was lost") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  auto asked = client->request(dispatcher, caf::infinite,
+                               wire::take_savepoint{job, directory.path("savepoints")});
+  run();
+  kill_actor(wire::chaos_target::dispatcher);
+  std::string answer;
+  asked.receive([&](const wire::checkpoint_taken&) { answer = "taken"; },
+                [&](const caf::error& e) { answer = from_caf(e).message; });
+  CHECK(answer == "the dispatcher was lost meanwhile: 'millrace checkpoints " + to_string(job) +
+                      "' shows what had been completed");
+}
+
 TEST_CASE_FIXTURE(surviving_master, "another process goes on with the jobs of one that died") {
   auto tm = add_task_manager(2);
   const auto job = start_and_take_one(*tm);

@@ -12,6 +12,17 @@ from cluster import BUILD, Cluster, MILLRACE, SOURCE, SystemTest, example, test_
 OK, FAILED, INVALID, UNREACHABLE, UNKNOWN_JOB, CANCELLED = range(6)
 
 
+def complete(nodes, *words):
+    """What Tab offers for the last word."""
+    script = SOURCE / "scripts" / "completion" / "millrace"
+    quoted = " ".join(f"'{word}'" for word in words)
+    text = (f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD=$((${{#COMP_WORDS[@]}}-1));"
+            " _millrace; printf '%s\\n' \"${COMPREPLY[@]}\"")
+    done = subprocess.run(["bash", "-c", text], check=True, capture_output=True, text=True,
+                          env=dict(nodes.environment(), PATH=f"{BUILD}:/usr/bin:/bin"), timeout=60)
+    return done.stdout.split()
+
+
 class WithoutCluster(SystemTest):
     """What needs no cluster."""
 
@@ -90,23 +101,16 @@ class WithoutCluster(SystemTest):
         self.assert_says(done.stderr, f"127.0.0.1:{port}")
 
     def test_completion(self):
-        script = SOURCE / "scripts" / "completion" / "millrace"
+        def offered(*words):
+            return complete(self.cluster, "millrace", *words)
 
-        def complete(*words):
-            """What Tab offers for the last word."""
-            quoted = " ".join(f"'{word}'" for word in words)
-            text = (f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD=$((${{#COMP_WORDS[@]}}-1));"
-                    " _millrace; printf '%s\\n' \"${COMPREPLY[@]}\"")
-            done = subprocess.run(["bash", "-c", text], check=True, capture_output=True, text=True,
-                                  env=dict(self.cluster.environment(), PATH=f"{BUILD}:/usr/bin:/bin"),
-                                  timeout=60)
-            return done.stdout.split()
-
-        self.assertEqual(complete("millrace", "can"), ["cancel"])
-        self.assertIn("describe", complete("millrace", ""))
-        self.assertEqual(complete("millrace", "run", "--det"), ["--detached"])
-        self.assertEqual(complete("millrace", "run", "-D", "parallelism.d"),
+        self.assertEqual(offered("can"), ["cancel"])
+        self.assertIn("describe", offered(""))
+        self.assertEqual(offered("run", "--det"), ["--detached"])
+        self.assertEqual(offered("run", "-D", "parallelism.d"),
                          ["parallelism.default="])
+        self.assertIn(str(test_job("generator")), offered("run", str(test_job("generator"))[:-5]))
+        self.assertEqual(offered("run", "-p", ""), [])
 
 
 class WithCluster(SystemTest):
@@ -128,6 +132,8 @@ class WithCluster(SystemTest):
         job = self.start_generator("--name", "a long life")
         live = self.cluster.json("list")["jobs"]
         self.assertIn(job, [entry["id"] for entry in live])
+        self.assertIn(job, [entry["id"] for entry in self.cluster.json("list", "-r")["jobs"]])
+        self.assertNotIn(job, [entry["id"] for entry in self.cluster.json("list", "-s")["jobs"]])
         text = self.cluster.millrace("list").stdout
         self.assert_says(text, "ID", "STATUS", job, "RUNNING", "a long life")
         wait_until(lambda: self.cluster.json("describe", job)["source_records"] > 0, 10,
@@ -157,6 +163,7 @@ class WithCluster(SystemTest):
         places = {subtask["task_manager"] for vertex in found["vertices"]
                   for subtask in vertex["subtasks"]}
         self.assertTrue(all(places), places)
+        self.assertIn(job, complete(self.cluster, "millrace", "cancel", job[:6]))
         self.assert_says(self.cluster.millrace("describe", job).stdout, "generator", job, "RUNNING",
                          "numbers", "RECORDS OUT", "BACK PRESSURE")
 

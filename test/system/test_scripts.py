@@ -88,6 +88,15 @@ class Scripts(SystemTest):
         done = self.script("taskmanager.sh", "stop")
         self.assert_says(done.stdout, "No taskmanager daemon to stop on host")
 
+    def test_in_the_foreground_it_logs_to_the_terminal_until_it_is_stopped(self):
+        node = cluster.Process("foreground", [SCRIPTS / "taskmanager.sh", "start-foreground"],
+                               self.folder, self.environment())
+        self.addCleanup(node.end)
+        cluster.wait_until(lambda: "listening on" in node.out() + node.err(), 10, "it listens")
+        self.assertEqual(list(self.pids.glob("*")), [])
+        node.signal(2)
+        self.assertEqual(node.wait(), 0, node.out() + node.err())
+
     def test_pid_files_of_processes_that_are_gone_do_no_harm(self):
         self.script("taskmanager.sh", "start")
         pid, = self.running("taskmanager")
