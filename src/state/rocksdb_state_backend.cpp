@@ -5,6 +5,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -20,6 +21,7 @@
 #include <utility>
 
 #include "millrace/core/codec.hpp"
+#include "millrace/state/object_cache.hpp"
 
 namespace millrace {
 
@@ -93,6 +95,10 @@ struct rocksdb_state_backend::shared {
     // Most keys that are looked up are not in a memtable, whose skip list is dear to search.
     options.memtable_prefix_bloom_size_ratio = 0.1;
     options.memtable_whole_key_filtering = true;
+    // What the cache of objects writes back comes sorted, so the next row of a key group belongs
+    // close to the last one.
+    options.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewFixedPrefixTransform(row_group_bytes));
     options.compression = rocksdb::kNoCompression;
     options.bottommost_compression = rocksdb::kLZ4Compression;
     return options;
