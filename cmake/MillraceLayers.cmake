@@ -43,11 +43,30 @@ if(MILLRACE_PCH)
   # otherwise. Compiled with the options of a job (MillraceJob.cmake).
   set(MILLRACE_JOB_OPTIONS $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   millrace_add_pch(millrace_pch_api api.hpp ${MILLRACE_PUBLIC_DEPENDENCIES})
-  target_compile_options(millrace_pch_api PRIVATE ${MILLRACE_JOB_OPTIONS})
+  target_compile_options(millrace_pch_api PRIVATE
+    ${MILLRACE_JOB_OPTIONS} ${MILLRACE_TEST_OPTIONS})
+  # The same headers for tests, if those are compiled otherwise.
+  if(MILLRACE_TEST_OPTIONS)
+    millrace_add_pch(millrace_pch_test_std std.hpp
+      ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES})
+    millrace_add_pch(millrace_pch_test_caf caf.hpp
+      ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES} ${MILLRACE_CAF_DEPENDENCIES})
+    target_compile_options(millrace_pch_test_std PRIVATE ${MILLRACE_TEST_OPTIONS})
+    target_compile_options(millrace_pch_test_caf PRIVATE ${MILLRACE_TEST_OPTIONS})
+  endif()
 endif()
 
-# Gives a target of our own its headers and libraries. `kind` is std, caf or api.
+# Gives a target of our own its headers and libraries. `kind` is std, caf or api; TEST says that it
+# is compiled with MILLRACE_TEST_OPTIONS.
 function(millrace_use target kind)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "TEST" "" "")
+  set(pch millrace_pch_${kind})
+  if(arg_TEST)
+    target_compile_options(${target} PRIVATE ${MILLRACE_TEST_OPTIONS})
+    if(TARGET millrace_pch_test_${kind})
+      set(pch millrace_pch_test_${kind})
+    endif()
+  endif()
   target_link_libraries(${target} PRIVATE millrace_headers ${MILLRACE_PUBLIC_DEPENDENCIES}
     ${MILLRACE_PRIVATE_DEPENDENCIES})
   if(kind STREQUAL "caf")
@@ -56,7 +75,7 @@ function(millrace_use target kind)
     target_compile_options(${target} PRIVATE ${MILLRACE_JOB_OPTIONS})
   endif()
   if(MILLRACE_PCH)
-    target_precompile_headers(${target} REUSE_FROM millrace_pch_${kind})
+    target_precompile_headers(${target} REUSE_FROM ${pch})
   endif()
 endfunction()
 

@@ -49,7 +49,7 @@ function(millrace_add_tests folder kind)
     target_link_libraries(${target} PRIVATE millrace_fixtures_caf)
   endif()
   target_link_libraries(${target} PRIVATE doctest::doctest)
-  millrace_use(${target} ${kind})
+  millrace_use(${target} ${kind} TEST)
   # A name that doctest's filter cannot express would select no test, and pass.
   set(properties TIMEOUT 60 LABELS ${folder} FAIL_REGULAR_EXPRESSION "test cases: 0 ")
   if(test_environment)

@@ -19,6 +19,7 @@
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/core/directory_lock.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
 #include "millrace/state/make_state_backend.hpp"
@@ -109,7 +110,16 @@ class local_node final : public cluster_node {
   ~local_node() override { stop(); }
 
   /// The master has to be there before the node listens, so that there is something to publish.
-  void start_master() {
+  status start_master() {
+    // Two masters over one storage would both believe to have its jobs.
+    if (auto storage = high_availability_storage(config_); !storage.empty()) {
+      auto lock = directory_lock::acquire(storage);
+      if (!lock)
+        return fail(lock.error().code, std::string(options::high_availability_directory.key) +
+                                           ": " + lock.error().message +
+                                           ": a cluster has one job manager at a time");
+      storage_ = std::move(*lock);
+    }
     master_options options;
     options.config = config_;
     options.io = io_;
@@ -124,6 +134,7 @@ class local_node final : public cluster_node {
     master_ = spawn_master(network_->system(), std::move(options));
     end_process_with(master_, "the job manager");
     network_->endpoint().publish(master_);
+    return {};
   }
 
   void start_task_manager(const resource_id& id, const std::string& host, std::uint16_t port,
@@ -189,6 +200,7 @@ class local_node final : public cluster_node {
     io_.reset();  // Its completions go to actors of the network's system.
     network_.reset();
     directory_.reset();
+    storage_.reset();
     if (!address_.empty()) log_event(log_level::info, "node stopped", {{"address", address_}});
   }
 
@@ -205,6 +217,7 @@ class local_node final : public cluster_node {
 
   std::unique_ptr<node_directory> directory_;
   std::unique_ptr<node_network> network_;
+  std::unique_ptr<directory_lock> storage_;
   std::shared_ptr<io_pool> io_;
   std::shared_ptr<file_system> files_;
   std::shared_ptr<const clock> time_;
@@ -251,7 +264,8 @@ result<std::unique_ptr<cluster_node>> cluster_node::start(const configuration& c
   }
   auto node = std::make_unique<local_node>(std::move(*directory), std::move(*network), config);
 
-  if (is_master) node->start_master();
+  if (is_master)
+    if (auto started = node->start_master(); !started) return tl::unexpected(started.error());
   if (auto listening = node->listen(network_options.advertised_host); !listening) {
     const auto& e = listening.error();
     return tl::unexpected(

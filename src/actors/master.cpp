@@ -14,15 +14,19 @@ namespace millrace {
 namespace {
 
 /// What is found again when the process has died; otherwise it lives with it.
-std::shared_ptr<document_store> make_documents(const configuration& config,
-                                               const std::shared_ptr<file_system>& files,
+std::shared_ptr<document_store> make_documents(const std::shared_ptr<file_system>& files,
                                                const std::string& directory) {
-  if (config.get(options::high_availability_type) == "none")
-    return std::make_shared<memory_document_store>();
+  if (directory.empty()) return std::make_shared<memory_document_store>();
   return std::make_shared<directory_document_store>(files, directory);
 }
 
 }  // namespace
+
+std::string high_availability_storage(const configuration& config) {
+  if (config.get(options::high_availability_type) == "none") return {};
+  return config.get(options::high_availability_directory) + "/" +
+         config.get(options::high_availability_cluster);
+}
 
 caf::actor spawn_master(caf::actor_system& system, master_options options) {
   const auto& config = options.config;
@@ -35,11 +39,10 @@ caf::actor spawn_master(caf::actor_system& system, master_options options) {
   resources.slot_request_timeout = config.get(options::slot_request_timeout);
   resources.drop_connection = std::move(options.drop_connection);
 
-  const auto directory = config.get(options::high_availability_directory) + "/" +
-                         config.get(options::high_availability_cluster);
+  const auto directory = high_availability_storage(config);
   auto& jobs = all.dispatcher;
-  jobs.keeps_jobs = config.get(options::high_availability_type) != "none";
-  jobs.store = std::make_shared<job_store>(make_documents(config, options.files, directory));
+  jobs.keeps_jobs = !directory.empty();
+  jobs.store = std::make_shared<job_store>(make_documents(options.files, directory));
   jobs.io = std::move(options.io);
   jobs.files = std::move(options.files);
   jobs.time = std::move(options.time);

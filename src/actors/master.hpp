@@ -37,6 +37,10 @@ struct master_options {
 /// is theirs. With `high-availability.type = filesystem` jobs of an earlier master go on.
 caf::actor spawn_master(caf::actor_system& system, master_options options);
 
+/// Where masters keep what their successors need; empty without high availability. Whoever spawns a
+/// master sees to it that there is no other one over it.
+std::string high_availability_storage(const configuration& config);
+
 /// Tells the master which task manager lives in its process: others who greet the node mean that
 /// one.
 void attach_task_manager(const caf::actor& master, const caf::actor& task_manager);

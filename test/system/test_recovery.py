@@ -105,6 +105,16 @@ class Recovery(SystemTest):
         nodes.start_master()
         self.assertEqual(nodes.job(job)["status"], "FINISHED")
 
+    def test_a_storage_has_one_master_at_a_time(self):
+        nodes = self.cluster_that_survives()
+        second = nodes.start_node("jobmanager", "-D", f"jobmanager.rpc.port={cluster.free_port()}")
+        self.assertEqual(second.wait(), 1)
+        self.assert_says(second.err(), "high-availability.storageDir", str(nodes.folder / "ha"),
+                         f"in use by process {nodes.master.pid} on ", "one job manager at a time")
+        nodes.master.process.kill()
+        nodes.master.wait()
+        nodes.start_master()
+
     def test_an_attached_run_goes_on_though_masters_and_single_actors_are_killed(self):
         nodes = self.cluster_that_survives()
         run = nodes.start("run", cluster.MILLRACE, "run", "-m", nodes.address,
