@@ -31,6 +31,7 @@ void print_table(const wire::checkpoint_list& list) {
                     {"DURATION", right},
                     {"TASKS", right},
                     {"STATE", right},
+                    {"IN FLIGHT", right},
                     {"ALIGNMENT", right},
                     {"STOOD STILL", right},
                     {"LOCATION OR FAILURE"}});
@@ -39,8 +40,8 @@ void print_table(const wire::checkpoint_list& list) {
                std::string(to_string(c.status)), time_text(c.triggered_wall_ms),
                ms_text(c.duration_ms),
                std::to_string(c.acknowledged) + "/" + std::to_string(c.tasks),
-               format_memory(c.bytes), ms_text(c.alignment_ms), ms_text(c.synchronous_ms),
-               c.failure.empty() ? c.location : c.failure});
+               format_memory(c.bytes), format_memory(c.in_flight_bytes), ms_text(c.alignment_ms),
+               ms_text(c.synchronous_ms), c.failure.empty() ? c.location : c.failure});
   std::cout << table.text() << count_text(list.completed) << " completed, "
             << count_text(list.failed) << " failed in all\n";
 }

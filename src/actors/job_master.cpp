@@ -50,6 +50,7 @@ void pin_checkpoint_settings(graph::job_graph& graph, const configuration& confi
   pin(options::checkpointing_interval);
   pin(options::checkpoints_directory);
   pin(options::checkpoint_memory_threshold);
+  pin(options::aligned_checkpoint_timeout);
 }
 
 class job_master {

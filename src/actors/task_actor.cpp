@@ -365,6 +365,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
           job->stored = millrace::fail(errc::internal, e.what());
         }
         job->snapshot.operators.clear();
+        job->snapshot.in_flight.clear();
       },
       [this, job] {
         const auto& about = job->snapshot;

@@ -166,6 +166,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
                             .memory_bytes = d.config.get(options::sort_memory).bytes};
   setup.options.auto_watermark_interval = d.config.get(options::auto_watermark_interval);
   setup.options.is_checkpointed = d.checkpoints != nullptr;
+  setup.options.alignment_max = d.config.get(options::aligned_checkpoint_timeout);
   setup.checkpoints = d.checkpoints;
   setup.restore = d.restore;
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {

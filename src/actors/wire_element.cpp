@@ -105,7 +105,7 @@ bool decode_element(byte_reader& in, channel_element& x) {
       barrier cut;
       if (!decode(in, cut)) return false;
       if (cut.kind > checkpoint_kind::final_savepoint ||
-          cut.alignment > barrier_alignment::unaligned)
+          cut.alignment > barrier_alignment::aligned_at_first)
         return in.fail("a barrier is of a kind that there is not");
       x.what = cut;
       return true;

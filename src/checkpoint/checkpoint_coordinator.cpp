@@ -222,7 +222,7 @@ checkpoint_id checkpoint_coordinator::begin(checkpoint_kind kind, std::int64_t n
   const checkpoint_id id{++last_number_};
   // A savepoint is for jobs of another shape, too, which could not take what was on its way.
   const auto alignment =
-      kind != checkpoint_kind::checkpoint && settings_.alignment == barrier_alignment::unaligned
+      kind != checkpoint_kind::checkpoint && settings_.alignment != barrier_alignment::at_least_once
           ? barrier_alignment::exactly_once
           : settings_.alignment;
   pending_.emplace(id, pending_checkpoint({id, kind, alignment}, now_ms, wall_ms));

@@ -24,12 +24,13 @@ struct checkpoint_record {
   std::uint64_t triggered_wall_ms = 0;
   std::uint64_t duration_ms = 0;  ///< Until it ended, or until now.
   std::uint32_t acknowledged = 0;
-  std::uint32_t tasks = 0;           ///< Whose acknowledgements it takes.
-  std::uint64_t bytes = 0;           ///< Of state, as far as acknowledged.
-  std::uint64_t alignment_ms = 0;    ///< The longest of a task.
-  std::uint64_t synchronous_ms = 0;  ///< The longest that a task stood still.
-  std::string location;              ///< Once completed.
-  std::string failure;               ///< Why it failed.
+  std::uint32_t tasks = 0;            ///< Whose acknowledgements it takes.
+  std::uint64_t bytes = 0;            ///< Of state, as far as acknowledged.
+  std::uint64_t in_flight_bytes = 0;  ///< Of them, batches that were on their way.
+  std::uint64_t alignment_ms = 0;     ///< The longest of a task, until the last barrier had come.
+  std::uint64_t synchronous_ms = 0;   ///< The longest that a task stood still.
+  std::string location;               ///< Once completed.
+  std::string failure;                ///< Why it failed.
 
   bool operator==(const checkpoint_record&) const = default;
 };

@@ -18,7 +18,9 @@ using graph::json_cursor;
 using graph::json_problem;
 
 constexpr std::string_view format_name = "millrace checkpoint";
-constexpr std::uint32_t format_version = 2;
+constexpr std::uint32_t format_version = 3;
+/// Without batches that were on their way.
+constexpr std::uint32_t second_version = 2;
 /// Without types.
 constexpr std::uint32_t first_version = 1;
 constexpr std::uint32_t max_parallelism_limit = 32768;
@@ -59,9 +61,11 @@ json to_value(const stored_keyed_state& keyed) {
 
 json to_value(const subtask_metadata& subtask) {
   const auto& state = subtask.state;
-  return {{"is_finished", subtask.is_finished},
-          {"keyed", state.keyed ? to_value(*state.keyed) : json()},
-          {"operator", state.operators ? to_value(*state.operators) : json()}};
+  json value{{"is_finished", subtask.is_finished},
+             {"keyed", state.keyed ? to_value(*state.keyed) : json()},
+             {"operator", state.operators ? to_value(*state.operators) : json()}};
+  if (subtask.in_flight) value["in_flight"] = to_value(*subtask.in_flight);
+  return value;
 }
 
 json to_value(const operator_metadata& op) {
@@ -132,8 +136,13 @@ operator_metadata operator_in(const json_cursor& at) {
   op.max_parallelism = at.field("max_parallelism").number(max_parallelism_limit);
   if (!at.field("coordinator").is_null()) op.coordinator = bytes_in(at.field("coordinator"));
   at.field("subtasks").items([&](const json_cursor& item) {
-    item.expect_fields({"is_finished", "keyed", "operator"});
     subtask_metadata subtask;
+    if (item.has("in_flight")) {
+      item.expect_fields({"is_finished", "keyed", "operator", "in_flight"});
+      subtask.in_flight = stored_bytes_in(item.field("in_flight"));
+    } else {
+      item.expect_fields({"is_finished", "keyed", "operator"});
+    }
     subtask.is_finished = item.field("is_finished").boolean();
     if (!item.field("keyed").is_null())
       subtask.state.keyed = keyed_state_in(item.field("keyed"), op.max_parallelism);
@@ -150,8 +159,14 @@ checkpoint_metadata content_in(const json_cursor& at, std::uint32_t version) {
   if (version == first_version) {
     at.expect_fields({"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators"});
   } else {
-    at.expect_fields(
-        {"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators", "types"});
+    if (version == second_version) {
+      at.expect_fields(
+          {"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators", "types"});
+    } else {
+      at.expect_fields(
+          {"job", "job_name", "checkpoint", "kind", "triggered_ms", "operators", "types", "shape"});
+      if (!at.field("shape").is_null()) all.shape = at.field("shape").hex64();
+    }
     at.field("types").items([&](const json_cursor& item) { all.types.push_back(item.text()); });
   }
   if (const auto job = parse_id<job_id>(at.field("job").text()))
@@ -184,7 +199,8 @@ std::string to_json(const checkpoint_metadata& metadata) {
                {"kind", kinds.at(static_cast<std::size_t>(metadata.kind))},
                {"triggered_ms", metadata.triggered_wall_ms},
                {"operators", std::move(operators)},
-               {"types", metadata.types}};
+               {"types", metadata.types},
+               {"shape", metadata.shape != 0 ? json(hex64(metadata.shape)) : json()}};
   const auto checksum = checksum_of(content.dump());
   return json{{"format", format_name},
               {"version", format_version},

@@ -17,6 +17,8 @@ namespace millrace {
 struct subtask_metadata {
   bool is_finished = false;  ///< It had ended before; then there is no state.
   stored_operator_state state;
+  /// Batches that were on their way to or from the whole task; at the head of its chain.
+  std::optional<stored_bytes> in_flight{};
 
   bool operator==(const subtask_metadata&) const = default;
 };
@@ -43,6 +45,8 @@ struct checkpoint_metadata {
   std::vector<operator_metadata> operators{};
   /// Descriptions of the types in the state, which has but their fingerprints; ascending.
   std::vector<std::string> types{};
+  /// If batches were on their way, which job they are for (`shape_of`); else 0.
+  std::uint64_t shape = 0;
 
   bool operator==(const checkpoint_metadata&) const = default;
 };

@@ -4,6 +4,25 @@
 
 namespace millrace {
 
+namespace {
+
+/// Barriers that overtake records would also overtake those of another checkpoint, and without
+/// alignment there is nothing to gain (as in Flink).
+status check_unaligned(const checkpoint_settings& s, const configuration& config) {
+  const auto refuse = [&](const option_info& other, const std::string& what) {
+    return fail(errc::invalid_config,
+                std::string(options::checkpointing_unaligned.key) + " is set (" +
+                    config.origin_of(options::checkpointing_unaligned) + "), and needs " +
+                    std::string(other.key) + " = " + what + " (" + config.origin_of(other) + ")");
+  };
+  if (s.alignment == barrier_alignment::at_least_once)
+    return refuse(options::checkpointing_mode, "exactly-once");
+  if (s.concurrent_max > 1) return refuse(options::checkpointing_max_concurrent, "1");
+  return {};
+}
+
+}  // namespace
+
 result<checkpoint_settings> checkpoint_settings_of(const configuration& config) {
   checkpoint_settings s;
   s.interval_ms = config.get(options::checkpointing_interval).count();
@@ -14,6 +33,12 @@ result<checkpoint_settings> checkpoint_settings_of(const configuration& config) 
   s.retained = config.get(options::checkpoints_retained);
   if (config.get(options::checkpointing_mode) == "at-least-once")
     s.alignment = barrier_alignment::at_least_once;
+  if (config.get(options::checkpointing_unaligned)) {
+    if (auto good = check_unaligned(s, config); !good) return tl::unexpected(good.error());
+    s.alignment_max_ms = config.get(options::aligned_checkpoint_timeout).count();
+    s.alignment =
+        s.alignment_max_ms > 0 ? barrier_alignment::aligned_at_first : barrier_alignment::unaligned;
+  }
   s.retain_on_cancellation = config.get(options::checkpoints_retention) == "retain-on-cancellation";
   s.memory_threshold_bytes = config.get(options::checkpoint_memory_threshold).bytes;
   s.directory = config.get(options::checkpoints_directory);

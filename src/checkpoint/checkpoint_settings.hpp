@@ -20,6 +20,7 @@ struct checkpoint_settings {
   std::uint32_t tolerable_failures = 0;
   std::uint32_t retained = 1;
   barrier_alignment alignment = barrier_alignment::exactly_once;
+  std::int64_t alignment_max_ms = 0;  ///< If `aligned_at_first`.
   bool retain_on_cancellation = false;
   std::uint64_t memory_threshold_bytes = 20 * 1024;
   std::string directory{};  ///< `state.checkpoints.dir`, without the job's own.
@@ -36,7 +37,8 @@ struct checkpoint_settings {
 };
 
 /// `config` is the node's configuration with the job's over it. `invalid_config` if there is an
-/// interval but no directory.
+/// interval but no directory, or if unaligned checkpoints are to be taken at least once or more
+/// than one at once.
 result<checkpoint_settings> checkpoint_settings_of(const configuration& config);
 
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/core/assert.hpp"
 #include "millrace/core/mutant.hpp"
 
@@ -56,10 +57,16 @@ checkpoint_metadata pending_checkpoint::metadata(const graph::job_graph& job,
       to.subtasks.resize(vertex.parallelism);
       for (std::uint32_t s = 0; s < vertex.parallelism; ++s) {
         const auto taken = taken_.find({vertex.id, s});
-        if (taken == taken_.end())
+        if (taken == taken_.end()) {
           to.subtasks[s].is_finished = true;
-        else if (const auto& states = taken->second.state.operators; i < states.size())
-          to.subtasks[s].state = states[i];
+          continue;
+        }
+        const auto& its = taken->second.state;
+        if (i < its.operators.size()) to.subtasks[s].state = its.operators[i];
+        if (i == 0 && its.in_flight) {
+          to.subtasks[s].in_flight = its.in_flight;
+          all.shape = shape_of(job);
+        }
       }
     }
   std::set<std::string> types;
@@ -79,6 +86,7 @@ checkpoint_record pending_checkpoint::record(std::int64_t now_ms) const {
   r.tasks = static_cast<std::uint32_t>(plan_.acknowledge.size());
   for (const auto& [where, ack] : taken_) {
     r.bytes += ack.state.bytes;
+    if (ack.state.in_flight) r.in_flight_bytes += ack.state.in_flight->length;
     r.alignment_ms = std::max(r.alignment_ms, ack.alignment_ms);
     r.synchronous_ms = std::max(r.synchronous_ms, ack.synchronous_ms);
   }

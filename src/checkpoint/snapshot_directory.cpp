@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
@@ -55,6 +56,7 @@ std::vector<std::string> types_of(const task_snapshot& snapshot) {
             {info.key_type, info.namespace_type, info.map_key_type, info.value_type});
     }
   }
+  for (const auto& each : snapshot.in_flight) fingerprints.insert(each.rows->fingerprint());
   std::set<std::string> descriptions;
   for (const auto fingerprint : fingerprints)
     if (auto known = known_description(fingerprint)) descriptions.insert(*std::move(known));
@@ -92,6 +94,8 @@ stored_task_state lay_out(const task_snapshot& snapshot, std::vector<piece>& pie
     if (!from.operator_state.empty())
       pieces.push_back({encode_to_bytes(from.operator_state), &to.operators.emplace()});
   }
+  if (!snapshot.in_flight.empty())
+    pieces.push_back({encode_in_flight(snapshot.in_flight), &state.in_flight.emplace()});
   for (const auto& each : pieces) state.bytes += each.bytes.size();
   state.types = types_of(snapshot);
   return state;
@@ -166,9 +170,10 @@ status remove_snapshot(file_system& files, const std::string& directory) {
     return metadata.error().code == errc::not_found ? status() : tl::unexpected(metadata.error());
   std::set<std::string> names;
   for (const auto& op : metadata->operators)
-    for (const auto& [is_finished, state] : op.subtasks) {
+    for (const auto& [is_finished, state, in_flight] : op.subtasks) {
       if (state.keyed) names.insert(state.keyed->bytes.file);
       if (state.operators) names.insert(state.operators->file);
+      if (in_flight) names.insert(in_flight->file);
     }
   names.erase(std::string());
   // First what makes it a snapshot, so that one that is half removed is none.

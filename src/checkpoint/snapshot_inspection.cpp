@@ -37,7 +37,7 @@ class state_walk {
   /// `visit(group, section)` returns false to end this.
   template <class Visit>
   status each_section(Visit&& visit) {
-    for (const auto& [is_finished, state] : op_.subtasks) {
+    for (const auto& [is_finished, state, in_flight] : op_.subtasks) {
       if (!state.keyed) continue;
       const auto& keyed = *state.keyed;
       for (std::size_t i = 0; i < keyed.ends.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/mutant.hpp"
@@ -26,6 +27,27 @@ bool has_state(const operator_metadata& op) {
 
 tl::unexpected<error> named(const std::string& op, const error& why) {
   return fail(why.code, "the state of operator '" + op + "' can't be restored: " + why.message);
+}
+
+/// Of a checkpoint with batches that were on their way: channels must be the same.
+status check_same_shape(const checkpoint_metadata& metadata, const graph::job_graph& job) {
+  if (metadata.shape == 0 || metadata.shape == shape_of(job)) return {};
+  std::string why = "its operators are chained or connected in another way";
+  for (const auto& vertex : job.vertices)
+    for (const auto& op : vertex.operators)
+      if (const auto* saved = find(metadata, op.uid);
+          saved != nullptr && saved->subtasks.size() != vertex.parallelism)
+        why = "operator '" + op.name + "' (uid " + op.uid + ") ran in " +
+              std::to_string(saved->subtasks.size()) + " subtasks, and the job has " +
+              std::to_string(vertex.parallelism);
+  return fail(errc::invalid_argument,
+              "checkpoint " + std::to_string(metadata.checkpoint.number) + " of job '" +
+                  metadata.job_name +
+                  "' is unaligned: it has records that were on their way between tasks, which only "
+                  "the same tasks can take again, but " +
+                  why +
+                  ": start the job as it was, and change it by way of a savepoint, which is "
+                  "always aligned");
 }
 
 result<std::vector<encoded_key_group>> read_part(file_system& files, const std::string& directory,
@@ -64,6 +86,7 @@ result<subtask_operator_state> read_operator_state(file_system& files, const std
 
 status check_restorable(const checkpoint_metadata& metadata, const graph::job_graph& job,
                         bool allow_non_restored) {
+  if (auto same = check_same_shape(metadata, job); !same) return same;
   std::map<std::string, const graph::job_vertex*> vertex_of;
   for (const auto& vertex : job.vertices)
     for (const auto& op : vertex.operators) vertex_of[op.uid] = &vertex;
@@ -107,6 +130,8 @@ state_assignment assign_state(const checkpoint_metadata& metadata, const graph::
       continue;
     }
     const auto& subtasks = saved->subtasks;
+    if (subtasks.size() == vertex.parallelism && subtasks[subtask].in_flight)
+      assigned.in_flight = &*subtasks[subtask].in_flight;
     const auto is_finished = [](const subtask_metadata& s) { return s.is_finished; };
     all_finished &= subtasks.size() == vertex.parallelism
                         ? subtasks[subtask].is_finished
@@ -146,6 +171,15 @@ result<task_restore> read_assigned_state(file_system& files, const std::string& 
                                      assigned.parallelism);
     if (!state) return named(op.name, state.error());
     to.operator_state = std::move(*state);
+  }
+  if (assigned.in_flight != nullptr) {
+    auto batches = read_stored(files, directory, *assigned.in_flight).and_then([](auto bytes) {
+      return decode_in_flight(bytes);
+    });
+    if (!batches)
+      return fail(batches.error().code, "what was on its way between tasks can't be restored: " +
+                                            batches.error().message);
+    restore.in_flight = std::move(*batches);
   }
   return restore;
 }

@@ -18,7 +18,8 @@ namespace millrace {
 
 /// Whether a job can begin from a checkpoint: `invalid_argument` with the operator's name and what
 /// to do for an operator whose maximal parallelism has changed, and for state that belongs to no
-/// operator of the job, unless `allow_non_restored`.
+/// operator of the job, unless `allow_non_restored`. A checkpoint with batches that were on their
+/// way is for a job of the same shape only.
 status check_restorable(const checkpoint_metadata& metadata, const graph::job_graph& job,
                         bool allow_non_restored);
 
@@ -42,6 +43,7 @@ struct state_assignment {
   std::uint32_t subtask = 0;
   std::uint32_t parallelism = 1;
   std::vector<of_operator> operators;
+  const stored_bytes* in_flight = nullptr;  ///< Batches that were on their way; null for none.
 };
 
 /// Points into `metadata`. Requires check_restorable.

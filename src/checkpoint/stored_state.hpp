@@ -50,6 +50,7 @@ struct stored_operator_state {
 struct stored_task_state {
   bool operators_finished = false;
   std::vector<stored_operator_state> operators;  ///< By operator index of the vertex.
+  std::optional<stored_bytes> in_flight;         ///< Batches on their way, by in_flight_state.
   std::uint64_t bytes = 0;                       ///< All of it, wherever it is.
   /// Descriptions of the types that it has, as far as its task knows them.
   std::vector<std::string> types;

@@ -244,6 +244,25 @@ inline constexpr config_option<std::string> checkpointing_mode{
      .form = value_form::choice,
      .choices = checkpointing_modes}};
 
+inline constexpr config_option<bool> checkpointing_unaligned{
+    {.key = "execution.checkpointing.unaligned.enabled",
+     .group = "Checkpoints",
+     .default_text = "false",
+     .description = "Whether barriers overtake the records that wait between tasks, which then "
+                    "become part of the checkpoint, so that back pressure does not make it slow. "
+                    "Needs `execution.checkpointing.mode = exactly-once` and no more than one "
+                    "checkpoint at once.",
+     .form = value_form::boolean}};
+
+inline constexpr config_option<std::chrono::milliseconds> aligned_checkpoint_timeout{
+    {.key = "execution.checkpointing.aligned-checkpoint-timeout",
+     .group = "Checkpoints",
+     .default_text = "0 ms",
+     .description = "With unaligned checkpoints: how long a task aligns its channels, counted from "
+                    "the first barrier, before the barrier begins to overtake; 0 for at once.",
+     .form = value_form::duration,
+     .min = 0}};
+
 inline constexpr config_option<std::chrono::milliseconds> checkpointing_timeout{
     {.key = "execution.checkpointing.timeout",
      .group = "Checkpoints",
@@ -658,6 +677,8 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &sort_memory,
                                              &checkpointing_interval,
                                              &checkpointing_mode,
+                                             &checkpointing_unaligned,
+                                             &aligned_checkpoint_timeout,
                                              &checkpointing_timeout,
                                              &checkpointing_min_pause,
                                              &checkpointing_max_concurrent,

@@ -36,6 +36,14 @@ subtask_range producers_of(partitioning p, std::uint32_t source_parallelism,
 subtask_range producers_of(const job_graph& graph, const job_edge& edge,
                            std::uint32_t target_subtask);
 
+/// Whether barriers may overtake what is on its way through an exchange. In a pointwise one they
+/// stay in order, as nothing says which other subtask a batch could go to, and so they do where
+/// each record goes to all subtasks, which would have taken it on different sides of the cut (as in
+/// Flink).
+constexpr bool can_be_overtaken(partitioning p) noexcept {
+  return !is_pointwise(p) && p != partitioning::broadcast;
+}
+
 /// One channel as its target subtask sees it; its number is its index in `input_channels`.
 struct input_channel {
   std::uint32_t edge = 0;

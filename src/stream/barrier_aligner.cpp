@@ -1,7 +1,9 @@
 #include "millrace/stream/barrier_aligner.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "millrace/core/assert.hpp"
 #include "millrace/core/mutant.hpp"
 
 namespace millrace {
@@ -14,14 +16,35 @@ bool blocks(const barrier& cut) {
 
 }  // namespace
 
+void barrier_aligner::keep_order(std::uint32_t channel) {
+  MILLRACE_ASSERT(pending_.empty() && !keeps_order_[channel], "an order is kept from the start");
+  keeps_order_[channel] = true;
+  ++open_in_order_;
+}
+
+barrier_aligner::decision barrier_aligner::on_arrival(std::uint32_t channel, const barrier& cut,
+                                                      time_point now) {
+  decision result;
+  if (is_over(cut.checkpoint) || is_closed_[channel] || keeps_order_[channel]) return result;
+  if (cut.alignment == barrier_alignment::unaligned) {
+    auto* found = find_or_begin(cut, now, result);
+    if (found == nullptr) return result;
+    found->cut.alignment = cut.alignment;
+    complete_what_is_there(now, result);
+  } else if (cut.alignment == barrier_alignment::aligned_at_first && pending_.empty()) {
+    find_or_begin(cut, now, result);  // its time begins
+  }
+  return result;
+}
+
 barrier_aligner::decision barrier_aligner::on_barrier(std::uint32_t channel, const barrier& cut,
                                                       time_point now) {
   decision result;
   if (is_over(cut.checkpoint) || is_closed_[channel]) return result;
   auto* found = find_or_begin(cut, now, result);
   if (found == nullptr || found->has_come[channel]) return result;
-  found->has_come[channel] = true;
-  --found->awaited;
+  if (cut.alignment == barrier_alignment::unaligned) found->cut.alignment = cut.alignment;
+  note_come(*found, channel);
   result.block = blocks(cut);
   complete_what_is_there(now, result);
   return result;
@@ -40,8 +63,9 @@ barrier_aligner::decision barrier_aligner::on_closed(std::uint32_t channel, time
   if (is_closed_[channel]) return result;
   is_closed_[channel] = true;
   --open_;
+  if (keeps_order_[channel]) --open_in_order_;
   for (auto& p : pending_)
-    if (!p.has_come[channel]) --p.awaited;
+    if (!p.has_come[channel]) note_come(p, channel);
   complete_what_is_there(now, result);
   return result;
 }
@@ -60,6 +84,21 @@ barrier_aligner::decision barrier_aligner::on_abort(checkpoint_id checkpoint) {
   return result;
 }
 
+barrier_aligner::decision barrier_aligner::on_time(time_point now) {
+  decision result;
+  const auto due = deadline();
+  if (!due || now < *due) return result;
+  pending_.back().cut.alignment = barrier_alignment::unaligned;
+  complete_what_is_there(now, result);
+  return result;
+}
+
+std::optional<barrier_aligner::time_point> barrier_aligner::deadline() const {
+  if (pending_.empty() || pending_.back().cut.alignment != barrier_alignment::aligned_at_first)
+    return std::nullopt;
+  return pending_.back().begun + alignment_max_;
+}
+
 bool barrier_aligner::is_over(checkpoint_id checkpoint) const {
   return checkpoint <= last_done_ || given_up_.contains(checkpoint);
 }
@@ -74,16 +113,27 @@ barrier_aligner::alignment* barrier_aligner::find_or_begin(const barrier& cut, t
     if (!pending_.empty()) drop_until(pending_.back().cut.checkpoint, result);
     at = pending_.end();
   }
-  return &*pending_.insert(at, {cut, now, std::vector<bool>(is_closed_.size()), open_});
+  return &*pending_.insert(at, {cut, now, is_closed_, open_, open_in_order_});
+}
+
+void barrier_aligner::note_come(alignment& pending, std::uint32_t channel) {
+  pending.has_come[channel] = true;
+  --pending.awaited;
+  if (keeps_order_[channel]) --pending.awaited_in_order;
+}
+
+bool barrier_aligner::is_complete(const alignment& pending) {
+  return pending.awaited == 0 ||
+         (pending.cut.alignment == barrier_alignment::unaligned && pending.awaited_in_order == 0);
 }
 
 /// The latest one speaks for those before it.
 void barrier_aligner::complete_what_is_there(time_point now, decision& result) {
-  const auto last = std::find_if(pending_.rbegin(), pending_.rend(),
-                                 [](const auto& p) { return p.awaited == 0; });
+  const auto last = std::find_if(pending_.rbegin(), pending_.rend(), is_complete);
   if (last == pending_.rend()) return;
   result.aligned = last->cut;
   result.alignment = now - last->begun;
+  result.has_come = std::move(last->has_come);
   result.block = false;
   drop_until(last->cut.checkpoint, result);
 }

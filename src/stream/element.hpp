@@ -41,6 +41,7 @@ enum class barrier_alignment : std::uint8_t {
   exactly_once = 0,   ///< A channel whose barrier has come waits for those of the others.
   at_least_once = 1,  ///< No channel waits.
   unaligned = 2,      ///< The barrier overtakes what is queued, which becomes part of the snapshot.
+  aligned_at_first = 3,  ///< As exactly_once; unaligned from the first task on where it takes long.
 };
 
 /// What a checkpoint is for.

@@ -27,6 +27,26 @@ void exchange::broadcast(const element& control) {
   for (std::uint32_t c = 0; c < channel_count(); ++c) enqueue(c, control, 0);
 }
 
+void exchange::overtake(const barrier& cut, in_flight_batches& overtaken) {
+  for (std::uint32_t c = 0; c < channel_count(); ++c) {
+    auto& waiting = channels_[c].waiting;
+    for (const auto& each : waiting)
+      if (const auto* data = std::get_if<record_batch>(&each.what);
+          data != nullptr && !MILLRACE_MUTANT(overtaken_batch_lost))
+        overtaken.push_back({channel_end::sender, first_channel_ + c, data->rows});
+    element what = cut;
+    if (try_send(c, what, 0)) continue;
+    waiting.push_front({std::move(what), 0});
+    ++waiting_;
+  }
+}
+
+void exchange::send_again(std::uint32_t channel, batch_ptr rows) {
+  if (MILLRACE_MUTANT(overtaken_batch_not_sent)) return;
+  const std::uint64_t bytes = rows->memory_bytes();
+  enqueue(channel, record_batch{std::move(rows)}, bytes);
+}
+
 void exchange::open(std::uint32_t channel, std::uint64_t bytes) {
   MILLRACE_ASSERT(channel < channels_.size(), "no such channel");
   channels_[channel].window.grant(bytes);

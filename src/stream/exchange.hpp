@@ -7,6 +7,7 @@
 #include "millrace/core/error.hpp"
 #include "millrace/stream/credit_window.hpp"
 #include "millrace/stream/element.hpp"
+#include "millrace/stream/in_flight_batch.hpp"
 #include "millrace/stream/output.hpp"
 
 namespace millrace {
@@ -37,6 +38,13 @@ class exchange {
   void send(std::uint32_t channel, batch_ptr rows);
   /// Queues a control element, behind the batches, on every channel.
   void broadcast(const element& control);
+
+  /// Sends a barrier on every channel, ahead of all that waits, and appends the batches that it has
+  /// overtaken. They still leave when there is credit. What else was overtaken tells of event time,
+  /// which no checkpoint holds, or of an end that comes again after a restart.
+  void overtake(const barrier& cut, in_flight_batches& overtaken);
+  /// Queues a batch that a barrier had overtaken before the restart.
+  void send_again(std::uint32_t channel, batch_ptr rows);
 
   /// The receiver of `channel` is there and grants credit.
   void open(std::uint32_t channel, std::uint64_t bytes);

@@ -7,6 +7,17 @@
 
 namespace millrace {
 
+namespace {
+
+/// Whether the first that waits is a batch from a checkpoint; for a mutant.
+bool is_replay_ahead(const std::deque<element>& waiting) {
+  if (waiting.empty()) return false;
+  const auto* first = std::get_if<record_batch>(&waiting.front());
+  return first != nullptr && first->charge == 0;
+}
+
+}  // namespace
+
 input_gate::input_gate(std::vector<std::uint32_t> input_of_channel)
     : channels_(input_of_channel.size()),
       open_channels_(static_cast<std::uint32_t>(input_of_channel.size())),
@@ -45,8 +56,33 @@ status input_gate::push(std::uint32_t channel, element e) {
   }
   ++c.received;
   if (c.waiting.empty() && !c.is_blocked) ready_.push_back(channel);
-  c.waiting.push_back(std::move(e));
+  if (MILLRACE_MUTANT(replayed_behind_new_input) && is_replay_ahead(c.waiting))
+    c.waiting.push_front(std::move(e));
+  else
+    c.waiting.push_back(std::move(e));
   return {};
+}
+
+status input_gate::replay(std::uint32_t channel, batch_ptr rows) {
+  return push(channel, record_batch{std::move(rows), 0}).map([&] {
+    --channels_[channel].received;
+  });
+}
+
+bool input_gate::collect_ahead_of(checkpoint_id checkpoint, std::uint32_t channel,
+                                  in_flight_batches& found) const {
+  const auto& c = channels_[channel];
+  bool is_here = false;
+  for (const auto& each : c.waiting) {
+    if (const auto* cut = std::get_if<barrier>(&each); cut && cut->checkpoint == checkpoint) {
+      is_here = true;
+      if (!MILLRACE_MUTANT(recorded_beyond_barrier)) break;
+    } else if (const auto* data = std::get_if<record_batch>(&each)) {
+      if (!MILLRACE_MUTANT(queued_batch_not_recorded))
+        found.push_back({channel_end::receiver, channel, data->rows});
+    }
+  }
+  return is_here || c.end_received;
 }
 
 std::optional<input_gate::arrival> input_gate::next() {

@@ -7,6 +7,7 @@
 
 #include "millrace/core/error.hpp"
 #include "millrace/stream/element.hpp"
+#include "millrace/stream/in_flight_batch.hpp"
 
 namespace millrace {
 
@@ -27,6 +28,14 @@ class input_gate {
   /// Refuses elements that a correct sender cannot send: of a channel there is not, after the end
   /// of the channel's input or data, or without a batch.
   status push(std::uint32_t channel, element e);
+
+  /// Queues a batch that was on its way here as of the checkpoint that the task begins with. Before
+  /// all else; its sender has charged nothing for it. Refused as by push().
+  status replay(std::uint32_t channel, batch_ptr rows);
+  /// Appends the batches that wait ahead of the barrier of `checkpoint`: all of them if it is not
+  /// here. False if it is still to come, and not the end of the channel's input instead.
+  bool collect_ahead_of(checkpoint_id checkpoint, std::uint32_t channel,
+                        in_flight_batches& found) const;
 
   struct arrival {
     std::uint32_t channel = 0;

@@ -23,6 +23,16 @@ const record_type* input_type_of(const job_program& program, const graph::chaine
   return program.operators[op.node]->input_type(input);
 }
 
+/// Throws `failure(type_mismatch)`.
+void check_in_flight_type(const record_type& expected, const batch& rows) {
+  if (auto same = check_record_type(expected, rows); !same)
+    throw failure(
+        errc::type_mismatch,
+        "records that were on their way between two tasks are of another type than now: " +
+            same.error().message +
+            ", or take a savepoint before changing the type of a stream's records");
+}
+
 }  // namespace
 
 /// One operator in its place: its context, its output, and the consumer that its predecessor feeds.
@@ -312,11 +322,12 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
                         "' to '" + target.name +
                         "': it was built from another job than the one submitted");
     routers_.push_back(program.routers[edge->stream_edge]->create(*exchanges_.back(), where));
+    const auto* type =
+        input_type_of(program, target.operators.at(edge->target_operator), edge->target_input);
+    traits_.push_back({!graph::can_be_overtaken(edge->partitioning), type});
     links_.at(edge->source_operator)
-        ->add_consumer(
-            edge->side_output, *routers_.back(),
-            input_type_of(program, target.operators.at(edge->target_operator), edge->target_input),
-            loop_ && loop_->has_edge[edge->id] && !edge->is_feedback);
+        ->add_consumer(edge->side_output, *routers_.back(), type,
+                       loop_ && loop_->has_edge[edge->id] && !edge->is_feedback);
   }
 }
 
@@ -483,6 +494,31 @@ exchange& operator_chain::exchange_of_channel(std::uint32_t channel,
   const auto which = exchange_of_channel_[channel];
   index_in_exchange = channel - first_channel_[which];
   return *exchanges_[which];
+}
+
+void operator_chain::send_barrier(const barrier& cut, in_flight_batches& overtaken) {
+  const bool overtakes = cut.alignment == barrier_alignment::unaligned;
+  for (std::size_t i = 0; i < exchanges_.size(); ++i) {
+    if (overtakes && !traits_[i].keeps_order)
+      exchanges_[i]->overtake(cut, overtaken);
+    else
+      exchanges_[i]->broadcast(cut);
+  }
+}
+
+void operator_chain::send_again(const in_flight_batch& overtaken) {
+  if (overtaken.channel >= output_channel_count())
+    throw failure(errc::invalid_data, "it has a batch for output channel " +
+                                          std::to_string(overtaken.channel) + " of a task with " +
+                                          std::to_string(output_channel_count()));
+  if (const auto* type = traits_[exchange_of_channel_[overtaken.channel]].type)
+    check_in_flight_type(*type, *overtaken.rows);
+  std::uint32_t index = 0;
+  exchange_of_channel(overtaken.channel, index).send_again(index, overtaken.rows);
+}
+
+void operator_chain::check_input_type(std::uint32_t input, const batch& rows) const {
+  check_in_flight_type(*head_types_.at(input), rows);
 }
 
 std::uint32_t operator_chain::output_channel_count() const noexcept {

@@ -97,6 +97,14 @@ class operator_chain {
   std::vector<std::unique_ptr<exchange>>& exchanges() noexcept { return exchanges_; }
   const std::vector<std::unique_ptr<exchange>>& exchanges() const noexcept { return exchanges_; }
   exchange& exchange_of_channel(std::uint32_t channel, std::uint32_t& index_in_exchange);
+  /// Sends a barrier on all channels, behind everything that was emitted; an unaligned one ahead of
+  /// what waits for credit, which is appended to `overtaken`, save where the order is to be kept.
+  void send_barrier(const barrier& cut, in_flight_batches& overtaken);
+  /// What was on its way as of the checkpoint leaves again, before all else. Throws `failure` if it
+  /// does not fit.
+  void send_again(const in_flight_batch& overtaken);
+  /// Throws `failure` if that is not what the head's logical input takes.
+  void check_input_type(std::uint32_t input, const batch& rows) const;
   std::uint32_t output_channel_count() const noexcept;
   /// Elements of all kinds that have left, by output channel.
   std::vector<std::uint64_t> elements_sent() const;
@@ -122,6 +130,11 @@ class operator_chain {
 
   std::vector<std::unique_ptr<link>> links_;  // by operator index of the vertex, head first
   std::vector<std::unique_ptr<exchange>> exchanges_;
+  struct exchange_traits {
+    bool keeps_order = false;  // barriers, too, stay behind what came before
+    const record_type* type = nullptr;
+  };
+  std::vector<exchange_traits> traits_;  // by exchange
   std::vector<std::unique_ptr<batch_router>> routers_;
   std::vector<std::uint32_t> exchange_of_channel_;
   std::vector<std::uint32_t> first_channel_;  // by exchange

@@ -29,17 +29,32 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       chain_(graph, who, *program_, services, options),
       gate_(input_of_each_channel(graph, who)),
       watermarks_(input_of_each_channel(graph, who)),
-      aligner_(gate_.channel_count()),
+      aligner_(gate_.channel_count(), options.alignment_max),
       is_checkpointed_(options.is_checkpointed),
+      alignment_max_(options.alignment_max),
       since_when_(services.time().now()) {
+  const auto channels = graph::input_channels(graph, who.vertex, who.subtask);
+  for (std::uint32_t c = 0; c < channels.size(); ++c)
+    if (!graph::can_be_overtaken(graph.edges[channels[c].edge].partitioning))
+      aligner_.keep_order(c);
   join_loop(graph, options);
 }
 
 void stream_task::restore(task_restore saved) {
-  if (saved.is_finished)
+  if (saved.is_finished) {
     phase_ = phase::restored_finished;
-  else
-    chain_.restore(std::move(saved.operators));
+    return;
+  }
+  chain_.restore(std::move(saved.operators));
+  for (const auto& each : saved.in_flight) {
+    if (each.at == channel_end::sender) {
+      chain_.send_again(each);
+      continue;
+    }
+    if (each.channel < gate_.channel_count())
+      chain_.check_input_type(gate_.input_of(each.channel), *each.rows);
+    if (auto queued = gate_.replay(each.channel, each.rows); !queued) throw failure(queued.error());
+  }
 }
 
 void stream_task::open() {
@@ -59,7 +74,15 @@ void stream_task::close() noexcept {
 void stream_task::on_element(std::uint32_t input_channel, element e) {
   if (is_head() && input_channel < gate_.channel_count() && loop_->is_feedback[input_channel])
     return take_back(input_channel, std::move(e));
+  const auto* const found = std::get_if<barrier>(&e);
+  const auto cut = found != nullptr ? std::optional(*found) : std::nullopt;
+  if (!recorder_.is_idle() && input_channel < gate_.channel_count()) {
+    recorder_.on_element(input_channel, e);
+    hand_on_whole_snapshots();
+  }
   if (auto pushed = gate_.push(input_channel, std::move(e)); !pushed) throw failure(pushed.error());
+  if (cut && phase_ < phase::restored_finished && phase_ != phase::stopped)
+    act(aligner_.on_arrival(input_channel, *cut, services_.time().now()), input_channel);
 }
 
 void stream_task::on_channel_open(std::uint32_t output_channel, std::uint64_t bytes) {
@@ -109,6 +132,7 @@ void stream_task::on_checkpoint_complete(checkpoint_id checkpoint) {
 
 void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
   act(aligner_.on_abort(checkpoint));
+  recorder_.give_up(checkpoint);
   if (snapshot_ && snapshot_->cut.checkpoint == checkpoint) {
     snapshot_.reset();
     hear_held_events();
@@ -139,6 +163,7 @@ task_progress stream_task::step() {
 }
 
 task_progress stream_task::run() {
+  mind_alignment_time();
   if (phase_ == phase::stopped) {
     const auto progress = await_stop();
     if (phase_ == phase::stopped) return progress;
@@ -153,8 +178,8 @@ task_progress stream_task::run() {
 
 task_progress stream_task::run_source() {
   for (int i = 0; i < batches_per_step; ++i) {
+    if (snapshot_ && !take_snapshot()) return wait_with_snapshot();
     if (chain_.is_blocked()) return task_progress::waiting;
-    if (snapshot_ && !take_snapshot()) return wait_for_input();
     if (phase_ == phase::stopped) return wait_for_input();
     if (is_drained_) {
       end_of_source();
@@ -181,8 +206,8 @@ void stream_task::end_of_source() {
 
 task_progress stream_task::run_inputs() {
   for (int i = 0; i < batches_per_step; ++i) {
+    if (snapshot_ && !take_snapshot()) return wait_with_snapshot();
     if (chain_.is_blocked()) return task_progress::waiting;
-    if (snapshot_ && !take_snapshot()) return wait_for_input();
     if (phase_ == phase::stopped) return wait_for_input();
     if (chain_.is_busy()) return wait_for_input();
     if (is_head()) end_what_may_end();
@@ -236,34 +261,74 @@ void stream_task::act(const barrier_aligner::decision& what, std::uint32_t chann
   // One that could not be taken yet gives way to a later one.
   if (!what.aligned) return;
   hear_held_events();
-  snapshot_ = due_snapshot{*what.aligned, what.alignment};
+  snapshot_ = due_snapshot{*what.aligned, what.alignment, what.has_come,
+                           services_.time().now() - what.alignment + alignment_max_};
 }
 
 bool stream_task::take_snapshot() {
-  if (chain_.is_blocked()) return false;
   const auto cut = snapshot_->cut;
+  const bool overtakes = cut.alignment == barrier_alignment::unaligned;
+  if (chain_.is_blocked() && !overtakes) return false;
   const auto begin = services_.time().now();
   last_prepared_ = cut.checkpoint;
   chain_.prepare_snapshot(cut.checkpoint);
   if (chain_.holds_up_barrier()) return false;
   chain_.flush();
-  if (!MILLRACE_MUTANT(barrier_kept))
-    for (auto& e : chain_.exchanges()) e->broadcast(cut);
+  // What was flushed may have no credit, and then the barrier would wait unseen.
+  if (cut.alignment == barrier_alignment::aligned_at_first && chain_.is_blocked()) return false;
   task_snapshot taken;
   taken.cut = cut;
+  if (!MILLRACE_MUTANT(barrier_kept)) chain_.send_barrier(cut, taken.in_flight);
   taken.operators_finished = phase_ == phase::awaiting_checkpoint;
   taken.operators = chain_.snapshot(cut.checkpoint);
   taken.alignment = snapshot_->alignment;
   taken.synchronous = services_.time().now() - begin;
   if (taken.operators_finished && !first_after_all_) first_after_all_ = cut.checkpoint;
+  const auto has_come = std::move(snapshot_->has_come);
   snapshot_.reset();
-  services_.acknowledge_checkpoint(std::move(taken));
+  if (overtakes)
+    record_channels(std::move(taken), has_come);
+  else
+    services_.acknowledge_checkpoint(std::move(taken));
   hear_held_events();
   if (cut.kind == checkpoint_kind::final_savepoint && phase_ == phase::running) {
     phase_ = phase::stopped;
     stopped_at_ = cut.checkpoint;
   }
   return true;
+}
+
+void stream_task::record_channels(task_snapshot taken, const std::vector<bool>& has_come) {
+  std::vector<bool> awaited(gate_.channel_count());
+  for (std::uint32_t c = 0; c < gate_.channel_count(); ++c)
+    if (!has_come[c])
+      awaited[c] = !gate_.collect_ahead_of(taken.cut.checkpoint, c, taken.in_flight);
+  recorder_.begin(std::move(taken), std::move(awaited), services_.time().now());
+  hand_on_whole_snapshots();
+}
+
+void stream_task::hand_on_whole_snapshots() {
+  for (auto& whole : recorder_.take_whole(services_.time().now()))
+    services_.acknowledge_checkpoint(std::move(whole));
+}
+
+void stream_task::mind_alignment_time() {
+  if (const auto due = aligner_.deadline()) {
+    if (since_when_ >= *due)
+      act(aligner_.on_time(since_when_));
+    else
+      services_.wake_at(*due);
+  }
+  if (!snapshot_ || snapshot_->cut.alignment != barrier_alignment::aligned_at_first) return;
+  if (since_when_ >= snapshot_->overtakes_from)
+    snapshot_->cut.alignment = barrier_alignment::unaligned;
+  else
+    services_.wake_at(snapshot_->overtakes_from);
+}
+
+/// Output without credit gains nothing by being flushed, and would become smaller batches.
+task_progress stream_task::wait_with_snapshot() {
+  return chain_.is_blocked() ? task_progress::waiting : wait_for_input();
 }
 
 /// Nothing more to do right now, so nothing is gained by keeping partly filled batches.
@@ -310,7 +375,7 @@ task_progress stream_task::finish() {
 /// Only barriers and ends of input come any more.
 task_progress stream_task::await_checkpoint() {
   while (true) {
-    if (chain_.is_blocked() || (snapshot_ && !take_snapshot())) return task_progress::waiting;
+    if ((snapshot_ && !take_snapshot()) || chain_.is_blocked()) return task_progress::waiting;
     auto next = gate_.next();
     if (!next) break;
     take(std::move(*next));

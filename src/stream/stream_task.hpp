@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "millrace/stream/barrier_aligner.hpp"
+#include "millrace/stream/channel_recorder.hpp"
 #include "millrace/stream/feedback_buffer.hpp"
 #include "millrace/stream/input_gate.hpp"
 #include "millrace/stream/input_watermarks.hpp"
@@ -43,6 +44,12 @@ struct task_times {
 /// Checkpoints. A task takes its snapshot between two batches, once the barriers have come on its
 /// inputs or, if it has none, the job master has triggered it: its operators emit what belongs
 /// before the barrier, the barrier leaves, and the state of this moment is handed on to be stored.
+/// An unaligned snapshot is taken as soon as the first barrier arrives, also while output waits for
+/// credit: the barrier overtakes what waits there, which becomes part of the snapshot, as does what
+/// waits at the inputs, and what still comes on channels until their barrier does. The snapshot is
+/// handed on when all that is there. Batches from a snapshot come before all others of their
+/// channel when the task begins again. Watermarks are not kept: event time begins anew, as with all
+/// checkpoints.
 /// A task of a checkpointed job that has emitted everything does not end at once: it says so
 /// downstream by `end_of_data`, goes on taking part in checkpoints, and ends when one is complete
 /// that has seen it so, and those upstream have ended. So sinks can commit what came last.
@@ -145,6 +152,7 @@ class stream_task {
   task_progress await_checkpoint();
   task_progress await_stop();
   task_progress wait_for_input();
+  task_progress wait_with_snapshot();
   bool take_next();
   void take(input_gate::arrival next);
   void pass_time(watermark_change change);
@@ -159,6 +167,11 @@ class stream_task {
   void hear_held_events();
   /// False while it must wait.
   bool take_snapshot();
+  /// Records what is on its way to the task, and hands the snapshot on when that is there.
+  void record_channels(task_snapshot taken, const std::vector<bool>& has_come);
+  void hand_on_whole_snapshots();
+  /// What is not aligned in time becomes unaligned.
+  void mind_alignment_time();
   void check_output_channel(std::uint32_t channel) const;
   void account(activity what);
 
@@ -170,13 +183,17 @@ class stream_task {
   input_watermarks watermarks_;
   std::unique_ptr<loop_member> loop_;  // null if it is part of none
   barrier_aligner aligner_;
+  channel_recorder recorder_;
   phase phase_ = phase::running;
 
   struct due_snapshot {
     barrier cut;
     std::chrono::nanoseconds alignment{};
+    std::vector<bool> has_come;  ///< By input channel, as the aligner says.
+    std::chrono::steady_clock::time_point overtakes_from;  ///< If aligned_at_first.
   };
   bool is_checkpointed_;
+  std::chrono::milliseconds alignment_max_;
   struct coordinator_event {
     std::uint32_t operator_index = 0;
     std::vector<std::byte> event;

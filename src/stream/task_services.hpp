@@ -46,6 +46,8 @@ struct task_options {
   std::chrono::milliseconds auto_watermark_interval{200};
   spill_options spilling{};
   bool is_checkpointed = false;  ///< The job takes checkpoints.
+  /// From the first barrier of a checkpoint that is `aligned_at_first` until it is unaligned here.
+  std::chrono::milliseconds alignment_max{0};
 };
 
 }  // namespace millrace

@@ -8,9 +8,10 @@
 #include "millrace/state/encoded_key_group.hpp"
 #include "millrace/state/redistribution.hpp"
 #include "millrace/stream/element.hpp"
+#include "millrace/stream/in_flight_batch.hpp"
 
-// What a task gives to a checkpoint, and what it gets back from one: encoded, in memory. Where it
-// is stored is not the task's business.
+// What a task gives to a checkpoint, and what it gets back from one: encoded, in memory, but for
+// batches that were on their way. Where it is stored is not the task's business.
 
 namespace millrace {
 
@@ -31,6 +32,7 @@ struct task_snapshot {
   /// From the first barrier to the last, and what processing stood still for.
   std::chrono::nanoseconds alignment{};
   std::chrono::nanoseconds synchronous{};
+  in_flight_batches in_flight{};  ///< Of an unaligned checkpoint.
 };
 
 /// What one subtask begins with.
@@ -39,6 +41,7 @@ struct task_restore {
   /// The task had ended before the checkpoint: it has nothing to do any more.
   bool is_finished = false;
   std::vector<operator_snapshot> operators;  ///< By operator index of the vertex.
+  in_flight_batches in_flight{};             ///< They come before all else on their channels.
 };
 
 }  // namespace millrace

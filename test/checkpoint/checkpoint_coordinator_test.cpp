@@ -390,4 +390,30 @@ TEST_CASE("another master goes on with what is complete, and never removes a use
   CHECK(job.begin(1000) == checkpoint_id{9});
 }
 
+TEST_CASE("savepoints are aligned, and what was on its way is counted") {
+  checkpointed_job job({.alignment = barrier_alignment::aligned_at_first});
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  CHECK(job.coordinator.pending(one)->cut().alignment == barrier_alignment::aligned_at_first);
+  job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, 1001, 0);
+  CHECK(job.coordinator.pending(two)->cut().alignment == barrier_alignment::exactly_once);
+
+  checkpoint_acknowledgement ack;
+  ack.task = job.id(1, 1);
+  ack.checkpoint = one;
+  ack.state.operators.resize(1);
+  ack.state.in_flight.emplace().length = 77;
+  job.coordinator.on_acknowledged(std::move(ack), 1002);
+  CHECK(job.coordinator.records(1002)[0].in_flight_bytes == 77);
+  job.acknowledge(one, 0, 0);
+  job.acknowledge(one, 0, 1);
+  REQUIRE(job.acknowledge(one, 1, 0).store == ids{one});
+  const auto metadata = job.coordinator.metadata_of(one);
+  CHECK(metadata.shape != 0);
+  std::size_t found = 0;
+  for (const auto& op : metadata.operators)
+    for (const auto& subtask : op.subtasks) found += subtask.in_flight.has_value();
+  CHECK(found == 1);  // at the head of the chain
+}
+
 }  // namespace checkpoint_coordinator_test

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "millrace/checkpoint/checkpoint_settings.hpp"
+#include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "support/memory_files.hpp"
 
@@ -202,10 +203,10 @@ TEST_CASE("damage to any file of a checkpoint is noticed wherever it is") {
 TEST_CASE("a checkpoint of another format version says so") {
   stored_world world;
   auto text = to_json(world.complete(1));
-  text.replace(text.find("\"version\":2"), 11, "\"version\":3");
+  text.replace(text.find("\"version\":3"), 11, "\"version\":4");
   const auto read = parse_checkpoint_metadata(text, "/x/_metadata");
   REQUIRE_FALSE(read);
-  CHECK(read.error().message.find("format version 3") != std::string::npos);
+  CHECK(read.error().message.find("format version 4") != std::string::npos);
 }
 
 TEST_CASE("an interval without a directory is refused") {
@@ -222,6 +223,58 @@ TEST_CASE("an interval without a directory is refused") {
   CHECK(settings->interval_ms == 10'000);
   CHECK(settings->alignment == barrier_alignment::at_least_once);
   CHECK(settings->directory_of(job) == "/c/" + to_string(job));
+}
+
+TEST_CASE("unaligned checkpoints are exactly once, and one at a time") {
+  configuration config;
+  const auto set = [&](const char* key, const char* value) {
+    REQUIRE(config.set(key, value, "test"));
+  };
+  set("execution.checkpointing.aligned-checkpoint-timeout", "5 s");
+  CHECK(checkpoint_settings_of(config)->alignment == barrier_alignment::exactly_once);
+  set("execution.checkpointing.unaligned.enabled", "true");
+  CHECK(checkpoint_settings_of(config)->alignment == barrier_alignment::aligned_at_first);
+  set("execution.checkpointing.aligned-checkpoint-timeout", "0");
+  CHECK(checkpoint_settings_of(config)->alignment == barrier_alignment::unaligned);
+  set("execution.checkpointing.max-concurrent-checkpoints", "2");
+  CHECK(checkpoint_settings_of(config).error().message.find("max-concurrent-checkpoints = 1") !=
+        std::string::npos);
+  set("execution.checkpointing.max-concurrent-checkpoints", "1");
+  set("execution.checkpointing.mode", "at-least-once");
+  CHECK(checkpoint_settings_of(config).error().message.find("mode = exactly-once") !=
+        std::string::npos);
+}
+
+TEST_CASE("batches on their way are stored with their type, and counted") {
+  for (const std::uint64_t threshold : {0, 100'000}) {
+    stored_world world(threshold);
+    REQUIRE(world.storage.begin({1}));
+    typed_batch_ptr<std::string> rows(new typed_batch<std::string>);
+    rows->rows = {"on", "its", "way"};
+    rows->timestamps = {1, 2, 3};
+    auto snapshot = snapshot_of(1);
+    snapshot.in_flight = {{channel_end::receiver, 3, rows}, {channel_end::sender, 1, rows}};
+    const auto state = world.storage.store(task, snapshot);
+    REQUIRE(state);
+    REQUIRE(state->in_flight);
+    CHECK(state->in_flight->file.empty() == (threshold != 0));
+    const auto bytes = read_stored(*world.disk, "/c/job/chk-1", *state->in_flight);
+    REQUIRE(bytes);
+    const auto read = decode_in_flight(*bytes);
+    REQUIRE(read);
+    REQUIRE(read->size() == 2);
+    CHECK((*read)[0].channel == 3);
+    CHECK((*read)[1].at == channel_end::sender);
+    CHECK((*read)[1].rows->fingerprint() == fingerprint_of<std::string>());
+    CHECK((*read)[1].rows->size() == 3);
+    byte_writer before, after;
+    rows->encode_rows(before);
+    (*read)[1].rows->encode_rows(after);
+    CHECK(std::move(before).take() == std::move(after).take());
+    auto torn = *bytes;
+    torn.pop_back();
+    CHECK_FALSE(decode_in_flight(torn));
+  }
 }
 
 }  // namespace checkpoint_storage_test

@@ -5,6 +5,8 @@
 #include <map>
 
 #include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/checkpoint/in_flight_state.hpp"
+#include "millrace/checkpoint/state_file.hpp"
 #include "support/memory_files.hpp"
 
 namespace state_assignment_test {
@@ -157,6 +159,40 @@ TEST_CASE("a damaged piece names the file and the operator") {
   CHECK(read.error().code == errc::invalid_data);
   CHECK(read.error().message.find("operator 'count'") != std::string::npos);
   CHECK(read.error().message.find("/c/chk-1/v0-s0-a0.state") != std::string::npos);
+}
+
+TEST_CASE("batches on their way come back to the subtask that had them, and to no other job") {
+  saved_job saved(2);
+  graph::job_graph job;
+  job.vertices = {vertex_of(2)};
+  typed_batch_ptr<std::int64_t> rows(new typed_batch<std::int64_t>);
+  rows->rows = {1, 2, 3};
+  auto& subtasks = saved.metadata.operators[0].subtasks;
+  subtasks[1].in_flight = keep_bytes(encode_in_flight({{channel_end::receiver, 4, rows}}));
+  saved.metadata.shape = shape_of(job);
+  const auto text = to_json(saved.metadata);
+  const auto read = parse_checkpoint_metadata(text, "/c/chk-1/_metadata");
+  REQUIRE(read);
+  CHECK(*read == saved.metadata);
+  CHECK(check_restorable(saved.metadata, job, false));
+  CHECK(saved.restored(job.vertices[0], 0).in_flight.empty());
+  const auto restored = saved.restored(job.vertices[0], 1).in_flight;
+  REQUIRE(restored.size() == 1);
+  CHECK(restored[0].channel == 4);
+  CHECK(restored[0].rows->size() == 3);
+
+  job.vertices[0] = vertex_of(3);
+  const auto rescaled = check_restorable(saved.metadata, job, true);
+  REQUIRE_FALSE(rescaled);
+  CHECK(rescaled.error().message.find("'count' (uid the-uid) ran in 2 subtasks") !=
+        std::string::npos);
+  CHECK(rescaled.error().message.find("savepoint") != std::string::npos);
+  job.vertices[0] = vertex_of(2);
+  job.edges.resize(1);
+  CHECK(check_restorable(saved.metadata, job, true).error().message.find("another way") !=
+        std::string::npos);
+  saved.metadata.shape = 0;
+  CHECK(check_restorable(saved.metadata, job, true));
 }
 
 }  // namespace state_assignment_test

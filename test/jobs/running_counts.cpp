@@ -1,5 +1,6 @@
 // From files to files: counts the lines of --input by key, slowly, and writes each new count to
-// --output.
+// --output. What is slow is the reading (--pause-us for a line) or the counting (--count-pause-us),
+// which holds the reading back.
 
 #include <chrono>
 #include <cstdint>
@@ -18,8 +19,9 @@ struct count {
 }  // namespace
 
 void build(millrace::stream_environment& env, const millrace::arguments& args) {
-  args.check_known({"input", "output", "pause-us", "sink-parallelism"});
+  args.check_known({"input", "output", "pause-us", "count-pause-us", "sink-parallelism"});
   const std::chrono::microseconds pause(args.get_or("pause-us", 500));
+  const std::chrono::microseconds count_pause(args.get_or("count-pause-us", 0));
   env.set_job_name("running counts");
   auto sink = env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
                   .map([pause](std::string line) {
@@ -28,6 +30,10 @@ void build(millrace::stream_environment& env, const millrace::arguments& args) {
                   })
                   .key_by(&count::key)
                   .sum(&count::lines)
+                  .map([count_pause](count c) {
+                    std::this_thread::sleep_for(count_pause);
+                    return c;
+                  })
                   .write_as_csv(args.get<std::string>("output"));
   // Its files are named by subtask, so it can't be rescaled with the rest.
   if (args.has("sink-parallelism"))

@@ -265,6 +265,32 @@ class punctuality_check final : public producing<row> {
   timestamp_ms watermark_ = no_timestamp;
 };
 
+/// Takes its time for each batch, and nothing else meanwhile: back pressure.
+class slow_operator final : public producing<row> {
+ public:
+  explicit slow_operator(std::chrono::microseconds time) : time_(time) {}
+
+  void open(operator_context& context) override { context_ = &context; }
+  void process(std::size_t, batch& rows, rows_access access) override {
+    out_.target().push(rows, access);
+    ready_at_ = context_->time().now() + time_;
+    is_busy_ = true;
+    context_->wake_at(ready_at_);
+  }
+  void on_processing_time(timestamp_ms) override {
+    is_busy_ = context_->time().now() < ready_at_;
+    if (is_busy_) context_->wake_at(ready_at_);
+  }
+  bool is_busy() const noexcept override { return is_busy_; }
+  bool is_held_back() const noexcept override { return true; }  // barriers need not wait
+
+ private:
+  std::chrono::microseconds time_;
+  operator_context* context_ = nullptr;
+  std::chrono::steady_clock::time_point ready_at_{};
+  bool is_busy_ = false;
+};
+
 /// Opens the way to operators that the API has no verb for.
 struct opened_stream : data_stream<row> {
   explicit opened_stream(const data_stream<row>& stream) : data_stream<row>(stream) {}
@@ -282,6 +308,14 @@ data_stream<row> checked(const data_stream<row>& stream, std::uint32_t paralleli
       .transform<row>("punctuality",
                       make_factory<row, row>([] { return std::make_unique<punctuality_check>(); }))
       .set_parallelism(parallelism);
+}
+
+data_stream<row> slowed(const data_stream<row>& stream, const job_spec& spec) {
+  const std::chrono::microseconds time(spec.slow_us);
+  return opened_stream(stream)
+      .transform<row>(
+          "slow", make_factory<row, row>([time] { return std::make_unique<slow_operator>(time); }))
+      .set_parallelism(spec.sink_parallelism);
 }
 
 data_stream<row> source_of(stream_environment& env, const job_branch& branch,
@@ -497,6 +531,7 @@ std::string to_string(const job_spec& spec) {
   text << (spec.to_file ? " file" : " sink") << '/' << spec.sink_parallelism;
   if (spec.needs_library) text << " library";
   if (spec.is_checkpointed) text << " checkpointed";
+  if (spec.slow_us != 0) text << " slow " << spec.slow_us << " us";
   if (spec.throws_at) text << " throws at " << *spec.throws_at;
   return text.str();
 }
@@ -564,6 +599,7 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
       stream = stream ? stream->union_with(its) : its;
   }
   auto all = extend(extend(*stream, second ? *second : *stream, spec.stage), spec.steps);
+  if (spec.slow_us != 0) all = slowed(all, spec);
   if (has_event_time(spec)) all = checked(all, spec.sink_parallelism);
   if (spec.is_checkpointed && !spec.to_file) {
     job.committed = std::make_shared<committed_rows>();

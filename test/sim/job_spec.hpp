@@ -70,7 +70,8 @@ struct job_spec {
   bool to_file = false;
   bool is_aligned = false;  ///< Sources with event time wait for the slowest of them.
   bool needs_library = false;
-  bool is_checkpointed = false;           ///< Its sinks commit with checkpoints.
+  bool is_checkpointed = false;  ///< Its sinks commit with checkpoints.
+  std::int64_t slow_us = 0;      ///< How long what comes before the sinks takes for each batch.
   std::optional<std::int64_t> throws_at;  ///< Value of the first branch at which a function throws.
 };
 

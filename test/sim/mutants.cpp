@@ -44,6 +44,13 @@ constexpr mutant mutants[] = {
     {"finished_forgotten", "a subtask that had ended is run again"},
     {"lost_splits_forgotten", "splits that a lost reader was given are not given again"},
     {"events_overtake_barrier", "a split assigned behind a trigger gets into the checkpoint"},
+    {"queued_batch_not_recorded", "what waits at the inputs is left out of an unaligned snapshot"},
+    {"late_batch_not_recorded", "what comes between the snapshot and a barrier is left out of it"},
+    {"acknowledged_before_last_barrier", "an unaligned snapshot is taken for whole at once"},
+    {"recorded_beyond_barrier", "what waits behind an unaligned barrier is recorded, too"},
+    {"overtaken_batch_lost", "what a barrier overtakes at its sender is left out of the snapshot"},
+    {"overtaken_batch_not_sent", "what a barrier had overtaken is not sent again"},
+    {"replayed_behind_new_input", "batches from a checkpoint are overtaken by new input"},
     {"failure_ignored", "a failed region is never restarted"},
 };
 

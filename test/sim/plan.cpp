@@ -137,6 +137,23 @@ void plan_keyed_count(plan& p, random_source& random) {
   p.jobs.push_back({make_job_spec("keyed_count", 4, random), milliseconds(0), std::nullopt});
 }
 
+/// Barriers overtake records, at once or when they wait for long; there is more to overtake where
+/// something is slow and channels are narrow.
+void plan_unaligned(plan& p, random_source& random) {
+  set(p.config, "execution.checkpointing.unaligned.enabled", "true");
+  set(p.config, "execution.checkpointing.max-concurrent-checkpoints", "1");
+  if (random.chance(40))
+    set(p.config, "execution.checkpointing.aligned-checkpoint-timeout",
+        std::to_string(random.between(1, random.chance(50) ? 20 : 400)) + " ms");
+  set(p.config, "taskmanager.network.batch-rows", std::to_string(random.between(1, 12)));
+  if (random.chance(70)) {
+    // No fewer than a window of a few batches.
+    set(p.config, "taskmanager.network.batch-bytes", "1024 b");
+    set(p.config, "taskmanager.network.channel-bytes", "4096 b");
+    p.jobs.back().spec.slow_us = random.between(100, random.chance(50) ? 2'000 : 30'000);
+  }
+}
+
 /// A job whose sinks commit with checkpoints, while task managers come and go, and masters, too.
 void plan_checkpoints(plan& p, random_source& random) {
   set(p.config, "state.checkpoints.dir", "/checkpoints");
@@ -171,6 +188,7 @@ void plan_checkpoints(plan& p, random_source& random) {
   std::sort(p.faults.begin(), p.faults.end(),
             [](const fault& x, const fault& y) { return x.at_step < y.at_step; });
   plan_scheduling(p, random);
+  if (random.chance(50)) plan_unaligned(p, random);
 }
 
 }  // namespace

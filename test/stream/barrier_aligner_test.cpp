@@ -167,4 +167,84 @@ TEST_CASE("at least once no channel waits, and several checkpoints are under way
   CHECK(snapshot_in(a.aligner.on_closed(1, a.now)) == 6);
 }
 
+TEST_CASE("an unaligned barrier counts when it arrives, once") {
+  aligned_channels a(3, barrier_alignment::unaligned);
+  const auto d = a.aligner.on_arrival(1, a.cut(1), a.now);
+  REQUIRE(snapshot_in(d) == 1);
+  CHECK(d.aligned->alignment == barrier_alignment::unaligned);
+  CHECK(d.has_come == std::vector<bool>{false, false, false});  // it was not read
+  CHECK_FALSE(d.block);
+  CHECK(is_nothing(a.aligner.on_arrival(0, a.cut(1), a.now)));
+  CHECK(is_nothing(a.on(1, 1)));
+  CHECK(is_nothing(a.on(2, 1)));
+  CHECK(snapshot_in(a.aligner.on_arrival(0, a.cut(2), a.now)) == 2);
+}
+
+TEST_CASE("channels that keep their order are aligned before an unaligned snapshot") {
+  aligned_channels a(3, barrier_alignment::unaligned);
+  a.aligner.keep_order(1);
+  CHECK(is_nothing(a.aligner.on_arrival(1, a.cut(1), a.now)));
+  CHECK(is_nothing(a.aligner.on_arrival(0, a.cut(1), a.now)));
+  CHECK(a.aligner.is_aligning());
+  CHECK(a.on(0, 1).block);
+  a.now += 5ms;
+  const auto d = a.on(1, 1);
+  CHECK(snapshot_in(d) == 1);
+  CHECK(d.release);
+  CHECK(d.alignment == 5ms);
+  CHECK(d.has_come == std::vector<bool>{true, true, false});
+  // One that is closed keeps nobody waiting.
+  CHECK(is_nothing(a.aligner.on_arrival(2, a.cut(2), a.now)));
+  CHECK(snapshot_in(a.aligner.on_closed(1, a.now)) == 2);
+  CHECK(snapshot_in(a.aligner.on_arrival(2, a.cut(3), a.now)) == 3);
+}
+
+TEST_CASE("a triggered task does not wait for its channels to close if it is unaligned") {
+  aligned_channels a(2, barrier_alignment::unaligned);
+  a.aligner.on_closed(1, a.now);
+  const auto d = a.aligner.on_trigger(a.cut(1), a.now);
+  CHECK(snapshot_in(d) == 1);
+  CHECK(d.has_come == std::vector<bool>{false, true});
+}
+
+TEST_CASE("what is not aligned in time becomes unaligned") {
+  aligned_channels a(3, barrier_alignment::aligned_at_first);
+  a.aligner = barrier_aligner(3, 10ms);
+  CHECK_FALSE(a.aligner.deadline());
+  CHECK(is_nothing(a.aligner.on_arrival(0, a.cut(1), a.now)));  // its time begins
+  const auto due = a.now + 10ms;
+  CHECK(a.aligner.deadline() == due);
+  a.now += 9ms;
+  CHECK(a.on(0, 1).block);
+  CHECK(is_nothing(a.aligner.on_time(a.now)));
+  a.now = due;
+  const auto d = a.aligner.on_time(a.now);
+  REQUIRE(snapshot_in(d) == 1);
+  CHECK(d.aligned->alignment == barrier_alignment::unaligned);
+  CHECK(d.has_come == std::vector<bool>{true, false, false});
+  CHECK(d.release);
+  CHECK_FALSE(a.aligner.deadline());
+}
+
+TEST_CASE("what is aligned in time stays so, and time is short where others were late") {
+  aligned_channels a(2, barrier_alignment::aligned_at_first);
+  a.aligner = barrier_aligner(2, 10ms);
+  a.on(0, 1);
+  const auto d = a.on(1, 1);
+  REQUIRE(snapshot_in(d) == 1);
+  CHECK(d.aligned->alignment == barrier_alignment::aligned_at_first);
+  a.on(0, 2);
+  const barrier late{{2}, checkpoint_kind::checkpoint, barrier_alignment::unaligned};
+  const auto early = a.aligner.on_arrival(1, late, a.now);
+  REQUIRE(snapshot_in(early) == 2);
+  CHECK(early.aligned->alignment == barrier_alignment::unaligned);
+  CHECK(early.has_come == std::vector<bool>{true, false});
+}
+
+TEST_CASE("an aligned barrier that arrives does nothing yet") {
+  aligned_channels a(2);
+  CHECK(is_nothing(a.aligner.on_arrival(0, a.cut(1), a.now)));
+  CHECK_FALSE(a.aligner.is_aligning());
+}
+
 }  // namespace barrier_aligner_test

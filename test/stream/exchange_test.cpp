@@ -212,4 +212,31 @@ TEST_CASE("control elements wait behind the batches that wait for credit, and co
   CHECK(x.in_flight_bytes() == port.sent[1].charge());
 }
 
+TEST_CASE("a barrier that overtakes leaves at once, and what it overtook is named and sent later") {
+  one_exchange e(2, 5);
+  e.x.open(0, charge_of(10));
+  e.send(0, 10);
+  e.send(0, 10, 10);
+  e.x.broadcast(watermark{3});
+  e.send(0, 5, 20);
+  e.send(1, 1);  // nobody is there
+  in_flight_batches overtaken;
+  e.x.overtake({{1}}, overtaken);
+  REQUIRE(e.port.sent.size() == 2);
+  CHECK(std::get<barrier>(e.port.sent[1].what).checkpoint == checkpoint_id{1});
+  REQUIRE(overtaken.size() == 3);
+  CHECK(overtaken[0].at == channel_end::sender);
+  CHECK(overtaken[0].channel == 5);
+  CHECK(rows_of<std::int64_t>(*overtaken[0].rows).front() == 10);
+  CHECK(rows_of<std::int64_t>(*overtaken[1].rows).front() == 20);
+  CHECK(overtaken[2].channel == 6);
+  e.x.open(1, 10'000);
+  REQUIRE(e.port.sent.size() == 5);
+  CHECK(std::holds_alternative<barrier>(e.port.sent[2].what));  // ahead of what had waited
+  REQUIRE(e.x.give_back(0, e.port.sent[0].charge()));
+  REQUIRE(e.x.give_back(0, charge_of(10)));
+  CHECK(e.port.rows<std::int64_t>()[5] == numbers(25));
+  CHECK_FALSE(e.x.is_blocked());
+}
+
 }  // namespace exchange_test

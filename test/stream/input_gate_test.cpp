@@ -150,4 +150,37 @@ TEST_CASE("after the end of its data a channel has barriers only") {
   CHECK(gate.have_all_closed());
 }
 
+TEST_CASE("a gate tells what waits ahead of a barrier") {
+  input_gate gate({0, 0});
+  REQUIRE(gate.push(0, data(1)));
+  REQUIRE(gate.push(0, watermark{1}));
+  REQUIRE(gate.push(0, data(2)));
+  in_flight_batches found;
+  CHECK_FALSE(gate.collect_ahead_of({1}, 0, found));
+  CHECK(found.size() == 2);
+  REQUIRE(gate.push(0, barrier{{1}}));
+  REQUIRE(gate.push(0, data(3)));
+  found.clear();
+  CHECK(gate.collect_ahead_of({1}, 0, found));
+  CHECK(found.size() == 2);
+  CHECK_FALSE(gate.collect_ahead_of({1}, 1, found));
+  REQUIRE(gate.push(1, data(4)));
+  REQUIRE(gate.push(1, end_of_input{}));
+  found.clear();
+  CHECK(gate.collect_ahead_of({1}, 1, found));
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].channel == 1);
+}
+
+TEST_CASE("batches from a checkpoint come before new ones and are charged nothing") {
+  input_gate gate({0});
+  REQUIRE(gate.replay(0, batch_of<std::int64_t>({1})));
+  REQUIRE(gate.replay(0, batch_of<std::int64_t>({2})));
+  CHECK_FALSE(gate.replay(1, batch_of<std::int64_t>({3})));
+  REQUIRE(gate.push(0, data(4, 100)));
+  CHECK(gate.queued_bytes() == 100);
+  CHECK(gate.elements_received(0) == 1);
+  for (const std::int64_t expected : {1, 2, 4}) CHECK(value_of(*gate.next()) == expected);
+}
+
 }  // namespace input_gate_test

@@ -161,13 +161,14 @@ struct counting_job {
   job_maker make;
   std::shared_ptr<committed_rows> committed = std::make_shared<committed_rows>();
 
-  explicit counting_job(std::int64_t end, std::uint32_t parallelism) {
+  counting_job(std::int64_t end, std::uint32_t parallelism,
+               partitioning to_sinks = partitioning::rebalance) {
     make.parallelism = parallelism;
     const auto source = make.source("source");
     const auto count = make.op("count");
     const auto sink = make.sink("sink");
     make.connect(source, count, partitioning::hash);
-    make.connect(count, sink, partitioning::rebalance);
+    make.connect(count, sink, to_sinks);
     const auto key_of = [](std::int64_t n) { return n % 10; };
     make.program->routers[0].reset(
         new keyed_router_factory<std::int64_t, decltype(key_of)>(key_of));
@@ -188,15 +189,19 @@ struct counting_job {
 
 /// Runs a job in several lives, each of which ends at a random moment but the last.
 std::multiset<std::int64_t> run_with_kills(std::uint64_t seed, std::int64_t end,
-                                           barrier_alignment alignment) {
+                                           barrier_alignment alignment,
+                                           std::size_t* in_flight = nullptr) {
   std::mt19937_64 random(seed);
-  counting_job job(end, 1 + static_cast<std::uint32_t>(random() % 3));
+  const auto parallelism = 1 + static_cast<std::uint32_t>(random() % 3);
+  counting_job job(end, parallelism,
+                   seed % 3 == 0 ? partitioning::rescale : partitioning::rebalance);
   memory_files files;
   pipeline_settings settings;
   settings.tasks.is_checkpointed = true;
   settings.checkpoints_permille = 1 + static_cast<int>(random() % 50);
   settings.alignment = alignment;
-  settings.channel_bytes = 256;
+  settings.channel_bytes = seed % 2 == 0 ? 256 : 2048;
+  settings.tasks.alignment_max = std::chrono::milliseconds(random() % 2);
   local_pipeline::checkpoint from;
   for (int life = 0; life < 4; ++life) {
     settings.seed = random();
@@ -207,6 +212,8 @@ std::multiset<std::int64_t> run_with_kills(std::uint64_t seed, std::int64_t end,
       pipeline.run();
     }
     if (!pipeline.last_checkpoint().empty()) from = pipeline.last_checkpoint();
+    if (in_flight != nullptr)
+      for (const auto& [who, saved] : from) *in_flight += saved.in_flight.size();
   }
   return job.committed->all();
 }
@@ -217,6 +224,18 @@ TEST_CASE("what a pipeline commits is the same however often it is killed") {
     CAPTURE(seed);
     CHECK(run_with_kills(seed, end, barrier_alignment::exactly_once) ==
           counting_job::expected(end));
+  }
+}
+
+TEST_CASE("it is the same with unaligned checkpoints, whatever is on its way") {
+  constexpr std::int64_t end = 600;
+  for (const auto how : {barrier_alignment::unaligned, barrier_alignment::aligned_at_first}) {
+    std::size_t in_flight = 0;
+    for (std::uint64_t seed = 1; seed <= 90; ++seed) {
+      CAPTURE(seed);
+      CHECK(run_with_kills(seed, end, how, &in_flight) == counting_job::expected(end));
+    }
+    CHECK(in_flight > 100);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "millrace/stream/operator_failure.hpp"
@@ -535,6 +536,10 @@ constexpr barrier cut_of(std::uint64_t n) {
   return {{n}, checkpoint_kind::checkpoint, barrier_alignment::exactly_once};
 }
 
+constexpr barrier unaligned_cut_of(std::uint64_t n) {
+  return {{n}, checkpoint_kind::checkpoint, barrier_alignment::unaligned};
+}
+
 task_options checkpointed() {
   task_options options;
   options.is_checkpointed = true;
@@ -674,6 +679,125 @@ TEST_CASE("what a coordinator sends behind a trigger is heard when the snapshot 
   CHECK(heard() == "ab");
   send("c");
   CHECK(heard() == "abc");
+}
+
+TEST_CASE("an unaligned barrier overtakes what waits at both ends, which becomes part of it") {
+  running_task t(pipeline({}, {}, {}, 2), map_vertex, checkpointed());
+  t.task.on_channel_open(0, 100);
+  t.task.on_channel_open(1, 100);
+  t.give(0, 20);
+  t.task.step();
+  t.give(20, 20);
+  t.task.step();
+  CHECK(t.task.chain().is_blocked());
+  t.give(40, 3, 0);
+  t.give(50, 4, 1);
+  t.task.on_element(0, unaligned_cut_of(1));
+  t.give(60, 5, 0);  // behind it
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(sent_text(t.world) == "10 b1 ");
+  CHECK(t.world.snapshots.empty());  // channel 1 is still to bring its barrier
+  t.give(70, 6, 1);
+  t.task.on_element(1, watermark{1});
+  t.task.on_element(1, unaligned_cut_of(1));
+  REQUIRE(t.world.snapshots.size() == 1);
+  std::string kept;
+  for (const auto& [at, channel, rows] : t.world.snapshots[0].in_flight)
+    kept += (at == channel_end::sender ? "out" : "in") + std::to_string(channel) + ":" +
+            std::to_string(rows->size()) + " ";
+  CHECK(kept == "out0:10 out1:10 in0:3 in1:4 in1:6 ");
+
+  // Another task goes on from there, before anything else.
+  task_restore saved;
+  saved.operators = std::move(t.world.snapshots[0].operators);
+  saved.in_flight = t.world.snapshots[0].in_flight;
+  fake_services world;
+  const auto make = pipeline({}, {}, {}, 2);
+  stream_task again(make.build(), subtask(map_vertex), make.program, world, checkpointed());
+  again.restore(std::move(saved));
+  again.open();
+  again.on_element(1, record_batch{batch_of(numbers(1, 90)), 7});
+  again.step();
+  CHECK(world.returned.empty());  // what comes first waits for credit
+  again.on_channel_open(0, wide);
+  again.on_channel_open(1, wide);
+  while (again.step() == task_progress::ready) {
+  }
+  std::multiset<std::int64_t> rows;
+  for (const auto& [channel, some] : world.rows<std::int64_t>())
+    rows.insert(some.begin(), some.end());
+  CHECK(rows.size() == 20 + 3 + 4 + 6 + 1);
+  CHECK(rows.count(72) == 1);
+  CHECK(rows.count(60) == 0);
+  CHECK(world.returned.size() == 4);
+}
+
+TEST_CASE("an alignment that takes too long is ended by overtaking") {
+  auto options = checkpointed();
+  options.alignment_max = 10ms;
+  running_task t(pipeline({}, {}, {}, 2), map_vertex, options);
+  t.task.on_channel_open(0, wide);
+  t.task.on_channel_open(1, wide);
+  auto cut = unaligned_cut_of(1);
+  cut.alignment = barrier_alignment::aligned_at_first;
+  t.task.on_element(0, cut);
+  t.give(0, 2, 0);
+  t.task.step();
+  CHECK(t.log->empty());  // channel 0 waits
+  REQUIRE_FALSE(t.world.wakes.empty());
+  t.world.watch.advance_to(t.world.wakes.back());
+  t.task.step();
+  CHECK(sent_text(t.world).starts_with("b1 "));
+  CHECK(t.log->size() == 1);
+  CHECK(t.world.snapshots.empty());
+  t.task.on_element(1, unaligned_cut_of(1));
+  REQUIRE(t.world.snapshots.size() == 1);
+  CHECK(t.world.snapshots[0].cut.alignment == barrier_alignment::unaligned);
+  CHECK(t.world.snapshots[0].in_flight.empty());
+  CHECK(t.world.snapshots[0].alignment == 10ms);
+}
+
+TEST_CASE("a source that has no credit overtakes when its time is over") {
+  auto options = checkpointed();
+  options.alignment_max = 10ms;
+  running_task t(pipeline(counting_source(100, 1)), source_vertex, options);
+  t.task.on_channel_open(0, 300);
+  while (t.task.step() == task_progress::ready) {
+  }
+  REQUIRE(t.task.chain().is_blocked());
+  auto cut = unaligned_cut_of(1);
+  cut.alignment = barrier_alignment::aligned_at_first;
+  t.task.on_checkpoint_trigger(cut);
+  t.task.step();
+  CHECK(t.world.snapshots.empty());
+  t.world.watch.advance_to(t.world.wakes.back());
+  t.task.step();
+  REQUIRE(t.world.snapshots.size() == 1);
+  CHECK_FALSE(t.world.snapshots[0].in_flight.empty());
+  CHECK(std::holds_alternative<barrier>(t.world.sent.back().what));
+}
+
+TEST_CASE("batches in a checkpoint that do not fit the task are refused") {
+  const auto refused = [](in_flight_batch batch) {
+    fake_services world;
+    const auto make = pipeline();
+    stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
+    task_restore saved;
+    saved.operators.resize(1);
+    saved.in_flight.push_back(std::move(batch));
+    try {
+      task.restore(std::move(saved));
+    } catch (const failure& f) {
+      return std::string(f.what());
+    }
+    return std::string();
+  };
+  const auto text = batch_of<std::string>({"x"});
+  for (const auto at : {channel_end::receiver, channel_end::sender}) {
+    CHECK(refused({at, 0, text}).find("take a savepoint before") != std::string::npos);
+    CHECK_FALSE(refused({at, 7, batch_of(numbers(1))}).empty());
+    CHECK(refused({at, 0, batch_of(numbers(1))}).empty());
+  }
 }
 
 TEST_CASE("a cancelled barrier goes on, an aborted checkpoint releases the channels") {

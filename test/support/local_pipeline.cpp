@@ -365,7 +365,8 @@ void local_pipeline::begin_checkpoint() {
 
 void local_pipeline::on_snapshot(const execution_attempt_id& task, task_snapshot snapshot) {
   if (snapshot.cut.checkpoint != under_way_ || awaited_.erase(task) == 0) return;
-  gathered_[{task.vertex, task.subtask}] = {under_way_, false, std::move(snapshot.operators)};
+  gathered_[{task.vertex, task.subtask}] = {under_way_, false, std::move(snapshot.operators),
+                                            std::move(snapshot.in_flight)};
   if (!awaited_.empty()) return;
   completed_ = std::move(gathered_);
   ++checkpoints_completed_;

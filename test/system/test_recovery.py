@@ -2,6 +2,7 @@
 """Jobs that go on after their workers or masters were killed."""
 
 import collections
+import shutil
 import time
 
 import cluster
@@ -27,7 +28,7 @@ class Recovery(SystemTest):
 
     KEYS_READ = [f"key-{n * n % KEYS}" for n in range(LINES)]
 
-    def job_arguments(self, nodes):
+    def job_arguments(self, nodes, slow=("--pause-us", 1500), settings=()):
         """A job that counts lines by key from file to file, and takes checkpoints."""
         source = nodes.folder / "input.txt"
         source.write_text("".join(f"{key}\n" for key in self.KEYS_READ))
@@ -38,8 +39,9 @@ class Recovery(SystemTest):
                 "-D", "restart-strategy.type=fixed-delay",
                 "-D", "restart-strategy.fixed-delay.attempts=10",
                 "-D", "restart-strategy.fixed-delay.delay=50 ms",
+                *(part for setting in settings for part in ("-D", setting)),
                 test_job("running_counts"), "--input", source,
-                "--output", nodes.folder / "output", "--pause-us", 1500]
+                "--output", nodes.folder / "output", *slow]
 
     def check_output(self, nodes):
         """Each line is there once, and nothing is left of checkpoints."""
@@ -132,6 +134,35 @@ class Recovery(SystemTest):
                 nodes.start_master()
         self.assertEqual(run.wait(60), 0, run.err())
         self.assertIn(f"Job {job} has finished", run.out())
+        self.check_output(nodes)
+
+    def test_unaligned_checkpoints_are_quick_under_back_pressure_and_restore_what_was_on_its_way(self):
+        nodes = self.cluster_with(task_managers=2, slots=2,
+                                  config={"heartbeat.interval": "200 ms",
+                                          "heartbeat.timeout": "2 s",
+                                          "debug.chaos.enabled": "true"})
+        # Lines are read at once, and counted for ten seconds.
+        slow = ["--pause-us", 0, "--count-pause-us", 3300]
+        aligned = nodes.run_detached(*self.job_arguments(nodes, slow))
+        nodes.await_status(aligned, "RUNNING")
+        time.sleep(2)
+        under_way = nodes.json("checkpoints", aligned)["checkpoints"]
+        self.assertEqual(self.completed(nodes, aligned), 0, under_way)
+        nodes.millrace("cancel", aligned)
+        nodes.await_status(aligned, "CANCELED")
+        shutil.rmtree(nodes.folder / "output", ignore_errors=True)
+
+        job = nodes.run_detached(*self.job_arguments(
+            nodes, slow, ["execution.checkpointing.unaligned.enabled=true",
+                          "execution.checkpointing.aligned-checkpoint-timeout=20 ms"]))
+        for victim in ([1, 0], [0, 1]):
+            self.await_checkpoints(nodes, job, 3)
+            nodes.millrace("chaos", "kill", "task", job, *victim)
+        ended = [each for each in nodes.json("checkpoints", job)["checkpoints"]
+                 if each["status"] == "COMPLETED"]
+        self.assertGreater(max(each["in_flight_bytes"] for each in ended), 0, ended)
+        self.assertLess(min(each["duration_ms"] for each in ended), 1000 * cluster.PATIENCE, ended)
+        nodes.await_status(job, "FINISHED", seconds=60)
         self.check_output(nodes)
 
     def test_a_file_to_file_job_writes_each_line_once_though_workers_are_killed(self):
