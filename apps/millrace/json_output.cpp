@@ -129,6 +129,7 @@ json to_json(const checkpoint_record& checkpoint) {
           {"in_flight_bytes", checkpoint.in_flight_bytes},
           {"alignment_ms", checkpoint.alignment_ms},
           {"synchronous_ms", checkpoint.synchronous_ms},
+          {"asynchronous_ms", checkpoint.asynchronous_ms},
           {"location", checkpoint.location},
           {"failure", checkpoint.failure}};
 }

@@ -380,7 +380,8 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
         self_->send(
             setup_.task_manager,
             wire::acknowledge_checkpoint{{setup_.id, about.cut.checkpoint, std::move(*job->stored),
-                                          ms(about.alignment), ms(about.synchronous)}});
+                                          ms(about.alignment), ms(about.synchronous),
+                                          ms(setup_.time->now() - about.frozen_at)}});
       });
 }
 

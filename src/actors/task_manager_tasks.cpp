@@ -165,6 +165,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   setup.options.spilling = {.directory = options_.spill_directory + "/" + file_name_of(id),
                             .memory_bytes = d.config.get(options::sort_memory).bytes};
   setup.options.auto_watermark_interval = d.config.get(options::auto_watermark_interval);
+  setup.options.snapshot_slice_bytes = d.config.get(options::snapshot_slice).bytes;
   setup.options.is_checkpointed = d.checkpoints != nullptr;
   setup.options.alignment_max = d.config.get(options::aligned_checkpoint_timeout);
   setup.checkpoints = d.checkpoints;

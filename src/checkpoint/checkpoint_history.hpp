@@ -29,6 +29,7 @@ struct checkpoint_record {
   std::uint64_t in_flight_bytes = 0;  ///< Of them, batches that were on their way.
   std::uint64_t alignment_ms = 0;     ///< The longest of a task, until the last barrier had come.
   std::uint64_t synchronous_ms = 0;   ///< The longest that a task stood still.
+  std::uint64_t asynchronous_ms = 0;  ///< The longest that a task wrote and stored afterwards.
   std::string location;               ///< Once completed.
   std::string failure;                ///< Why it failed.
 

@@ -89,6 +89,7 @@ checkpoint_record pending_checkpoint::record(std::int64_t now_ms) const {
     if (ack.state.in_flight) r.in_flight_bytes += ack.state.in_flight->length;
     r.alignment_ms = std::max(r.alignment_ms, ack.alignment_ms);
     r.synchronous_ms = std::max(r.synchronous_ms, ack.synchronous_ms);
+    r.asynchronous_ms = std::max(r.asynchronous_ms, ack.asynchronous_ms);
   }
   return r;
 }

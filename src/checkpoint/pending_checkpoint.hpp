@@ -22,6 +22,7 @@ struct checkpoint_acknowledgement {
   stored_task_state state;
   std::uint64_t alignment_ms = 0;
   std::uint64_t synchronous_ms = 0;
+  std::uint64_t asynchronous_ms = 0;
 
   bool operator==(const checkpoint_acknowledgement&) const = default;
 };

@@ -214,6 +214,15 @@ inline constexpr config_option<memory_size> rocksdb_memory{
      .form = value_form::memory,
      .min = std::int64_t{8} << 20}};
 
+inline constexpr config_option<memory_size> snapshot_slice{
+    {.key = "state.backend.snapshot-slice",
+     .group = "State",
+     .default_text = "256 kb",
+     .description = "How much of its snapshot a task writes before it processes records again. "
+                    "Less makes for shorter pauses, more for shorter checkpoints.",
+     .form = value_form::memory,
+     .min = 64}};
+
 inline constexpr config_option<memory_size> sort_memory{
     {.key = "taskmanager.memory.sort",
      .group = "State",
@@ -674,6 +683,7 @@ inline constexpr const option_info* all[] = {&node_role,
                                              &task_cancellation_timeout,
                                              &state_backend_type,
                                              &rocksdb_memory,
+                                             &snapshot_slice,
                                              &sort_memory,
                                              &checkpointing_interval,
                                              &checkpointing_mode,

@@ -136,7 +136,7 @@ class keyed_fold_operator final : public producing<T> {
   /// stored between the look-ups and they run side by side.
   bool find_block(const T* rows, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
-      values_[i] = table_->find(hashes_[i], block_key(rows[i], i));
+      values_[i] = table_->find_for_update(hashes_[i], block_key(rows[i], i));
       if (values_[i] == nullptr) [[unlikely]]
         return false;
     }

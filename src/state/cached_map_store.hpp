@@ -3,6 +3,8 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -19,6 +21,8 @@ namespace millrace {
 /// same members as `hashmap_map_store`; see `cached_store` for the rest.
 template <class Key, class N, class MapKey, class V>
 class cached_map_store {
+  using visit_function = std::function<void(const Key&, const N&, const MapKey&, const V&)>;
+
  public:
   explicit cached_map_store(const store_place<Key, cached_table>& where)
       : context_(where.context),
@@ -140,16 +144,21 @@ class cached_map_store {
     row_key_.clear();
     encode_group(row_key_, group);
     const auto rows = below_.table.scan(row_key_.bytes());
-    for (; rows->is_valid(); rows->next()) {
-      Key key{};
-      N ns{};
-      MapKey map_key{};
-      V value{};
-      decode_row(rows->key().subspan(row_group_bytes), key, ns, map_key);
-      decode_row(rows->value(), value);
-      visit(key, ns, map_key, value);
-    }
+    for (; rows->is_valid(); rows->next()) visit_row(*rows, visit);
   }
+
+  /// As in `cached_store`.
+  void freeze(snapshot_section&, visit_function visit) {
+    flush();
+    visit_ = std::move(visit);
+    frozen_rows_ = below_.table.scan({});
+  }
+  bool write_frozen(std::uint32_t group, snapshot_budget& budget) {
+    return write_rows(*frozen_rows_, group, budget,
+                      [this](byte_cursor& row) { visit_row(row, visit_); });
+  }
+  void thaw() noexcept { frozen_rows_.reset(); }
+
   void restore(const Key& key, const N& ns, const MapKey& map_key, V value) {
     put_into(map_of(scoped_hash(key_hash(key), ns), {key, ns}), map_key, std::move(value));
   }
@@ -308,6 +317,17 @@ class cached_map_store {
     }
   }
 
+  template <class Visit>
+  static void visit_row(byte_cursor& row, Visit& visit) {
+    Key key{};
+    N ns{};
+    MapKey map_key{};
+    V value{};
+    decode_row(row.key().subspan(row_group_bytes), key, ns, map_key);
+    decode_row(row.value(), value);
+    visit(std::as_const(key), std::as_const(ns), std::as_const(map_key), std::as_const(value));
+  }
+
   const key_context<Key>& context_;
   N ns_{};
   cached_table below_;
@@ -317,6 +337,10 @@ class cached_map_store {
   std::size_t hand_entry_ = 0;
   std::uint32_t sweep_group_ = 0;
   std::size_t sweep_entry_ = 0;
+
+  // Of the snapshot under way.
+  std::unique_ptr<byte_cursor> frozen_rows_;
+  visit_function visit_;
 
   // Scratch.
   byte_writer row_key_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "millrace/state/missing_rows.hpp"
 #include "millrace/state/object_cache.hpp"
 #include "millrace/state/row_writer.hpp"
+#include "millrace/state/snapshot_section.hpp"
 
 namespace millrace {
 
@@ -116,15 +118,23 @@ class cached_store {
     row_key_.clear();
     encode_group(row_key_, group);
     const auto rows = below_.table.scan(row_key_.bytes());
-    for (; rows->is_valid(); rows->next()) {
-      Key key{};
-      N ns{};
-      V value{};
-      decode_row(rows->key().subspan(row_group_bytes), key, ns);
-      decode_row(rows->value(), value);
-      visit(key, ns, value);
-    }
+    for (; rows->is_valid(); rows->next()) visit_row(*rows, visit);
   }
+
+  /// A snapshot begins: `visit` is called for each value of now, in the order of the rows' bytes,
+  /// as the table below keeps them for it.
+  void freeze(snapshot_section&, std::function<void(const Key&, const N&, const V&)> visit) {
+    flush();
+    visit_ = std::move(visit);
+    frozen_rows_ = below_.table.scan({});
+  }
+  /// Visits on in a group; false if the budget was spent before its end.
+  bool write_frozen(std::uint32_t group, snapshot_budget& budget) {
+    return write_rows(*frozen_rows_, group, budget,
+                      [this](byte_cursor& row) { visit_row(row, visit_); });
+  }
+  void thaw() noexcept { frozen_rows_.reset(); }
+
   void restore(const Key& key, const N& ns, V value) {
     put_at(scoped_hash(key_hash(key), ns), {key, ns}, std::move(value));
   }
@@ -277,6 +287,16 @@ class cached_store {
     insert(hashes[i], key, std::move(read));
   }
 
+  template <class Visit>
+  static void visit_row(byte_cursor& row, Visit& visit) {
+    Key key{};
+    N ns{};
+    V value{};
+    decode_row(row.key().subspan(row_group_bytes), key, ns);
+    decode_row(row.value(), value);
+    visit(std::as_const(key), std::as_const(ns), std::as_const(value));
+  }
+
   const key_context<Key>& context_;
   N ns_{};
   cached_table below_;
@@ -286,6 +306,10 @@ class cached_store {
   std::size_t hand_entry_ = 0;
   std::uint32_t sweep_group_ = 0;
   std::size_t sweep_entry_ = 0;
+
+  // Of the snapshot under way.
+  std::unique_ptr<byte_cursor> frozen_rows_;
+  std::function<void(const Key&, const N&, const V&)> visit_;
 
   // Scratch.
   byte_writer row_key_;

@@ -6,8 +6,7 @@
 
 namespace millrace {
 
-/// The keyed state of an operator in one key group, as keyed_state_backend_base::snapshot_key_group
-/// has written it.
+/// The keyed state of an operator in one key group, as a keyed_state_snapshot has written it.
 struct encoded_key_group {
   std::uint32_t group = 0;
   std::vector<std::byte> bytes;

@@ -35,13 +35,8 @@ class hashmap_map_store {
   void set_namespace(const N& ns) { maps_.set_namespace(ns); }
   void set_has_key(bool has_key) noexcept { maps_.set_has_key(has_key); }
 
-  V* find(const MapKey& map_key) {
-    map* entries = maps_.find();
-    if (entries == nullptr) return nullptr;
-    const auto found = entries->find(map_key);
-    return found == entries->end() ? nullptr : &found->second;
-  }
-  V* find_for_update(const MapKey& map_key) { return find(map_key); }
+  V* find(const MapKey& map_key) { return find_in(maps_.find(), map_key); }
+  V* find_for_update(const MapKey& map_key) { return find_in(maps_.find_for_update(), map_key); }
   template <class Make>
   std::pair<V&, bool> find_or_make(const MapKey& map_key, Make&& make) {
     map& entries = maps_.find_or_make([] { return map(); }).first;
@@ -53,7 +48,7 @@ class hashmap_map_store {
     maps_.find_or_make([] { return map(); }).first.insert_or_assign(map_key, std::move(value));
   }
   void erase(const MapKey& map_key) {
-    map* entries = maps_.find();
+    map* entries = maps_.find_for_update();
     if (entries == nullptr) return;
     entries->erase(map_key);
     if (entries->empty()) maps_.erase();
@@ -89,6 +84,20 @@ class hashmap_map_store {
       for (const auto& [map_key, value] : entries) visit(key, ns, map_key, value);
     });
   }
+
+  /// As in `hashmap_store`; a map is saved whole, once one of its entries is about to change.
+  template <class Visit>
+  void freeze(snapshot_section& to, Visit visit) {
+    maps_.freeze(
+        to, [visit = std::move(visit)](const Key& key, const N& ns, const map& entries) mutable {
+          for (const auto& [map_key, value] : entries) visit(key, ns, map_key, value);
+        });
+  }
+  bool write_frozen(std::uint32_t group, snapshot_budget& budget) {
+    return maps_.write_frozen(group, budget);
+  }
+  void thaw() noexcept { maps_.thaw(); }
+
   void restore(const Key& key, const N& ns, const MapKey& map_key, V value) {
     maps_.at(key, ns).insert_or_assign(map_key, std::move(value));
   }
@@ -98,6 +107,12 @@ class hashmap_map_store {
 
  private:
   using map = boost::unordered_flat_map<MapKey, V, map_key_hash, map_key_equal>;
+
+  static V* find_in(map* entries, const MapKey& map_key) {
+    if (entries == nullptr) return nullptr;
+    const auto found = entries->find(map_key);
+    return found == entries->end() ? nullptr : &found->second;
+  }
 
   hashmap_store<Key, N, map> maps_;
 };

@@ -2,12 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
 
 #include "millrace/state/keyed_table.hpp"
+#include "millrace/state/snapshot_section.hpp"
 #include "millrace/state/state_namespace.hpp"
 
 namespace millrace {
@@ -18,7 +20,7 @@ namespace millrace {
 /// This and `cached_store` have the same members, and the kinds of state are templates over either.
 /// References are valid until a value is made or removed.
 template <class Key, class N, class V>
-class hashmap_store {
+class hashmap_store final : private entry_saver {
  public:
   static constexpr bool keeps_in_place = true;
 
@@ -33,7 +35,7 @@ class hashmap_store {
   /// Of the current key and namespace, to read; null if there is none.
   V* find() { return table_.find(hash(), view()); }
   /// The same, to change it.
-  V* find_for_update() { return find(); }
+  V* find_for_update() { return table_.find_for_update(hash(), view()); }
   /// To change it; whether it was made just now.
   template <class Make>
   std::pair<V&, bool> find_or_make(Make&& make) {
@@ -45,7 +47,8 @@ class hashmap_store {
   }
   void erase() { table_.erase(hash(), view(), hash_of<Key, N>); }
 
-  /// Lets `is_over(V&)` look at the next `count` entries in turn, and removes those it says.
+  /// Lets `is_over(V&)` look at the next `count` entries in turn, and removes those it says. It may
+  /// change them.
   template <class IsOver>
   void sweep(std::size_t count, IsOver&& is_over) {
     for (; count > 0 && table_.size() > 0; --count) {
@@ -55,6 +58,7 @@ class hashmap_store {
         sweep_group_ = sweep_group_ + 1 < table_.group_count() ? sweep_group_ + 1 : 0;
         continue;
       }
+      table_.preserve(sweep_group_, sweep_entry_);
       auto& entry = entries[sweep_entry_];
       if (is_over(entry.value))
         table_.erase(hash_of<Key, N>(entry.key), entry.key, hash_of<Key, N>);
@@ -78,6 +82,20 @@ class hashmap_store {
     for (const auto& entry : table_.entries_of(group - table_.first_group()))
       visit(std::get<0>(entry.key), std::get<1>(entry.key), entry.value);
   }
+
+  /// A snapshot begins: `to`'s group is selected, and `visit` called, for each entry of now, at the
+  /// latest before it changes.
+  void freeze(snapshot_section& to, std::function<void(const Key&, const N&, const V&)> visit) {
+    section_ = &to;
+    visit_ = std::move(visit);
+    table_.freeze(*this);
+  }
+  /// Visits the entries of a group that were not yet; false if the budget was spent first.
+  bool write_frozen(std::uint32_t group, snapshot_budget& budget) {
+    return table_.write_frozen(group - table_.first_group(), budget);
+  }
+  void thaw() noexcept { table_.thaw(); }
+
   /// Adds what a snapshot has, replacing what is there.
   void restore(const Key& key, const N& ns, V value) { at(key, ns) = std::move(value); }
   /// The value of any key and namespace; made by `V{}` if there is none.
@@ -95,11 +113,23 @@ class hashmap_store {
   std::uint64_t hash() const { return scoped_hash(context_.hash, ns_); }
   scoped_key_view<Key, N> view() const noexcept { return {context_.key, ns_}; }
 
+  std::size_t save(std::uint32_t group_offset, std::size_t position) override {
+    section_->select(group_offset);
+    const auto before = section_->written();
+    const auto& entry = table_.entries_of(group_offset)[position];
+    visit_(std::get<0>(entry.key), std::get<1>(entry.key), entry.value);
+    return section_->written() - before;
+  }
+
   const key_context<Key>& context_;
   N ns_{};
   keyed_table<scoped_key<Key, N>, V> table_;
   std::uint32_t sweep_group_ = 0;
   std::size_t sweep_entry_ = 0;
+
+  // Of the snapshot under way.
+  snapshot_section* section_ = nullptr;
+  std::function<void(const Key&, const N&, const V&)> visit_;
 };
 
 }  // namespace millrace

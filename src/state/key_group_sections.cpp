@@ -23,9 +23,8 @@ bool get_counted(byte_reader& in, byte_view& bytes) {
 }  // namespace
 
 /// Sections can be larger than a container may be, so their size has 64 bits.
-void put_section(byte_writer& out, const state_info& info, byte_view entries) {
-  encode(out, info, std::uint64_t{entries.size()});
-  out.put_bytes(entries.data(), entries.size());
+void put_section_header(byte_writer& out, const state_info& info, std::uint64_t entry_bytes) {
+  encode(out, info, entry_bytes);
 }
 
 bool get_section(byte_reader& in, key_group_section& section) {

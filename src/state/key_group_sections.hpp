@@ -21,7 +21,8 @@ struct key_group_section {
   byte_view entries;  ///< Belongs to the bytes that were read.
 };
 
-void put_section(byte_writer& out, const state_info& info, byte_view entries);
+/// What stands before the entries of a section, which take `entry_bytes`.
+void put_section_header(byte_writer& out, const state_info& info, std::uint64_t entry_bytes);
 bool get_section(byte_reader& in, key_group_section& section);
 
 void put_entry(byte_writer& out, const encoded_entry& entry);

@@ -11,6 +11,7 @@
 
 #include "millrace/core/codec.hpp"
 #include "millrace/core/event_time.hpp"
+#include "millrace/state/snapshot_section.hpp"
 #include "millrace/state/state_table.hpp"
 
 namespace millrace {
@@ -53,7 +54,8 @@ class key_schedule final : public keyed_state_table_of<Key> {
     while (!times_.empty() && times_.begin()->first <= at) {
       auto due = times_.extract(times_.begin());
       recent_ = nullptr;
-      for (auto& list : due.mapped()) visit_list(due.key(), list, visit);
+      for (std::uint32_t group = 0; group < groups_.size(); ++group)
+        visit_list(due.key(), group, due.mapped()[group], visit);
       spare(std::move(due.mapped()));
     }
   }
@@ -66,7 +68,7 @@ class key_schedule final : public keyed_state_table_of<Key> {
     const auto is_due = [this, at](auto time) { return time != times_.end() && time->first <= at; };
     for (std::uint32_t group = 0; group < groups_.size() && is_due(times_.begin()); ++group)
       for (auto time = times_.begin(); is_due(time); ++time)
-        visit_list(time->first, time->second[group], visit);
+        visit_list(time->first, group, time->second[group], visit);
     recent_ = nullptr;
     while (is_due(times_.begin())) spare(std::move(times_.extract(times_.begin()).mapped()));
   }
@@ -74,17 +76,33 @@ class key_schedule final : public keyed_state_table_of<Key> {
   const state_info& info() const noexcept override { return info_; }
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
-    byte_writer key_bytes, ns_bytes, value_bytes;
-    encode(ns_bytes, void_namespace());
     for (const auto& [at, lists] : times_) {
-      value_bytes.clear();
-      encode(value_bytes, at);
-      for (const Key& key : lists[group - groups_.first].keys) {
-        key_bytes.clear();
-        encode(key_bytes, key);
-        visitor.entry(key_bytes.bytes(), ns_bytes.bytes(), {}, value_bytes.bytes());
-      }
+      entry_encoder encode(visitor, at);
+      for (const Key& key : lists[group - groups_.first].keys) encode(key);
     }
+  }
+
+  /// Takes a step for each list. Keys are only ever added behind those of a list, or go with all of
+  /// it: its part of the snapshot is the first so many.
+  void begin_snapshot(snapshot_section& to) override {
+    section_ = &to;
+    for (auto& [at, lists] : times_)
+      for (auto& list : lists) list.frozen = list.keys.size();
+    unwritten_from_.assign(groups_.size(), no_timestamp);
+  }
+  bool write_group(std::uint32_t group, snapshot_budget& budget) override {
+    const auto offset = group - groups_.first;
+    auto& from = unwritten_from_[offset];
+    for (auto time = times_.lower_bound(from); time != times_.end(); ++time) {
+      from = time->first;
+      if (!write_list(time->first, offset, time->second[offset], budget)) return false;
+    }
+    return true;
+  }
+  void end_snapshot() noexcept override {
+    section_ = nullptr;
+    for (auto& [at, lists] : times_)
+      for (auto& list : lists) list.frozen = list.written = 0;
   }
 
   status restore_entry(std::uint32_t group, const state_info&,
@@ -106,14 +124,56 @@ class key_schedule final : public keyed_state_table_of<Key> {
   struct key_list {
     key_column keys;
     std::vector<std::uint64_t> hashes;
+    // Of the snapshot under way: so many of the first keys belong to it, and are in it already.
+    std::size_t frozen = 0;
+    std::size_t written = 0;
   };
   using lists_by_group = std::vector<key_list>;
 
   /// Of as many times the lists are kept when they have become empty.
   static constexpr std::size_t spares_max = 16;
 
+  /// Gives the keys of one list to a visitor as entries.
+  class entry_encoder {
+   public:
+    entry_encoder(state_entry_visitor& to, timestamp_ms at) : to_(to) {
+      encode(ns_bytes_, void_namespace());
+      encode(value_bytes_, at);
+    }
+    void operator()(const Key& key) {
+      key_bytes_.clear();
+      encode(key_bytes_, key);
+      to_.entry(key_bytes_.bytes(), ns_bytes_.bytes(), {}, value_bytes_.bytes());
+    }
+
+   private:
+    state_entry_visitor& to_;
+    byte_writer key_bytes_, ns_bytes_, value_bytes_;
+  };
+
+  /// Writes on; false if the budget was spent first.
+  bool write_list(timestamp_ms at, std::uint32_t group_offset, key_list& list,
+                  snapshot_budget& budget) {
+    if (list.written == list.frozen) return true;
+    section_->select(group_offset);
+    entry_encoder encode(*section_, at);
+    for (; list.written < list.frozen; ++list.written) {
+      if (budget.is_spent()) return false;
+      const auto before = section_->written();
+      encode(list.keys[list.written]);
+      budget.spend(section_->written() - before + snapshot_budget::bytes_per_entry);
+    }
+    return true;
+  }
+
   template <class Visit>
-  static void visit_list(timestamp_ms at, key_list& list, Visit& visit) {
+  void visit_list(timestamp_ms at, std::uint32_t group_offset, key_list& list, Visit& visit) {
+    if (section_ != nullptr) [[unlikely]] {
+      // Earlier times of the group were written when they came, so its entries stay in order.
+      auto all = snapshot_budget::unlimited();
+      write_list(at, group_offset, list, all);
+    }
+    list.frozen = list.written = 0;
     for (std::size_t begin = 0; begin < list.keys.size(); begin += block_keys_max) {
       const auto count = std::min(block_keys_max, list.keys.size() - begin);
       visit(at, block{{list.keys.data() + begin, count}, {list.hashes.data() + begin, count}});
@@ -148,6 +208,10 @@ class key_schedule final : public keyed_state_table_of<Key> {
   lists_by_group* recent_ = nullptr;  // of times_, at recent_at_
   timestamp_ms recent_at_ = 0;
   std::vector<lists_by_group> spares_;
+
+  // Of the snapshot under way.
+  snapshot_section* section_ = nullptr;
+  std::vector<timestamp_ms> unwritten_from_;  // by key group, from the first
 };
 
 }  // namespace millrace

@@ -1,5 +1,6 @@
 #include "millrace/state/keyed_state_backend_base.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "millrace/core/assert.hpp"
@@ -8,22 +9,6 @@
 #include "millrace/state/state_evolution.hpp"
 
 namespace millrace {
-
-namespace {
-
-class entry_writer final : public state_entry_visitor {
- public:
-  void entry(byte_view key, byte_view ns, byte_view map_key, byte_view value) override {
-    put_entry(out_, {key, ns, map_key, value});
-  }
-  byte_view bytes() const noexcept { return out_.bytes(); }
-  void clear() noexcept { out_.clear(); }
-
- private:
-  byte_writer out_;
-};
-
-}  // namespace
 
 keyed_state_backend_base::keyed_state_backend_base(keyed_state_environment env,
                                                    std::uint64_t key_type,
@@ -52,32 +37,13 @@ void keyed_state_backend_base::for_each(const std::string& state, std::uint32_t 
   if (found != tables_.end()) found->second->for_each_in_group(group, visitor);
 }
 
-std::uint64_t keyed_state_backend_base::snapshot_key_group(std::uint32_t group, byte_writer& out) {
-  MILLRACE_ASSERT(env_.groups.contains(group), "a key group of another subtask");
-  encode(out, key_group_format, group);
-  out.put_length(tables_.size() + unclaimed_.size());
-  std::uint64_t entry_bytes = 0;
-  entry_writer entries;
-  auto table = tables_.begin();
-  auto unclaimed = unclaimed_.begin();
-  while (table != tables_.end() || unclaimed != unclaimed_.end()) {
-    if (unclaimed == unclaimed_.end() ||
-        (table != tables_.end() && table->first < unclaimed->first)) {
-      entries.clear();
-      table->second->for_each_in_group(group, entries);
-      put_section(out, table->second->info(), entries.bytes());
-      entry_bytes += entries.bytes().size();
-      ++table;
-    } else {
-      const auto kept = unclaimed->second.entries.find(group);
-      const auto bytes =
-          kept == unclaimed->second.entries.end() ? byte_view() : byte_view(kept->second);
-      put_section(out, unclaimed->second.info, bytes);
-      entry_bytes += bytes.size();
-      ++unclaimed;
-    }
-  }
-  return entry_bytes;
+std::unique_ptr<keyed_state_snapshot> keyed_state_backend_base::begin_snapshot() {
+  std::vector<keyed_state_snapshot::part> parts;
+  for (const auto& [name, table] : tables_) parts.push_back({table->info(), table.get()});
+  for (const auto& [name, kept] : unclaimed_) parts.push_back({kept.info, nullptr, kept.entries});
+  std::ranges::sort(
+      parts, {}, [](const auto& part) -> const auto& { return part.info.name; });
+  return std::make_unique<keyed_state_snapshot>(env_.groups, std::move(parts));
 }
 
 status keyed_state_backend_base::restore_key_group(std::uint32_t group, byte_reader& in) {
@@ -101,7 +67,8 @@ status keyed_state_backend_base::restore_section(std::uint32_t group, const stat
     return fail(errc::invalid_data,
                 subject(saved.name) + " is described in two ways by parts of one snapshot");
   auto& kept = at->second.entries[group];
-  kept.insert(kept.end(), entries.begin(), entries.end());
+  if (kept == nullptr) kept = std::make_shared<std::vector<std::byte>>();
+  kept->insert(kept->end(), entries.begin(), entries.end());
   return {};
 }
 
@@ -172,7 +139,7 @@ void keyed_state_backend_base::add_table(std::unique_ptr<keyed_state_table> tabl
   const auto unclaimed = std::move(waiting->second);
   unclaimed_.erase(waiting);
   for (const auto& [group, entries] : unclaimed.entries)
-    if (auto done = restore_entries(kept, group, unclaimed.info, entries); !done)
+    if (auto done = restore_entries(kept, group, unclaimed.info, *entries); !done)
       throw failure(done.error());
 }
 

@@ -9,6 +9,7 @@
 #include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/key_group.hpp"
+#include "millrace/state/keyed_state_snapshot.hpp"
 #include "millrace/state/keyed_state_table.hpp"
 #include "millrace/state/object_cache.hpp"
 #include "millrace/state/state_backend.hpp"
@@ -47,11 +48,10 @@ class keyed_state_backend_base {
   /// of states only that were asked for.
   void for_each(const std::string& state, std::uint32_t group, state_entry_visitor& visitor);
 
-  /// Appends all that is in a key group, and returns how many bytes of it are entries: 0 if there
-  /// are none, and nothing is lost by leaving it away. Throws `failure` if a value can't be encoded
-  /// or read.
-  std::uint64_t snapshot_key_group(std::uint32_t group, byte_writer& out);
-  /// Adds what `snapshot_key_group` wrote for the same group, of this backend or another. On
+  /// A snapshot of all that there is now, which is written while the state is used. One at a time;
+  /// it must not outlive the backend.
+  std::unique_ptr<keyed_state_snapshot> begin_snapshot();
+  /// Adds what a snapshot has of a group, of this backend or another; not while one is written. On
   /// failure, `invalid_data` or `type_mismatch`, the content is unspecified.
   status restore_key_group(std::uint32_t group, byte_reader& in);
 
@@ -84,7 +84,7 @@ class keyed_state_backend_base {
   /// What a snapshot had of a state that nobody asked for yet.
   struct unclaimed_state {
     state_info info;
-    std::map<std::uint32_t, std::vector<std::byte>> entries;  // by key group
+    unclaimed_entries entries;
   };
 
   status restore_section(std::uint32_t group, const state_info& saved, byte_view entries);

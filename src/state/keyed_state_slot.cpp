@@ -11,16 +11,21 @@ void keyed_state_slot::take(std::unique_ptr<keyed_state_backend_base> made) {
   }
 }
 
-std::vector<encoded_key_group> keyed_state_slot::snapshot() const {
-  if (state_ == nullptr) return restored_;
-  std::vector<encoded_key_group> all;
-  all.reserve(env_.groups.size());
-  for (auto group = env_.groups.first; group <= env_.groups.last; ++group) {
-    byte_writer out;
-    const auto entry_bytes = state_->snapshot_key_group(group, out);
-    all.push_back({group, entry_bytes == 0 ? std::vector<std::byte>() : std::move(out).take()});
-  }
-  return all;
+void keyed_state_slot::begin_snapshot() {
+  MILLRACE_ASSERT(snapshot_ == nullptr, "an operator's state is in one snapshot at a time");
+  if (state_ != nullptr)
+    snapshot_ = state_->begin_snapshot();
+  else
+    unasked_ = restored_;
+}
+
+bool keyed_state_slot::write_snapshot(snapshot_budget& budget) {
+  return snapshot_ == nullptr || snapshot_->write(budget);
+}
+
+std::vector<encoded_key_group> keyed_state_slot::take_snapshot() {
+  if (snapshot_ == nullptr) return std::exchange(unasked_, {});
+  return std::exchange(snapshot_, nullptr)->take();
 }
 
 }  // namespace millrace

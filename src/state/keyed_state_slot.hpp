@@ -43,11 +43,24 @@ class keyed_state_slot {
   /// What the state begins with, once the operator asks for it; then it throws `failure` if that
   /// does not fit. Until then it is part of every snapshot as it is.
   void restore(std::vector<encoded_key_group> saved) { restored_ = std::move(saved); }
+  /// A snapshot of the state of now begins. One at a time.
+  void begin_snapshot();
+  /// Writes on until the budget is spent; true when all is written. Throws `failure` if a value
+  /// can't be encoded or read.
+  bool write_snapshot(snapshot_budget& budget);
   /// All key groups of the subtask, in order, those without entries without bytes; nothing if
-  /// there is no keyed state.
-  std::vector<encoded_key_group> snapshot() const;
+  /// there is no keyed state. Ends the snapshot, of which all must be written.
+  std::vector<encoded_key_group> take_snapshot();
+  /// Ends the snapshot, however far it is.
+  void abandon_snapshot() noexcept {
+    snapshot_.reset();
+    unasked_.clear();
+  }
   /// Gives up the state, with its files.
-  void close() noexcept { state_.reset(); }
+  void close() noexcept {
+    snapshot_.reset();
+    state_.reset();
+  }
 
  private:
   void take(std::unique_ptr<keyed_state_backend_base> made);
@@ -61,7 +74,9 @@ class keyed_state_slot {
   keyed_state_environment env_;
   std::shared_ptr<state_backend> backend_;
   std::unique_ptr<keyed_state_backend_base> state_;
-  std::vector<encoded_key_group> restored_;  // until there is a state
+  std::vector<encoded_key_group> restored_;         // until there is a state
+  std::unique_ptr<keyed_state_snapshot> snapshot_;  // under way, of the state
+  std::vector<encoded_key_group> unasked_;          // under way, without a state
 };
 
 }  // namespace millrace

@@ -6,9 +6,12 @@
 
 #include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/error.hpp"
+#include "millrace/state/snapshot_budget.hpp"
 #include "millrace/state/state_info.hpp"
 
 namespace millrace {
+
+class snapshot_section;
 
 /// Receives a group's entries as encoded bytes, which are valid during the call only.
 class state_entry_visitor {
@@ -28,7 +31,7 @@ struct encoded_entry {
 };
 
 /// The content of one state, by key group, whatever its types: what snapshots see. Owned by its
-/// backend.
+/// backend, and used from the operator's task.
 class keyed_state_table {
  public:
   virtual ~keyed_state_table() = default;
@@ -40,6 +43,19 @@ class keyed_state_table {
   /// `info()`. Fails on bytes that are no such entry, or of a key of another group.
   virtual status restore_entry(std::uint32_t group, const state_info& saved,
                                const encoded_entry& entry) = 0;
+
+  // -- a snapshot: what there is when it begins, however the content changes meanwhile -----------
+
+  /// Freezes the content; takes a step per key group, or what a flush takes. One at a time.
+  /// `to` outlives the snapshot and is given entries from then on, those of a group that is written
+  /// and of any group before they change.
+  virtual void begin_snapshot(snapshot_section& to) = 0;
+  /// Writes on in a group, which is selected in the section. Groups come in their order. False if
+  /// the budget was spent before all was written; then it is called again.
+  virtual bool write_group(std::uint32_t group, snapshot_budget& budget) = 0;
+  /// Nothing more is to be written, whether all was or not.
+  virtual void end_snapshot() noexcept = 0;
+
   /// Brings what is only in memory to where the backend keeps it.
   virtual void flush() {}
   /// Bytes that objects cached in front of a store take; 0 if the state is live objects.

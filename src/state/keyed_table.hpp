@@ -11,6 +11,7 @@
 #include "millrace/core/assert.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/key_group.hpp"
+#include "millrace/state/frozen_entries.hpp"
 #include "millrace/state/key_index.hpp"
 #include "millrace/state/same_key.hpp"
 
@@ -50,26 +51,29 @@ class keyed_table {
   std::pair<Value&, bool> find_or_make(std::uint64_t hash, const View& key, Make&& make) {
     group& g = group_of(hash);
     if (entry* near = find_near(g, hash, key)) [[likely]]
-      return {near->value, false};
+      return {preserved(g, *near).value, false};
     const std::size_t at = slot_of(g, hash, key);
     if (const auto number = g.index[at].entry_number; number != 0)
-      return {g.entries[number - 1].value, false};
+      return {preserved(g, g.entries[number - 1]).value, false};
     return {insert(g, static_cast<std::uint32_t>(hash), at, key, std::forward<Make>(make)), true};
   }
 
-  /// Null if there is no such key.
+  /// To read; null if there is no such key.
   template <class View>
   entry* find_entry(std::uint64_t hash, const View& key) {
-    group& g = group_of(hash);
-    if (entry* near = find_near(g, hash, key)) [[likely]]
-      return near;
-    const auto number = g.index[slot_of(g, hash, key)].entry_number;
-    return number == 0 ? nullptr : &g.entries[number - 1];
+    return find_in(group_of(hash), hash, key);
   }
   template <class View>
   Value* find(std::uint64_t hash, const View& key) {
     entry* found = find_entry(hash, key);
     return found == nullptr ? nullptr : &found->value;
+  }
+  /// To change it.
+  template <class View>
+  Value* find_for_update(std::uint64_t hash, const View& key) {
+    group& g = group_of(hash);
+    entry* found = find_in(g, hash, key);
+    return found == nullptr ? nullptr : &preserved(g, *found).value;
   }
 
   /// Removes a key, if it is there. The group's last entry takes the place of the removed one;
@@ -82,6 +86,8 @@ class keyed_table {
     const std::uint32_t number = g.index[at].entry_number;
     if (number == 0) return false;
     const auto last = static_cast<std::uint32_t>(g.entries.size());
+    preserved(g, g.entries[number - 1]);
+    preserved(g, g.entries.back());
     if (number != last) {
       entry& moved = g.entries.back();
       g.index.renumber(static_cast<std::uint32_t>(hash_of(moved.key)), last, number);
@@ -99,10 +105,25 @@ class keyed_table {
     return erase(hash, key, hash_of, [](entry&) {});
   }
 
-  /// Forgets a group's entries and gives its memory back.
-  void clear_group(std::uint32_t offset) {
-    size_ -= groups_[offset].entries.size();
-    groups_[offset] = group();
+  // -- snapshots ---------------------------------------------------------------------------------
+
+  /// From now on until thaw(), `saver` saves each of the entries that there are now, once, at the
+  /// latest before it changes. Takes a step per key group.
+  void freeze(entry_saver& saver) {
+    MILLRACE_ASSERT(frozen_ == nullptr, "a table is in one snapshot at a time");
+    std::vector<std::size_t> counts;
+    for (const group& g : groups_) counts.push_back(g.entries.size());
+    frozen_ = std::make_unique<frozen_entries>(counts, saver);
+  }
+  /// Has entries of a group saved that are not yet; false if the budget was spent first.
+  bool write_frozen(std::uint32_t offset, snapshot_budget& budget) {
+    return frozen_->write(offset, budget);
+  }
+  void thaw() noexcept { frozen_.reset(); }
+  /// Before an entry is changed that was found by other means than to change it.
+  void preserve(std::uint32_t offset, std::size_t position) {
+    if (frozen_ != nullptr) [[unlikely]]
+      frozen_->preserve(offset, position);
   }
 
   /// Whether lookups miss the caches often enough for prefetching to pay.
@@ -139,7 +160,8 @@ class keyed_table {
   std::size_t size() const noexcept { return size_; }
   std::uint32_t first_group() const noexcept { return first_group_; }
   std::uint32_t group_count() const noexcept { return static_cast<std::uint32_t>(groups_.size()); }
-  /// The entries of key group `first_group() + offset`. Keys must not be changed.
+  /// The entries of key group `first_group() + offset`. Keys must not be changed, and values only
+  /// after `preserve`.
   std::vector<entry>& entries_of(std::uint32_t offset) noexcept { return groups_[offset].entries; }
 
  private:
@@ -171,6 +193,21 @@ class keyed_table {
     throw failure(errc::invalid_argument,
                   "keyed state is used where no key is the current one, as for a record of a "
                   "broadcast stream: use apply_to_keyed_state for that of all keys");
+  }
+
+  entry& preserved(const group& g, entry& e) {
+    if (frozen_ != nullptr) [[unlikely]]
+      frozen_->preserve(static_cast<std::uint32_t>(&g - groups_.data()),
+                        static_cast<std::size_t>(&e - g.entries.data()));
+    return e;
+  }
+
+  template <class View>
+  static entry* find_in(group& g, std::uint64_t hash, const View& key) noexcept {
+    if (entry* near = find_near(g, hash, key)) [[likely]]
+      return near;
+    const auto number = g.index[slot_of(g, hash, key)].entry_number;
+    return number == 0 ? nullptr : &g.entries[number - 1];
   }
 
   /// Where a key's slot is, or the empty one where it would be.
@@ -216,6 +253,7 @@ class keyed_table {
   std::uint32_t max_parallelism_;
   std::size_t size_ = 0;
   std::vector<group> groups_;
+  std::unique_ptr<frozen_entries> frozen_;  // null without a snapshot
 };
 
 }  // namespace millrace

@@ -3,12 +3,14 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
 #include "millrace/core/known_types.hpp"
 #include "millrace/state/keyed_state_backend_base.hpp"
 #include "millrace/state/keyed_table.hpp"
+#include "millrace/state/snapshot_section.hpp"
 #include "millrace/state/state_namespace.hpp"
 #include "millrace/state/state_table.hpp"
 
@@ -33,7 +35,7 @@ class keyed_table_state final : public keyed_state_backend_base {
   }
 
  private:
-  class view final : public keyed_state_table {
+  class view final : public keyed_state_table, private entry_saver {
    public:
     view(state_info info, std::uint32_t max_parallelism, keyed_table<Key, T>& table)
         : info_(std::move(info)), max_parallelism_(max_parallelism), table_(table) {}
@@ -41,17 +43,18 @@ class keyed_table_state final : public keyed_state_backend_base {
     const state_info& info() const noexcept override { return info_; }
 
     void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
-      byte_writer key;
-      byte_writer value;
-      const auto no_namespace = encode_to_bytes(void_namespace{});
-      for (const auto& entry : table_.entries_of(group - table_.first_group())) {
-        key.clear();
-        value.clear();
-        encode(key, entry.key);
-        encode(value, entry.value);
-        visitor.entry(key.bytes(), no_namespace, {}, value.bytes());
-      }
+      for (const auto& entry : table_.entries_of(group - table_.first_group()))
+        give(entry, visitor);
     }
+
+    void begin_snapshot(snapshot_section& to) override {
+      section_ = &to;
+      table_.freeze(*this);
+    }
+    bool write_group(std::uint32_t group, snapshot_budget& budget) override {
+      return table_.write_frozen(group - table_.first_group(), budget);
+    }
+    void end_snapshot() noexcept override { table_.thaw(); }
 
     status restore_entry(std::uint32_t group, const state_info&,
                          const encoded_entry& entry) override {
@@ -68,9 +71,28 @@ class keyed_table_state final : public keyed_state_backend_base {
     }
 
    private:
+    std::size_t save(std::uint32_t group_offset, std::size_t position) override {
+      section_->select(group_offset);
+      const auto before = section_->written();
+      give(table_.entries_of(group_offset)[position], *section_);
+      return section_->written() - before;
+    }
+
+    void give(const typename keyed_table<Key, T>::entry& entry, state_entry_visitor& visitor) {
+      key_bytes_.clear();
+      value_bytes_.clear();
+      encode(key_bytes_, entry.key);
+      encode(value_bytes_, entry.value);
+      visitor.entry(key_bytes_.bytes(), no_namespace_, {}, value_bytes_.bytes());
+    }
+
     state_info info_;
     std::uint32_t max_parallelism_;
     keyed_table<Key, T>& table_;
+    snapshot_section* section_ = nullptr;  // of the snapshot under way
+    const std::vector<std::byte> no_namespace_ = encode_to_bytes(void_namespace{});
+    byte_writer key_bytes_;
+    byte_writer value_bytes_;
   };
 };
 

@@ -12,6 +12,7 @@
 #include "millrace/core/memory_size.hpp"
 #include "millrace/state/byte_store.hpp"
 #include "millrace/state/canonical_key.hpp"
+#include "millrace/state/snapshot_budget.hpp"
 #include "millrace/state/state_namespace.hpp"
 
 /// What the stores that cache objects in front of a byte_table share.
@@ -70,6 +71,22 @@ void decode_row(byte_view bytes, T&... values) {
     throw failure(errc::invalid_data,
                   "a row of a state's table can't be decoded: the files of the state backend are "
                   "damaged");
+}
+
+/// Calls `visit(rows)` for each row of a key group, of which the first is next; false if the budget
+/// was spent before the group's end.
+template <class Visit>
+bool write_rows(byte_cursor& rows, std::uint32_t group, snapshot_budget& budget, Visit&& visit) {
+  for (; rows.is_valid(); rows.next()) {
+    const auto key = rows.key();
+    const auto group_of_row =
+        std::to_integer<std::uint32_t>(key[0]) << 8 | std::to_integer<std::uint32_t>(key[1]);
+    if (group_of_row != group) return true;
+    if (budget.is_spent()) return false;
+    visit(rows);
+    budget.spend(key.size() + rows.value().size() + snapshot_budget::bytes_per_entry);
+  }
+  return true;
 }
 
 /// Whether looking at the size of a value takes the same time however large it is.

@@ -27,7 +27,7 @@ class value_state_table final : public cell_table<Key, N, T, Store, Ttl>,
   }
   T* find_in_place() override {
     if constexpr (Store::keeps_in_place && !Ttl::is_enabled)
-      return base::find();
+      return base::find_in_place();
     else
       return nullptr;
   }
@@ -156,14 +156,9 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
   }
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
-    byte_writer parts[4];
-    this->store_.for_each_in_group(group, [&](const Key& key, const N& ns, const cells& value) {
-      this->encode_part(parts[0], key);
-      this->encode_part(parts[1], ns);
-      this->encode_part(parts[3], value);
-      this->visit_encoded(visitor, parts);
-    });
+    this->store_.for_each_in_group(group, encoder(visitor));
   }
+  void begin_snapshot(snapshot_section& to) override { this->store_.freeze(to, encoder(to)); }
   status restore_entry(std::uint32_t group, const state_info& saved,
                        const encoded_entry& entry) override {
     Key key{};
@@ -176,6 +171,12 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
   }
 
  private:
+  auto encoder(state_entry_visitor& to) {
+    using encoder = typename state_table<Key, N, Store, Ttl>::entry_encoder;
+    return [give = encoder(to)](const Key& key, const N& ns, const cells& value) mutable {
+      give(key, ns, value);
+    };
+  }
   cells& for_update() {
     return this->store_.find_or_make([] { return cells(); }).first;
   }
@@ -254,17 +255,9 @@ class map_state_table final : public state_table<Key, N, Store, Ttl>,
   void clear() override { this->store_.clear(); }
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
-    byte_writer parts[4];
-    this->store_.for_each_in_group(
-        group, [&](const Key& key, const N& ns, const K& map_key, const cell& value) {
-          if (!this->is_live(value)) return;
-          this->encode_part(parts[0], key);
-          this->encode_part(parts[1], ns);
-          this->encode_part(parts[2], map_key);
-          this->encode_part(parts[3], value);
-          this->visit_encoded(visitor, parts);
-        });
+    this->store_.for_each_in_group(group, encoder(visitor));
   }
+  void begin_snapshot(snapshot_section& to) override { this->store_.freeze(to, encoder(to)); }
   status restore_entry(std::uint32_t group, const state_info& saved,
                        const encoded_entry& entry) override {
     Key key{};
@@ -279,6 +272,13 @@ class map_state_table final : public state_table<Key, N, Store, Ttl>,
   }
 
  private:
+  auto encoder(state_entry_visitor& to) {
+    using encoder = typename state_table<Key, N, Store, Ttl>::entry_encoder;
+    return [this, give = encoder(to)](const Key& key, const N& ns, const K& map_key,
+                                      const cell& value) mutable {
+      if (this->is_live(value)) give.with_map_key(key, ns, map_key, value);
+    };
+  }
   void sweep() {
     if constexpr (Ttl::is_enabled)
       this->store_.sweep(this->ttl_.cleanup_entries(),

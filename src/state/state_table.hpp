@@ -77,6 +77,10 @@ class state_table : public keyed_state_table_of<Key>, public namespace_control<N
     store_.prefetch(keys, hashes);
   }
   void set_has_key(bool has_key) noexcept final { store_.set_has_key(has_key); }
+  bool write_group(std::uint32_t group, snapshot_budget& budget) final {
+    return store_.write_frozen(group, budget);
+  }
+  void end_snapshot() noexcept final { store_.thaw(); }
   void flush() final { store_.flush(); }
   std::size_t cached_bytes() const noexcept final { return store_.cached_bytes(); }
   void release_memory(std::size_t keep_bytes) final { store_.release_memory(keep_bytes); }
@@ -111,14 +115,33 @@ class state_table : public keyed_state_table_of<Key>, public namespace_control<N
       return false;
   }
 
-  static void visit_encoded(state_entry_visitor& visitor, byte_writer (&parts)[4]) {
-    visitor.entry(parts[0].bytes(), parts[1].bytes(), parts[2].bytes(), parts[3].bytes());
-  }
-  template <class T>
-  static void encode_part(byte_writer& part, const T& value) {
-    part.clear();
-    encode(part, value);
-  }
+  /// Gives entries to a visitor as bytes. Keeps memory for them.
+  class entry_encoder {
+   public:
+    explicit entry_encoder(state_entry_visitor& to) : to_(&to) {}
+
+    void operator()(const Key& key, const N& ns, const auto& value) {
+      parts_[2].clear();
+      put(key, ns, value);
+    }
+    void with_map_key(const Key& key, const N& ns, const auto& map_key, const auto& value) {
+      parts_[2].clear();
+      encode(parts_[2], map_key);
+      put(key, ns, value);
+    }
+
+   private:
+    void put(const Key& key, const N& ns, const auto& value) {
+      for (const int i : {0, 1, 3}) parts_[i].clear();
+      encode(parts_[0], key);
+      encode(parts_[1], ns);
+      encode(parts_[3], value);
+      to_->entry(parts_[0].bytes(), parts_[1].bytes(), parts_[2].bytes(), parts_[3].bytes());
+    }
+
+    state_entry_visitor* to_;
+    byte_writer parts_[4];
+  };
 
   state_info info_;
   std::uint32_t max_parallelism_;
@@ -134,15 +157,9 @@ class cell_table : public state_table<Key, N, Store, Ttl> {
   using cell = typename Ttl::template cell<T>;
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) final {
-    byte_writer parts[4];
-    this->store_.for_each_in_group(group, [&](const Key& key, const N& ns, const cell& value) {
-      if (!this->is_live(value)) return;
-      this->encode_part(parts[0], key);
-      this->encode_part(parts[1], ns);
-      this->encode_part(parts[3], value);
-      this->visit_encoded(visitor, parts);
-    });
+    this->store_.for_each_in_group(group, encoder(visitor));
   }
+  void begin_snapshot(snapshot_section& to) final { this->store_.freeze(to, encoder(to)); }
 
   status restore_entry(std::uint32_t group, const state_info& saved,
                        const encoded_entry& entry) final {
@@ -168,6 +185,13 @@ class cell_table : public state_table<Key, N, Store, Ttl> {
     }
     if (this->reads_touch()) this->touch(*found);
     return &this->ttl_.value(*found);
+  }
+
+  /// The current cell's value where it is, to change it; null if there is none. For cells without
+  /// time to live.
+  T* find_in_place() {
+    cell* found = this->store_.find_for_update();
+    return found == nullptr ? nullptr : &this->ttl_.value(*found);
   }
 
   /// The current cell's value, to change it, and whether it was made just now.
@@ -218,6 +242,12 @@ class cell_table : public state_table<Key, N, Store, Ttl> {
   }
 
  private:
+  auto encoder(state_entry_visitor& to) {
+    using encoder = typename state_table<Key, N, Store, Ttl>::entry_encoder;
+    return [this, give = encoder(to)](const Key& key, const N& ns, const cell& value) mutable {
+      if (this->is_live(value)) give(key, ns, value);
+    };
+  }
   void sweep() {
     if constexpr (Ttl::is_enabled)
       this->store_.sweep(this->ttl_.cleanup_entries(),

@@ -38,6 +38,11 @@ class timer_order {
   }
   /// The earliest timer. Not if there is none.
   place first() const noexcept { return {order_.top(), queues_[order_.top()].heap.top().entry}; }
+  /// Of timers with equal timestamp in one group, the first registered has the smallest.
+  std::uint64_t sequence_of(place which) const noexcept {
+    const queue& q = queues_[which.group];
+    return q.heap[q.positions[which.entry]].sequence;
+  }
   /// The entries of a group in the order of their timers.
   std::vector<std::uint32_t> entries_in_order(std::uint32_t group) const;
 

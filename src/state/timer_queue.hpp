@@ -2,11 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/keyed_table.hpp"
+#include "millrace/state/ordered_entries.hpp"
 #include "millrace/state/state_namespace.hpp"
 #include "millrace/state/timer_order.hpp"
 
@@ -27,7 +30,7 @@ struct timer {
 /// Timers of equal timestamp come out in the order of their key groups, within a group in the order
 /// of registration; a restored group keeps that order.
 template <class Key, class N>
-class timer_queue {
+class timer_queue final : private entry_saver {
  public:
   timer_queue(key_group_range groups, std::uint32_t max_parallelism)
       : max_parallelism_(max_parallelism),
@@ -76,6 +79,24 @@ class timer_queue {
     }
   }
 
+  /// A snapshot begins: `encode(const Key&, const N&, timestamp)` is called for each timer of now,
+  /// at the latest before it goes, and returns the views of its entry's parts.
+  void freeze(std::function<encoded_entry(const Key&, const N&, std::int64_t)> encode) {
+    encode_ = std::move(encode);
+    saved_.resize(timers_.group_count());
+    timers_.freeze(*this);
+  }
+  /// Gives a group's timers in their order to the section, where the group is selected; false if
+  /// the budget was spent first.
+  bool write_frozen(std::uint32_t group, snapshot_section& to, snapshot_budget& budget) {
+    const auto offset = group - timers_.first_group();
+    return timers_.write_frozen(offset, budget) && saved_[offset].move_to(to, budget);
+  }
+  void thaw() noexcept {
+    timers_.thaw();
+    saved_.clear();
+  }
+
  private:
   using identity = std::tuple<Key, N, std::int64_t>;
   using identity_view = std::tuple<const Key&, const N&, const std::int64_t&>;
@@ -99,9 +120,21 @@ class timer_queue {
     order_.remove(where);
   }
 
+  std::size_t save(std::uint32_t group_offset, std::size_t position) override {
+    const auto& [key, ns, timestamp] = timers_.entries_of(group_offset)[position].key;
+    const auto entry = encode_(key, ns, timestamp);
+    const timer_order::place where{group_offset, static_cast<std::uint32_t>(position)};
+    return saved_[group_offset].add({timestamp, order_.sequence_of(where)}, entry.key, entry.ns,
+                                    entry.value);
+  }
+
   std::uint32_t max_parallelism_;
   keyed_table<identity, nothing> timers_;
   timer_order order_;
+
+  // Of the snapshot under way.
+  std::function<encoded_entry(const Key&, const N&, std::int64_t)> encode_;
+  std::vector<ordered_entries> saved_;  // by key group, from the first
 };
 
 }  // namespace millrace

@@ -73,20 +73,29 @@ class timer_service final : public keyed_state_table_of<Key> {
   const state_info& info() const noexcept override { return info_; }
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
-    byte_writer key_bytes, ns_bytes, value_bytes;
     const auto visit_all = [&](timer_queue<Key, N>& timers, domain where) {
-      timers.for_each_in_group(group, [&](const Key& key, const N& ns, std::int64_t timestamp) {
-        key_bytes.clear();
-        ns_bytes.clear();
-        value_bytes.clear();
-        encode(key_bytes, key);
-        encode(ns_bytes, ns);
-        encode(value_bytes, where, timestamp);
-        visitor.entry(key_bytes.bytes(), ns_bytes.bytes(), {}, value_bytes.bytes());
-      });
+      timers.for_each_in_group(
+          group, [&, encode = encoder(where)](const Key& key, const N& ns, auto timestamp) mutable {
+            const auto entry = encode(key, ns, timestamp);
+            visitor.entry(entry.key, entry.ns, {}, entry.value);
+          });
     };
     visit_all(event_timers_, domain::event_time);
     visit_all(processing_timers_, domain::processing_time);
+  }
+
+  void begin_snapshot(snapshot_section& to) override {
+    section_ = &to;
+    event_timers_.freeze(encoder(domain::event_time));
+    processing_timers_.freeze(encoder(domain::processing_time));
+  }
+  bool write_group(std::uint32_t group, snapshot_budget& budget) override {
+    return event_timers_.write_frozen(group, *section_, budget) &&
+           processing_timers_.write_frozen(group, *section_, budget);
+  }
+  void end_snapshot() noexcept override {
+    event_timers_.thaw();
+    processing_timers_.thaw();
   }
 
   status restore_entry(std::uint32_t group, const state_info&,
@@ -108,6 +117,21 @@ class timer_service final : public keyed_state_table_of<Key> {
   /// Numbers are in snapshots: do not renumber.
   enum class domain : std::uint8_t { event_time = 1, processing_time = 2 };
 
+  /// Encodes timers one by one; the views are valid until the next one.
+  static auto encoder(domain where) {
+    return
+        [where, key_bytes = byte_writer(), ns_bytes = byte_writer(), value_bytes = byte_writer()](
+            const Key& key, const N& ns, std::int64_t timestamp) mutable -> encoded_entry {
+          key_bytes.clear();
+          ns_bytes.clear();
+          value_bytes.clear();
+          encode(key_bytes, key);
+          encode(ns_bytes, ns);
+          encode(value_bytes, where, timestamp);
+          return {key_bytes.bytes(), ns_bytes.bytes(), {}, value_bytes.bytes()};
+        };
+  }
+
   template <class Fire>
   static void fire_until(timer_queue<Key, N>& timers, timestamp_ms timestamp, Fire& fire) {
     while (!timers.empty() && timers.next_timestamp() <= timestamp) {
@@ -122,6 +146,7 @@ class timer_service final : public keyed_state_table_of<Key> {
   timer_queue<Key, N> event_timers_;
   timer_queue<Key, N> processing_timers_;
   timestamp_ms watermark_ = no_timestamp;
+  snapshot_section* section_ = nullptr;  // of the snapshot under way
 };
 
 }  // namespace millrace

@@ -9,7 +9,16 @@ namespace millrace {
 
 void channel_recorder::begin(task_snapshot snapshot, std::vector<bool> awaited, time_point now) {
   const auto open = static_cast<std::size_t>(std::count(awaited.begin(), awaited.end(), true));
-  recordings_.push_back({std::move(snapshot), std::move(awaited), open, now});
+  recordings_.push_back({std::move(snapshot), std::move(awaited), open, false, now});
+}
+
+void channel_recorder::add_state(checkpoint_id checkpoint, std::vector<operator_snapshot> state) {
+  for (auto& r : recordings_) {
+    if (r.snapshot.cut.checkpoint != checkpoint) continue;
+    r.snapshot.operators = std::move(state);
+    r.has_state = true;
+    return;
+  }
 }
 
 void channel_recorder::on_element(std::uint32_t channel, const element& e) {
@@ -43,7 +52,8 @@ void channel_recorder::give_up(checkpoint_id checkpoint) {
 std::vector<task_snapshot> channel_recorder::take_whole(time_point now) {
   std::vector<task_snapshot> whole;
   std::erase_if(recordings_, [&](recording& r) {
-    if (r.open != 0 && !MILLRACE_MUTANT(acknowledged_before_last_barrier)) return false;
+    if (!r.has_state || (r.open != 0 && !MILLRACE_MUTANT(acknowledged_before_last_barrier)))
+      return false;
     r.snapshot.alignment += now - r.begun;
     whole.push_back(std::move(r.snapshot));
     return true;

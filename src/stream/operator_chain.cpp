@@ -169,10 +169,18 @@ class operator_chain::link final : public batch_consumer,
     rows_prepared_ = rows_in_;
     named([&] { op_->prepare_snapshot(checkpoint); });
   }
-  operator_snapshot snapshot(checkpoint_id checkpoint) {
+  operator_snapshot begin_snapshot(checkpoint_id checkpoint) {
     return named([&]() -> operator_snapshot {
       op_->snapshot_state(checkpoint);
-      return {operator_state_.snapshot(), keyed_state_.snapshot()};
+      keyed_state_.begin_snapshot();
+      return {operator_state_.snapshot(), {}};
+    });
+  }
+  bool write_snapshot(operator_snapshot& into, snapshot_budget& budget) {
+    return named([&] {
+      if (!keyed_state_.write_snapshot(budget)) return false;
+      into.keyed_state = keyed_state_.take_snapshot();
+      return true;
     });
   }
 
@@ -446,11 +454,23 @@ bool operator_chain::holds_up_barrier() const noexcept {
                      [](const auto& l) { return l->op().is_busy() && !l->op().is_held_back(); });
 }
 
-std::vector<operator_snapshot> operator_chain::snapshot(checkpoint_id checkpoint) {
+std::vector<operator_snapshot> operator_chain::begin_snapshot(checkpoint_id checkpoint) {
   std::vector<operator_snapshot> all;
   all.reserve(links_.size());
-  for (auto& l : links_) all.push_back(l->snapshot(checkpoint));
+  for (auto& l : links_) all.push_back(l->begin_snapshot(checkpoint));
+  written_ = 0;
   return all;
+}
+
+bool operator_chain::write_snapshot(std::vector<operator_snapshot>& snapshot, std::size_t bytes) {
+  snapshot_budget budget(bytes);
+  for (; written_ < links_.size(); ++written_)
+    if (!links_[written_]->write_snapshot(snapshot[written_], budget)) return false;
+  return true;
+}
+
+void operator_chain::abandon_snapshot() noexcept {
+  for (auto& l : links_) l->keyed_state().abandon_snapshot();
 }
 
 void operator_chain::on_checkpoint_complete(checkpoint_id checkpoint) {

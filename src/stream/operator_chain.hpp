@@ -73,8 +73,13 @@ class operator_chain {
   void prepare_snapshot(checkpoint_id checkpoint);
   /// Whether an operator waits for I/O, and the barrier for it.
   bool holds_up_barrier() const noexcept;
-  /// The state of all operators, by operator index.
-  std::vector<operator_snapshot> snapshot(checkpoint_id checkpoint);
+  /// A snapshot of the state of now, by operator index: operator state at once, keyed state by
+  /// write_snapshot, while records are processed. One at a time.
+  std::vector<operator_snapshot> begin_snapshot(checkpoint_id checkpoint);
+  /// Writes about `bytes` of what is missing in `snapshot`; true when nothing is.
+  bool write_snapshot(std::vector<operator_snapshot>& snapshot, std::size_t bytes);
+  /// There will be no more of it.
+  void abandon_snapshot() noexcept;
   void on_checkpoint_complete(checkpoint_id checkpoint);
   void on_checkpoint_aborted(checkpoint_id checkpoint);
 
@@ -149,6 +154,7 @@ class operator_chain {
   std::chrono::steady_clock::time_point next_wake_ = never;
   std::optional<graph::iteration_role> loop_;  // of a vertex that is part of one
   bool loop_timers_held_ = false;
+  std::size_t written_ = 0;   // operators whose keyed state is in the snapshot under way
   std::size_t finished_ = 0;  // operators whose finish() is through
   bool input_ended_ = false;  // the operator in turn was told that its input has ended
   bool open_ = false;

@@ -32,6 +32,7 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       aligner_(gate_.channel_count(), options.alignment_max),
       is_checkpointed_(options.is_checkpointed),
       alignment_max_(options.alignment_max),
+      slice_bytes_(options.snapshot_slice_bytes),
       since_when_(services.time().now()) {
   const auto channels = graph::input_channels(graph, who.vertex, who.subtask);
   for (std::uint32_t c = 0; c < channels.size(); ++c)
@@ -137,6 +138,10 @@ void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
     snapshot_.reset();
     hear_held_events();
   }
+  if (writing_ && writing_->cut.checkpoint == checkpoint) {
+    chain_.abandon_snapshot();
+    writing_.reset();
+  }
   if (checkpoint <= last_prepared_) chain_.on_checkpoint_aborted(checkpoint);
   if (phase_ == phase::stopped && checkpoint == stopped_at_ && !is_stop_certain_)
     phase_ = phase::running;
@@ -153,8 +158,12 @@ task_progress stream_task::step() {
   account(activity::busy);  // closes the span of waiting before this step
   chain_.rethrow_io_failure();
   if (is_head()) loop_->came_back->rethrow_failure();
-  const auto progress = run();
+  auto progress = run();
   if (loop_ && loop_->question) answer_coordinator(progress);
+  if (writing_) {
+    write_snapshot();
+    if (writing_ || snapshot_) progress = task_progress::ready;
+  }
   const bool held_up = phase_ != phase::done && chain_.is_blocked();
   account(progress == task_progress::ready ? activity::busy
           : held_up                        ? activity::blocked
@@ -266,6 +275,7 @@ void stream_task::act(const barrier_aligner::decision& what, std::uint32_t chann
 }
 
 bool stream_task::take_snapshot() {
+  if (writing_) return false;
   const auto cut = snapshot_->cut;
   const bool overtakes = cut.alignment == barrier_alignment::unaligned;
   if (chain_.is_blocked() && !overtakes) return false;
@@ -276,20 +286,18 @@ bool stream_task::take_snapshot() {
   chain_.flush();
   // What was flushed may have no credit, and then the barrier would wait unseen.
   if (cut.alignment == barrier_alignment::aligned_at_first && chain_.is_blocked()) return false;
-  task_snapshot taken;
+  auto& taken = writing_.emplace();
   taken.cut = cut;
   if (!MILLRACE_MUTANT(barrier_kept)) chain_.send_barrier(cut, taken.in_flight);
   taken.operators_finished = phase_ == phase::awaiting_checkpoint;
-  taken.operators = chain_.snapshot(cut.checkpoint);
+  taken.operators = chain_.begin_snapshot(cut.checkpoint);
   taken.alignment = snapshot_->alignment;
-  taken.synchronous = services_.time().now() - begin;
+  taken.frozen_at = services_.time().now();
+  taken.synchronous = taken.frozen_at - begin;
   if (taken.operators_finished && !first_after_all_) first_after_all_ = cut.checkpoint;
   const auto has_come = std::move(snapshot_->has_come);
   snapshot_.reset();
-  if (overtakes)
-    record_channels(std::move(taken), has_come);
-  else
-    services_.acknowledge_checkpoint(std::move(taken));
+  if (overtakes) record_channels(taken, has_come);
   hear_held_events();
   if (cut.kind == checkpoint_kind::final_savepoint && phase_ == phase::running) {
     phase_ = phase::stopped;
@@ -298,13 +306,16 @@ bool stream_task::take_snapshot() {
   return true;
 }
 
-void stream_task::record_channels(task_snapshot taken, const std::vector<bool>& has_come) {
+/// The state stays behind until it is written.
+void stream_task::record_channels(task_snapshot& taken, const std::vector<bool>& has_come) {
   std::vector<bool> awaited(gate_.channel_count());
   for (std::uint32_t c = 0; c < gate_.channel_count(); ++c)
     if (!has_come[c])
       awaited[c] = !gate_.collect_ahead_of(taken.cut.checkpoint, c, taken.in_flight);
-  recorder_.begin(std::move(taken), std::move(awaited), services_.time().now());
-  hand_on_whole_snapshots();
+  auto state = std::exchange(taken.operators, {});
+  recorder_.begin(taken, std::move(awaited), services_.time().now());
+  taken.operators = std::move(state);
+  taken.in_flight.clear();
 }
 
 void stream_task::hand_on_whole_snapshots() {
@@ -329,6 +340,15 @@ void stream_task::mind_alignment_time() {
 /// Output without credit gains nothing by being flushed, and would become smaller batches.
 task_progress stream_task::wait_with_snapshot() {
   return chain_.is_blocked() ? task_progress::waiting : wait_for_input();
+}
+
+void stream_task::write_snapshot() {
+  if (!chain_.write_snapshot(writing_->operators, slice_bytes_)) return;
+  auto written = *std::exchange(writing_, std::nullopt);
+  if (written.cut.alignment != barrier_alignment::unaligned)
+    return services_.acknowledge_checkpoint(std::move(written));
+  recorder_.add_state(written.cut.checkpoint, std::move(written.operators));
+  hand_on_whole_snapshots();
 }
 
 /// Nothing more to do right now, so nothing is gained by keeping partly filled batches.

@@ -43,7 +43,10 @@ struct task_times {
 ///
 /// Checkpoints. A task takes its snapshot between two batches, once the barriers have come on its
 /// inputs or, if it has none, the job master has triggered it: its operators emit what belongs
-/// before the barrier, the barrier leaves, and the state of this moment is handed on to be stored.
+/// before the barrier, the barrier leaves, and the state of this moment is frozen. It is written
+/// in slices, one at the end of each step, while processing goes on, and then handed on to be
+/// stored. One is written at a time: at the next barrier the task waits until the one before is
+/// written or aborted.
 /// An unaligned snapshot is taken as soon as the first barrier arrives, also while output waits for
 /// credit: the barrier overtakes what waits there, which becomes part of the snapshot, as does what
 /// waits at the inputs, and what still comes on channels until their barrier does. The snapshot is
@@ -168,10 +171,11 @@ class stream_task {
   /// False while it must wait.
   bool take_snapshot();
   /// Records what is on its way to the task, and hands the snapshot on when that is there.
-  void record_channels(task_snapshot taken, const std::vector<bool>& has_come);
+  void record_channels(task_snapshot& taken, const std::vector<bool>& has_come);
   void hand_on_whole_snapshots();
   /// What is not aligned in time becomes unaligned.
   void mind_alignment_time();
+  void write_snapshot();
   void check_output_channel(std::uint32_t channel) const;
   void account(activity what);
 
@@ -199,6 +203,8 @@ class stream_task {
     std::vector<std::byte> event;
   };
   std::optional<due_snapshot> snapshot_;        // to be taken as soon as may be
+  std::optional<task_snapshot> writing_;        // taken, but its keyed state is not all written
+  std::size_t slice_bytes_;                     // of it that a step writes
   std::vector<coordinator_event> held_events_;  // that came since: they belong behind it
   checkpoint_id last_prepared_;                 // operators know of no later one
   checkpoint_id first_after_all_;               // whose snapshot was the first after everything

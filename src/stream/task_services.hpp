@@ -48,6 +48,8 @@ struct task_options {
   bool is_checkpointed = false;  ///< The job takes checkpoints.
   /// From the first barrier of a checkpoint that is `aligned_at_first` until it is unaligned here.
   std::chrono::milliseconds alignment_max{0};
+  /// Of a snapshot, as many bytes are written in one step: processing waits for them.
+  std::size_t snapshot_slice_bytes = std::size_t{256} << 10;
 };
 
 }  // namespace millrace

@@ -33,6 +33,8 @@ struct task_snapshot {
   std::chrono::nanoseconds alignment{};
   std::chrono::nanoseconds synchronous{};
   in_flight_batches in_flight{};  ///< Of an unaligned checkpoint.
+  /// When the state was frozen: the asynchronous part begins.
+  std::chrono::steady_clock::time_point frozen_at{};
 };
 
 /// What one subtask begins with.

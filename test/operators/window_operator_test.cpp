@@ -88,13 +88,9 @@ operator_factory_ptr by_the_clock(std::shared_ptr<life> seen = {}) {
 using saved_groups = std::map<std::uint32_t, std::vector<std::byte>>;
 
 saved_groups keyed_state_of(harness& op) {
-  auto& state = *op.keyed_state().state();
   saved_groups saved;
-  for (auto group = state.groups().first; group <= state.groups().last; ++group) {
-    byte_writer out;
-    state.snapshot_key_group(group, out);
-    saved[group] = std::move(out).take();
-  }
+  for (auto& [group, bytes] : op.keyed_snapshot())
+    if (!bytes.empty()) saved[group] = std::move(bytes);
   return saved;
 }
 

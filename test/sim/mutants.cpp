@@ -51,6 +51,7 @@ constexpr mutant mutants[] = {
     {"overtaken_batch_lost", "what a barrier overtakes at its sender is left out of the snapshot"},
     {"overtaken_batch_not_sent", "what a barrier had overtaken is not sent again"},
     {"replayed_behind_new_input", "batches from a checkpoint are overtaken by new input"},
+    {"change_overtakes_snapshot", "what changes while a snapshot is written gets into it"},
     {"failure_ignored", "a failed region is never restarted"},
 };
 

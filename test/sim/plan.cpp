@@ -163,6 +163,8 @@ void plan_checkpoints(plan& p, random_source& random) {
   set(p.config, "execution.checkpointing.tolerable-failed-checkpoints", "100000");
   set(p.config, "execution.checkpointing.max-concurrent-checkpoints",
       std::to_string(random.between(1, 3)));
+  // Small enough for records to come between the slices of a snapshot.
+  set(p.config, "state.backend.snapshot-slice", std::to_string(64 << p.seed % 4) + " b");
   set(p.config, "state.checkpoints.num-retained", std::to_string(random.between(1, 2)));
   set(p.config, "state.storage.fs.memory-threshold", random.chance(50) ? "0" : "20 kb");
   set(p.config, "restart-strategy.type", "fixed-delay");

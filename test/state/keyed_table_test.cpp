@@ -127,4 +127,52 @@ TEST_CASE("a keyed table forgets what is erased and finds the rest") {
   }
 }
 
+TEST_CASE("entries of a frozen table are saved once each, as they were") {
+  using table_type = keyed_table<std::int64_t, std::int64_t>;
+  table_type table(key_group_range_of(0, 8, 1), 8);
+  struct keeper final : entry_saver {
+    explicit keeper(table_type& of) : table(of) {}
+    std::size_t save(std::uint32_t group, std::size_t position) override {
+      const auto& entry = table.entries_of(group)[position];
+      CHECK(saved.emplace(entry.key, entry.value).second);
+      return 16;
+    }
+    table_type& table;
+    std::map<std::int64_t, std::int64_t> saved;
+  };
+  std::mt19937 random(7);
+  std::map<std::int64_t, std::int64_t> model;
+  const auto hash_of_key = [](std::int64_t key) { return key_hash(key); };
+  const auto change = [&] {
+    const auto key = static_cast<std::int64_t>(random() % 3'000);
+    const auto value = static_cast<std::int64_t>(random());
+    switch (random() % 4) {
+      case 0:
+        CHECK(table.erase(key_hash(key), key, hash_of_key) == (model.erase(key) == 1));
+        break;
+      case 1:
+        if (auto* found = table.find_for_update(key_hash(key), key)) model[key] = *found = value;
+        break;
+      default:
+        table.find_or_make(key_hash(key), key, [] { return std::int64_t{0}; }).first = value;
+        model[key] = value;
+    }
+  };
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 2'000; ++i) change();
+    const auto frozen = model;
+    keeper to(table);
+    table.freeze(to);
+    std::uint32_t group = 0;
+    while (group < table.group_count()) {
+      for (auto changes = random() % 20; changes > 0; --changes) change();
+      snapshot_budget slice(1 + random() % 900);
+      while (group < table.group_count() && table.write_frozen(group, slice)) ++group;
+    }
+    for (int i = 0; i < 100; ++i) change();
+    CHECK(to.saved == frozen);
+    table.thaw();
+  }
+}
+
 }  // namespace keyed_table_test

@@ -14,6 +14,7 @@ namespace {
 
 struct recorded_channels {
   channel_recorder recorder;
+  bool is_written = true;
   channel_recorder::time_point now{};
 
   void begin(std::uint64_t n, std::vector<bool> awaited) {
@@ -21,6 +22,7 @@ struct recorded_channels {
     snapshot.cut = {{n}, checkpoint_kind::checkpoint, barrier_alignment::unaligned};
     snapshot.alignment = 3ms;
     recorder.begin(std::move(snapshot), std::move(awaited), now);
+    if (is_written) recorder.add_state({n}, {});
   }
   void data(std::uint32_t channel, std::int64_t value) {
     recorder.on_element(channel, record_batch{batch_of<std::int64_t>({value}), 7});
@@ -43,6 +45,21 @@ struct recorded_channels {
 };
 
 }  // namespace
+
+TEST_CASE("a snapshot is not whole before its state is written") {
+  recorded_channels r;
+  r.is_written = false;
+  r.begin(1, {true});
+  r.data(0, 10);
+  r.cut(0, 1);
+  CHECK(r.whole().empty());
+  r.recorder.add_state({1}, {});
+  CHECK(r.whole() == "1: 0/10;");
+  r.begin(2, {false});
+  r.recorder.give_up({2});
+  r.recorder.add_state({2}, {});
+  CHECK(r.whole().empty());
+}
 
 TEST_CASE("a snapshot is whole when the last awaited barrier has come") {
   recorded_channels r;

@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 
+#include "millrace/state/keyed_state_slot.hpp"
 #include "millrace/stream/operator_failure.hpp"
 #include "support/stream_jobs.hpp"
 
@@ -532,8 +533,8 @@ TEST_CASE("wake-ups wait for credit but not for I/O") {
 
 namespace {
 
-constexpr barrier cut_of(std::uint64_t n) {
-  return {{n}, checkpoint_kind::checkpoint, barrier_alignment::exactly_once};
+constexpr barrier cut_of(std::uint64_t n, checkpoint_kind kind = checkpoint_kind::checkpoint) {
+  return {{n}, kind, barrier_alignment::exactly_once};
 }
 
 constexpr barrier unaligned_cut_of(std::uint64_t n) {
@@ -892,6 +893,130 @@ TEST_CASE("a task that is restored as finished ends at once and runs nothing") {
   CHECK(sent_text(world) == "end ");
   task.close();
   CHECK(make.log->empty());
+}
+
+namespace {
+
+/// Emits how often each number has come, which it counts in keyed state.
+script counting_by_key() {
+  struct counts {
+    keyed_state_backend<std::int64_t>* backend = nullptr;
+    value_state<std::int64_t> count;
+  };
+  const auto kept = std::make_shared<counts>();
+  script made;
+  made.on_open = [kept](operator_context& context) {
+    kept->backend = &context.keyed_backend<std::int64_t>();
+    kept->count = kept->backend->get_state(value_state_descriptor<std::int64_t>("count"));
+  };
+  made.map = [kept](std::int64_t n) {
+    kept->backend->set_current_key(n);
+    return ++kept->count.get_or_default();
+  };
+  return made;
+}
+
+task_options written_in_slices() {
+  auto options = checkpointed();
+  options.snapshot_slice_bytes = 64;
+  return options;
+}
+
+/// The counts that a task goes on from, for numbers from 0.
+std::vector<std::int64_t> counts_in(const task_snapshot& snapshot, std::int64_t numbers_count) {
+  const auto make = pipeline({}, counting_by_key());
+  fake_services world;
+  stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
+  task.restore({snapshot.cut.checkpoint, false, snapshot.operators});
+  task.open();
+  task.on_channel_open(0, wide);
+  task.on_element(0, record_batch{batch_of(numbers(numbers_count)), 7});
+  task.step();
+  auto counts = world.rows<std::int64_t>()[0];
+  for (auto& n : counts) --n;
+  return counts;
+}
+
+}  // namespace
+
+TEST_CASE("a snapshot is written in slices while records are processed") {
+  running_task t(pipeline({}, counting_by_key()), map_vertex, written_in_slices());
+  t.task.on_channel_open(0, wide);
+  t.give(0, 100);
+  t.task.on_element(0, cut_of(1));
+  CHECK(t.task.step() == task_progress::ready);
+  CHECK(sent_text(t.world) == "100 b1 ");
+  int steps = 0;
+  for (; t.world.snapshots.empty(); ++steps) {
+    REQUIRE(steps < 1'000);
+    t.give(steps % 100, 1);
+    t.task.step();
+    CHECK(t.log->size() == static_cast<std::size_t>(2 + steps));
+  }
+  CHECK(steps > 10);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.world.snapshots.size() == 1);
+  CHECK(counts_in(t.world.snapshots[0], 100) == std::vector<std::int64_t>(100, 1));
+}
+
+TEST_CASE("at the next barrier a task waits until the snapshot before is written") {
+  running_task t(pipeline({}, counting_by_key()), map_vertex, written_in_slices());
+  t.task.on_channel_open(0, wide);
+  t.give(0, 100);
+  t.task.on_element(0, cut_of(1));
+  t.give(0, 100);
+  t.task.on_element(0, cut_of(2));
+  t.give(0, 100);
+  CHECK(t.task.step() == task_progress::ready);
+  CHECK(t.log->size() == 2);
+  CHECK(sent_text(t.world) == "100 b1 100 ");
+  while (t.world.snapshots.empty()) CHECK(t.task.step() == task_progress::ready);
+  CHECK(t.log->size() == 2);
+  while (t.world.snapshots.size() < 2) CHECK(t.task.step() != task_progress::finished);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(sent_text(t.world) == "100 b1 100 b2 100 ");
+  CHECK(counts_in(t.world.snapshots[0], 100) == std::vector<std::int64_t>(100, 1));
+  CHECK(counts_in(t.world.snapshots[1], 100) == std::vector<std::int64_t>(100, 2));
+}
+
+TEST_CASE("a snapshot that is aborted while it is written makes room for the next") {
+  running_task t(pipeline({}, counting_by_key()), map_vertex, written_in_slices());
+  t.task.on_channel_open(0, wide);
+  t.give(0, 100);
+  t.task.on_element(0, cut_of(1));
+  t.task.step();
+  t.give(0, 50);
+  t.task.on_element(0, cut_of(2));
+  t.task.step();
+  t.task.on_checkpoint_aborted({1});
+  while (t.world.snapshots.empty()) CHECK(t.task.step() == task_progress::ready);
+  CHECK(t.task.step() == task_progress::waiting);
+  REQUIRE(t.world.snapshots.size() == 1);
+  CHECK(t.world.snapshots[0].cut == cut_of(2));
+  std::vector<std::int64_t> expected(100, 1);
+  std::fill_n(expected.begin(), 50, 2);
+  CHECK(counts_in(t.world.snapshots[0], 100) == expected);
+}
+
+TEST_CASE("a task closes, and waits for the end of a savepoint, while its snapshot is written") {
+  {
+    running_task t(pipeline({}, counting_by_key()), map_vertex, written_in_slices());
+    t.task.on_channel_open(0, wide);
+    t.give(0, 100);
+    t.task.on_element(0, cut_of(1));
+    t.task.step();
+    t.task.close();
+    CHECK(t.world.snapshots.empty());
+  }
+  running_task t(pipeline({}, counting_by_key()), map_vertex, written_in_slices());
+  t.task.on_channel_open(0, wide);
+  t.give(0, 100);
+  t.task.on_element(0, cut_of(1, checkpoint_kind::final_savepoint));
+  t.give(0, 100);
+  while (t.world.snapshots.empty()) CHECK(t.task.step() == task_progress::ready);
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.log->size() == 1);
+  CHECK(counts_in(t.world.snapshots[0], 100) == std::vector<std::int64_t>(100, 1));
 }
 
 }  // namespace stream_task_test

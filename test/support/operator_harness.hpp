@@ -170,6 +170,13 @@ class operator_harness : public operator_context, private batch_consumer {
     wake_ = wake_ <= clock_.now() ? when : std::min(wake_, when);
   }
   keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
+  /// All of it at once.
+  std::vector<encoded_key_group> keyed_snapshot() {
+    keyed_state_.begin_snapshot();
+    auto budget = snapshot_budget::unlimited();
+    CHECK(keyed_state_.write_snapshot(budget));
+    return keyed_state_.take_snapshot();
+  }
   operator_state_backend& operator_state() noexcept override { return operator_state_; }
 
  private:

@@ -40,11 +40,11 @@ class state_world {
 /// Snapshots of all key groups of a backend, by group.
 inline std::vector<std::vector<std::byte>> snapshot_of(keyed_state_backend_base& state) {
   std::vector<std::vector<std::byte>> groups(state.max_parallelism());
-  for (auto g = state.groups().first; g <= state.groups().last; ++g) {
-    byte_writer out;
-    state.snapshot_key_group(g, out);
-    groups[g] = std::move(out).take();
+  const auto snapshot = state.begin_snapshot();
+  auto budget = snapshot_budget::unlimited();
+  while (!snapshot->write(budget)) {
   }
+  for (auto& [group, bytes] : snapshot->take()) groups[group] = std::move(bytes);
   return groups;
 }
 
@@ -52,6 +52,7 @@ inline std::vector<std::vector<std::byte>> snapshot_of(keyed_state_backend_base&
 inline status restore(keyed_state_backend_base& state,
                       const std::vector<std::vector<std::byte>>& groups) {
   for (auto g = state.groups().first; g <= state.groups().last; ++g) {
+    if (groups[g].empty()) continue;
     byte_reader in(groups[g]);
     if (auto done = state.restore_key_group(g, in); !done) return done;
   }
