@@ -15,7 +15,9 @@
 #include "millrace/actors/insistent_io.hpp"
 #include "millrace/actors/io_executor_actor.hpp"
 #include "millrace/actors/job_history.hpp"
+#include "millrace/actors/job_list_collector.hpp"
 #include "millrace/actors/job_master.hpp"
+#include "millrace/actors/job_watchers.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/recovered_jobs.hpp"
 #include "millrace/actors/replacement_pauses.hpp"
@@ -38,7 +40,7 @@ class dispatcher {
  public:
   static inline const char* name = "millrace.dispatcher";
 
-  explicit dispatcher(caf::event_based_actor* self) : self_(self) {}
+  explicit dispatcher(caf::event_based_actor* self) : self_(self), watchers_(*self) {}
   /// `recovered` is called when the jobs of the store are there.
   void init(dispatcher_options options, std::function<void()> recovered);
 
@@ -77,8 +79,7 @@ class dispatcher {
   struct running_job {
     caf::actor master;  ///< Null while it is to get another one.
     graph::job_graph graph;
-    wire::job_overview overview;  ///< As far as it is known here.
-    std::vector<caf::actor> watchers;
+    wire::job_overview overview;                 ///< As far as it is known here.
     std::vector<std::function<void()>> waiting;  ///< For a master.
     bool is_cancelled = false;                   ///< Somebody has asked for it.
     replacement_pauses pauses;                   ///< Before it gets another master.
@@ -98,8 +99,6 @@ class dispatcher {
   void accept(graph::job_graph graph, caf::response_promise promise);
   /// What a request is answered by that only a running job can meet.
   error is_over(const job_id& id, const std::string& what) const;
-  void add_watcher(running_job& job, const caf::actor& watcher);
-  bool is_watching(const caf::actor& watcher) const;
   std::optional<job_id> tell_ended(wire::job_result& result, wire::job_details& details);
   void forget_result(const std::optional<job_id>& forgotten);
   void fail_job(const job_id& id, const error& why);
@@ -113,6 +112,7 @@ class dispatcher {
   std::optional<insistent_io> insistent_;
   std::optional<artifact_store> artifacts_;
   std::map<job_id, running_job> jobs_;
+  job_watchers watchers_;
   std::map<job_id, caf::actor> masters_;  ///< That live: also of jobs that have just ended.
   std::optional<job_history> history_;
   caf::actor task_manager_;
@@ -127,6 +127,16 @@ error unknown_job(const job_id& job) {
 
 error shutting_down() {
   return {errc::cancelled, "the job manager is shutting down"};
+}
+
+/// For who calls back with a result, which is taken if it may be changed.
+auto answer_of(caf::response_promise promise) {
+  return [promise = std::move(promise)](auto&& answer) mutable {
+    if (answer)
+      promise.deliver(std::move(*answer));
+    else
+      promise.deliver(to_caf(answer.error()));
+  };
 }
 
 void dispatcher::init(dispatcher_options options, std::function<void()> recovered) {
@@ -168,25 +178,19 @@ void dispatcher::init(dispatcher_options options, std::function<void()> recovere
 
 caf::result<wire::artifact_status> dispatcher::on_offer(const wire::artifact_offer& offer) {
   auto promise = self_->make_response_promise();
-  artifacts_->offer(offer, [promise](const result<wire::artifact_status>& s) mutable {
-    s ? promise.deliver(*s) : promise.deliver(to_caf(s.error()));
-  });
+  artifacts_->offer(offer, answer_of(promise));
   return promise;
 }
 
 caf::result<wire::artifact_status> dispatcher::on_chunk(wire::artifact_chunk& chunk) {
   auto promise = self_->make_response_promise();
-  artifacts_->append(std::move(chunk), [promise](const result<wire::artifact_status>& s) mutable {
-    s ? promise.deliver(*s) : promise.deliver(to_caf(s.error()));
-  });
+  artifacts_->append(std::move(chunk), answer_of(promise));
   return promise;
 }
 
 caf::result<wire::artifact_chunk> dispatcher::on_request(const wire::artifact_request& request) {
   auto promise = self_->make_response_promise();
-  artifacts_->read(request, [promise](result<wire::artifact_chunk>& c) mutable {
-    c ? promise.deliver(std::move(*c)) : promise.deliver(to_caf(c.error()));
-  });
+  artifacts_->read(request, answer_of(promise));
   return promise;
 }
 
@@ -322,23 +326,7 @@ void dispatcher::spawn_master(const job_id& id, running_job& job, job_ledger fro
 }
 
 caf::result<wire::job_list> dispatcher::on_list() {
-  struct collection {
-    caf::response_promise promise;
-    wire::job_list list;
-    std::size_t awaited = 0;
-
-    void add(wire::job_overview overview) {
-      list.jobs.push_back(std::move(overview));
-      if (--awaited == 0) deliver();
-    }
-    void deliver() {
-      std::stable_sort(list.jobs.begin(), list.jobs.end(), [](const auto& a, const auto& b) {
-        return std::pair(a.start_wall_ms, a.job) < std::pair(b.start_wall_ms, b.job);
-      });
-      promise.deliver(std::move(list));
-    }
-  };
-  auto all = std::make_shared<collection>();
+  auto all = std::make_shared<job_list_collector>();
   all->promise = self_->make_response_promise();
   const auto promise = all->promise;
   for (const auto& ended : history_->entries()) all->list.jobs.push_back(ended.details.overview);
@@ -371,11 +359,7 @@ void dispatcher::ask_master(const job_id& id, const Request& request, Otherwise 
                             caf::response_promise promise) {
   const auto job = jobs_.find(id);
   if (job == jobs_.end()) {
-    result<Answer> answer = otherwise();
-    if (answer)
-      promise.deliver(*std::move(answer));
-    else
-      promise.deliver(to_caf(answer.error()));
+    answer_of(promise)(otherwise());
     return;
   }
   const auto ask_the_next = [=, this] { ask_master<Answer>(id, request, otherwise, promise); };
@@ -408,8 +392,8 @@ caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job&
 
 caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
   const auto watcher = caf::actor_cast<caf::actor>(self_->current_sender());
-  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
-    if (watcher) add_watcher(job->second, watcher);
+  if (jobs_.contains(request.job)) {
+    if (watcher) watchers_.add(request.job, watcher);
     return wire::ack{};
   }
   const auto* ended = history_->find(request.job);
@@ -418,24 +402,6 @@ caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
   promise.deliver(wire::ack{});
   if (watcher) self_->send(watcher, ended->result);
   return promise;
-}
-
-/// A client may come and go many times while a job runs. One that has come back over another
-/// connection has a new handle, though CAF says that it equals the dead one.
-void dispatcher::add_watcher(running_job& job, const caf::actor& watcher) {
-  if (!is_watching(watcher)) self_->monitor(watcher);
-  std::erase(job.watchers, watcher);
-  job.watchers.push_back(watcher);
-}
-
-/// Whether this very handle watches a job that runs.
-bool dispatcher::is_watching(const caf::actor& watcher) const {
-  return std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& job) {
-    return std::any_of(job.second.watchers.begin(), job.second.watchers.end(), [&](const auto& w) {
-      return caf::actor_cast<caf::actor_control_block*>(w) ==
-             caf::actor_cast<caf::actor_control_block*>(watcher);
-    });
-  });
 }
 
 caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
@@ -507,10 +473,8 @@ void dispatcher::on_ended(wire::job_result& result, wire::job_details& details) 
 /// The job that is not shown any more from now on, if any.
 std::optional<job_id> dispatcher::tell_ended(wire::job_result& result, wire::job_details& details) {
   auto job = jobs_.extract(result.job);
-  for (const auto& watcher : job.mapped().watchers) {
+  for (const auto& watcher : watchers_.take(result.job))
     if (!MILLRACE_MUTANT(watcher_forgotten)) self_->send(watcher, result);
-    if (!is_watching(watcher)) self_->demonitor(watcher);
-  }
   const auto forgotten = history_->add({std::move(result), std::move(details)});
   for (const auto& ask : job.mapped().waiting) ask();  // nobody else will
   return forgotten;
@@ -535,11 +499,7 @@ void dispatcher::on_down(const caf::down_msg& down) {
     if (master.address() == down.source)
       // Down messages overtake others: what the job master has sent before is still to come.
       return self_->send(self_, local::job_master_gone{id});
-  for (auto& [id, job] : jobs_)
-    std::erase_if(job.watchers, [&](const auto& w) {
-      return caf::actor_cast<caf::actor_control_block*>(w) ==
-             caf::actor_cast<caf::actor_control_block*>(down.source);
-    });
+  watchers_.remove(down.source);
 }
 
 void dispatcher::on_job_master_gone(const job_id& id) {
@@ -550,6 +510,7 @@ void dispatcher::on_job_master_gone(const job_id& id) {
   job.master = nullptr;
   if (stopping_) {
     // It goes on with the next master of the cluster.
+    watchers_.take(id);
     jobs_.erase(found);
     return quit_if_done();
   }
@@ -598,6 +559,7 @@ caf::result<caf::message> dispatcher::on_kill(wire::kill_actor& request) {
 void dispatcher::stop_job(const job_id& id) {
   const auto& master = jobs_.at(id).master;
   if (!master) {
+    watchers_.take(id);
     jobs_.erase(id);
   } else if (options_.keeps_jobs) {
     self_->send_exit(master, caf::exit_reason::user_shutdown);
