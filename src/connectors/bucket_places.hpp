@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-/// How part files are called: "<prefix>-<subtask>-<number><suffix>".
+/// How part files are called: `<prefix>-<subtask>-<number><suffix>`.
 struct part_file_names {
   /// Begins the name of every part.
   std::string prefix = "part";
@@ -23,9 +23,9 @@ struct part_file_names {
 };
 
 /// Parts in a directory for each bucket below `base`. While it is written and until it is committed
-/// a part is hidden: ".<prefix>-<subtask>-<number><suffix>.inprogress.<job>-<attempt>", where <job>
-/// tells different jobs apart. Numbers are never used twice: they go on after a restart, and a new
-/// job in an old directory goes on behind what is there.
+/// a part is hidden: `.<prefix>-<subtask>-<number><suffix>.inprogress.<job>-<attempt>`, where
+/// `<job>` tells different jobs apart. Numbers are never used twice: they go on after a restart,
+/// and a new job in an old directory goes on behind what is there.
 class bucket_places final : public part_places {
  public:
   /// `files` must outlive this.

@@ -12,16 +12,23 @@ namespace millrace {
 template <class T>
 class element_maker {
  public:
+  /// Copies of the maker share the elements.
   explicit element_maker(row_vector<T> elements)
       : elements_(std::make_shared<const row_vector<T>>(std::move(elements))) {}
 
+  /// Number of elements.
   std::uint64_t size() const noexcept { return elements_->size(); }
+  /// Nothing to open.
   void open(operator_context&) {}
+  /// Appends copies of `count` elements from `index` on. They follow each other, whatever the
+  /// stride.
   void fill(row_vector<T>& rows, std::uint64_t index, std::uint64_t, std::uint64_t count) {
     const auto from = elements_->begin() + static_cast<std::ptrdiff_t>(index);
     rows.insert(rows.end(), from, from + static_cast<std::ptrdiff_t>(count));
   }
+  /// Nothing to finish.
   void finish() {}
+  /// Nothing to release.
   void close() noexcept {}
 
  private:

@@ -16,9 +16,10 @@ concept csv_writable = printable<T>;
 /// How values become a line (RFC 4180, with '\n' as the end of a line), and the file it is put
 /// into.
 struct csv_options {
-  char delimiter = ',';
+  char delimiter = ',';                  ///< Between two values.
   bool quote_all = false;                ///< Quotes around every value, needed or not.
   std::vector<std::string> header = {};  ///< Names of the columns, as the first line of every file.
+  /// What becomes of a file that is there already.
   file_write_mode mode = file_write_mode::no_overwrite;
 };
 
@@ -31,6 +32,7 @@ class csv_formatter {
  public:
   explicit csv_formatter(csv_options options) : options_(std::move(options)) {}
 
+  /// The names of the columns as a line; nothing if there are none.
   void append_header(std::string& out) const {
     for (std::size_t i = 0; i < options_.header.size(); ++i) {
       if (i != 0) out += options_.delimiter;
@@ -39,6 +41,7 @@ class csv_formatter {
     if (!options_.header.empty()) out += '\n';
   }
 
+  /// One record as a line, with its '\n'.
   void append_line(std::string& out, const T& record) {
     if constexpr (shape::product<T>) {
       bool first = true;

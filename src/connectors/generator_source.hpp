@@ -24,15 +24,21 @@ std::vector<index_split> strides_of(std::optional<std::uint64_t> count, std::uin
 template <class T, class Fn>
 class generator_maker {
  public:
+  /// Each subtask calls a copy of `fn` of its own.
   explicit generator_maker(Fn fn) : fn_(std::move(fn)) {}
 
+  /// Opens the function.
   void open(operator_context& context) { fn_.open(context); }
+  /// Appends `fn(index)`, `fn(index + stride)`, … `count` records. What the function throws fails
+  /// the task.
   void fill(row_vector<T>& rows, std::uint64_t index, std::uint64_t stride, std::uint64_t count) {
     auto& fn = *fn_;
     for (std::uint64_t i = 0; i < count; ++i, index += stride)
       rows.emplace_back(std::invoke(fn, std::as_const(index)));
   }
+  /// Closes the function; what that throws fails the job.
   void finish() { fn_.finish(); }
+  /// Closes it if that was not done.
   void close() noexcept { fn_.close(); }
 
  private:

@@ -15,13 +15,15 @@ namespace millrace {
 
 /// Records with the indices first, first + stride, first + 2 * stride, … (modulo 2^64).
 struct index_split {
+  /// The `count` of a split that never ends.
   static constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
 
-  std::uint64_t first = 0;
-  std::uint64_t stride = 1;
+  std::uint64_t first = 0;        ///< Index of the first record.
+  std::uint64_t stride = 1;       ///< From one index to the next.
   std::uint64_t count = endless;  ///< How many they are.
   std::uint64_t done = 0;         ///< How many of them were emitted.
 
+  /// `<first>+<stride>`: unlike for any other split of a source.
   std::string id() const { return std::to_string(first) + "+" + std::to_string(stride); }
 };
 
@@ -34,21 +36,28 @@ class index_cursor {
 
   /// Indices to make records of now: `count` from `first` on.
   struct run {
-    std::string split;
-    std::uint64_t first = 0;
-    std::uint64_t stride = 1;
-    std::uint64_t count = 0;
+    std::string split;         ///< Id of the split they are of.
+    std::uint64_t first = 0;   ///< The first index.
+    std::uint64_t stride = 1;  ///< From one index to the next.
+    std::uint64_t count = 0;   ///< How many.
   };
   /// The next indices, at most `room`; none now if nothing, then status() says what to expect, and
   /// wakes `context` if the rate asks for that.
   std::optional<run> next(reader_context& context, std::uint64_t room);
   /// The records of that run were made. True if its split has ended.
   bool advance(reader_context& context, const run& made);
+  /// What poll() of the reader is to return while there are no indices: `finished` if no split is
+  /// left and none comes, else `idle`.
   poll_status status() const noexcept;
 
+  /// Splits to go through, which go on where they are. This reader's part of the rate begins
+  /// anew.
   void add(reader_context& context, std::vector<index_split> splits);
+  /// No splits come any more.
   void no_more() noexcept { no_more_ = true; }
+  /// Those that are left, with how far they are: what a snapshot keeps.
   const std::vector<index_split>& splits() const noexcept { return splits_; }
+  /// In records, over all splits that were added; a total of 0 if they are endless.
   source_progress progress() const noexcept { return {done_, total_}; }
 
  private:
@@ -68,8 +77,9 @@ struct indices_description {
   /// The splits for so many readers, the nth for subtask n. What they make together must not depend
   /// on the number.
   std::function<std::vector<index_split>(std::uint32_t parallelism)> splits;
-  boundedness ends = boundedness::bounded;
-  bool is_parallel = true;
+  boundedness ends = boundedness::bounded;  ///< Whether the splits end.
+  bool is_parallel = true;                  ///< False for a single reader.
+  /// Records in a second over all readers; nothing: as fast as possible.
   std::optional<double> per_second = {};
 };
 

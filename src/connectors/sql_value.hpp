@@ -45,7 +45,7 @@ sql_value to_sql(const V& value) {
 
 /// One change of a table of keys and values. In staging files: its form is fixed.
 struct key_value_change {
-  sql_value key;
+  sql_value key;                   ///< Of the row that changes.
   std::optional<sql_value> value;  ///< Nothing: the key is deleted.
 };
 

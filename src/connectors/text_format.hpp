@@ -16,11 +16,13 @@ namespace millrace {
 
 namespace text {
 
+/// Has an operator<<, of its own or of the standard library.
 template <class T>
 concept streamable = requires(std::ostream& out, const T& value) {
   { out << value } -> std::same_as<std::ostream&>;
 };
 
+/// Whether `T` and all that it consists of can be written.
 template <class T>
 consteval bool can_print() {
   if constexpr (std::is_arithmetic_v<T> || std::convertible_to<const T&, std::string_view> ||
@@ -48,6 +50,7 @@ consteval bool can_print() {
 /// Lets an operator<< write to the end of a string.
 class string_appender final : public std::streambuf {
  public:
+  /// `out` outlives this.
   explicit string_appender(std::string& out) : out_(out) {}
 
  protected:
@@ -64,6 +67,7 @@ class string_appender final : public std::streambuf {
   std::string& out_;
 };
 
+/// By std::to_chars: the shortest text that reads back as the same number.
 template <class Number>
 void append_number(std::string& out, Number number) {
   char digits[64];

@@ -47,6 +47,7 @@ class byte_writer {
     return room;
   }
 
+  /// Copies `n` bytes.
   void put_bytes(const void* data, std::size_t n) {
     if (n != 0) std::memcpy(grow(n), data, n);
   }
@@ -64,6 +65,7 @@ class byte_writer {
     *grow(1) = static_cast<std::byte>(length);
   }
 
+  /// Number of bytes written.
   std::size_t size() const noexcept { return size_; }
   /// What was written so far. Valid until the next write.
   std::span<const std::byte> bytes() const noexcept { return {buffer_.data(), size_}; }
@@ -84,6 +86,7 @@ class byte_writer {
   /// take.
   class nesting {
    public:
+    /// One level deeper, until this goes.
     explicit nesting(byte_writer& out) : out_(out) {
       if (out_.depth_ >= codec_nesting_max)
         throw failure(errc::invalid_data, "can't encode a value that nests deeper than " +
@@ -165,6 +168,7 @@ class byte_reader {
     return false;
   }
 
+  /// Whether nothing has failed.
   bool ok() const noexcept { return reason_ == nullptr; }
   /// Bytes left to read; 0 after an error.
   std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
@@ -181,12 +185,14 @@ class byte_reader {
   /// Counts nesting while it lives; false once a value nests too deep.
   class nesting {
    public:
+    /// One level deeper, until this goes.
     explicit nesting(byte_reader& in) noexcept : in_(in) {
       if (++in_.depth_ > codec_nesting_max) in_.fail("containers nest too deep");
     }
     ~nesting() { --in_.depth_; }
     nesting(const nesting&) = delete;
     nesting& operator=(const nesting&) = delete;
+    /// Whether the reader is still good.
     explicit operator bool() const noexcept { return in_.ok(); }
 
    private:

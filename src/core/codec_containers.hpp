@@ -34,6 +34,8 @@ void write_elements(byte_writer& out, std::span<const T> elements) {
   }
 }
 
+/// Reads what write_elements wrote into all of `elements`. False after an error, which `in`
+/// remembers.
 template <class T>
 bool read_elements(byte_reader& in, std::span<T> elements) {
   if constexpr (is_fixed_size<T>) {

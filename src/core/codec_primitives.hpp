@@ -17,9 +17,11 @@ namespace millrace {
 /// `write` and `read` of types with a fixed size, from their `store` and `load`.
 template <class T>
 struct fixed_size_codec {
+  /// Appends the value's `fixed_size` bytes.
   static void write(byte_writer& out, const T& value) {
     codec<T>::store(out.grow(codec<T>::fixed_size), value);
   }
+  /// False, which `in` remembers, if the bytes end or are no such value.
   static bool read(byte_reader& in, T& value) {
     const std::byte* bytes = in.take(codec<T>::fixed_size);
     if (bytes == nullptr) return false;

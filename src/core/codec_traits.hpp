@@ -62,6 +62,7 @@ constexpr std::size_t fixed_encoded_size() {
     return variable_size;
 }
 
+/// Whether all values of `T` encode to the same number of bytes.
 template <class T>
 inline constexpr bool is_fixed_size = fixed_encoded_size<T>() != variable_size;
 
@@ -76,6 +77,7 @@ constexpr std::size_t min_encoded_size() {
     return 1;
 }
 
+/// See is_bulk_copyable.
 template <class T>
 constexpr bool bulk_copyable() {
   if constexpr (std::endian::native != std::endian::little || has_custom_codec<T> ||

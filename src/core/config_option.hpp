@@ -14,15 +14,18 @@ namespace millrace {
 
 /// A number of bytes, written "64 kb".
 struct memory_size {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;  ///< "64 kb" is 65536.
+  /// By size.
   auto operator<=>(const memory_size&) const = default;
 };
 
 /// A number with up to three digits behind its point, written "1.5".
 struct decimal {
-  std::int64_t thousandths = 0;
+  std::int64_t thousandths = 0;  ///< "1.5" is 1500.
 
+  /// As a floating point number.
   double value() const noexcept { return static_cast<double>(thousandths) / 1000; }
+  /// By value.
   auto operator<=>(const decimal&) const = default;
 };
 
@@ -39,14 +42,16 @@ enum class value_form {
 
 /// All about an option except its C++ type.
 struct option_info {
-  std::string_view key;
-  std::string_view group;         ///< Heading in the reference.
-  std::string_view default_text;  ///< As a user would write it; valid by its own rules.
-  std::string_view description;   ///< One or two sentences.
-  value_form form = value_form::text;
+  std::string_view key;                ///< As in configuration files: "state.backend.type".
+  std::string_view group;              ///< Heading in the reference.
+  std::string_view default_text;       ///< As a user would write it; valid by its own rules.
+  std::string_view description;        ///< One or two sentences.
+  value_form form = value_form::text;  ///< How a value is written.
   /// For integers, durations (ms), memory (bytes) and decimals (thousandths), inclusive.
   std::int64_t min = 0;
+  /// The same, the greatest.
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
+  /// The words of a choice.
   std::span<const std::string_view> choices = {};
 };
 
@@ -54,6 +59,7 @@ struct option_info {
 /// decimal or std::string (text and choices).
 template <class T>
 struct config_option : option_info {
+  /// What a configuration returns for it.
   using value_type = T;
 };
 

@@ -58,6 +58,7 @@ struct error {
   /// For people.
   std::string message;
 
+  /// The same code and the same words.
   bool operator==(const error&) const = default;
 };
 
@@ -83,7 +84,9 @@ inline tl::unexpected<error> fail(errc code, std::string message) {
 /// that build a job, and `execute()`. Inside the engine errors are values.
 class failure : public std::runtime_error {
  public:
+  /// Carries `e`, whose message is what().
   explicit failure(error e) : std::runtime_error(e.message), error_(std::move(e)) {}
+  /// The same from its parts.
   failure(errc code, std::string message) : failure(error{code, std::move(message)}) {}
 
   /// What is carried.

@@ -60,11 +60,13 @@ constexpr std::uint64_t combine(std::uint64_t seed, std::uint64_t hash) noexcept
   return mix64(std::rotl(seed, 23) * 0x9E3779B97F4A7C15ull ^ hash);
 }
 
+/// A user's type that has a key_hasher.
 template <class T>
 concept has_key_hasher = requires(const T& value) {
   { key_hasher<T>{}(value) } -> std::convertible_to<std::uint64_t>;
 };
 
+/// Hashed by its bytes, whatever type holds them, so that a view finds what a string has put.
 template <class T>
 concept text = std::convertible_to<const T&, std::string_view>;
 

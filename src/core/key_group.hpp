@@ -11,8 +11,11 @@
 /// The ranges are those of Flink's KeyGroupRangeAssignment.
 namespace millrace {
 
+/// The least number of key groups that a job may have.
 inline constexpr std::uint32_t max_parallelism_min = 1;
+/// The greatest, as in Flink.
 inline constexpr std::uint32_t max_parallelism_max = 32768;
+/// The least that default_max_parallelism() chooses.
 inline constexpr std::uint32_t max_parallelism_default = 128;
 
 /// The group of a key's hash, in [0, max_parallelism): the high 32 bits, scaled by multiply-shift
@@ -30,13 +33,16 @@ constexpr std::uint32_t subtask_of_key_group(std::uint32_t group, std::uint32_t 
 
 /// Groups first..last, both included.
 struct key_group_range {
-  std::uint32_t first = 0;
-  std::uint32_t last = 0;
+  std::uint32_t first = 0;  ///< The first group.
+  std::uint32_t last = 0;   ///< The last group.
 
+  /// Number of groups, at least 1.
   constexpr std::uint32_t size() const noexcept { return last - first + 1; }
+  /// Whether the group is one of them.
   constexpr bool contains(std::uint32_t group) const noexcept {
     return first <= group && group <= last;
   }
+  /// The same groups.
   bool operator==(const key_group_range&) const = default;
 };
 

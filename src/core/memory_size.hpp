@@ -17,6 +17,7 @@ concept tells_heap_bytes = requires(const T& value) {
   { codec<T>::heap_bytes(value) } -> std::convertible_to<std::size_t>;
 };
 
+/// Whether some value of `T` can hold memory beyond its own `sizeof`.
 template <class T>
 constexpr bool can_have_heap() {
   if constexpr (tells_heap_bytes<T>) {

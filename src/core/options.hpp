@@ -10,16 +10,25 @@
 /// reference in the documentation are made from it. Keys are Flink's where the meaning is the same.
 namespace millrace::options {
 
+/// What `node.role` may be.
 inline constexpr std::string_view node_roles[] = {"jobmanager", "taskmanager", "both"};
+/// What `execution.runtime-mode` may be.
 inline constexpr std::string_view runtime_modes[] = {"streaming", "batch"};
+/// What `state.backend.type` may be.
 inline constexpr std::string_view state_backends[] = {"hashmap", "rocksdb"};
+/// What `execution.checkpointing.mode` may be.
 inline constexpr std::string_view checkpointing_modes[] = {"exactly-once", "at-least-once"};
+/// What `execution.checkpointing.externalized-checkpoint-retention` may be.
 inline constexpr std::string_view checkpoint_retentions[] = {"delete-on-cancellation",
                                                              "retain-on-cancellation"};
+/// What `execution.savepoint-restore-mode` may be.
 inline constexpr std::string_view claim_modes[] = {"NO_CLAIM", "CLAIM"};
+/// What `restart-strategy.type` may be; "default" leaves the choice to the engine.
 inline constexpr std::string_view restart_strategies[] = {"default", "none", "fixed-delay",
                                                           "exponential-delay", "failure-rate"};
+/// What `high-availability.type` may be.
 inline constexpr std::string_view high_availability_types[] = {"none", "filesystem"};
+/// What `log.level` may be, from all messages to none.
 inline constexpr std::string_view log_levels[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 // -- Node ----------------------------------------------------------------------------
@@ -739,6 +748,7 @@ const option_info* find(std::string_view key) noexcept;
 /// The slots, or worker threads, that a configuration means: its number, or for 0 the number of
 /// cores.
 std::uint32_t task_slots_of(const configuration& config);
+/// The same for `taskmanager.worker.threads`.
 std::uint32_t worker_threads_of(const configuration& config);
 
 /// What one value can't show: options that contradict each other. For programs to call once after

@@ -111,13 +111,16 @@ class with_timeout_handler {
   /// What is called unless time is up.
   using wrapped_function = Fn;
 
+  /// Both are copied for each subtask.
   with_timeout_handler(Fn fn, Handler handler) : fn_(std::move(fn)), handler_(std::move(handler)) {}
 
+  /// Calls the function.
   template <class... Args>
   requires std::invocable<const Fn&, Args...>
   decltype(auto) operator()(Args&&... args) const {
     return std::invoke(fn_, std::forward<Args>(args)...);
   }
+  /// Calls a function that is not const.
   template <class... Args>
   requires(!std::invocable<const Fn&, Args...> && std::invocable<Fn&, Args...>) decltype(auto)
   operator()(Args&&... args) {

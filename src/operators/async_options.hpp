@@ -90,6 +90,7 @@ struct async_options {
   std::uint32_t capacity = 100;
   /// Blocking calls at one time. Those of all subtasks of a node share `taskmanager.io.threads`.
   std::uint32_t threads = 16;
+  /// Whether and when a request is made again; the default is never.
   async_retry retry{};
 };
 

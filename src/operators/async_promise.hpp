@@ -17,7 +17,7 @@ namespace millrace {
 /// Any number of records as the result for one, where a function would else return the one.
 template <class Out>
 struct async_results {
-  std::vector<Out> rows;
+  std::vector<Out> rows;  ///< In the order in which they are emitted.
 };
 
 /// The error that an exception stands for.
@@ -29,9 +29,13 @@ error error_of(std::exception_ptr thrown);
 template <class T>
 class async_promise {
  public:
+  /// Gives the value.
   void complete(T value) const { handle_->settle(std::move(value)); }
+  /// There is no value, for this reason.
   void fail(error why) const { handle_->settle(tl::unexpected(std::move(why))); }
+  /// The same, with `errc::user_function`.
   void fail(std::string why) const { fail(error{errc::user_function, std::move(why)}); }
+  /// The same for what was thrown; as error_of() reads it.
   void fail(std::exception_ptr thrown) const { fail(error_of(std::move(thrown))); }
 
   /// `then(result<T>)` is called in the executor's own context.
@@ -76,8 +80,10 @@ class async_promise {
 template <class Out>
 class result_future {
  public:
+  /// What is completed in the end.
   explicit result_future(async_promise<std::vector<Out>> promise) : promise_(std::move(promise)) {}
 
+  /// Exactly one record.
   void complete(Out row) const {
     std::vector<Out> rows;
     rows.push_back(std::move(row));

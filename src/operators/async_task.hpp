@@ -63,6 +63,7 @@ class async_value {
 /// destroys temporaries of a co_await expression twice, so that is all that compiles.
 class async_context {
  public:
+  /// All outlive this. Made by the operator for each subtask.
   async_context(runtime_context& runtime, io_executor& io, blocking_calls& calls)
       : runtime_(runtime), io_(io), calls_(calls) {}
 
@@ -103,6 +104,7 @@ class async_context {
     return made;
   }
 
+  /// Who the operator is, and its metrics.
   runtime_context& runtime() noexcept { return runtime_; }
 
  private:
@@ -117,12 +119,16 @@ class async_context {
 template <class T>
 class async_task {
  public:
+  /// What the compiler makes a coroutine of: not for users.
   class promise_type {
    public:
+    /// The task that the caller of the function gets.
     async_task get_return_object() {
       return async_task(std::coroutine_handle<promise_type>::from_promise(*this));
     }
+    /// Nothing runs before start().
     std::suspend_always initial_suspend() const noexcept { return {}; }
+    /// Hands the outcome over; the frame goes with the task, not by itself.
     auto final_suspend() const noexcept {
       struct teller {
         bool await_ready() const noexcept { return false; }
@@ -133,13 +139,17 @@ class async_task {
       };
       return teller{};
     }
+    /// `co_return value`.
     void return_value(T value) { outcome_ = std::move(value); }
+    /// What was thrown is the outcome, as error_of() reads it.
     void unhandled_exception() { outcome_ = tl::unexpected(error_of(std::current_exception())); }
 
+    /// `co_await` of a named async_value: its value, or what it failed with as `failure`.
     template <class U>
     typename async_value<U>::awaiter await_transform(async_value<U>& what) noexcept {
       return {what.content_.get()};
     }
+    /// Anything else does not compile.
     template <class Other>
     std::suspend_never await_transform(Other&&) {
       static_assert(!std::is_same_v<Other, Other>,
@@ -157,6 +167,7 @@ class async_task {
     std::function<void(result<T>)> then_;
   };
 
+  /// Leaves an object behind that can only be destroyed.
   async_task(async_task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
   async_task& operator=(async_task&&) = delete;
   ~async_task() {

@@ -45,6 +45,8 @@ class keyed_broadcast_process_function {
   virtual void close() {}
 };
 
+/// An object with a `process_element` for the records of the stream and a
+/// `process_broadcast_element` for those that are broadcast.
 template <class Fn, class T, class Context, class B, class BroadcastContext, class Out>
 concept broadcast_element_function = has_process_element<Fn, T, Context, Out> &&
     requires(Fn& fn, const B& row, BroadcastContext& context, collector<Out>& out) {

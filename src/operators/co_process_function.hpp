@@ -61,6 +61,7 @@ concept co_flat_map_function = requires(Fn& fn, const T1& row1, const T2& row2,
   fn.flat_map2(row2, out);
 };
 
+/// An object with a `process_element1` and a `process_element2` (Flink's CoProcessFunction).
 template <class Fn, class T1, class T2, class Context, class Out>
 concept co_element_function = requires(Fn& fn, const T1& row1, const T2& row2, Context& context,
                                        collector<Out>& out) {

@@ -6,6 +6,7 @@
 
 namespace millrace {
 
+/// What `filter` takes: says of a record whether it stays.
 template <class Fn, class T>
 concept filter_function = std::predicate<Fn&, const T&>;
 
@@ -55,6 +56,7 @@ class filter_operator final : public function_operator<Fn, producing<T>> {
   }
 };
 
+/// A filter_operator for each subtask, with a copy of `fn` of its own.
 template <class T, class Fn>
 operator_factory_ptr make_filter(Fn fn) {
   return make_factory<T, T>([fn] { return std::make_unique<filter_operator<T, Fn>>(fn); });

@@ -6,6 +6,7 @@
 
 namespace millrace {
 
+/// What `flat_map` takes: `fn(row, out)` puts any number of records into a `collector<Out>&`.
 template <class Fn, class T, class Out>
 concept flat_map_function = std::invocable < Fn&,
         const T&, collector<Out>
@@ -29,6 +30,7 @@ class flat_map_operator final : public function_operator<Fn, producing<Out>> {
   }
 };
 
+/// A flat_map_operator for each subtask, with a copy of `fn` of its own.
 template <class In, class Out, class Fn>
 operator_factory_ptr make_flat_map(Fn fn) {
   return make_factory<In, Out>(

@@ -14,6 +14,7 @@
 
 namespace millrace {
 
+/// What `reduce` takes: `fn(value, row)` returns what both come to, as a T.
 template <class Fn, class T>
 concept reduce_function = std::invocable<Fn&, const T&, const T&> &&
     std::convertible_to<std::invoke_result_t<Fn&, const T&, const T&>, T>;
@@ -21,11 +22,14 @@ concept reduce_function = std::invocable<Fn&, const T&, const T&> &&
 /// value = fn(value, row)
 template <class T, class Fn>
 struct reduce_fold {
-  Fn fn;
+  Fn fn;  ///< The user's, opened and closed by the operator.
 
+  /// Before the first record.
   void open(operator_context& context) { detail::open_function(fn, context); }
+  /// After the last record or a failure.
   void close() requires closeable<Fn> { fn.close(); }
 
+  /// Puts what both come to into `value`.
   template <class Row>
   void operator()(T& value, Row&& row) {
     // A function that takes its first argument by value gets it without a copy.
@@ -40,10 +44,12 @@ struct reduce_fold {
 /// Flink.
 template <class Field>
 struct sum_fold {
+  /// A sum is the same whenever it is made.
   static constexpr bool repeatable = true;
 
-  Field field;
+  Field field;  ///< A summable_field.
 
+  /// Adds the row's field to that of `value`.
   template <class T>
   void operator()(T& value, const T& row) const {
     auto& sum = std::invoke(field, value);
@@ -62,10 +68,12 @@ struct sum_fold {
 /// The least (or greatest) value of one field; the others stay those of the key's first record.
 template <class Field, bool Greatest>
 struct extreme_fold {
+  /// The least value is the same whenever it is looked for.
   static constexpr bool repeatable = true;
 
-  Field field;
+  Field field;  ///< A comparable_field.
 
+  /// Takes the row's field over if it is less (or greater). Equal ones change nothing.
   template <class T>
   void operator()(T& value, const T& row) const {
     auto& best = std::invoke(field, value);
@@ -77,10 +85,12 @@ struct extreme_fold {
 /// The whole record with the least (or greatest) value of one field; the first of several.
 template <class Field, bool Greatest>
 struct extreme_by_fold {
+  /// The first of the least records is the same whenever it is looked for.
   static constexpr bool repeatable = true;
 
-  Field field;
+  Field field;  ///< A comparable_field.
 
+  /// Takes the row over if its field is less (or greater). Of equal ones the first stays.
   template <class T, class Row>
   void operator()(T& value, Row&& row) const {
     const auto& best = std::invoke(field, std::as_const(value));

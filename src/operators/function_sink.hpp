@@ -5,6 +5,7 @@
 
 namespace millrace {
 
+/// A function of a record whose result, if it has one, is dropped.
 template <class Fn, class T>
 concept sink_function = std::invocable<Fn&, const T&>;
 
@@ -25,6 +26,7 @@ class function_sink final : public function_operator<Fn, stream_operator> {
   }
 };
 
+/// A function_sink for each subtask, with a copy of `fn` of its own.
 template <class T, class Fn>
 operator_factory_ptr make_function_sink(Fn fn) {
   return make_factory<T, void>([fn] { return std::make_unique<function_sink<T, Fn>>(fn); });

@@ -5,6 +5,7 @@
 
 namespace millrace {
 
+/// What function_source takes: puts records into a `collector<T>&` and returns a poll_status.
 template <class Fn, class T>
 concept source_function = std::invocable < Fn&,
         collector<T>
@@ -43,6 +44,7 @@ class function_source final : public function_operator<Fn, producing<T, source_o
   }
 };
 
+/// A function_source for each subtask, with a copy of `fn` of its own.
 template <class T, class Fn>
 operator_factory_ptr make_function_source(Fn fn) {
   return make_factory<void, T>([fn] { return std::make_unique<function_source<T, Fn>>(fn); });

@@ -38,6 +38,8 @@ class group_function {
   virtual void close() {}
 };
 
+/// Takes a group record by record, and is told its end: as group_function, which it need not derive
+/// from.
 template <class Fn, class T, class Out>
 concept takes_rows_of_group = requires(Fn& fn, const T& row, collector<Out>& out) {
   fn.process_element(row, out);

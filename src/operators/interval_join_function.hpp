@@ -11,12 +11,14 @@
 
 namespace millrace {
 
-/// Which rows without a partner a join emits.
+/// Which rows without a partner a join emits: none, those of the left, of the right, or of both.
 enum class join_type : std::uint8_t { inner = 0, left_outer = 1, right_outer = 2, full_outer = 3 };
 
+/// Whether left rows without a partner are emitted.
 constexpr bool keeps_left(join_type t) noexcept {
   return (static_cast<int>(t) & 1) != 0;
 }
+/// Whether right rows without a partner are emitted.
 constexpr bool keeps_right(join_type t) noexcept {
   return (static_cast<int>(t) & 2) != 0;
 }
@@ -30,10 +32,13 @@ class interval_join_context {
 
   /// `no_timestamp` if there is no such row.
   timestamp_ms left_timestamp() const noexcept { return left_; }
+  /// `no_timestamp` if there is no such row.
   timestamp_ms right_timestamp() const noexcept { return right_; }
   /// The later one of both: that of the results.
   timestamp_ms timestamp() const noexcept { return std::max(left_, right_); }
 
+  /// Emits a row into the side output of that tag, with timestamp(); dropped if the job does not
+  /// read it. Throws `failure(type_mismatch)` if the job reads it as another type.
   template <class T>
   void output(const output_tag<T>& tag, std::type_identity_t<T> row) {
     side_.emit(tag, std::move(row), timestamp());
@@ -50,20 +55,24 @@ class interval_join_context {
 template <class T, join_type Type>
 using joined_row = std::conditional_t<Type == join_type::inner, const T&, const T*>;
 
+/// `fn(left, right, out)`; `L` and `R` are joined_row.
 template <class Fn, class L, class R, class Out>
 concept joins_rows = std::invocable < Fn&,
         L, R, collector<Out>
 & > ;
+/// `fn(left, right, context, out)`, for functions that look at timestamps or have side outputs.
 template <class Fn, class L, class R, class Out>
 concept joins_rows_in_context = std::invocable < Fn&,
         L, R, interval_join_context&, collector<Out>
 & > ;
+/// An object with `process_element(left, right, context, out)` (Flink's ProcessJoinFunction).
 template <class Fn, class L, class R, class Out>
 concept has_process_joined = requires(Fn& fn, L left, R right, interval_join_context& context,
                                       collector<Out>& out) {
   fn.process_element(left, right, context, out);
 };
 
+/// What `process` of interval-joined streams takes: any of the three.
 template <class Fn, class L, class R, class Out>
 concept interval_join_function = joins_rows<Fn, L, R, Out> ||
     joins_rows_in_context<Fn, L, R, Out> || has_process_joined<Fn, L, R, Out>;

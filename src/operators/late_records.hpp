@@ -24,13 +24,16 @@ std::int64_t records_in(const T&) noexcept {
 template <class T>
 class late_records {
  public:
+  /// With `tag` they go to that side output.
   explicit late_records(std::optional<output_tag<T>> tag = {}) : tag_(std::move(tag)) {}
 
+  /// Before the first record. Both outlive this.
   void open(operator_context& context, side_outputs& side) {
     runtime_ = &context.runtime();
     if (tag_ && side.is_read(*tag_)) side_ = &side;
   }
 
+  /// A record that came too late, with its timestamp. Out of line, as there are few.
   [[gnu::noinline]] void add(const T& row, timestamp_ms at) {
     if (side_ != nullptr) return side_->emit(*tag_, row, at);
     if (total_ == nullptr) {

@@ -6,6 +6,7 @@
 
 namespace millrace {
 
+/// What `map` takes: returns one record for one record.
 template <class Fn, class T>
 concept map_function =
     std::invocable<Fn&, const T&> && !std::is_void_v<std::invoke_result_t<Fn&, const T&>>;
@@ -31,6 +32,7 @@ class map_operator final : public function_operator<Fn, producing<Out>> {
   }
 };
 
+/// A map_operator for each subtask, with a copy of `fn` of its own.
 template <class In, class Out, class Fn>
 operator_factory_ptr make_map(Fn fn) {
   return make_factory<In, Out>([fn] { return std::make_unique<map_operator<In, Out, Fn>>(fn); });

@@ -49,6 +49,8 @@ class keyed_process_function {
   virtual void close() {}
 };
 
+/// An object that is called by its `process_element`, whether it derives from process_function or
+/// not.
 template <class Fn, class T, class Context, class Out>
 concept has_process_element = requires(Fn& fn, const T& row, Context& context,
                                        collector<Out>& out) {

@@ -11,8 +11,8 @@ namespace millrace {
 
 /// The times from `start` to before `end` (Flink's TimeWindow). Milliseconds since the epoch.
 struct time_window {
-  timestamp_ms start = 0;
-  timestamp_ms end = 0;
+  timestamp_ms start = 0;  ///< The first time that belongs to the window.
+  timestamp_ms end = 0;    ///< The first time behind it.
 
   /// The last time that belongs to the window: its results carry it, and the window is complete
   /// once the watermark has reached it.
@@ -26,13 +26,16 @@ struct time_window {
     return {std::min(start, other.start), std::max(end, other.end)};
   }
 
+  /// By start, then by end.
   auto operator<=>(const time_window&) const = default;
 };
 
 /// The one window that all records belong to (Flink's GlobalWindow). It never ends by itself.
 struct global_window {
+  /// Later than all times.
   constexpr timestamp_ms max_timestamp() const noexcept { return max_watermark; }
 
+  /// All are equal.
   auto operator<=>(const global_window&) const = default;
 };
 

@@ -15,11 +15,13 @@ namespace millrace {
 inline timestamp_ms to_timestamp(std::integral auto milliseconds) noexcept {
   return static_cast<timestamp_ms>(milliseconds);
 }
+/// Rounded down to milliseconds; before the epoch, too.
 template <class Duration>
 timestamp_ms to_timestamp(
     const std::chrono::time_point<std::chrono::system_clock, Duration>& when) noexcept {
   return std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch()).count();
 }
+/// Since the epoch; rounded down to milliseconds, also where it is negative.
 template <class Rep, class Period>
 timestamp_ms to_timestamp(const std::chrono::duration<Rep, Period>& since_epoch) noexcept {
   return std::chrono::floor<std::chrono::milliseconds>(since_epoch).count();
@@ -40,6 +42,8 @@ template <class T>
 class timestamp_assigner {
  public:
   virtual ~timestamp_assigner() = default;
+  /// Sets the timestamp of each row. `timestamps` has those that the rows have already, or is empty
+  /// if none has one; afterwards it is as long as `rows`.
   virtual void assign(const row_vector<T>& rows, timestamp_column& timestamps) const = 0;
 };
 

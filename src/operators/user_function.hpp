@@ -36,6 +36,7 @@ concept opened_with = requires(Fn& fn, Context& context) {
   fn.open(context);
 };
 
+/// Has a `close()`.
 template <class Fn>
 concept closeable = requires(Fn& fn) {
   fn.close();
@@ -83,6 +84,7 @@ consteval bool check_never_opened() {
 template <class Fn>
 class user_function {
  public:
+  /// Takes over the copy that the subtask is to use.
   explicit user_function(Fn fn) : fn_(std::move(fn)) {}
 
   /// For functions that may be opened with what an operator has to offer beyond runtime_context.
@@ -116,9 +118,13 @@ class user_function {
     }
   }
 
+  /// The function; not opened before open().
   Fn& operator*() noexcept { return fn_; }
+  /// The same, to be looked at only.
   const Fn& operator*() const noexcept { return fn_; }
+  /// Its members.
   Fn* operator->() noexcept { return &fn_; }
+  /// The same, to be looked at only.
   const Fn* operator->() const noexcept { return &fn_; }
 
  private:

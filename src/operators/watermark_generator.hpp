@@ -19,10 +19,13 @@ class bounded_out_of_orderness {
   explicit bounded_out_of_orderness(timestamp_ms max_out_of_orderness_ms) noexcept
       : distance_(max_out_of_orderness_ms) {}
 
+  /// Looks at the timestamps from index `from` on.
   void on_events(const timestamp_column& timestamps, std::size_t from) noexcept {
     for (std::size_t i = from; i < timestamps.size(); ++i)
       greatest_ = std::max(greatest_, timestamps[i]);
   }
+  /// Emits the greatest timestamp, less the distance and one millisecond. Nothing before the first
+  /// record.
   void on_periodic_emit(watermark_output& out) noexcept {
     // A millisecond less: another record with the greatest timestamp may still come.
     if (greatest_ > no_timestamp + distance_ + 1) out.emit_watermark(greatest_ - distance_ - 1);
@@ -50,6 +53,7 @@ class batch_watermark_generator {
   /// index of the first one it has not seen. The caller emits the records before it, then the news.
   virtual std::size_t on_events(const row_vector<T>& rows, const timestamp_column& timestamps,
                                 std::size_t from, watermark_output& out) = 0;
+  /// Each `pipeline.auto-watermark-interval`, but not while the stream counts as idle.
   virtual void on_periodic_emit(watermark_output& out) = 0;
 };
 

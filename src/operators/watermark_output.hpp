@@ -20,9 +20,12 @@ class watermark_output {
   }
   /// Nothing is to be expected for now: do not wait for us.
   void mark_idle() noexcept { set(stream_status::idle); }
+  /// Records are to be expected again. A watermark says so by itself.
   void mark_active() noexcept { set(stream_status::active); }
 
+  /// The last watermark that was emitted; `no_timestamp` if there was none.
   timestamp_ms watermark() const noexcept { return watermark_; }
+  /// Whether the generator says that it is idle.
   stream_status status() const noexcept { return status_; }
 
   /// Whether anything changed since the last call of `tell` or `mark_told`.

@@ -23,6 +23,7 @@
 /// `at` is the record's timestamp in event time, else the wall clock's time.
 namespace millrace {
 
+/// An assigner, as described above, of windows for records of type T.
 template <class A, class T>
 concept window_assigner = std::copy_constructible<A> && requires(const A& assigner, const T& row) {
   typename A::window;
@@ -64,6 +65,7 @@ struct windows_of_time {
 template <bool EventTime>
 class tumbling_windows : public detail::windows_of_time<EventTime> {
  public:
+  /// Windows that touch stay apart.
   static constexpr bool is_merging = false;
 
   /// Windows begin at multiples of `size` since the epoch plus `offset`: days of a place eight
@@ -74,14 +76,18 @@ class tumbling_windows : public detail::windows_of_time<EventTime> {
     return tumbling_windows(size, offset);
   }
 
+  /// One window.
   template <class T, class Emit>
   void assign(const T&, timestamp_ms at, Emit&& emit) const {
     const auto start = window_start(at, offset_, size_);
     emit(time_window{start, start + size_});
   }
 
+  /// How long each window is, in milliseconds.
   std::int64_t size_ms() const noexcept { return size_; }
+  /// From the start of one window to that of the next, in milliseconds: the size.
   std::int64_t slide_ms() const noexcept { return size_; }
+  /// Where windows start, modulo the size, in milliseconds; its sign is the one that was given.
   std::int64_t offset_ms() const noexcept { return offset_; }
 
  private:
@@ -98,8 +104,11 @@ class tumbling_windows : public detail::windows_of_time<EventTime> {
 template <bool EventTime>
 class sliding_windows : public detail::windows_of_time<EventTime> {
  public:
+  /// Windows overlap, and stay apart.
   static constexpr bool is_merging = false;
 
+  /// Windows begin at multiples of `slide` since the epoch plus `offset`. Throws
+  /// `failure(invalid_argument)` for a size or slide that is not above 0, or beyond `span_max_ms`.
   static sliding_windows of(std::chrono::milliseconds size, std::chrono::milliseconds slide,
                             std::chrono::milliseconds offset = {}) {
     detail::check_span("the size of a window", size);
@@ -114,8 +123,11 @@ class sliding_windows : public detail::windows_of_time<EventTime> {
       emit(time_window{start, start + size_});
   }
 
+  /// How long each window is, in milliseconds.
   std::int64_t size_ms() const noexcept { return size_; }
+  /// From the start of one window to that of the next, in milliseconds.
   std::int64_t slide_ms() const noexcept { return slide_; }
+  /// Where windows start, modulo the slide, in milliseconds; its sign is the one that was given.
   std::int64_t offset_ms() const noexcept { return offset_; }
 
  private:
@@ -133,13 +145,17 @@ class sliding_windows : public detail::windows_of_time<EventTime> {
 template <bool EventTime>
 class session_windows : public detail::windows_of_time<EventTime> {
  public:
+  /// Sessions that overlap or touch become one.
   static constexpr bool is_merging = true;
 
+  /// A session ends when no record came for `gap`. Throws `failure(invalid_argument)` for one that
+  /// is not above 0, or beyond `span_max_ms`.
   static session_windows with_gap(std::chrono::milliseconds gap) {
     detail::check_span("the gap of a session", gap);
     return session_windows(gap.count());
   }
 
+  /// The session that the record would be alone: its time, and the gap after it.
   template <class T, class Emit>
   void assign(const T&, timestamp_ms at, Emit&& emit) const {
     emit(time_window{at, at + gap_});
@@ -156,12 +172,16 @@ class session_windows : public detail::windows_of_time<EventTime> {
 template <bool EventTime, class GapOf>
 class dynamic_session_windows : public detail::windows_of_time<EventTime> {
  public:
+  /// Sessions that overlap or touch become one.
   static constexpr bool is_merging = true;
 
+  /// `gap_of` is shared by all keys, and is never opened.
   explicit dynamic_session_windows(GapOf gap_of) : gap_of_(std::move(gap_of)) {
     static_cast<void>(check_never_opened<GapOf>());
   }
 
+  /// The session that the record would be alone. Throws `failure(invalid_argument)` if `gap_of`
+  /// returns a gap that is not above 0, or beyond `span_max_ms`.
   template <class T, class Emit>
   requires std::convertible_to<std::invoke_result_t<const GapOf&, const T&>,
                                std::chrono::milliseconds>
@@ -178,27 +198,39 @@ class dynamic_session_windows : public detail::windows_of_time<EventTime> {
 /// All records of a key in one window, which only a trigger makes emit (Flink's GlobalWindows).
 class global_windows {
  public:
+  /// There is but one.
   using window = global_window;
+  /// It ends neither by watermarks nor by the clock.
   static constexpr bool is_event_time = false;
+  /// There is nothing to merge.
   static constexpr bool is_merging = false;
 
+  /// All global windows are alike.
   static global_windows create() { return {}; }
 
+  /// None that fires: `trigger(…)` says when the window emits.
   never_trigger default_trigger() const { return {}; }
+  /// The one window, whatever the record and its time.
   template <class T, class Emit>
   void assign(const T&, timestamp_ms, Emit&& emit) const {
     emit(global_window());
   }
 };
 
+/// By the timestamps of the records: `tumbling_event_time_windows::of(1min)`.
 using tumbling_event_time_windows = tumbling_windows<true>;
+/// By the wall clock.
 using tumbling_processing_time_windows = tumbling_windows<false>;
+/// By the timestamps of the records: `sliding_event_time_windows::of(1min, 10s)`.
 using sliding_event_time_windows = sliding_windows<true>;
+/// By the wall clock.
 using sliding_processing_time_windows = sliding_windows<false>;
 
 /// Event-time sessions: `with_gap(30min)` or `with_dynamic_gap(fn)`.
 struct event_time_session_windows : session_windows<true> {
+  /// From what `with_gap` returns.
   event_time_session_windows(session_windows<true> base) : session_windows<true>(base) {}
+  /// `gap_of(const T&)` returns the gap that the record leaves behind it.
   template <class GapOf>
   static dynamic_session_windows<true, GapOf> with_dynamic_gap(GapOf gap_of) {
     return dynamic_session_windows<true, GapOf>(std::move(gap_of));
@@ -207,7 +239,9 @@ struct event_time_session_windows : session_windows<true> {
 
 /// The same in processing time.
 struct processing_time_session_windows : session_windows<false> {
+  /// From what `with_gap` returns.
   processing_time_session_windows(session_windows<false> base) : session_windows<false>(base) {}
+  /// `gap_of(const T&)` returns the gap that the record leaves behind it.
   template <class GapOf>
   static dynamic_session_windows<false, GapOf> with_dynamic_gap(GapOf gap_of) {
     return dynamic_session_windows<false, GapOf>(std::move(gap_of));

@@ -25,13 +25,14 @@ namespace millrace {
 /// A record with its event time, or `no_timestamp` (Flink's TimestampedValue).
 template <class T>
 struct timestamped {
-  timestamp_ms at = no_timestamp;
-  T value{};
+  timestamp_ms at = no_timestamp;  ///< Milliseconds since the epoch.
+  T value{};                       ///< The record.
 };
 
 /// No evictor.
 struct no_evictor {};
 
+/// An evictor, as described above, of records of type T.
 template <class E, class T>
 concept window_evictor = std::copy_constructible<E> &&
     requires(const E& evictor, std::vector<timestamped<T>>& rows) {
@@ -68,6 +69,7 @@ class sided_evictor {
 /// Keeps the last `n` records (Flink's CountEvictor).
 class count_evictor : public detail::sided_evictor<count_evictor> {
  public:
+  /// Throws `failure(invalid_argument)` for a negative `n`; 0 keeps nothing.
   static count_evictor of(std::int64_t n, evict side = evict::before) {
     if (n < 0)
       throw failure(errc::invalid_argument,
@@ -75,6 +77,7 @@ class count_evictor : public detail::sided_evictor<count_evictor> {
     return count_evictor(n, side);
   }
 
+  /// Drops what came first.
   template <class Rows>
   void apply(Rows& rows) const {
     const auto size = static_cast<std::int64_t>(rows.size());
@@ -91,6 +94,7 @@ class count_evictor : public detail::sided_evictor<count_evictor> {
 /// timestamp minus `size` (Flink's TimeEvictor). Does nothing to records without timestamps.
 class time_evictor : public detail::sided_evictor<time_evictor> {
  public:
+  /// Throws `failure(invalid_argument)` for a negative `size`.
   static time_evictor of(std::chrono::milliseconds size, evict side = evict::before) {
     if (size.count() < 0)
       throw failure(errc::invalid_argument,
@@ -98,6 +102,7 @@ class time_evictor : public detail::sided_evictor<time_evictor> {
     return time_evictor(size.count(), side);
   }
 
+  /// Drops what is too old. Looks at all records, as they need not be in order.
   template <class Rows>
   void apply(Rows& rows) const {
     if (rows.empty() || rows.front().at == no_timestamp) return;
@@ -118,6 +123,8 @@ class time_evictor : public detail::sided_evictor<time_evictor> {
 template <class Distance>
 class delta_evictor : public detail::sided_evictor<delta_evictor<Distance>> {
  public:
+  /// Keeps the records for which `distance` returns less than `threshold`. The function is shared
+  /// by all keys, and is never opened.
   delta_evictor(double threshold, Distance distance, evict side = evict::before)
       : detail::sided_evictor<delta_evictor>(side),
         threshold_(threshold),
@@ -125,6 +132,7 @@ class delta_evictor : public detail::sided_evictor<delta_evictor<Distance>> {
     static_cast<void>(check_never_opened<Distance>());
   }
 
+  /// Drops what is too far from the last record, which may be that itself.
   template <class T>
   void apply(std::vector<timestamped<T>>& rows) const {
     if (rows.empty()) return;

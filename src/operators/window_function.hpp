@@ -78,6 +78,7 @@ concept process_window_function =
 
 /// Emits a window's result as it is.
 struct emit_result {
+  /// `Out` must be made from `Result`, whatever the key and the window.
   template <class Key, class Window, class Result, class Out>
   void operator()(const Key&, window_context<Key, Window>&, Result&& result,
                   collector<Out>& out) const {
@@ -88,6 +89,7 @@ struct emit_result {
 /// `fn(const Key&, const Window&, const Result&, collector<Out>&)` (Flink's WindowFunction).
 template <class Fn>
 struct applied_function : detail::opened_function<Fn> {
+  /// Calls the function, which may emit any number of records.
   template <class Key, class Window, class Result, class Out>
   void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
                   collector<Out>& out) {
@@ -100,6 +102,7 @@ struct applied_function : detail::opened_function<Fn> {
 /// (Flink's ProcessWindowFunction).
 template <class Fn>
 struct processing_function : detail::opened_function<Fn> {
+  /// Calls the function, which may emit any number of records.
   template <class Key, class Window, class Result, class Out>
   void operator()(const Key& key, window_context<Key, Window>& context, const Result& result,
                   collector<Out>& out) {
@@ -114,9 +117,11 @@ struct processing_function : detail::opened_function<Fn> {
 /// Whether a function can be called for such windows.
 template <class Function, class Key, class Window, class Result, class Out>
 inline constexpr bool fits_windows = true;
+/// An applied_function must be a window_function of these.
 template <class Fn, class Key, class Window, class Result, class Out>
 inline constexpr bool fits_windows<applied_function<Fn>, Key, Window, Result, Out> =
     window_function<Fn, Key, Window, Result, Out>;
+/// A processing_function must be a process_window_function of these.
 template <class Fn, class Key, class Window, class Result, class Out>
 inline constexpr bool fits_windows<processing_function<Fn>, Key, Window, Result, Out> =
     process_window_function<Fn, Key, Window, Result, Out>;

@@ -43,9 +43,11 @@ enum class trigger_result : std::uint8_t {
 /// The same for a timestamp that is none, or is out of all bounds.
 [[noreturn]] void throw_unplaceable_timestamp(timestamp_ms at);
 
+/// Whether the window's result is to be emitted.
 constexpr bool fires(trigger_result r) noexcept {
   return (static_cast<int>(r) & 1) != 0;
 }
+/// Whether the window's content is to be dropped, after it was emitted if it is.
 constexpr bool purges(trigger_result r) noexcept {
   return (static_cast<int>(r) & 2) != 0;
 }
@@ -55,14 +57,19 @@ struct no_trigger_state {
   bool operator==(const no_trigger_state&) const = default;
 };
 
+/// A trigger as described above. Only its `state` is checked here: the other members are templates,
+/// of which the compiler complains where a window calls them.
 template <class Trigger>
 concept window_trigger = std::copy_constructible<Trigger> && encodable<typename Trigger::state>;
 
 /// Fires once the watermark has passed the end of the window, and again for each late record within
 /// the allowed lateness (Flink's EventTimeTrigger).
 struct event_time_trigger {
+  /// It has nothing to remember: its timer is enough.
   using state = no_trigger_state;
 
+  /// Fires at once if the watermark is beyond the window already, which is so for late records;
+  /// else sets the timer of the window's end.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms, const Window& window,
                             Context& context) const {
@@ -71,19 +78,24 @@ struct event_time_trigger {
     if (context.is_first_row()) context.register_event_time_timer(window.max_timestamp());
     return trigger_result::proceed;
   }
+  /// Fires if the timer is that of the window's end.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms at, const Window& window, Context&) const {
     return at == window.max_timestamp() ? trigger_result::fire : trigger_result::proceed;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Sets the timer of the merged window's end, unless the watermark is there already: then the
+  /// record that merged the windows fires.
   template <class Window, class Context>
   void on_merge(const Window& window, Context& context) const {
     if (window.max_timestamp() > context.current_watermark())
       context.register_event_time_timer(window.max_timestamp());
   }
+  /// Takes the timer back.
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     context.delete_event_time_timer(window.max_timestamp());
@@ -92,8 +104,10 @@ struct event_time_trigger {
 
 /// Fires when the wall clock has passed the end of the window (Flink's ProcessingTimeTrigger).
 struct processing_time_trigger {
+  /// It has nothing to remember: its timer is enough.
   using state = no_trigger_state;
 
+  /// Sets the timer of the window's end, which is due at once if the clock is beyond it.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms, const Window& window,
                             Context& context) const {
@@ -102,19 +116,23 @@ struct processing_time_trigger {
       context.register_processing_time_timer(window.max_timestamp());
     return trigger_result::proceed;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Fires if the timer is that of the window's end.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms at, const Window& window, Context&) const {
     return at == window.max_timestamp() ? trigger_result::fire : trigger_result::proceed;
   }
+  /// Sets the timer of the merged window's end, unless the clock is beyond it.
   template <class Window, class Context>
   void on_merge(const Window& window, Context& context) const {
     if (window.max_timestamp() >= context.current_processing_time())
       context.register_processing_time_timer(window.max_timestamp());
   }
+  /// Takes the timer back.
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     context.delete_processing_time_timer(window.max_timestamp());
@@ -123,22 +141,28 @@ struct processing_time_trigger {
 
 /// Never fires (Flink's NeverTrigger): the default of global windows.
 struct never_trigger {
+  /// It has nothing to remember.
   using state = no_trigger_state;
 
+  /// Never fires.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// There is no timer to move.
   template <class Window, class Context>
   void on_merge(const Window&, Context&) const {}
+  /// There is nothing to forget.
   template <class Window, class Context>
   void clear(const Window&, Context&) const {}
 };
@@ -147,8 +171,10 @@ struct never_trigger {
 /// fire for what is left at the end of a window.
 class count_trigger {
  public:
+  /// Records since the window last fired.
   using state = std::int64_t;
 
+  /// Throws `failure(invalid_argument)` unless `n` is above 0.
   static count_trigger of(std::int64_t n) {
     if (n <= 0)
       throw failure(errc::invalid_argument,
@@ -156,6 +182,7 @@ class count_trigger {
     return count_trigger(n);
   }
 
+  /// Fires at the nth record, and counts from 0 again.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms, const Window&, Context& context) const {
     auto& count = context.state();
@@ -163,18 +190,23 @@ class count_trigger {
     context.clear_state();
     return trigger_result::fire;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Adds up the counts of the merged windows. The record that merged them is counted after that,
+  /// so a sum of n or more fires with it.
   template <class Window, class Context>
   void on_merge(const Window&, Context& context) const {
     context.merge_state([](std::int64_t& into, const std::int64_t& from) { into += from; });
   }
+  /// Forgets the count.
   template <class Window, class Context>
   void clear(const Window&, Context& context) const {
     context.clear_state();

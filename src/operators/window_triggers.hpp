@@ -36,12 +36,18 @@ inline void keep_earlier(next_firing& into, const next_firing& from) {
 /// ContinuousEventTimeTrigger).
 class continuous_event_time_trigger {
  public:
+  /// The event time at which the window fires next.
   using state = next_firing;
 
+  /// Firings are at multiples of `interval` since the epoch. Throws `failure(invalid_argument)`
+  /// unless it is above 0.
   static continuous_event_time_trigger of(std::chrono::milliseconds interval) {
     return continuous_event_time_trigger(detail::checked_interval(interval));
   }
 
+  /// Fires at once if the watermark is beyond the window already; else sees to it that there are
+  /// timers for the next multiple of the interval after the record's own time, and for the window's
+  /// end. Throws `failure` for a record without timestamp.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms at, const Window& window,
                             Context& context) const {
@@ -52,6 +58,7 @@ class continuous_event_time_trigger {
       register_next(next, window_start(at, 0, interval_), window, context);
     return trigger_result::proceed;
   }
+  /// Fires at its own timers, and sets the next one unless the window ends.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
     auto& next = context.state();
@@ -63,10 +70,12 @@ class continuous_event_time_trigger {
     register_next(next, at, window, context);
     return trigger_result::fire;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Goes on with the earliest of the merged windows' firings, and with the merged window's end.
   template <class Window, class Context>
   void on_merge(const Window& window, Context& context) const {
     context.merge_state(detail::keep_earlier);
@@ -75,6 +84,7 @@ class continuous_event_time_trigger {
       context.register_event_time_timer(window.max_timestamp());
     if (const auto& next = context.state()) context.register_event_time_timer(*next);
   }
+  /// Takes the timers back.
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     if (const auto* next = context.find_state(); next != nullptr && *next)
@@ -102,12 +112,18 @@ class continuous_event_time_trigger {
 /// the past it fires once and then no more.)
 class continuous_processing_time_trigger {
  public:
+  /// The wall clock's time at which the window fires next.
   using state = next_firing;
 
+  /// Firings are at multiples of `interval` since the epoch. Throws `failure(invalid_argument)`
+  /// unless it is above 0.
   static continuous_processing_time_trigger of(std::chrono::milliseconds interval) {
     return continuous_processing_time_trigger(detail::checked_interval(interval));
   }
 
+  /// Fires at once if the window is one of event time and the watermark is beyond it; else sees to
+  /// it that there are timers for the next multiple of the interval on the wall clock, and for the
+  /// window's end.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row&, timestamp_ms, const Window& window,
                             Context& context) const {
@@ -120,6 +136,7 @@ class continuous_processing_time_trigger {
                     context);
     return trigger_result::proceed;
   }
+  /// Fires at the end of a window of event time, after which no interval counts.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
     if (!context.ends_by_event_time() || at != window.max_timestamp())
@@ -127,6 +144,7 @@ class continuous_processing_time_trigger {
     forget_next(context);
     return trigger_result::fire;
   }
+  /// Fires at its own timer and sets the next one, unless a window of processing time ends.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
     if (const auto* next = context.find_state(); next == nullptr || *next != at)
@@ -136,6 +154,7 @@ class continuous_processing_time_trigger {
       register_next(context.state(), at, window, context);
     return trigger_result::fire;
   }
+  /// Goes on with the earliest of the merged windows' firings, and with the merged window's end.
   template <class Window, class Context>
   void on_merge(const Window& window, Context& context) const {
     context.merge_state(detail::keep_earlier);
@@ -144,6 +163,7 @@ class continuous_processing_time_trigger {
     if (const auto* next = context.find_state(); next != nullptr && *next)
       context.register_processing_time_timer(**next);
   }
+  /// Takes the timers back.
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     forget_next(context);
@@ -177,13 +197,18 @@ class continuous_processing_time_trigger {
 template <class T, class Distance>
 class delta_trigger {
  public:
+  /// The record that the window last fired at, or its first; nothing before that.
   using state = std::optional<T>;
 
+  /// Fires where `distance` returns more than `threshold`. The function is shared by all keys, and
+  /// is never opened.
   delta_trigger(double threshold, Distance distance)
       : threshold_(threshold), distance_(std::move(distance)) {
     static_cast<void>(check_never_opened<Distance>());
   }
 
+  /// Fires if the record is too far from the one that is remembered, and remembers it instead. The
+  /// first record of a window is remembered only.
   template <class Window, class Context>
   trigger_result on_element(const T& row, timestamp_ms, const Window&, Context& context) const {
     auto& last = context.state();
@@ -196,14 +221,17 @@ class delta_trigger {
     last = row;
     return trigger_result::fire;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Never fires.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms, const Window&, Context&) const {
     return trigger_result::proceed;
   }
+  /// Forgets the record.
   template <class Window, class Context>
   void clear(const Window&, Context& context) const {
     context.clear_state();
@@ -265,29 +293,37 @@ class inner_trigger_context {
 template <class Inner>
 class purging_trigger {
  public:
+  /// What the inner trigger remembers.
   using state = typename Inner::state;
 
+  /// As the constructor.
   static purging_trigger of(Inner inner) { return purging_trigger(std::move(inner)); }
+  /// Takes the trigger whose decisions count.
   explicit purging_trigger(Inner inner) : inner_(std::move(inner)) {}
 
+  /// Purges if the inner trigger fires.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row& row, timestamp_ms at, const Window& window,
                             Context& context) const {
     return purging(inner_.on_element(row, at, window, context));
   }
+  /// Purges if the inner trigger fires.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
     return purging(inner_.on_event_time(at, window, context));
   }
+  /// Purges if the inner trigger fires.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
     return purging(inner_.on_processing_time(at, window, context));
   }
+  /// That of the inner trigger, which must have one for windows that merge.
   template <class Window, class Context>
   requires requires(const Inner& inner, const Window& window, Context& context) {
     inner.on_merge(window, context);
   }
   void on_merge(const Window& window, Context& context) const { inner_.on_merge(window, context); }
+  /// That of the inner trigger. What the window holds is the window's own.
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     inner_.clear(window, context);
@@ -317,15 +353,19 @@ class processing_time_timeout_trigger {
  public:
   /// One timer at a time, which is not taken back: it may be one of the inner trigger's, too.
   struct state {
-    typename Inner::state inner{};
-    next_firing timeout;  ///< Nothing if no record waits.
-    next_firing timer;    ///< Not later than the timeout.
+    typename Inner::state inner{};  ///< What the inner trigger remembers.
+    next_firing timeout;            ///< Nothing if no record waits.
+    next_firing timer;              ///< Not later than the timeout.
   };
 
+  /// `timeout` counts from the first record since the last firing, or from each record, as the
+  /// options say. Throws `failure(invalid_argument)` unless it is above 0.
   processing_time_timeout_trigger(Inner inner, std::chrono::milliseconds timeout,
                                   timeout_options options = {})
       : inner_(std::move(inner)), timeout_(detail::checked_interval(timeout)), options_(options) {}
 
+  /// Fires if the inner trigger does, after which no timeout is under way; else the record waits
+  /// for the timeout.
   template <class Row, class Window, class Context>
   trigger_result on_element(const Row& row, timestamp_ms at, const Window& window,
                             Context& context) const {
@@ -342,6 +382,7 @@ class processing_time_timeout_trigger {
     if (!now.timer) set_timer(now, context);
     return result;
   }
+  /// Fires if the inner trigger does.
   template <class Window, class Context>
   trigger_result on_event_time(timestamp_ms at, const Window& window, Context& context) const {
     if (context.find_state() == nullptr) return trigger_result::proceed;
@@ -350,6 +391,7 @@ class processing_time_timeout_trigger {
     if (fires(result)) context.state().timeout.reset();
     return result;
   }
+  /// Fires if the timeout is over, or if the inner trigger does.
   template <class Window, class Context>
   trigger_result on_processing_time(timestamp_ms at, const Window& window, Context& context) const {
     if (context.find_state() == nullptr) return trigger_result::proceed;
@@ -371,6 +413,8 @@ class processing_time_timeout_trigger {
     if (options_.clear_on_timeout) clear(window, context);
     return purges(result) ? trigger_result::fire_and_purge : trigger_result::fire;
   }
+  /// Goes on with the earliest timeout of the merged windows. The inner trigger must have an
+  /// on_merge, too.
   template <class Window, class Context>
   requires requires(const Inner& inner, const Window& window, Context& context) {
     inner.on_merge(window, context);
@@ -385,6 +429,7 @@ class processing_time_timeout_trigger {
     if (const auto* now = context.find_state(); now != nullptr && now->timer)
       context.register_processing_time_timer(*now->timer);
   }
+  /// Takes the timer back, and has the inner trigger forget what it had.
   template <class Window, class Context>
   void clear(const Window& window, Context& context) const {
     inner_context<Context> inside(context);

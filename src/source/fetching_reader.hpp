@@ -97,6 +97,7 @@ class fetching_reader : public source_reader<T, Split> {
   /// All of it was emitted.
   virtual void on_split_read(const Split&) {}
 
+  /// What the reader was made with.
   reader_context& context() noexcept { return context_; }
 
  private:

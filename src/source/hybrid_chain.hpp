@@ -36,6 +36,7 @@ class switch_context {
 class hybrid_chain {
  public:
   virtual ~hybrid_chain() = default;
+  /// Number of sources, at least 1.
   virtual std::uint32_t size() const noexcept = 0;
   /// The nth source; `how` says how it came to its turn, meaningless for the first.
   virtual std::shared_ptr<const enumerator_factory> enumerators_of(

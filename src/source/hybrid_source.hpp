@@ -17,9 +17,13 @@ namespace millrace {
 template <class T>
 class typed_hybrid_chain final : public hybrid_chain {
  public:
+  /// Shared by all that read it.
   using source_ptr = std::shared_ptr<const source_base<T>>;
+  /// Makes a source when its turn has come.
   using maker = std::function<source_ptr(const switch_context&)>;
 
+  /// Appends a source that ends as `ends` says. Throws `failure(invalid_argument)` if the one
+  /// before never ends.
   void add(boundedness ends, bool is_parallel, maker make) {
     if (!links_.empty() && ends_ == boundedness::unbounded)
       throw failure(
@@ -31,9 +35,13 @@ class typed_hybrid_chain final : public hybrid_chain {
     links_.push_back(std::move(make));
   }
 
+  /// How the last source ends, and with it the whole.
   boundedness ends() const noexcept { return ends_; }
+  /// Whether any of them is: the others then have idle readers.
   bool is_parallel() const noexcept { return is_parallel_; }
   std::uint32_t size() const noexcept override { return static_cast<std::uint32_t>(links_.size()); }
+  /// The nth source, from 0. Throws `failure`: `protocol` if there is none, `user_function` if its
+  /// maker returned none.
   source_ptr at(std::uint32_t index, const switch_context& how) const {
     if (index >= links_.size())
       throw failure(errc::protocol, "the hybrid source has no source " + std::to_string(index));
@@ -173,8 +181,10 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
 template <class T>
 class hybrid_source final : public source_base<T> {
  public:
+  /// Shared by all that read it.
   using source_ptr = std::shared_ptr<const source_base<T>>;
 
+  /// Begins with `first`.
   explicit hybrid_source(source_ptr first) { then(std::move(first)); }
 
   /// Throws `failure(invalid_argument)` if what is there so far never ends.

@@ -14,6 +14,7 @@ namespace millrace {
 class enumerator_factory {
  public:
   virtual ~enumerator_factory() = default;
+  /// For a source that starts afresh. `context` outlives what is made.
   virtual std::unique_ptr<split_enumerator_base> make_enumerator(
       enumerator_context& context) const = 0;
   /// `snapshot` is what encode_snapshot returned. Throws `failure` if it is none of this source.
@@ -25,6 +26,7 @@ class enumerator_factory {
 template <class T>
 class source_base : public enumerator_factory {
  public:
+  /// What its readers emit.
   using record = T;
 
   /// Whether all that it reads ends by itself.
@@ -44,10 +46,14 @@ class source_base : public enumerator_factory {
 template <class T, source_split Split, encodable State = std::vector<Split>>
 class source : public source_base<T> {
  public:
+  /// What enumerator and readers exchange.
   using split_type = Split;
+  /// What the enumerator's snapshots hold.
   using state_type = State;
 
+  /// The reader of one subtask, which `context` outlives. Splits come later, by add_splits.
   virtual std::unique_ptr<source_reader<T, Split>> create_reader(reader_context& context) const = 0;
+  /// An enumerator that starts afresh, which `context` outlives.
   virtual std::unique_ptr<split_enumerator<Split, State>> create_enumerator(
       enumerator_context& context) const = 0;
   /// An enumerator that goes on from a snapshot.

@@ -15,7 +15,9 @@ namespace millrace {
 class split_listener {
  public:
   virtual ~split_listener() = default;
+  /// See source_output::begin_split. The rows before it were flushed.
   virtual void on_begin_split(const std::string& id) = 0;
+  /// See source_output::end_split. The rows before it were flushed.
   virtual void on_end_split(const std::string& id) = 0;
 };
 
@@ -80,13 +82,16 @@ class any_source_reader {
   virtual source_progress progress() const noexcept { return {}; }
   /// What was read up to this checkpoint won't be read again.
   virtual void on_checkpoint_complete(checkpoint_id) {}
+  /// There will be no such checkpoint.
   virtual void on_checkpoint_aborted(checkpoint_id) {}
   /// After poll() has said `finished`. What it throws fails the job.
   virtual void finish() {}
   /// Releases everything; outstanding I/O is dropped.
   virtual void close() noexcept {}
 
+  /// For a typed reader: source_reader::add_splits.
   virtual void add_encoded_splits(std::vector<encoded_split> splits) = 0;
+  /// For a typed reader: source_reader::snapshot.
   virtual std::vector<encoded_split> encode_snapshot(checkpoint_id checkpoint) = 0;
 };
 
@@ -105,6 +110,8 @@ class source_reader_base : public any_source_reader {
 template <class T, source_split Split>
 class source_reader : public source_reader_base<T> {
  public:
+  /// Splits from the enumerator, or those that the reader had in the checkpoint that it goes on
+  /// from: then before start().
   virtual void add_splits(std::vector<Split> splits) = 0;
   /// The splits that were not read to their end, with how far they were read: reading goes on with
   /// the record behind the last that was emitted.

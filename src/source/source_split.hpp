@@ -28,18 +28,20 @@ concept source_split = encodable<S> && std::copyable<S> && requires(const S& spl
 /// A split on its way between enumerator and readers and in snapshots, where nobody but the source
 /// knows its type.
 struct encoded_split {
-  std::string id;
-  std::uint64_t type = 0;  ///< Fingerprint of the split's type.
-  std::vector<std::byte> bytes;
+  std::string id;                ///< As the split's id() says.
+  std::uint64_t type = 0;        ///< Fingerprint of the split's type.
+  std::vector<std::byte> bytes;  ///< The split, by its codec.
 
   bool operator==(const encoded_split&) const = default;
 };
 
+/// A split as bytes, with what decode_split checks.
 template <source_split Split>
 encoded_split encode_split(const Split& split) {
   return {split.id(), fingerprint_of<Split>(), encode_to_bytes(split)};
 }
 
+/// The same for several, in their order.
 template <source_split Split>
 std::vector<encoded_split> encode_splits(const std::vector<Split>& splits) {
   std::vector<encoded_split> encoded;
@@ -65,6 +67,7 @@ Split decode_split(const encoded_split& encoded) {
   return *std::move(split);
 }
 
+/// The same for several, in their order.
 template <source_split Split>
 std::vector<Split> decode_splits(const std::vector<encoded_split>& encoded) {
   std::vector<Split> splits;

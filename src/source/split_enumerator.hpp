@@ -67,8 +67,10 @@ class split_enumerator_base {
   /// Outstanding I/O is dropped.
   virtual void close() noexcept {}
 
+  /// For a typed enumerator: split_enumerator::add_splits_back.
   virtual void add_encoded_splits_back(std::vector<encoded_split> splits,
                                        std::uint32_t subtask) = 0;
+  /// For a typed enumerator: split_enumerator::snapshot, behind the fingerprint of its type.
   virtual std::vector<std::byte> encode_snapshot(checkpoint_id checkpoint) = 0;
 };
 
@@ -86,6 +88,8 @@ class split_enumerator : public split_enumerator_base {
   /// A reader has failed, and these splits were given to it after the checkpoint that it goes back
   /// to, so that nobody has them any more.
   virtual void add_splits_back(std::vector<Split> splits, std::uint32_t subtask) = 0;
+  /// What another enumerator needs to go on from here. Splits that were assigned until now are not
+  /// part of it.
   virtual State snapshot(checkpoint_id checkpoint) = 0;
 
   void add_encoded_splits_back(std::vector<encoded_split> splits, std::uint32_t subtask) final {
@@ -98,7 +102,9 @@ class split_enumerator : public split_enumerator_base {
   }
 
  protected:
+  /// What the enumerator was made with.
   enumerator_context& context() noexcept { return context_; }
+  /// The same.
   const enumerator_context& context() const noexcept { return context_; }
 
   /// Gives splits to a reader. False if it is not there (any more): then they stay yours.

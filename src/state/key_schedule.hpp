@@ -30,12 +30,13 @@ class key_schedule final : public keyed_state_table_of<Key> {
  public:
   /// Keys that are due at the same time, with their hashes.
   struct block {
-    std::span<Key> keys;  ///< May be moved from.
-    std::span<const std::uint64_t> hashes;
+    std::span<Key> keys;                    ///< May be moved from.
+    std::span<const std::uint64_t> hashes;  ///< Their key_hash, in the same order.
   };
   /// As many as are worth prefetching together.
   static constexpr std::size_t block_keys_max = 64;
 
+  /// For keys of `groups`.
   key_schedule(state_info info, key_group_range groups, std::uint32_t max_parallelism)
       : info_(std::move(info)), groups_(groups), max_parallelism_(max_parallelism) {}
 

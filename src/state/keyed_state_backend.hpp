@@ -33,6 +33,7 @@ class keys_of_entries final : public state_entry_visitor {
     last_.assign(key.begin(), key.end());
   }
 
+  /// Each key once, in the order of the entries.
   std::vector<Key> keys;
 
  private:
@@ -68,8 +69,11 @@ class keyed_state_backend final : public keyed_state_backend_base {
     context_.key = key;
     context_.hash = hash;
   }
+  /// The same for a key whose hash is not at hand.
   void set_current_key(const Key& key) { set_current_key(key, key_hash(key)); }
+  /// The key that handles act on. Valid until the next one is set.
   const Key& current_key() const noexcept { return context_.key; }
+  /// Its key_hash.
   std::uint64_t current_key_hash() const noexcept { return context_.hash; }
   /// From now on there is no current key, and state that is used throws `failure`, or there is one
   /// again. For code of users that is called between two keys: setting a key does not look.
@@ -107,22 +111,28 @@ class keyed_state_backend final : public keyed_state_backend_base {
 
   // -- what functions ask for, in open(); the same name gives the same state again --------------
 
+  /// One value per key. As all of these throws `failure` if the name was taken for a state of
+  /// another kind or type, in this run or in the snapshot.
   template <class T, class Lifetime>
   value_state<T> get_state(const value_state_descriptor<T, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
+  /// A list per key.
   template <class T, class Lifetime>
   list_state<T> get_list_state(const list_state_descriptor<T, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
+  /// A map per key.
   template <class K, class V, class Lifetime>
   map_state<K, V> get_map_state(const map_state_descriptor<K, V, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
+  /// One value per key that all added ones are reduced to.
   template <class T, class Lifetime>
   reducing_state<T> get_reducing_state(const reducing_state_descriptor<T, Lifetime>& descriptor) {
     return get_namespaced<void_namespace>(descriptor);
   }
+  /// One accumulator per key.
   template <class In, class Acc, class Out, class Lifetime>
   aggregating_state<In, Out> get_aggregating_state(
       const aggregating_state_descriptor<In, Acc, Out, Lifetime>& descriptor) {
@@ -131,18 +141,22 @@ class keyed_state_backend final : public keyed_state_backend_base {
 
   // -- what operators ask for: the same in namespaces of type N ---------------------------------
 
+  /// One value per key and namespace; errors as those of get_state. Set the namespace before each
+  /// use that may be in another one.
   template <state_namespace N, class T, class Lifetime>
   namespaced<value_state<T>, N> get_namespaced(
       const value_state_descriptor<T, Lifetime>& descriptor) {
     return get_cells<value_state<T>, value_state_access<T>, N, T, value_state_table>(
         descriptor, state_kind::value);
   }
+  /// One value per key and namespace that all added ones are reduced to.
   template <state_namespace N, class T, class Lifetime>
   namespaced<reducing_state<T>, N> get_namespaced(
       const reducing_state_descriptor<T, Lifetime>& descriptor) {
     return get_cells<reducing_state<T>, reducing_state_access<T>, N, T, reducing_state_table>(
         descriptor, state_kind::reducing);
   }
+  /// One accumulator per key and namespace.
   template <state_namespace N, class In, class Acc, class Out, class Lifetime>
   namespaced<aggregating_state<In, Out>, N> get_namespaced(
       const aggregating_state_descriptor<In, Acc, Out, Lifetime>& descriptor) {
@@ -157,6 +171,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
       });
     });
   }
+  /// A list per key and namespace.
   template <state_namespace N, class T, class Lifetime>
   namespaced<list_state<T>, N> get_namespaced(
       const list_state_descriptor<T, Lifetime>& descriptor) {
@@ -170,6 +185,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
       });
     });
   }
+  /// A map per key and namespace.
   template <state_namespace N, class K, class V, class Lifetime>
   namespaced<map_state<K, V>, N> get_namespaced(
       const map_state_descriptor<K, V, Lifetime>& descriptor) {

@@ -24,16 +24,23 @@ namespace millrace {
 template <class T>
 class operator_list_state {
  public:
+  /// To be assigned in open(); must not be used before.
   operator_list_state() = default;
+  /// Of an operator_state_backend, which outlives the handle.
   explicit operator_list_state(std::vector<T>& elements) : elements_(&elements) {}
 
+  /// The subtask's elements, in order. Valid until the state is changed.
   const std::vector<T>& get() const { return *elements_; }
+  /// Appends one.
   void add(T added) const { elements_->push_back(std::move(added)); }
+  /// Appends all, in their order.
   void add_all(std::vector<T> added) const {
     elements_->insert(elements_->end(), std::make_move_iterator(added.begin()),
                       std::make_move_iterator(added.end()));
   }
+  /// Replaces all.
   void update(std::vector<T> elements) const { *elements_ = std::move(elements); }
+  /// Removes all.
   void clear() const { elements_->clear(); }
 
  private:
@@ -44,9 +51,12 @@ class operator_list_state {
 template <class K, class V>
 class read_only_broadcast_state {
  public:
+  /// Ordered by key.
   using map = std::map<K, V>;
 
+  /// To be assigned in open(); must not be used before.
   read_only_broadcast_state() = default;
+  /// Of an operator_state_backend, which outlives the handle.
   explicit read_only_broadcast_state(map& entries) : entries_(&entries) {}
 
   /// Null if there is no such entry. Valid until the state is changed.
@@ -54,11 +64,15 @@ class read_only_broadcast_state {
     const auto found = entries_->find(key);
     return found == entries_->end() ? nullptr : &found->second;
   }
+  /// Whether there is such an entry.
   bool contains(const K& key) const { return entries_->contains(key); }
+  /// All entries, in the order of their keys. Valid until the state is changed.
   const map& entries() const { return *entries_; }
+  /// Whether there is no entry.
   bool is_empty() const { return entries_->empty(); }
 
  protected:
+  /// The backend's; null until the handle is assigned.
   map* entries_ = nullptr;
 };
 
@@ -70,8 +84,11 @@ class broadcast_state : public read_only_broadcast_state<K, V> {
  public:
   using read_only_broadcast_state<K, V>::read_only_broadcast_state;
 
+  /// Makes the entry or replaces its value.
   void put(const K& key, V value) const { this->entries_->insert_or_assign(key, std::move(value)); }
+  /// Whether there was such an entry.
   bool remove(const K& key) const { return this->entries_->erase(key) == 1; }
+  /// Removes all entries.
   void clear() const { this->entries_->clear(); }
 };
 
@@ -79,6 +96,7 @@ class broadcast_state : public read_only_broadcast_state<K, V> {
 /// asked for; what a snapshot has of others is kept and part of later snapshots.
 class operator_state_backend {
  public:
+  /// `operator_name` is for errors.
   explicit operator_state_backend(std::string operator_name)
       : operator_name_(std::move(operator_name)) {}
 
@@ -94,6 +112,7 @@ class operator_state_backend {
   operator_list_state<T> get_union_list_state(const list_state_descriptor<T>& descriptor) {
     return list_of(descriptor, operator_state_mode::unite);
   }
+  /// A map of which every subtask restores a copy, those that are new one of another subtask.
   template <class K, class V>
   broadcast_state<K, V> get_broadcast_state(const map_state_descriptor<K, V>& descriptor) {
     using map = std::map<K, V>;

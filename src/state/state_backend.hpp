@@ -13,10 +13,11 @@ namespace millrace {
 
 /// Whose state it is, and what the world gives to it.
 struct keyed_state_environment {
-  std::string operator_name;
-  std::string operator_uid;
-  std::uint32_t subtask_index = 0;
-  key_group_range groups;
+  std::string operator_name;        ///< As plans, logs and errors show it.
+  std::string operator_uid;         ///< By which its state is found again.
+  std::uint32_t subtask_index = 0;  ///< From 0.
+  key_group_range groups;           ///< The key groups that the subtask owns.
+  /// Number of key groups of all subtasks together.
   std::uint32_t max_parallelism = max_parallelism_default;
   const clock* time = nullptr;  ///< Outlives the state.
 };

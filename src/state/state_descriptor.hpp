@@ -128,6 +128,7 @@ class aggregating_state_descriptor : public state_descriptor<Lifetime> {
   /// Shared by all keys and subtasks.
   using function_ptr = std::shared_ptr<const aggregate_function<In, Acc, Out>>;
 
+  /// Many descriptors may share a function.
   aggregating_state_descriptor(std::string name, function_ptr aggregate, Lifetime lifetime = {})
       : state_descriptor<Lifetime>(std::move(name), std::move(lifetime)),
         aggregate_(std::move(aggregate)) {}

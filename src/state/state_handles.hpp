@@ -20,53 +20,81 @@ template <class T>
 class value_state_access {
  public:
   virtual ~value_state_access() = default;
+  /// See value_state::find.
   virtual const T* find() = 0;
+  /// What the descriptor gives keys without a value.
   virtual const T& initial() const noexcept = 0;
+  /// See value_state::get_or_default.
   virtual T& get_or_default() = 0;
+  /// See value_state::find_in_place.
   virtual T* find_in_place() = 0;
+  /// See value_state::update.
   virtual void update(T value) = 0;
+  /// See value_state::clear.
   virtual void clear() = 0;
 };
 
+/// The same for lists.
 template <class T>
 class list_state_access {
  public:
   virtual ~list_state_access() = default;
+  /// See list_state::get.
   virtual const std::vector<T>& get() = 0;
+  /// See list_state::add.
   virtual void add(T added) = 0;
+  /// See list_state::add_all.
   virtual void add_all(std::vector<T> elements) = 0;
+  /// See list_state::update.
   virtual void update(std::vector<T> elements) = 0;
+  /// See list_state::clear.
   virtual void clear() = 0;
 };
 
+/// The same for maps.
 template <class K, class V>
 class map_state_access {
  public:
   virtual ~map_state_access() = default;
+  /// See map_state::get.
   virtual const V* get(const K& key) = 0;
+  /// See map_state::get_or_default.
   virtual V& get_or_default(const K& key) = 0;
+  /// See map_state::put.
   virtual void put(const K& key, V value) = 0;
+  /// See map_state::remove.
   virtual bool remove(const K& key) = 0;
+  /// See map_state::for_each.
   virtual void for_each(const std::function<void(const K&, const V&)>& visit) = 0;
+  /// See map_state::is_empty.
   virtual bool is_empty() = 0;
+  /// See map_state::clear.
   virtual void clear() = 0;
 };
 
+/// The same for aggregates.
 template <class In, class Out>
 class aggregating_state_access {
  public:
   virtual ~aggregating_state_access() = default;
+  /// See aggregating_state::get.
   virtual std::optional<Out> get() = 0;
+  /// See aggregating_state::add.
   virtual void add(const In& value) = 0;
+  /// See aggregating_state::clear.
   virtual void clear() = 0;
 };
 
+/// The same for values that are reduced.
 template <class T>
 class reducing_state_access {
  public:
   virtual ~reducing_state_access() = default;
+  /// See reducing_state::get.
   virtual const T* get() = 0;
+  /// See reducing_state::add.
   virtual void add(const T& value) = 0;
+  /// See reducing_state::clear.
   virtual void clear() = 0;
 };
 
@@ -74,13 +102,16 @@ class reducing_state_access {
 template <class Access>
 class state_handle {
  public:
+  /// To be assigned in open(). Using it before that is an error of the program, which ends it.
   state_handle() = default;
+  /// Of a backend, which outlives the handle's use.
   explicit state_handle(Access& access) : access_(&access) {}
 
   /// False for a handle that was not taken from a context.
   explicit operator bool() const noexcept { return access_ != nullptr; }
 
  protected:
+  /// What the handle stands for. There must be something.
   Access& access() const {
     MILLRACE_ASSERT(access_ != nullptr, "a state is used that was not taken from a context");
     return *access_;
@@ -103,6 +134,7 @@ class value_state : public state_handle<value_state_access<T>> {
   }
   /// Null if the key has no value.
   const T* find() const { return this->access().find(); }
+  /// Whether the key has a value of its own.
   bool has_value() const { return find() != nullptr; }
   /// The value itself, to be changed in place; made from the initial one if there is none. The
   /// fastest way to read, modify and write. Counts as a write even if nothing is changed.
@@ -111,7 +143,9 @@ class value_state : public state_handle<value_state_access<T>> {
   /// one of this state is made or removed, for whatever key. Null if there is none, or if the
   /// backend moves values at other times or gives them a time to live.
   T* find_in_place() const { return this->access().find_in_place(); }
+  /// Sets the key's value.
   void update(T value) const { this->access().update(std::move(value)); }
+  /// The key has no value from then on.
   void clear() const { this->access().clear(); }
 };
 
@@ -121,11 +155,16 @@ class list_state : public state_handle<list_state_access<T>> {
  public:
   using state_handle<list_state_access<T>>::state_handle;
 
+  /// All elements, in the order in which they were added.
   const std::vector<T>& get() const { return this->access().get(); }
+  /// Appends one. The `rocksdb` backend reads and writes the whole list for it, unless that is
+  /// cached.
   void add(T added) const { this->access().add(std::move(added)); }
+  /// Appends all, in their order.
   void add_all(std::vector<T> elements) const { this->access().add_all(std::move(elements)); }
   /// Replaces the list.
   void update(std::vector<T> elements) const { this->access().update(std::move(elements)); }
+  /// The key has no elements from then on.
   void clear() const { this->access().clear(); }
 };
 
@@ -140,11 +179,14 @@ class map_state : public state_handle<map_state_access<K, V>> {
   const V* get(const K& key) const { return this->access().get(key); }
   /// The entry's value, to be changed in place; made by `V{}` if there is none.
   V& get_or_default(const K& key) const { return this->access().get_or_default(key); }
+  /// Makes the entry or replaces its value.
   void put(const K& key, V value) const { this->access().put(key, std::move(value)); }
+  /// The same for each pair of a map or a sequence of pairs.
   template <class Entries>
   void put_all(const Entries& entries) const {
     for (const auto& [key, value] : entries) put(key, value);
   }
+  /// Whether there is such an entry.
   bool contains(const K& key) const { return get(key) != nullptr; }
   /// Whether there was such an entry.
   bool remove(const K& key) const { return this->access().remove(key); }
@@ -153,22 +195,27 @@ class map_state : public state_handle<map_state_access<K, V>> {
   void for_each(Visit&& visit) const {
     this->access().for_each(std::ref(visit));
   }
+  /// Copies of all entries. Costs memory for all of the key's map: for_each does not.
   std::vector<std::pair<K, V>> entries() const {
     std::vector<std::pair<K, V>> all;
     for_each([&](const K& key, const V& value) { all.emplace_back(key, value); });
     return all;
   }
+  /// Copies of all keys of entries.
   std::vector<K> keys() const {
     std::vector<K> all;
     for_each([&](const K& key, const V&) { all.push_back(key); });
     return all;
   }
+  /// Copies of all values.
   std::vector<V> values() const {
     std::vector<V> all;
     for_each([&](const K&, const V& value) { all.push_back(value); });
     return all;
   }
+  /// Whether the key has no entry.
   bool is_empty() const { return this->access().is_empty(); }
+  /// Removes all entries of the key.
   void clear() const { this->access().clear(); }
 };
 
@@ -180,7 +227,9 @@ class reducing_state : public state_handle<reducing_state_access<T>> {
 
   /// Null if nothing was added.
   const T* get() const { return this->access().get(); }
+  /// Reduces the value with what is there; the first one is taken as it is.
   void add(const T& value) const { this->access().add(value); }
+  /// Nothing was added from then on.
   void clear() const { this->access().clear(); }
 };
 
@@ -192,7 +241,9 @@ class aggregating_state : public state_handle<aggregating_state_access<In, Out>>
 
   /// Nothing if nothing was added.
   std::optional<Out> get() const { return this->access().get(); }
+  /// Adds the value to the key's accumulator, which is made by the first.
   void add(const In& value) const { this->access().add(value); }
+  /// Nothing was added from then on; the accumulator is gone.
   void clear() const { this->access().clear(); }
 };
 
@@ -201,7 +252,9 @@ template <class N>
 class namespace_control {
  public:
   virtual ~namespace_control() = default;
+  /// See namespaced::set_current_namespace.
   virtual void set_current_namespace(const N& ns) = 0;
+  /// See namespaced::merge_namespaces.
   virtual void merge_namespaces(const N& target, std::span<const N> sources) = 0;
 };
 
@@ -211,6 +264,7 @@ template <class Handle, class N>
 class namespaced : public Handle {
  public:
   namespaced() = default;
+  /// Both belong to a backend, and are the same state.
   template <class Access>
   namespaced(Access& access, namespace_control<N>& control) : Handle(access), control_(&control) {}
 

@@ -13,6 +13,7 @@ namespace millrace {
 
 /// The namespace of state that has none: what users see.
 struct void_namespace {
+  /// All are equal.
   auto operator<=>(const void_namespace&) const = default;
 };
 
@@ -40,6 +41,7 @@ using scoped_key = std::tuple<Key, N>;
 template <class Key, class N>
 using scoped_key_view = std::tuple<const Key&, const N&>;
 
+/// The same for a scoped_key.
 template <class Key, class N>
 std::uint64_t hash_of(const scoped_key<Key, N>& key) {
   return scoped_hash(key_hash(std::get<0>(key)), std::get<1>(key));
@@ -48,7 +50,7 @@ std::uint64_t hash_of(const scoped_key<Key, N>& key) {
 /// The key that all states of a backend look at, set by the operator for each record and timer.
 template <class Key>
 struct key_context {
-  Key key{};
+  Key key{};               ///< The current one; meaningless while there is none.
   std::uint64_t hash = 0;  ///< key_hash of `key`.
 };
 
@@ -56,9 +58,9 @@ struct key_context {
 /// on top of `below`. `context` outlives what is made there.
 template <class Key, class Below>
 struct store_place {
-  const key_context<Key>& context;
-  key_group_range groups;
-  Below below;
+  const key_context<Key>& context;  ///< Says which key is the current one.
+  key_group_range groups;           ///< The groups that the subtask has.
+  Below below;                      ///< What holds the content, such as a table of a store on disk.
 };
 
 }  // namespace millrace

@@ -11,22 +11,23 @@ namespace millrace {
 
 /// What prolongs the life of a value (Flink's StateTtlConfig.UpdateType).
 enum class ttl_update : std::uint8_t {
-  on_create_and_write,
-  on_read_and_write,
+  on_create_and_write,  ///< Setting it. Reading does not.
+  on_read_and_write,    ///< Looking at it, too.
 };
 
 /// Whether a value that has expired may still be seen before it is removed.
 enum class ttl_visibility : std::uint8_t {
-  never_return_expired,
-  return_expired_if_not_cleaned_up,
+  never_return_expired,              ///< It is gone the moment it expires.
+  return_expired_if_not_cleaned_up,  ///< It may be seen until something removes it.
 };
 
 /// How long state lives without being touched, in processing time. Elements of a list and entries
 /// of a map expire one by one.
 struct state_ttl_config {
+  /// From the last touch on; with 0 a value is gone as soon as the clock has moved on.
   std::chrono::milliseconds ttl{0};
-  ttl_update update = ttl_update::on_create_and_write;
-  ttl_visibility visibility = ttl_visibility::never_return_expired;
+  ttl_update update = ttl_update::on_create_and_write;               ///< What touches.
+  ttl_visibility visibility = ttl_visibility::never_return_expired;  ///< What may be seen.
   /// Entries that each access looks at to remove what has expired and is never asked for again
   /// (Flink's cleanupIncrementally); 0 leaves them where they are.
   std::uint32_t cleanup_entries = 5;
@@ -38,21 +39,25 @@ struct unlimited_lifetime {};
 /// A value with the wall-clock time, in milliseconds, at which it was last touched.
 template <class T>
 struct expiring {
-  std::int64_t touched_ms = 0;
-  T value{};
+  std::int64_t touched_ms = 0;  ///< Since the epoch.
+  T value{};                    ///< What the user sees.
 };
 
 /// State without time to live: a cell is the value itself.
 class no_ttl {
  public:
+  /// What a store keeps for a value.
   template <class T>
   using cell = T;
+  /// Whether cells can expire.
   static constexpr bool is_enabled = false;
 
+  /// The value that a cell holds.
   template <class T>
   static T& value(T& cell) noexcept {
     return cell;
   }
+  /// A cell of that value.
   template <class T>
   static T make(T value) {
     return value;
@@ -62,6 +67,7 @@ class no_ttl {
   static T adopt(T&& saved) {
     return std::move(saved);
   }
+  /// What was saved with time to live lives on without.
   template <class T>
   static T adopt(expiring<T>&& saved) {
     return std::move(saved.value);
@@ -71,24 +77,31 @@ class no_ttl {
 /// State with time to live: a cell remembers when it was touched.
 class with_ttl {
  public:
+  /// What a store keeps for a value.
   template <class T>
   using cell = expiring<T>;
+  /// Whether cells can expire.
   static constexpr bool is_enabled = true;
 
+  /// `time` outlives this.
   with_ttl(const state_ttl_config& config, const clock& time) : config_(config), time_(&time) {}
 
+  /// The value that a cell holds, expired or not.
   template <class T>
   static T& value(expiring<T>& cell) noexcept {
     return cell.value;
   }
+  /// The same, to be read.
   template <class T>
   static const T& value(const expiring<T>& cell) noexcept {
     return cell.value;
   }
+  /// A cell of that value, touched now.
   template <class T>
   expiring<T> make(T value) const {
     return {time_->wall_ms(), std::move(value)};
   }
+  /// It goes on with the age it had.
   template <class T>
   expiring<T> adopt(expiring<T>&& saved) const {
     return std::move(saved);
@@ -99,24 +112,32 @@ class with_ttl {
     return make(std::move(saved));
   }
 
+  /// Whether what was touched then is expired at `now_ms`. Never if the clock was set back behind
+  /// the touch.
   bool is_expired_at(std::int64_t touched_ms, std::int64_t now_ms) const noexcept {
     // A clock that was set back must not make values expire, nor the sum overflow.
     return now_ms > touched_ms && now_ms - touched_ms >= config_.ttl.count();
   }
+  /// Whether it is by now.
   template <class T>
   bool is_expired(const expiring<T>& c) const noexcept {
     return is_expired_at(c.touched_ms, time_->wall_ms());
   }
+  /// Its life begins anew.
   template <class T>
   void touch(expiring<T>& c) const noexcept {
     c.touched_ms = time_->wall_ms();
   }
 
+  /// As configured, in milliseconds.
   std::int64_t ttl_ms() const noexcept { return config_.ttl.count(); }
+  /// Whether reading a value prolongs its life.
   bool reads_touch() const noexcept { return config_.update == ttl_update::on_read_and_write; }
+  /// Whether expired values may be returned until they are removed.
   bool shows_expired() const noexcept {
     return config_.visibility == ttl_visibility::return_expired_if_not_cleaned_up;
   }
+  /// How many entries each access looks at for expired ones.
   std::uint32_t cleanup_entries() const noexcept { return config_.cleanup_entries; }
 
  private:
@@ -128,6 +149,7 @@ class with_ttl {
 inline no_ttl cells_of(const unlimited_lifetime&, const clock&) {
   return {};
 }
+/// With time to live. `time` outlives what is returned.
 inline with_ttl cells_of(const state_ttl_config& config, const clock& time) {
   return {config, time};
 }

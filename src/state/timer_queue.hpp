@@ -19,8 +19,8 @@ namespace millrace {
 template <class Key, class N>
 struct timer {
   std::int64_t timestamp = 0;  ///< Milliseconds since the epoch.
-  Key key{};
-  N ns{};
+  Key key{};                   ///< Whose it is.
+  N ns{};                      ///< The namespace it was registered in.
 };
 
 /// Timers in the order of their timestamps, one for each key, namespace and timestamp (Flink's
@@ -32,6 +32,7 @@ struct timer {
 template <class Key, class N>
 class timer_queue final : private entry_saver {
  public:
+  /// For keys of `groups`.
   timer_queue(key_group_range groups, std::uint32_t max_parallelism)
       : max_parallelism_(max_parallelism),
         timers_(groups, max_parallelism),
@@ -56,7 +57,9 @@ class timer_queue final : private entry_saver {
     return true;
   }
 
+  /// Whether there is no timer.
   bool empty() const noexcept { return order_.empty(); }
+  /// Number of timers, over all keys and namespaces.
   std::size_t size() const noexcept { return timers_.size(); }
   /// Of the earliest timer; the greatest number if there is none.
   std::int64_t next_timestamp() const noexcept { return order_.next_timestamp(); }

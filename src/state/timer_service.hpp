@@ -22,6 +22,8 @@ namespace millrace {
 template <class Key, class N>
 class timer_service final : public keyed_state_table_of<Key> {
  public:
+  /// `context` says which key is the current one and outlives this; timers are for keys of
+  /// `groups`.
   timer_service(state_info info, const key_context<Key>& context, key_group_range groups,
                 std::uint32_t max_parallelism)
       : info_(std::move(info)),
@@ -34,6 +36,7 @@ class timer_service final : public keyed_state_table_of<Key> {
   bool register_event_time_timer(const N& ns, timestamp_ms timestamp) {
     return event_timers_.add(context_.hash, context_.key, ns, timestamp);
   }
+  /// The same by the wall clock.
   bool register_processing_time_timer(const N& ns, timestamp_ms timestamp) {
     return processing_timers_.add(context_.hash, context_.key, ns, timestamp);
   }
@@ -41,6 +44,7 @@ class timer_service final : public keyed_state_table_of<Key> {
   bool delete_event_time_timer(const N& ns, timestamp_ms timestamp) {
     return event_timers_.remove(context_.hash, context_.key, ns, timestamp);
   }
+  /// The same for a timer of the wall clock.
   bool delete_processing_time_timer(const N& ns, timestamp_ms timestamp) {
     return processing_timers_.remove(context_.hash, context_.key, ns, timestamp);
   }
@@ -65,9 +69,12 @@ class timer_service final : public keyed_state_table_of<Key> {
 
   /// When the next processing-time timer is due; max_watermark if there is none.
   std::int64_t next_processing_time() const noexcept { return processing_timers_.next_timestamp(); }
+  /// When the next event-time timer is due; max_watermark if there is none.
   std::int64_t next_event_time() const noexcept { return event_timers_.next_timestamp(); }
 
+  /// How many there are, over all keys and namespaces.
   std::size_t event_time_timer_count() const noexcept { return event_timers_.size(); }
+  /// How many there are, over all keys and namespaces.
   std::size_t processing_time_timer_count() const noexcept { return processing_timers_.size(); }
 
   const state_info& info() const noexcept override { return info_; }

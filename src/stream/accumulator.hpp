@@ -10,11 +10,13 @@ namespace millrace {
 /// A value that every subtask adds to and that comes back, merged over all subtasks, with the job's
 /// result (Flink's accumulators).
 struct accumulator {
+  /// How the values of two subtasks become one.
   enum class merge : std::uint8_t { sum, min, max };
 
-  merge how = merge::sum;
-  std::variant<std::int64_t, double> value;
+  merge how = merge::sum;                    ///< The same in all subtasks.
+  std::variant<std::int64_t, double> value;  ///< The sum, least or greatest value so far.
 
+  /// The same kind and value.
   bool operator==(const accumulator&) const = default;
 };
 

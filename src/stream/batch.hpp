@@ -44,6 +44,7 @@ class batch {
   /// 8 bytes each, little-endian.
   virtual void encode_rows(byte_writer& out) const = 0;
 
+  /// Whether the caller holds the only reference, and so may change the batch.
   bool is_unique() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
 
  private:
@@ -57,6 +58,7 @@ class batch {
   mutable std::atomic<std::uint32_t> references_{0};
 };
 
+/// A counted reference. Copies may be held on different threads.
 using batch_ptr = boost::intrusive_ptr<batch>;
 
 /// What a stream can consist of.
@@ -88,10 +90,11 @@ using timestamp_column = std::vector<timestamp_ms>;
 template <class T>
 class typed_batch final : public batch {
  public:
-  row_vector<T> rows;
-  timestamp_column timestamps;
+  row_vector<T> rows;           ///< The records.
+  timestamp_column timestamps;  ///< Milliseconds since the epoch.
 
   std::size_t size() const noexcept override { return rows.size(); }
+  /// `no_timestamp` if the rows have none. `row` must be one.
   timestamp_ms timestamp_of(std::size_t row) const noexcept {
     return timestamps.empty() ? no_timestamp : timestamps[row];
   }
@@ -112,6 +115,7 @@ class typed_batch final : public batch {
   }
 };
 
+/// A counted reference to a batch whose type is known.
 template <class T>
 using typed_batch_ptr = boost::intrusive_ptr<typed_batch<T>>;
 
@@ -138,6 +142,8 @@ timestamp_column& timestamps_of(batch& b) noexcept {
 /// not by the network thread, which has other connections to serve.
 class encoded_batch final : public batch {
  public:
+  /// `bytes` are what encode_rows() of a batch with that fingerprint and so many rows wrote; not
+  /// checked here.
   encoded_batch(std::uint64_t fingerprint, std::size_t rows, std::vector<std::byte> bytes)
       : bytes_(std::move(bytes)), rows_(rows), fingerprint_(fingerprint) {}
 
@@ -147,6 +153,7 @@ class encoded_batch final : public batch {
   bool is_encoded() const noexcept override { return true; }
   void encode_rows(byte_writer& out) const override;
 
+  /// The rows and, behind them, their timestamps.
   const std::vector<std::byte>& bytes() const noexcept { return bytes_; }
 
  private:

@@ -12,8 +12,8 @@ namespace millrace {
 /// A batch of rows, and what the sender's flow control charged for it. The receiver returns exactly
 /// this charge when it has processed the rows.
 struct record_batch {
-  batch_ptr rows;
-  std::uint64_t charge = 0;
+  batch_ptr rows;            ///< Never null.
+  std::uint64_t charge = 0;  ///< In bytes.
 };
 
 /// Nothing follows on this channel, so event time is over there: it counts as `max_watermark`. An
@@ -27,8 +27,9 @@ struct end_of_data {};
 /// No record with a timestamp up to and including `at` is to come on this channel. Whoever sends
 /// one all the same sends a late record.
 struct watermark {
-  timestamp_ms at = no_timestamp;
+  timestamp_ms at = no_timestamp;  ///< `max_watermark`: no record is to come at all.
 
+  /// The same time.
   bool operator==(const watermark&) const = default;
 };
 
@@ -46,25 +47,28 @@ enum class barrier_alignment : std::uint8_t {
 
 /// What a checkpoint is for.
 enum class checkpoint_kind : std::uint8_t {
-  checkpoint = 0,
-  savepoint = 1,
+  checkpoint = 0,       ///< To recover from failures; the engine keeps and removes it.
+  savepoint = 1,        ///< Asked for by somebody, who owns it.
   final_savepoint = 2,  ///< The job stops behind it: sources emit nothing after its barrier.
 };
 
 /// Cuts a stream: what came before it belongs to the checkpoint, what comes after it does not
 /// (Chandy and Lamport 1985; Carbone et al. 2015, "Lightweight Asynchronous Snapshots").
 struct barrier {
-  checkpoint_id checkpoint;
+  checkpoint_id checkpoint;  ///< The one whose border this is.
+  /// The same in all barriers of a checkpoint.
   checkpoint_kind kind = checkpoint_kind::checkpoint;
-  barrier_alignment alignment = barrier_alignment::exactly_once;
+  barrier_alignment alignment = barrier_alignment::exactly_once;  ///< How it goes through the job.
 
+  /// The same checkpoint, kind and alignment.
   bool operator==(const barrier&) const = default;
 };
 
 /// The checkpoint was given up: whoever waits for its barriers waits no longer.
 struct cancel_barrier {
-  checkpoint_id checkpoint;
+  checkpoint_id checkpoint;  ///< The one that was given up.
 
+  /// The same checkpoint.
   bool operator==(const cancel_barrier&) const = default;
 };
 

@@ -220,6 +220,7 @@ class operator_factory : public shared_description {
       coordinator_context& context) const;
 };
 
+/// Shared by the plan and all subtasks of a process.
 using operator_factory_ptr = boost::intrusive_ptr<const operator_factory>;
 
 /// Base of operators that emit records of type Out.

@@ -17,9 +17,12 @@ struct batch_limits {
 class batch_consumer {
  public:
   virtual ~batch_consumer() = default;
+  /// A batch of the type that both ends agreed on. With `exclusive` access the rows may be taken,
+  /// else only looked at.
   virtual void consume(batch& rows, rows_access access) = 0;
   /// Event time has come to `at`, after all batches before. `max_watermark` only inside of a loop.
   virtual void on_watermark(timestamp_ms /*at*/) {}
+  /// Whether watermarks are to be expected, after all batches before.
   virtual void on_status(stream_status) {}
 };
 
@@ -27,6 +30,7 @@ class batch_consumer {
 /// from this operator. Owned by the chain, wired once before the task opens.
 class output {
  public:
+  /// Gets rows and time. It outlives this.
   void add(batch_consumer& consumer) { consumers_.push_back(&consumer); }
   /// A consumer that gets its rows from a side output of the operator: time goes by here for it,
   /// too.
@@ -56,11 +60,14 @@ class output {
   /// Tells everybody whether watermarks are to be expected.
   void push_status(stream_status now);
 
+  /// The last one that was pushed; `no_timestamp` if there was none.
   timestamp_ms watermark() const noexcept { return watermark_; }
+  /// The last one that was pushed; active if there was none.
   stream_status status() const noexcept { return status_; }
 
   /// Whether nobody listens, so that rows need not be made.
   bool is_empty() const noexcept { return consumers_.empty(); }
+  /// Rows pushed so far; not counted while nobody listens.
   std::uint64_t rows_out() const noexcept { return rows_out_; }
 
  private:

@@ -19,6 +19,7 @@ class record_type {
 
   /// Structure for people: "{str,i64}".
   virtual std::string_view description() const noexcept = 0;
+  /// By which two ends of a stream agree: `fingerprint_of<T>()`.
   virtual std::uint64_t fingerprint() const noexcept = 0;
   /// Bytes from the network to rows. Errors: `type_mismatch`, `invalid_data`.
   virtual result<batch_ptr> decode(const encoded_batch& bytes) const = 0;

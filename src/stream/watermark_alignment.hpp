@@ -15,7 +15,8 @@ namespace millrace {
 
 /// How far one member of an alignment group is: an operator that emits watermarks, in one subtask.
 struct alignment_report {
-  std::string group;
+  std::string group;  ///< As `with_watermark_alignment` has named it.
+  /// The last that it emitted; `no_timestamp` if there was none.
   timestamp_ms watermark = no_timestamp;
   bool is_idle = false;           ///< Not to be waited for.
   timestamp_ms max_drift_ms = 0;  ///< What this member asks for; the smallest of a group counts.
