@@ -95,6 +95,7 @@ class timer_queue final : private entry_saver {
     const auto offset = group - timers_.first_group();
     return timers_.write_frozen(offset, budget) && saved_[offset].move_to(to, budget);
   }
+  /// There is no snapshot any more.
   void thaw() noexcept {
     timers_.thaw();
     saved_.clear();
