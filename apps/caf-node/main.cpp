@@ -1,9 +1,11 @@
 // One node of a cluster, in the foreground until a signal ends it.
 
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
 #include "millrace/actors/cluster_node.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
 #include "node_options.hpp"
@@ -29,6 +31,17 @@ std::string role_text(const configuration& config) {
   return role == "both" ? "jobmanager and taskmanager" : role;
 }
 
+/// The kill point that the environment names, for tests.
+status arm(const configuration& config) {
+  const char* setting = std::getenv("MILLRACE_KILL_POINT");
+  if (setting == nullptr || *setting == '\0') return {};
+  if (!config.get(options::chaos_enabled))
+    return fail(errc::invalid_config, "MILLRACE_KILL_POINT is for tests, and is refused because " +
+                                          std::string(options::chaos_enabled.key) +
+                                          " is not true: remove it from the environment");
+  return arm_kill_point(setting);
+}
+
 int run(const node_options& options_given) {
   const configuration& config = options_given.config;
   const std::string role = role_text(config);
@@ -36,6 +49,7 @@ int run(const node_options& options_given) {
   const std::string process =
       config.get(options::node_role) == "both" ? "caf-node" : config.get(options::node_role);
   if (auto logging = init_logging(config, process); !logging) return report(logging.error());
+  if (auto armed = arm(config); !armed) return report(armed.error());
   auto started = cluster_node::start(config);
   if (!started) {
     log_event(log_level::error, "node failed to start", {{"cause", started.error().message}});

@@ -3,55 +3,31 @@
 them; MILLRACE_BUILD_DIR names the build."""
 
 import argparse
-import pathlib
 import signal
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/system"))
-
-from cluster import Cluster, test_job, wait_until  # noqa: E402  pylint: disable=wrong-import-position
+from killable import KillableCluster, test_job
 
 LINES = 6000
 KEYS = 40
-CONFIG = {"heartbeat.interval": "200 ms",
-          "heartbeat.timeout": "2 s",
-          "cluster.registration.max-timeout": "200 ms",
-          "high-availability.type": "filesystem",
-          "debug.chaos.enabled": "true"}
 
 
 class Run:
     """One run of the job on a cluster of its own."""
 
     def __init__(self):
-        self.nodes = Cluster(config=CONFIG, master=False)
+        self.nodes = KillableCluster(workers=2, slots=2)
         folder = self.nodes.folder
-        self.nodes.config["high-availability.storageDir"] = folder / "ha"
-        self.nodes.write_config()
-        self.nodes.start_master()
-        for _ in range(2):
-            self.nodes.start_task_manager()
-        self.nodes.await_nodes(2)
         source = folder / "input.txt"
         source.write_text("".join(f"key-{n * n % KEYS}\n" for n in range(LINES)))
         self.job = self.nodes.run_detached(
-            "-p", 2,
-            "-D", "execution.checkpointing.interval=100 ms",
-            "-D", f"state.checkpoints.dir={folder / 'checkpoints'}",
-            "-D", "taskmanager.network.batch-rows=20",
-            "-D", "restart-strategy.type=fixed-delay",
-            "-D", "restart-strategy.fixed-delay.attempts=1000",
-            "-D", "restart-strategy.fixed-delay.delay=50 ms",
-            test_job("running_counts"), "--input", source,
+            *self.nodes.settings_of_jobs(), test_job("running_counts"), "--input", source,
             "--output", folder / "output", "--pause-us", 1500)
 
     def await_checkpoint(self):
         """Until another one is complete, so that there is something to go back to."""
-        def completed():
-            return self.nodes.json("checkpoints", self.job)["completed"]
-        before = completed()
-        wait_until(lambda: completed() > before, 60, "a checkpoint is complete")
+        self.nodes.await_checkpoint(self.job)
 
     def output(self):
         """What the job has committed in the end, sorted."""
@@ -68,15 +44,12 @@ class Run:
 
     def kill_master(self):
         """kill -9, and another one."""
-        self.nodes.master.process.kill()
-        self.nodes.master.wait()
+        self.nodes.kill(self.nodes.master)
         self.nodes.start_master()
 
     def kill_worker(self, number=0):
         """kill -9, and another one."""
-        victim = self.nodes.task_managers.pop(number)
-        victim.process.kill()
-        victim.wait()
+        self.nodes.kill(self.nodes.task_managers[number])
         self.nodes.start_task_manager()
 
     def stop_for(self, process, seconds):
@@ -134,11 +107,7 @@ def kill_worker_process(run):
 
 def kill_everything(run):
     run.await_checkpoint()
-    for process in (run.nodes.master, *run.nodes.task_managers):
-        process.process.kill()
-    for process in (run.nodes.master, *run.nodes.task_managers):
-        process.wait()
-    run.nodes.task_managers.clear()
+    run.nodes.kill(run.nodes.master, *run.nodes.task_managers)
     run.nodes.start_master()
     for _ in range(2):
         run.nodes.start_task_manager()

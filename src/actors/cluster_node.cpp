@@ -8,7 +8,6 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -22,6 +21,7 @@
 #include "millrace/core/directory_lock.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
+#include "millrace/core/scratch_directory.hpp"
 #include "millrace/state/make_state_backend.hpp"
 
 namespace millrace {
@@ -32,43 +32,33 @@ namespace {
 /// that the process can only be ended as a whole.
 constexpr std::chrono::seconds stop_timeout{30};
 
-/// What this process keeps on disk: gone when it has ended, but for a configured blob directory.
+/// What this process keeps on disk: gone when it has ended, at the latest when the next begins, but
+/// for a configured blob directory.
 class node_directory {
  public:
   static result<std::unique_ptr<node_directory>> make(const configuration& config,
                                                       const resource_id& id) {
-    const std::filesystem::path parent(config.get(options::io_tmp_dirs));
-    const auto own =
-        parent / ("millrace-" + std::to_string(::getpid()) + "-" + to_string(id).substr(0, 8));
-    std::error_code failed;
-    std::filesystem::create_directories(own, failed);
-    if (!failed) std::filesystem::permissions(own, std::filesystem::perms::owner_all, failed);
-    if (failed)
-      return fail(
-          failed == std::errc::permission_denied ? errc::permission_denied : errc::invalid_config,
-          std::string(options::io_tmp_dirs.key) + ": can't make " + own.string() + ": " +
-              failed.message());
+    auto own = scratch_directory::make(config.get(options::io_tmp_dirs), "millrace-",
+                                       to_string(id).substr(0, 8));
+    if (!own)
+      return fail(own.error().code,
+                  std::string(options::io_tmp_dirs.key) + ": " + own.error().message);
     auto blobs = config.get(options::blob_storage_directory);
-    return std::unique_ptr<node_directory>(
-        new node_directory(own, blobs.empty() ? (own / "blobs").string() : std::move(blobs)));
+    if (blobs.empty()) blobs = (*own)->path() + "/blobs";
+    return std::unique_ptr<node_directory>(new node_directory(std::move(*own), std::move(blobs)));
   }
-
-  ~node_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(own_, ignored);
-  }
-  node_directory(const node_directory&) = delete;
-  node_directory& operator=(const node_directory&) = delete;
 
   /// Master and task manager of one process each have their own.
   std::string blobs_of(const std::string& role) const { return blobs_ + "/" + role; }
-  std::string spilled() const { return (own_ / "spill").string(); }
+  std::string spilled() const { return own_->path() + "/spill"; }
+  /// For state that is kept on disk.
+  const std::string& path() const { return own_->path(); }
 
  private:
-  node_directory(std::filesystem::path own, std::string blobs)
+  node_directory(std::unique_ptr<scratch_directory> own, std::string blobs)
       : own_(std::move(own)), blobs_(std::move(blobs)) {}
 
-  std::filesystem::path own_;
+  std::unique_ptr<scratch_directory> own_;
   std::string blobs_;
 };
 
@@ -258,7 +248,9 @@ result<std::unique_ptr<cluster_node>> cluster_node::start(const configuration& c
   if (!network) return tl::unexpected(network.error());
   std::shared_ptr<state_backend> state;
   if (role != "jobmanager") {
-    auto made = make_state_backend(config);
+    auto scratch = config;
+    (void)scratch.set(options::io_tmp_dirs.key, (*directory)->path(), "the node's own directory");
+    auto made = make_state_backend(scratch);
     if (!made) return tl::unexpected(made.error());
     state = std::move(*made);
   }

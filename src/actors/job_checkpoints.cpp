@@ -9,6 +9,7 @@
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/savepoint_directory.hpp"
 #include "millrace/core/assert.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 
@@ -38,6 +39,19 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, 
   }
   for (const auto& id : coordinator_.recover(completed, not_ours, opts.from.last_checkpoint))
     discard(id);
+  if (epoch_ > 1) remove_unknown();
+}
+
+/// What an earlier master has begun and not completed, or not removed to the end.
+void job_checkpoints::remove_unknown() {
+  if (coordinator_.kept().all().empty()) return;
+  enqueue(
+      [storage = storage_, keep = coordinator_.kept().all()] { return storage->clean_up(keep); },
+      [this](const status& how) {
+        if (!how)
+          log_event(log_level::warn, "cannot remove what an earlier master has left",
+                    {{"job", to_string(job_)}, {"reason", how.error().message}});
+      });
 }
 
 std::int64_t job_checkpoints::now_ms() const {
@@ -89,6 +103,7 @@ void job_checkpoints::on_all_await_last() {
 }
 
 void job_checkpoints::on_acknowledged(wire::acknowledge_checkpoint& ack) {
+  pass(kill_point::task_acknowledged);
   carry_out(coordinator_.on_acknowledged(std::move(ack.what), now_ms()));
 }
 
@@ -107,6 +122,43 @@ std::optional<wire::restore_point> job_checkpoints::restore_from() const {
   const auto latest = coordinator_.latest();
   if (!latest) return std::nullopt;
   return wire::restore_point{latest, location_of(latest)};
+}
+
+status job_checkpoints::give_up_latest(const error& why) {
+  const auto damaged = coordinator_.latest();
+  const auto earlier = coordinator_.earlier();
+  if (!earlier) return tl::unexpected(why);
+  const auto where = location_of(earlier);
+  if (coordinator_.has_committers()) {
+    log_event(log_level::error,
+              "a checkpoint is damaged, and the job must not go on from an earlier",
+              {{"job", to_string(job_)},
+               {"damaged", std::to_string(damaged.number)},
+               {"reason", why.message}});
+    return fail(why.code,
+                why.message + "; the one before, '" + where +
+                    "', is not gone back to by itself, because sinks have committed output since, "
+                    "which would come again: remove that, and start the job from there (millrace "
+                    "run -s '" +
+                    where + "')");
+  }
+  coordinator_.give_up_latest();
+  places_.erase(damaged);
+  log_event(log_level::error, "a checkpoint is damaged, going back to the one before",
+            {{"job", to_string(job_)},
+             {"damaged", std::to_string(damaged.number)},
+             {"going back to", std::to_string(coordinator_.latest().number)},
+             {"reason", why.message}});
+  enqueue([store = store_, job = job_, epoch = epoch_,
+           damaged] { return store->checkpoint_dropped(job, epoch, damaged); },
+          [this, damaged](const status& how) {
+            if (!how)
+              log_event(log_level::warn, "cannot note that a checkpoint is damaged",
+                        {{"job", to_string(job_)},
+                         {"checkpoint", std::to_string(damaged.number)},
+                         {"reason", how.error().message}});
+          });
+  return {};
 }
 
 void job_checkpoints::take(caf::response_promise promise) {
@@ -149,6 +201,7 @@ void job_checkpoints::end(graph::job_status how) {
                              return [storage = storage_, keep, claimed] {
                                auto done = storage->clean_up(keep);
                                for (const auto& remove : claimed) done = done.and_then(remove);
+                               pass(kill_point::checkpoints_removed);
                                return done;
                              };
                            },
@@ -189,7 +242,10 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
          {"checkpoint", std::to_string(id->number)},
          {"ms", std::to_string(record.duration_ms)},
          {"bytes", std::to_string(record.bytes)}});
-    if (decision.completed) hooks_.complete(decision.completed_at, *id);
+    if (decision.completed) {
+      hooks_.complete(decision.completed_at, *id);
+      pass(kill_point::checkpoint_announced);
+    }
     answer(*id, {});
   }
   for (const auto& id : decision.discard) discard(id);
@@ -207,9 +263,9 @@ void job_checkpoints::begin(checkpoint_id checkpoint) {
       if (!w.checkpoint) w.checkpoint = checkpoint;
     return enqueue(
         [storage = storage_, store = store_, job = job_, epoch = epoch_, checkpoint] {
-          return store->checkpoint_begun(job, epoch, checkpoint).and_then([&] {
-            return storage->begin(checkpoint);
-          });
+          return store->checkpoint_begun(job, epoch, checkpoint)
+              .map([] { pass(kill_point::checkpoint_numbered); })
+              .and_then([&] { return storage->begin(checkpoint); });
         },
         [this, checkpoint](const status& how) { begun(checkpoint, how); });
   }
@@ -245,6 +301,7 @@ void job_checkpoints::begun(checkpoint_id checkpoint, const status& how) {
     hooks_.target(plan->acknowledge, checkpoint, location_of(checkpoint));
   coordinator_.on_begun(checkpoint, std::move(*plan), std::move(*coordinators));
   hooks_.trigger(told, cut);
+  pass(kill_point::checkpoint_triggered);
 }
 
 /// To those who have asked for it, or for one before that this one speaks for.
@@ -275,20 +332,21 @@ void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failur
 void job_checkpoints::discard(checkpoint_id checkpoint) {
   // Where a savepoint is, is known when its beginning is through. What a later master would go on
   // from must be whole.
-  storage_work_.push_back(
-      {[this, checkpoint]() -> status_work {
-         return [store = store_, job = job_, epoch = epoch_, checkpoint,
-                 remove = removal_of(checkpoint)] {
-           return store->checkpoint_dropped(job, epoch, checkpoint).and_then(remove);
-         };
-       },
-       [this, checkpoint](const status& how) {
-         if (!how)
-           log_event(log_level::warn, "cannot remove a checkpoint",
-                     {{"job", to_string(job_)},
-                      {"checkpoint", std::to_string(checkpoint.number)},
-                      {"reason", how.error().message}});
-       }});
+  storage_work_.push_back({[this, checkpoint]() -> status_work {
+                             return [store = store_, job = job_, epoch = epoch_, checkpoint,
+                                     remove = removal_of(checkpoint)] {
+                               return store->checkpoint_dropped(job, epoch, checkpoint)
+                                   .map([] { pass(kill_point::checkpoint_forgotten); })
+                                   .and_then(remove);
+                             };
+                           },
+                           [this, checkpoint](const status& how) {
+                             if (!how)
+                               log_event(log_level::warn, "cannot remove a checkpoint",
+                                         {{"job", to_string(job_)},
+                                          {"checkpoint", std::to_string(checkpoint.number)},
+                                          {"reason", how.error().message}});
+                           }});
   if (storage_work_.size() == 1) work_on_next();
 }
 
@@ -304,9 +362,11 @@ job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkp
     auto done = is_here ? storage->complete(metadata) : complete_snapshot(*files, where, metadata);
     if (!done || !is_restart_point) return done;
     // Nobody is told before a later master would go on from it.
-    return store->checkpoint_completed(
-        job, epoch,
-        {metadata.checkpoint, where, is_here ? snapshot_owner::job : snapshot_owner::user});
+    return store
+        ->checkpoint_completed(
+            job, epoch,
+            {metadata.checkpoint, where, is_here ? snapshot_owner::job : snapshot_owner::user})
+        .map([] { pass(kill_point::checkpoint_recorded); });
   };
 }
 

@@ -76,6 +76,13 @@ class job_checkpoints {
   /// Where tasks that are deployed now begin; nothing: afresh.
   std::optional<wire::restore_point> restore_from() const;
   checkpoint_id latest() const noexcept { return coordinator_.latest(); }
+  /// Whether there is another one before the latest.
+  bool has_earlier() const noexcept { return static_cast<bool>(coordinator_.earlier()); }
+  /// The latest one is damaged: from now on what was completed before is gone back to, here and by
+  /// later masters. Its files stay, for who looks into it, until the job or its master ends. An
+  /// error if there is none before, or if sinks may have committed since, which would be committed
+  /// again: then the job must fail with it.
+  status give_up_latest(const error& why);
   /// Who had ended before the one that the job goes on from.
   void set_finished(std::vector<graph::subtask_ref> subtasks) {
     coordinator_.set_finished(std::move(subtasks));
@@ -130,6 +137,7 @@ class job_checkpoints {
   std::string location_of(checkpoint_id checkpoint) const;
   checkpoint_record record_of(checkpoint_id checkpoint) const;
   void forget_old_places();
+  void remove_unknown();
   void begun(checkpoint_id checkpoint, const status& how);
   void answer(checkpoint_id checkpoint, const std::string& failure);
   void enqueue(status_work work, std::function<void(const status&)> done);

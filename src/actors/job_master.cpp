@@ -21,8 +21,10 @@
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/restart_schedule.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/snapshot_origin.hpp"
 #include "millrace/core/assert.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/core/options.hpp"
@@ -124,6 +126,14 @@ class job_master {
   bool had_finished(const graph::subtask_ref& subtask) const;
   error takes_no_checkpoints() const;
   void expect_restart();
+  /// Whether a failure may come from a damaged checkpoint that there may be a way around.
+  bool may_be_damage(const error& why) const {
+    return is_damage(why.code) && checkpoints_ && checkpoints_->has_earlier();
+  }
+  /// Tasks cannot begin: reads the checkpoint that they were to begin from, and if it is damaged
+  /// goes back to the one before. Until then nothing is restarted.
+  void inspect_checkpoint(const error& failure);
+  void on_inspected(checkpoint_id which, const status& found, const error& failure);
   /// Whether this master may number another attempt of every subtask.
   bool has_next_attempts() const;
   void take_last_if_all_wait();
@@ -177,6 +187,7 @@ class job_master {
   std::int64_t end_ms_ = 0;
   std::size_t slots_to_free_ = 0;
   bool are_coordinators_broken_ = false;
+  bool is_inspecting_ = false;
   bool is_outcome_stored_ = false;
   bool is_end_reported_ = false;
 };
@@ -256,7 +267,13 @@ void job_master::start_coordinators() {
       },
       [this, found, is_latest = latest.has_value()](const status&) {
         if (!is_at_work()) return;
-        if (!*found) return carry_out(execution_->on_fail(found->error(), now_ms()));
+        auto outcome = *found ? status() : tl::unexpected(found->error());
+        if (!outcome && is_latest && may_be_damage(outcome.error())) {
+          outcome = checkpoints_->give_up_latest(outcome.error());
+          if (outcome) return start_coordinators();
+        }
+        if (!outcome) return carry_out(execution_->on_fail(outcome.error(), now_ms()));
+        pass(kill_point::origin_loaded);
         if (!is_latest) return start_from(**found);
         checkpoints_->set_finished(std::move((*found)->finished));
         coordinators_->start(std::move((*found)->coordinators));
@@ -444,6 +461,7 @@ void job_master::deploy() {
                 deployment_failed(tasks, why);
               });
   }
+  pass(kill_point::tasks_deployed);
 }
 
 void job_master::deployment_failed(const std::vector<wire::task_deployment>& tasks,
@@ -724,15 +742,46 @@ bool job_master::tell_savepoints(const graph::execution_decision& decision) {
 
 /// A region has failed: is the job to go on at all?
 void job_master::expect_restart() {
+  if (is_inspecting_) return;
   const auto& cause = execution_->root_cause();
   const bool is_fatal = cause && !is_retryable(cause->cause.code);
-  if (!is_fatal && restarts_->on_failure(now_ms())) return;
+  const bool is_curable = is_fatal && may_be_damage(cause->cause);
+  if ((!is_fatal || is_curable) && restarts_->on_failure(now_ms())) {
+    if (is_curable) inspect_checkpoint(cause->cause);
+    return;
+  }
   log_event(log_level::error, "job is not restarted",
             {{"job", to_string(options_.job)},
              {"strategy", restarts_->description()},
              {"reason", is_fatal ? "the failure would come again" : "no restart is left"}});
   carry_out(execution_->on_fail(
       cause ? cause->cause : error{errc::internal, "a task failed for no known reason"}, now_ms()));
+}
+
+void job_master::inspect_checkpoint(const error& failure) {
+  is_inspecting_ = true;
+  const auto point = *checkpoints_->restore_from();
+  auto found = std::make_shared<status>();
+  io_->submit([found, files = options_.resources.files,
+               location = point.location] { *found = check_snapshot(*files, location); },
+              [this, found, which = point.checkpoint, failure] {
+                is_inspecting_ = false;
+                if (is_at_work()) on_inspected(which, *found, failure);
+              });
+}
+
+void job_master::on_inspected(checkpoint_id which, const status& found, const error& failure) {
+  if (found) return carry_out(execution_->on_fail(failure, now_ms()));  // it is something else
+  if (!is_damage(found.error().code) || checkpoints_->latest() != which) return restart();
+  if (const auto done = checkpoints_->give_up_latest(found.error()); !done)
+    return carry_out(execution_->on_fail(done.error(), now_ms()));
+  // All regions, and what speaks for operators: what they have done since does not count any more.
+  are_coordinators_broken_ = true;
+  coordinators_->close();
+  is_inspecting_ = true;  // this failure was counted
+  carry_out(execution_->on_global_failure(found.error(), now_ms()));
+  is_inspecting_ = false;
+  restart();
 }
 
 bool job_master::has_next_attempts() const {
@@ -746,7 +795,7 @@ bool job_master::has_next_attempts() const {
 void job_master::restart() {
   if (execution_->status() != graph::job_status::restarting) return;
   const auto due = restarts_->due_ms();
-  if (!due) return;
+  if (!due || is_inspecting_) return;
   if (const auto now = now_ms(); *due > now) {
     self_->delayed_send(self_, std::chrono::milliseconds(*due - now), local::restart_due{});
     return;

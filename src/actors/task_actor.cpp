@@ -15,6 +15,7 @@
 #include "millrace/actors/task_actor_report.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/stream/operator_failure.hpp"
@@ -162,6 +163,7 @@ void task_host::start() {
         });
       },
       [this, read] {
+        pass(kill_point::state_read);
         if (*read) return begin(std::move(**read));
         fail({read->error().code, "checkpoint " +
                                       std::to_string(setup_.restore->checkpoint.number) +
@@ -177,6 +179,7 @@ void task_host::begin(std::optional<task_restore> from) {
     task_->open();
   });
   if (ended_) return;
+  if (setup_.restore) pass(kill_point::task_restored);
   for (const auto& in : setup_.inputs)
     self_->send(in.producer_task_manager,
                 wire::open_channel{in.producer, setup_.id, in.edge, setup_.channel_bytes},
@@ -350,6 +353,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
   };
   const auto job = std::make_shared<upload>();
   job->snapshot = std::move(snapshot);
+  pass(kill_point::snapshot_taken);
   if (MILLRACE_MUTANT(acknowledged_before_upload)) {
     wire::acknowledge_checkpoint ack;
     ack.what.task = setup_.id;
@@ -382,6 +386,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
             wire::acknowledge_checkpoint{{setup_.id, about.cut.checkpoint, std::move(*job->stored),
                                           ms(about.alignment), ms(about.synchronous),
                                           ms(setup_.time->now() - about.frozen_at)}});
+        pass(kill_point::state_acknowledged);
       });
 }
 
@@ -397,6 +402,7 @@ void task_host::on_trigger(const wire::trigger_checkpoint& trigger) {
 
 void task_host::on_checkpoint_complete(const wire::checkpoint_complete& complete) {
   if (!is_active()) return;
+  pass(kill_point::completion_received);
   guarded([&] { task_->on_checkpoint_complete(complete.checkpoint); });
   schedule_step();
 }

@@ -44,6 +44,25 @@ std::vector<checkpoint_id> checkpoint_coordinator::recover(
   return removed;
 }
 
+checkpoint_id checkpoint_coordinator::earlier() const noexcept {
+  const auto& all = kept_.all();
+  const std::size_t later = not_ours_ > kept_.latest() ? 0 : 1;  // that are ours
+  return all.size() > later ? all[all.size() - 1 - later] : checkpoint_id{};
+}
+
+bool checkpoint_coordinator::has_committers() const noexcept {
+  for (const auto& vertex : job_.vertices)
+    for (const auto& op : vertex.operators)
+      if (op.kind == "committer" || op.kind == "global_committer") return true;
+  return false;
+}
+
+void checkpoint_coordinator::give_up_latest() {
+  MILLRACE_ASSERT(earlier() && !is_storing(), "there is another checkpoint to go back to");
+  if (not_ours_ < kept_.latest()) kept_.remove_latest();
+  not_ours_ = {};  // an older one has been forgotten everywhere
+}
+
 // -- what was observed ----------------------------------------------------------------------------
 
 checkpoint_decision checkpoint_coordinator::on_running(std::int64_t now_ms, std::uint64_t wall_ms) {

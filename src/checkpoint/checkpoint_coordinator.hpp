@@ -72,6 +72,13 @@ class checkpoint_coordinator {
   void set_finished(std::vector<graph::subtask_ref> finished) { finished_ = std::move(finished); }
   /// What a restart goes back to; 0 for nothing.
   checkpoint_id latest() const noexcept { return std::max(kept_.latest(), not_ours_); }
+  /// The one before the latest; 0 for nothing.
+  checkpoint_id earlier() const noexcept;
+  /// Whether operators have made output visible that only the latest one knows of.
+  bool has_committers() const noexcept;
+  /// The latest one is damaged: the one before is now what a restart goes back to. Requires that
+  /// there is one, and that everything is restarted. Who had finished is for set_finished to say.
+  void give_up_latest();
   const completed_checkpoints& kept() const noexcept { return kept_; }
   /// Whether the subtask had ended before the latest one.
   bool had_finished(const graph::subtask_ref& subtask) const;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "millrace/core/kill_point.hpp"
+
 namespace millrace {
 
 namespace {
@@ -42,7 +44,8 @@ status file_checkpoint_storage::begin(checkpoint_id checkpoint) {
   const auto path = location_of(checkpoint);
   return remove_snapshot_directory(*files_, path)
       .and_then([&] { return files_->create_directories(path); })
-      .and_then([&] { return files_->sync_directory(directory_); });
+      .and_then([&] { return files_->sync_directory(directory_); })
+      .map([] { pass(kill_point::checkpoint_begun); });
 }
 
 result<stored_task_state> file_checkpoint_storage::store(const execution_attempt_id& who,

@@ -15,6 +15,9 @@ class completed_checkpoints {
   /// A later checkpoint than all others is complete; those to be removed now.
   std::vector<checkpoint_id> add(checkpoint_id completed);
 
+  /// The latest is of no use; requires that there is one.
+  void remove_latest() { kept_.pop_back(); }
+
   /// None is 0.
   checkpoint_id latest() const noexcept { return kept_.empty() ? checkpoint_id{} : kept_.back(); }
   /// Ascending.

@@ -6,6 +6,7 @@
 
 #include "millrace/core/hash.hpp"
 #include "millrace/core/ids.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/graph/json_cursor.hpp"
 
 namespace millrace {
@@ -116,9 +117,11 @@ status directory_document_store::put(const std::string& name, const std::string&
   const auto whole = sealed(text);
   return (*file)
       ->append(std::as_bytes(std::span(whole)))
+      .map([] { pass(kill_point::document_written); })
       .and_then([&] { return (*file)->sync(); })
       .and_then([&] { return (*file)->close(); })
       .and_then([&] { return files_->rename(part, path); })
+      .map([] { pass(kill_point::document_renamed); })
       .and_then([&] { return files_->sync_directory(folder); });
 }
 

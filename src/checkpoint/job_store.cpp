@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "millrace/core/hex.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/graph/job_graph_json.hpp"
 #include "millrace/graph/json_cursor.hpp"
@@ -119,7 +120,9 @@ std::shared_ptr<job_store::entry> job_store::entry_of(const job_id& job) {
 // -- jobs -----------------------------------------------------------------------------------------
 
 status job_store::add(const stored_job& job) {
-  return documents_->put(graph_name(job.job), text_of_job(job));
+  return documents_->put(graph_name(job.job), text_of_job(job)).map([] {
+    pass(kill_point::job_accepted);
+  });
 }
 
 result<std::vector<stored_job>> job_store::jobs(bool* is_whole) {
@@ -146,9 +149,9 @@ status job_store::forget(const job_id& job) {
   const auto its = entry_of(job);
   std::lock_guard guard(its->mutex);
   // First what makes it a job that is to be run.
-  auto done = documents_->remove(graph_name(job)).and_then([&] {
-    return documents_->remove(ledger_name(job));
-  });
+  auto done = documents_->remove(graph_name(job))
+                  .map([] { pass(kill_point::graph_removed); })
+                  .and_then([&] { return documents_->remove(ledger_name(job)); });
   if (!done) return done;
   std::lock_guard all(mutex_);
   entries_.erase(job);
@@ -186,6 +189,7 @@ result<job_ledger> job_store::begin_epoch(const job_id& job) {
   auto next = ledger ? std::move(*ledger) : job_ledger();
   ++next.epoch;
   if (auto written = write_ledger(job, next); !written) return tl::unexpected(written.error());
+  pass(kill_point::epoch_begun);
   return next;
 }
 
@@ -242,7 +246,9 @@ status job_store::put_result(const job_id& job, std::uint64_t epoch,
   if (!ledger) return tl::unexpected(ledger.error());
   if (ledger->epoch != epoch)
     return fail(errc::stale, "job " + to_string(job) + " has another master");
-  return documents_->put(result_name(job), json{{"outcome", to_hex(outcome)}}.dump());
+  return documents_->put(result_name(job), json{{"outcome", to_hex(outcome)}}.dump()).map([] {
+    pass(kill_point::result_stored);
+  });
 }
 
 result<std::vector<std::byte>> job_store::result_of(const job_id& job) {

@@ -3,6 +3,7 @@
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
+#include "millrace/core/kill_point.hpp"
 
 namespace millrace {
 
@@ -32,7 +33,10 @@ result<std::string> make_savepoint_directory(file_system& files, const std::stri
     }
     return files.create_directories(path)
         .and_then([&] { return files.sync_directory(below); })
-        .map([&] { return path; });
+        .map([&] {
+          pass(kill_point::savepoint_begun);
+          return path;
+        });
   }
   return fail(errc::io, "there is no free name for a savepoint below '" + parent + "'");
 }

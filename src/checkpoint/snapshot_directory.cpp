@@ -8,6 +8,7 @@
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/known_types.hpp"
 #include "millrace/state/key_group_sections.hpp"
 
@@ -136,10 +137,14 @@ status complete_snapshot(file_system& files, const std::string& directory,
   if (!file) return tl::unexpected(file.error());
   return (*file)
       ->append(std::as_bytes(std::span(text)))
+      .map([] { pass(kill_point::metadata_written); })
       .and_then([&] { return (*file)->sync(); })
       .and_then([&] { return (*file)->close(); })
+      .map([] { pass(kill_point::metadata_synced); })
       .and_then([&] { return files.rename(unfinished, path); })
-      .and_then([&] { return files.sync_directory(directory); });
+      .map([] { pass(kill_point::metadata_renamed); })
+      .and_then([&] { return files.sync_directory(directory); })
+      .map([] { pass(kill_point::metadata_stored); });
 }
 
 std::string snapshot_directory_of(const std::string& location) {
@@ -162,6 +167,24 @@ result<checkpoint_metadata> load_checkpoint(file_system& files, const std::strin
   if (metadata)
     for (const auto& description : metadata->types) fingerprint_of_description(description);
   return metadata;
+}
+
+status check_snapshot(file_system& files, const std::string& location) {
+  const auto metadata = load_checkpoint(files, location);
+  if (!metadata) return tl::unexpected(metadata.error());
+  const auto directory = snapshot_directory_of(location);
+  const auto check = [&](const stored_bytes& piece) -> status {
+    const auto read = read_stored(files, directory, piece);
+    return read ? status() : tl::unexpected(read.error());
+  };
+  for (const auto& op : metadata->operators)
+    for (const auto& subtask : op.subtasks) {
+      status done;
+      if (subtask.state.keyed) done = check(subtask.state.keyed->bytes);
+      if (done && subtask.state.operators) done = check(*subtask.state.operators);
+      if (!done) return done;
+    }
+  return {};
 }
 
 status remove_snapshot(file_system& files, const std::string& directory) {
@@ -188,7 +211,9 @@ status remove_snapshot(file_system& files, const std::string& directory) {
 status remove_snapshot_directory(file_system& files, const std::string& directory) {
   // First what makes it a snapshot, so that one that is half removed is none.
   return fine_if_missing(files.remove(directory + "/" + std::string(metadata_file_name)))
-      .and_then([&] { return remove_tree(files, directory); });
+      .map([] { pass(kill_point::snapshot_unnamed); })
+      .and_then([&] { return remove_tree(files, directory); })
+      .map([] { pass(kill_point::snapshot_removed); });
 }
 
 }  // namespace millrace

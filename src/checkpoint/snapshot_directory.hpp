@@ -31,6 +31,15 @@ status complete_snapshot(file_system& files, const std::string& directory,
 /// types it has is then known in this process.
 result<checkpoint_metadata> load_checkpoint(file_system& files, const std::string& location);
 
+/// Reads all that a restart from there would, and compares checksums. `invalid_data` or `not_found`
+/// with the path of what is damaged.
+status check_snapshot(file_system& files, const std::string& location);
+
+/// Whether it is a failure of check_snapshot, or one that it may explain.
+constexpr bool is_damage(errc code) noexcept {
+  return code == errc::invalid_data || code == errc::not_found;
+}
+
 /// The directory that a location means: load_checkpoint takes that of the metadata, too.
 std::string snapshot_directory_of(const std::string& location);
 

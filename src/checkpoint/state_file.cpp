@@ -7,6 +7,7 @@
 
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
+#include "millrace/core/kill_point.hpp"
 
 namespace millrace {
 
@@ -75,6 +76,7 @@ result<state_file_writer> state_file_writer::open(file_system& files, const std:
   auto file = files.open_writer(directory + "/" + name, write_mode::create);
   if (!file) return tl::unexpected(file.error());
   if (auto begun = (*file)->append(header()); !begun) return tl::unexpected(begun.error());
+  pass(kill_point::state_begun);
   return state_file_writer(std::move(*file), std::move(name));
 }
 
@@ -98,9 +100,11 @@ status state_file_writer::finish() {
   byte_writer out;
   encode(out, at_->length, std::uint64_t{XXH3_64bits_digest(at_->hash)});
   out.put_bytes(foot_magic.data(), foot_magic.size());
-  return at_->file->append(out.bytes()).and_then([&] { return at_->file->sync(); }).and_then([&] {
-    return at_->file->close();
-  });
+  return at_->file->append(out.bytes())
+      .map([] { pass(kill_point::state_written); })
+      .and_then([&] { return at_->file->sync(); })
+      .and_then([&] { return at_->file->close(); })
+      .map([] { pass(kill_point::state_synced); });
 }
 
 result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "millrace/connectors/part_places.hpp"
+#include "millrace/core/kill_point.hpp"
 
 namespace millrace {
 
@@ -19,6 +20,7 @@ std::vector<commit_result> file_committer::commit(const std::vector<file_committ
   std::vector<commit_result> results;
   results.reserve(what.size());
   std::map<std::string, status> synced;
+  if (!what.empty()) pass(kill_point::commit_begun);
   for (const auto& each : what) {
     results.push_back(commit(each));
     if (results.back().why.message.empty()) synced[directory_of(each.target)] = {};
@@ -30,6 +32,7 @@ std::vector<commit_result> file_committer::commit(const std::vector<file_committ
     const auto& outcome = synced[directory_of(what[i].target)];
     if (!outcome) results[i] = not_now(outcome.error());
   }
+  if (!what.empty()) pass(kill_point::parts_committed);
   return results;
 }
 
@@ -55,6 +58,7 @@ commit_result file_committer::commit(const file_committable& what) {
              "directory, and move away what was written since the checkpoint that was restored"});
   if (auto ok = files_.rename(what.working, what.target); !ok)
     return ok.error().code == errc::not_found ? find_committed(what) : not_now(ok.error());
+  pass(kill_point::part_renamed);
   return commit_result::committed();
 }
 

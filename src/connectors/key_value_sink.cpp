@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "millrace/connectors/sqlite_table.hpp"
+#include "millrace/core/kill_point.hpp"
 
 namespace millrace {
 
@@ -63,6 +64,7 @@ class key_value_committer final : public committer<file_committable> {
                                                        : commit_result::failed(why));
       return results;
     }
+    pass(kill_point::transaction_committed);
     // What is left behind by a crash here, or an error, is removed when the commit is repeated.
     remove_working_files(files_, what);
     return results;
@@ -89,6 +91,7 @@ class key_value_committer final : public committer<file_committable> {
       if (auto ok = apply(each); !ok) return ok;
       if (auto ok = database_->remember(id); !ok) return ok;
     }
+    pass(kill_point::changes_applied);
     return database_->commit();
   }
 

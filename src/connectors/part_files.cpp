@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include "millrace/core/kill_point.hpp"
+
 namespace millrace {
 
 result<std::uint64_t> part_files::run(const std::vector<part_command>& commands) {
@@ -32,15 +34,18 @@ status part_files::run(const part_command& command) {
       return this->open(*command.part);
     case resume:
       if (auto ok = this->open(*command.part); !ok) return ok;
-      return copy(command.text, command.bytes, *command.part);
+      return copy(command.text, command.bytes, *command.part).map([] {
+        pass(kill_point::part_copied);
+      });
     case append:
       return command.part->out->append(std::as_bytes(std::span(command.text)));
     case sync:
-      return this->sync(*command.part);
+      return this->sync(*command.part).map([] { pass(kill_point::part_synced); });
     case close: {
       if (auto ok = this->sync(*command.part); !ok) return ok;
       auto ok = command.part->out->close();
       command.part->out.reset();
+      pass(kill_point::part_closed);
       return ok;
     }
     case remove: {
@@ -56,6 +61,7 @@ status part_files::open(part_file& part) {
   if (!opened) return tl::unexpected(opened.error());
   part.name = std::move(opened->name);
   part.out = std::move(opened->out);
+  pass(kill_point::part_opened);
   return {};
 }
 

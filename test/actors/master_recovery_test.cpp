@@ -251,6 +251,20 @@ TEST_CASE_FIXTURE(surviving_master,
   check_that_it_goes_on(*tm, job);
 }
 
+TEST_CASE_FIXTURE(surviving_master, "what a master had begun when it died is removed by the next") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  pass_with_heartbeats(10s);
+  CHECK(tm->triggers.size() == 2);
+  std::filesystem::create_directory(directory_of(job, 9));
+  REQUIRE(std::filesystem::exists(directory_of(job, 2)));
+  start_again();
+  pass_with_heartbeats(1s);
+  CHECK_FALSE(std::filesystem::exists(directory_of(job, 2)));
+  CHECK_FALSE(std::filesystem::exists(directory_of(job, 9)));
+  CHECK(std::filesystem::exists(directory_of(job, 1) + "/_metadata"));
+}
+
 TEST_CASE_FIXTURE(surviving_master, "a job that had ended is not run again, and leaves nothing") {
   auto tm = add_task_manager(2);
   const auto job = start_and_take_one(*tm);

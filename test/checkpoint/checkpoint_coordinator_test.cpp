@@ -416,4 +416,30 @@ TEST_CASE("savepoints are aligned, and what was on its way is counted") {
   CHECK(found == 1);  // at the head of the chain
 }
 
+TEST_CASE("a damaged checkpoint is given up for the one before") {
+  checkpoint_settings settings;
+  settings.retained = 3;
+  checkpointed_job job(settings);
+  SUBCASE("of its own") {
+    job.coordinator.recover({one, two}, {}, 4);
+    CHECK(job.coordinator.earlier() == one);
+    job.coordinator.give_up_latest();
+    CHECK(job.coordinator.latest() == one);
+    CHECK_FALSE(job.coordinator.earlier());
+  }
+  SUBCASE("a savepoint of a user, after which nothing was completed") {
+    job.coordinator.recover({one, two}, three, 4);
+    CHECK(job.coordinator.latest() == three);
+    CHECK(job.coordinator.earlier() == two);
+    job.coordinator.give_up_latest();
+    CHECK(job.coordinator.latest() == two);
+  }
+  job.coordinator.on_running(0, 0);
+  CHECK(job.begin(1000) == checkpoint_id{5});  // numbers are never given again
+  CHECK_FALSE(job.coordinator.has_committers());
+  auto committing = job.execution.plan();
+  committing.vertices.back().operators.back().kind = "committer";
+  CHECK(checkpoint_coordinator(settings, committing, {1, 2}).has_committers());
+}
+
 }  // namespace checkpoint_coordinator_test

@@ -163,9 +163,13 @@ class Cluster:
             self.print_logs()
         self.close()
 
-    def close(self):
+    def end_all(self):
+        """Every process; what they have written stays."""
         for process in reversed(self.processes):
             process.end()
+
+    def close(self):
+        self.end_all()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def print_logs(self):
@@ -183,15 +187,16 @@ class Cluster:
     def environment(self):
         return dict(os.environ, MILLRACE_CONF_DIR=str(self.folder))
 
-    def start(self, name, *command):
-        """A process that ends with the cluster."""
+    def start(self, name, *command, **variables):
+        """A process that ends with the cluster; `variables` are for its environment."""
         process = Process(f"{len(self.processes)}-{name}", command, self.folder,
-                          self.environment())
+                          dict(self.environment(), **variables))
         self.processes.append(process)
         return process
 
-    def start_node(self, role, *arguments):
-        return self.start(role, CAF_NODE, "--config", self.config_file, "--role", role, *arguments)
+    def start_node(self, role, *arguments, **variables):
+        return self.start(role, CAF_NODE, "--config", self.config_file, "--role", role, *arguments,
+                          **variables)
 
     def await_listening(self, node):
         wait_until(lambda: "listening on" in node.out() or node.process.poll() is not None, 10,
@@ -199,13 +204,14 @@ class Cluster:
         if node.process.poll() is not None:
             raise AssertionError(f"{node.name} ended with {node.process.returncode}: {node.err()}")
 
-    def start_master(self):
-        self.master = self.start_node("jobmanager")
-        self.await_listening(self.master)
+    def start_master(self, wait=True, **variables):
+        self.master = self.start_node("jobmanager", **variables)
+        if wait:
+            self.await_listening(self.master)
         return self.master
 
-    def start_task_manager(self, *arguments, wait=True):
-        node = self.start_node("taskmanager", *arguments)
+    def start_task_manager(self, *arguments, wait=True, **variables):
+        node = self.start_node("taskmanager", *arguments, **variables)
         self.task_managers.append(node)
         if wait:
             self.await_listening(node)

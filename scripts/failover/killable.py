@@ -1,0 +1,147 @@
+"""Clusters whose processes are killed while jobs run, and what those jobs commit: shared by the
+scripts of this folder and scripts/soak. MILLRACE_BUILD_DIR names the build."""
+
+import collections
+import pathlib
+import shutil
+import signal
+import sqlite3
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/system"))
+
+# pylint: disable-next=wrong-import-position,unused-import
+from cluster import CAF_NODE, MILLRACE, Cluster, test_job, wait_until  # noqa: E402,F401
+
+CONFIG = {"heartbeat.interval": "200 ms",
+          "heartbeat.timeout": "2 s",
+          "cluster.registration.max-timeout": "200 ms",
+          "high-availability.type": "filesystem",
+          "debug.chaos.enabled": "true"}
+
+
+class KillableCluster(Cluster):
+    """A master that leaves its jobs to the next one, and workers."""
+
+    def __init__(self, workers, slots, config=None):
+        super().__init__(slots=slots, master=False, config=dict(CONFIG, **(config or {})))
+        try:
+            self.config["high-availability.storageDir"] = self.folder / "ha"
+            self.write_config()
+            self.start_master()
+            for _ in range(workers):
+                self.start_task_manager(wait=False)
+            self.await_nodes(workers)
+        except BaseException:
+            self.close()
+            raise
+
+    def keep(self):
+        """Logs, checkpoints and output, for whoever looks for a reason. Returns where they are."""
+        self.end_all()
+        kept = self.folder.with_name(self.folder.name + "-failed")
+        shutil.move(self.folder, kept)
+        return kept
+
+    @property
+    def checkpoints(self):
+        """Where the jobs have theirs."""
+        return self.folder / "checkpoints"
+
+    def settings_of_jobs(self, parallelism=2, interval_ms=100):
+        """Arguments for `run` of a job that is to survive whatever is done to it."""
+        settings = {"execution.checkpointing.interval": f"{interval_ms} ms",
+                    "state.checkpoints.dir": self.checkpoints,
+                    "taskmanager.network.batch-rows": 20,
+                    "restart-strategy.type": "fixed-delay",
+                    "restart-strategy.fixed-delay.attempts": 1_000_000,
+                    "restart-strategy.fixed-delay.delay": "50 ms"}
+        return ["-p", parallelism,
+                *(word for key, value in settings.items() for word in ("-D", f"{key}={value}"))]
+
+    def kill(self, *victims):
+        """kill -9, all at once. Workers among them are no task managers any more."""
+        for victim in victims:
+            victim.signal(signal.SIGKILL)
+        for victim in victims:
+            self.forget(victim)
+
+    def forget(self, victim):
+        """It has ended, or ends now."""
+        victim.wait()
+        if victim in self.task_managers:
+            self.task_managers.remove(victim)
+
+    def completed_checkpoints(self, job):
+        """The numbers of those that lie on disk now."""
+        return {int(path.parent.name.removeprefix("chk-"))
+                for path in (self.checkpoints / job).glob("chk-*/_metadata")}
+
+    def await_checkpoint(self, job):
+        """Until another one is complete, so that there is something to go back to."""
+        last = max(self.completed_checkpoints(job), default=0)
+        wait_until(lambda: max(self.completed_checkpoints(job), default=0) > last, 60,
+                   "a checkpoint is complete")
+
+
+class PaidOrders:
+    """A run of test/jobs/paid_orders: a windowed join, sums over windows, and three sinks that
+    commit with checkpoints."""
+
+    def __init__(self, nodes, name, count, per_second=None, **settings):
+        self.nodes = nodes
+        self.folder = nodes.folder / name
+        self.folder.mkdir()
+        self.command = [*nodes.settings_of_jobs(**settings),
+                        "-D", "state.storage.fs.memory-threshold=0 b",
+                        test_job("paid_orders"), "--count", count, "--output", self.folder,
+                        *(["--per-second", per_second] if per_second else [])]
+        self.job = None
+
+    def start(self):
+        """Submits it."""
+        self.job = self.nodes.run_detached(*self.command)
+        return self
+
+    def submission(self):
+        """The command that does so, for who does not expect it to succeed."""
+        return [MILLRACE, "run", "-m", self.nodes.address, "-d", *self.command]
+
+    def has_ended(self):
+        """Whether a result is stored, master or not."""
+        return (self.nodes.folder / "ha" / "default" / "results" / self.job).exists()
+
+    def await_end(self, seconds):
+        """Until it has finished; an AssertionError with the reason if it ends otherwise."""
+        def ended():
+            job = self.nodes.job(self.job)
+            return job if job["status"] in ("FINISHED", "FAILED", "CANCELED") else None
+        job = wait_until(ended, seconds, f"job {self.job} has ended")
+        if job["status"] != "FINISHED":
+            described = self.nodes.millrace("describe", self.job, expect=None)
+            raise AssertionError(f"job {self.job} is {job['status']}:\n{described.stdout}")
+
+    def committed(self):
+        """How often each record was committed; rows of the table among them."""
+        records = collections.Counter()
+        for kind in ("pairs", "sums"):
+            for part in (self.folder / kind).iterdir():
+                if not part.name.startswith("."):
+                    records.update(f"{kind} {line}"
+                                   for line in part.read_text("ascii").splitlines())
+        with sqlite3.connect(f"file:{self.folder / 'sums.db'}?mode=ro", uri=True) as database:
+            records.update(f"table {key} {value}"
+                           for key, value in database.execute("SELECT key, value FROM sums"))
+        database.close()
+        return records
+
+    def left_over(self):
+        """Files that are neither output nor anybody's any more."""
+        hidden = [part for kind in ("pairs", "sums") for part in (self.folder / kind).glob(".*")]
+        checkpoints = self.nodes.checkpoints / self.job
+        return hidden + [path for path in checkpoints.rglob("*") if path.is_file()]
+
+
+def difference(committed, expected):
+    """What is lost and what was committed too often, each with how often."""
+    return expected - committed, committed - expected
