@@ -85,8 +85,7 @@ class Walk:
         self.times = times
         self.random = random.Random(f"{seed} {place}")
         self.kills = 0
-        # As many slots as the job needs, so that each worker has a part of it.
-        self.nodes = KillableCluster(workers=2, slots=1)
+        self.nodes = None
 
     def armed(self):
         """The environment of a process that is to die."""
@@ -182,6 +181,8 @@ class Walk:
 
     def run(self):
         """Nothing if all is well, else what is not."""
+        # As many slots as the job needs, so that each worker has a part of it.
+        self.nodes = KillableCluster(workers=2, slots=1)
         try:
             if PLACES[self.place] in (SUBMISSION, ENDING):
                 self.short_jobs()

@@ -2,6 +2,7 @@
 scripts of this folder and scripts/soak. MILLRACE_BUILD_DIR names the build."""
 
 import collections
+import os
 import pathlib
 import shutil
 import signal
@@ -138,8 +139,10 @@ class PaidOrders:
     def left_over(self):
         """Files that are neither output nor anybody's any more."""
         hidden = [part for kind in ("pairs", "sums") for part in (self.folder / kind).glob(".*")]
-        checkpoints = self.nodes.checkpoints / self.job
-        return hidden + [path for path in checkpoints.rglob("*") if path.is_file()]
+        # They go while this looks.
+        return hidden + [pathlib.Path(folder, file)
+                         for folder, _, files in os.walk(self.nodes.checkpoints / self.job)
+                         for file in files]
 
 
 def difference(committed, expected):

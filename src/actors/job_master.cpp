@@ -176,14 +176,14 @@ void job_master::restart() {
   const auto regions = restarts_->take(now_ms());
   log_event(log_level::info, "restarting",
             {{"job", to_string(options_.job)}, {"regions", std::to_string(regions.size())}});
-  std::optional<graph::job_status> status;
+  std::optional<graph::job_status> became;
   for (const auto region : regions) {
     tell_coordinators_of_restart(region);
     if (const auto decision = execution_->reset_for_restart(region, now_ms()); decision.status)
-      status = decision.status;
+      became = decision.status;
   }
   graph::execution_decision all;
-  all.status = status;
+  all.status = became;
   announce_status(all);
   deploy();
 }

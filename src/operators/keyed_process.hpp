@@ -23,7 +23,7 @@ class keyed_process_base : public producing<Out> {
     timers_ = &state_->template timers<void_namespace>(timers_name);
     side_.open(context);
     now_.open(context, side_, *state_, *timers_);
-    keyed_runtime_context<Key> runtime(context.runtime(), *state_);
+    keyed_runtime_context<Key> runtime(context, *state_);
     fn_.open_with(context, runtime);
     ask_for_wake_up();
   }

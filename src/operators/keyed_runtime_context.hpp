@@ -2,7 +2,8 @@
 
 #include "millrace/operators/user_function.hpp"
 #include "millrace/state/keyed_state_slot.hpp"
-#include "millrace/stream/runtime_context.hpp"
+#include "millrace/state/operator_state.hpp"
+#include "millrace/stream/operator.hpp"
 
 namespace millrace {
 
@@ -15,13 +16,15 @@ namespace millrace {
 template <class Key>
 class keyed_runtime_context {
  public:
-  keyed_runtime_context(runtime_context& self, keyed_state_backend<Key>& state)
+  keyed_runtime_context(operator_context& self, keyed_state_backend<Key>& state)
       : self_(self), state_(state) {}
 
   /// Who the operator is, and its metrics.
-  runtime_context& runtime() const noexcept { return self_; }
+  runtime_context& runtime() const noexcept { return self_.runtime(); }
   /// So that functions which need no state are opened with their runtime_context.
-  operator runtime_context&() const noexcept { return self_; }  // NOLINT(*-explicit-*)
+  operator runtime_context&() const noexcept { return runtime(); }  // NOLINT(*-explicit-*)
+  /// The operator's state that belongs to no key, of this subtask.
+  operator_state_backend& operator_state() const noexcept { return self_.operator_state(); }
 
   /// Each throws `failure` if the name was taken for a state of another kind or type, or begins
   /// with '_', as those of operators do.
@@ -57,7 +60,7 @@ class keyed_runtime_context {
   }
 
  private:
-  runtime_context& self_;
+  operator_context& self_;
   keyed_state_backend<Key>& state_;
 };
 

@@ -50,7 +50,7 @@ class slicing_window_operator final : public producing<Out> {
     side_.open(context);
     late_.open(context, side_);
     contents_.open(context);
-    keyed_runtime_context<key> runtime(context.runtime(), *backend_);
+    keyed_runtime_context<key> runtime(context, *backend_);
     function_.open_with(context, runtime);
   }
 

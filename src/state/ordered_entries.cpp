@@ -14,6 +14,7 @@ std::size_t ordered_entries::add(rank where, byte_view key, byte_view ns, byte_v
 }
 
 bool ordered_entries::move_to(snapshot_section& section, snapshot_budget& budget) {
+  if (!places_.empty() && budget.is_spent()) return false;
   if (moved_ == 0) std::ranges::sort(places_, {}, [](const place& p) { return p.where; });
   for (; moved_ < places_.size(); ++moved_) {
     if (budget.is_spent()) return false;

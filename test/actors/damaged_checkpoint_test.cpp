@@ -19,7 +19,8 @@ struct job_with_two : checkpointed_master {
   std::shared_ptr<fake_task_manager> tm;
   job_id job;
 
-  job_with_two() : checkpointed_master({{"debug.chaos.enabled", "true"}}) {}
+  job_with_two()
+      : checkpointed_master(std::map<std::string, std::string>{{"debug.chaos.enabled", "true"}}) {}
 
   void start_and_take_two(const std::string& kind_of_last = "sink") {
     tm = add_task_manager(2);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <numeric>
 
 #include "millrace/millrace.hpp"
@@ -153,6 +154,27 @@ TEST_CASE("a flaky service is asked until it answers") {
         flaky, {.capacity = 4, .retry = async_retry::fixed_delay(1000, 5ms)});
     CHECK(results.execute_and_collect().size() == 50);
     CHECK(*calls >= 150);
+  }
+}
+
+TEST_CASE("a service that answers with nothing is asked again only if it is to be") {
+  for (const bool is_patient : {true, false}) {
+    auto env = make_env(1);
+    const auto calls = std::make_shared<std::map<number, number>>();
+    const auto hesitant = [calls](const number& n, result_future<number> future) {
+      if (++(*calls)[n] < n)
+        future.complete_all({});
+      else
+        future.complete(n);
+    };
+    const auto twice_more = async_retry::fixed_delay(2, 5ms);
+    const auto answers = env.from_sequence(1, 4).async_map_ordered(
+        hesitant, {.retry = is_patient ? twice_more.if_empty() : twice_more});
+    const std::vector<number> wanted =
+        is_patient ? std::vector<number>{1, 2, 3} : std::vector<number>{1};
+    CHECK(answers.execute_and_collect() == wanted);
+    // The fourth would have had an answer at the fourth attempt.
+    CHECK((*calls)[4] == (is_patient ? 3 : 1));
   }
 }
 

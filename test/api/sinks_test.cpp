@@ -178,6 +178,20 @@ TEST_CASE("a job writes part files into buckets, each record once") {
   }
 }
 
+TEST_CASE("a file sink writes what an encoder of the user's makes of each record") {
+  const auto runner = std::make_shared<local_runner>();
+  stream_environment env({}, runner);
+  const auto encoder = [](std::string& out, const order& o) {
+    out += '<' + o.country + ' ' + std::to_string(o.cents) + '>';
+  };
+  env.from_elements<order>({{"at", 7}, {"de", 1200}})
+      .sink_to(file_sink<order>::for_encoder("/data/encoded", encoder)
+                   .with_part_names({.prefix = "orders", .suffix = ".txt"}));
+  env.execute();
+  CHECK(runner->files().paths() == std::vector<std::string>{"/data/encoded/orders-0-0.txt"});
+  CHECK(runner->files().content("/data/encoded/orders-0-0.txt") == "<at 7><de 1200>");
+}
+
 TEST_CASE("a connector of one's own commits all that a job writes") {
   const auto runner = std::make_shared<local_runner>();
   stream_environment env({}, runner);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <sstream>
 #include <utility>
-#include <variant>
 
 #include "chosen_trigger.hpp"
 #include "millrace/operators/slicing_window_operator.hpp"
@@ -84,7 +83,7 @@ struct sum_and_latest {
 
 /// The contents of aggregate, reduce or process.
 struct chosen_contents {
-  using accumulator = std::variant<std::int64_t, event, std::vector<event>>;
+  using accumulator = chosen_accumulator;
   using result_type = accumulator;
 
   keeping keeps;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "millrace/stream/operator.hpp"
@@ -17,6 +18,10 @@ enum class keeping : std::uint8_t {
   fold,  ///< reduce: to one event with the sum of the values and the latest time.
   list,  ///< process and apply.
 };
+
+/// What a window has for it, in state.
+using chosen_accumulator =
+    std::variant<std::int64_t, reference::event, std::vector<reference::event>>;
 
 /// What a window function was given.
 struct fired {

@@ -117,8 +117,10 @@ void run_interval_case(std::uint64_t seed) {
   CAPTURE(backend.name);
   CAPTURE(job.lower);
   CAPTURE(job.upper);
-  keyed_subtasks<event, joined> subtasks(
-      interval_join(job), static_cast<std::uint32_t>(random.upto(1, 4)), backend.backend);
+  random_inputs inputs(random);
+  keyed_subtasks<event, joined> subtasks(interval_join(job),
+                                         static_cast<std::uint32_t>(random.upto(1, 4)),
+                                         backend.backend, inputs.count());
   const bool reads_late = random.one_of(2);
   if (reads_late) {
     subtasks.listen(late_left);
@@ -134,9 +136,11 @@ void run_interval_case(std::uint64_t seed) {
     const auto side = static_cast<std::size_t>(random.upto(0, 1));
     (e.at < watermark ? late : rows)[side].push_back(e);
     subtasks.add(e, e.key, e.at, side, random.one_of(4));
-    if (const auto at = stream.next_watermark()) {
-      watermark = *at;
-      subtasks.watermark(watermark);
+    const auto at = stream.next_watermark();
+    if (!at) continue;
+    for (const auto& [said, reached] : inputs.hear(*at)) {
+      watermark = reached.value_or(watermark);
+      subtasks.tell(said);
     }
   }
   require_equal(subtasks.finish(), pairs_of(rows[0], rows[1], job));
@@ -236,8 +240,9 @@ void run_window_case(std::uint64_t seed) {
   const auto& backend = backend_of_case(seed);
   CAPTURE(backend.name);
   const auto made = job.is_event_time ? join_in<true>(job, pairing) : join_in<false>(job, pairing);
+  random_inputs inputs(random);
   keyed_subtasks<either, joined> subtasks(made, static_cast<std::uint32_t>(random.upto(1, 4)),
-                                          backend.backend);
+                                          backend.backend, inputs.count());
   subtasks.open();
   interpreter expected(job, subtasks.clock());
   random_stream stream(random, 0);
@@ -248,10 +253,11 @@ void run_window_case(std::uint64_t seed) {
     const auto row =
         e.value % 2 == 0 ? either(std::in_place_index<0>, e) : either(std::in_place_index<1>, e);
     subtasks.add(row, e.key, e.at, 0, random.one_of(4));
-    if (const auto at = stream.next_watermark()) {
-      expected.watermark(*at);
-      subtasks.watermark(*at);
-    }
+    if (const auto at = stream.next_watermark())
+      for (const auto& [said, reached] : inputs.hear(*at)) {
+        if (reached) expected.watermark(*reached);
+        subtasks.tell(said);
+      }
     if (!random.one_of(5)) continue;
     subtasks.pass_time(random.upto(1, 20));
     expected.clock(subtasks.clock());

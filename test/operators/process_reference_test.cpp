@@ -108,8 +108,9 @@ void run_case(std::uint64_t seed) {
   const auto made = has_two_inputs ? make_keyed_co_process<event, event, rung>(
                                          &event::key, &event::key, timer_user())
                                    : make_keyed_process<event, rung>(&event::key, timer_user());
+  random_inputs inputs(random);
   keyed_subtasks<event, rung> subtasks(made, static_cast<std::uint32_t>(random.upto(1, 4)),
-                                       backend.backend);
+                                       backend.backend, inputs.count());
   subtasks.open();
   std::map<std::int64_t, one_key> keys;
   std::vector<rung> wanted;
@@ -123,10 +124,11 @@ void run_case(std::uint64_t seed) {
     const std::size_t input = has_two_inputs && random.one_of(2) ? 1 : 0;
     keys[e.key].row(e, input, clock);
     subtasks.add(e, e.key, e.at, input, random.one_of(4));
-    if (const auto at = stream.next_watermark()) {
-      advance(*at);
-      subtasks.watermark(*at);
-    }
+    if (const auto at = stream.next_watermark())
+      for (const auto& [said, reached] : inputs.hear(*at)) {
+        if (reached) advance(*reached);
+        subtasks.tell(said);
+      }
     if (!random.one_of(5)) continue;
     subtasks.pass_time(random.upto(1, 12));
     while (clock < subtasks.clock()) {

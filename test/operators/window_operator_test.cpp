@@ -184,7 +184,7 @@ TEST_CASE("spans and times whose sums would overflow are refused") {
 TEST_CASE("states of functions can't have names like those of operators") {
   harness op(sliced());
   op.open();
-  keyed_runtime_context<std::int64_t> context(op.runtime(), op.keyed_backend<std::int64_t>());
+  keyed_runtime_context<std::int64_t> context(op, op.keyed_backend<std::int64_t>());
   const value_state_descriptor<std::int64_t> taken("_slices");
   const char* why =
       "state '_slices' can't be called so: names that begin with '_' are those of the operators' "

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "chosen_windows.hpp"
+#include "millrace/operators/slice_list.hpp"
 #include "reference/random_stream.hpp"
 #include "reference/subtasks.hpp"
 
@@ -93,12 +94,14 @@ struct random_case {
         windows(random_windows(random)),
         parallelism(static_cast<std::uint32_t>(random.upto(1, 4))),
         reads_late(random.one_of(2)),
+        inputs(random),
         stream(random, random.one_of(3) && !windows.meets_clock() ? 0 : clock_start) {}
 
   random_numbers random;
   chosen_windows windows;
   std::uint32_t parallelism;
   bool reads_late;
+  random_inputs inputs;
   random_stream stream;
 };
 
@@ -110,7 +113,7 @@ void run_case(std::uint64_t seed) {
   CAPTURE(what);
   CAPTURE(backend.name);
   keyed_subtasks<event, fired> subtasks(make_operator(now.windows), now.parallelism,
-                                        backend.backend);
+                                        backend.backend, now.inputs.count());
   if (now.reads_late) subtasks.listen(late_events);
   subtasks.open();
   interpreter expected(now.windows.job, subtasks.clock());
@@ -119,10 +122,11 @@ void run_case(std::uint64_t seed) {
     const auto e = now.stream.next();
     expected.row(e);
     subtasks.add(e, e.key, e.at, 0, now.random.one_of(4));
-    if (const auto at = now.stream.next_watermark()) {
-      expected.watermark(*at);
-      subtasks.watermark(*at);
-    }
+    if (const auto at = now.stream.next_watermark())
+      for (const auto& [said, reached] : now.inputs.hear(*at)) {
+        if (reached) expected.watermark(*reached);
+        subtasks.tell(said);
+      }
     if (!now.random.one_of(5)) continue;
     subtasks.pass_time(now.random.one_of(4) ? now.random.upto(1, 60) : now.random.upto(1, 6));
     expected.clock(subtasks.clock());
@@ -138,6 +142,16 @@ void run_case(std::uint64_t seed) {
 }
 
 constexpr std::uint64_t usual_cases = 6'000;
+
+/// The assigners that users know.
+enum class assigner { tumbling, sliding, sessions, sessions_by_record, global };
+
+assigner assigner_of(const window_job& job) {
+  if (job.assigner == assigning::global) return assigner::global;
+  if (job.assigner == assigning::sessions)
+    return job.gap_spread == 1 ? assigner::sessions : assigner::sessions_by_record;
+  return job.slide == job.size ? assigner::tumbling : assigner::sliding;
+}
 
 /// A quarter of the cases, so that the quarters may run side by side.
 void run_quarter(std::uint64_t which) {
@@ -164,6 +178,30 @@ struct one_subtask {
 
   keyed_subtasks<event, fired> all;
 };
+
+class entry_counter final : public state_entry_visitor {
+ public:
+  void entry(byte_view, byte_view, byte_view, byte_view) override { ++count; }
+  std::size_t count = 0;
+};
+
+/// How many slices each key has in its state.
+std::map<std::int64_t, std::size_t> slices_in(keyed_state_backend_base& state) {
+  struct reader final : state_entry_visitor {
+    void entry(byte_view key, byte_view, byte_view, byte_view value) override {
+      std::int64_t of = 0;
+      slice_list<chosen_accumulator> all;
+      REQUIRE(decode_bytes_into(key, of));
+      REQUIRE(decode_bytes_into(value, all));
+      REQUIRE(slices.emplace(of, all.size()).second);
+    }
+    std::map<std::int64_t, std::size_t> slices;
+  };
+  reader found;
+  for (auto g = state.groups().first; g <= state.groups().last; ++g)
+    state.for_each("_slices", g, found);
+  return found.slices;
+}
 
 window_job windows_of_100_ms(triggering trigger) {
   window_job job;
@@ -227,6 +265,37 @@ TEST_CASE("a window of processing time emits once at the end of the input, whate
   CHECK(windows.sums() == std::vector<std::int64_t>{1});
 }
 
+TEST_CASE("sliding windows that share slices keep one entry a key, with a slice a slide") {
+  window_job job;
+  job.size = 60'000;
+  job.slide = 1'000;
+  const auto run = [&](bool is_sliced) {
+    auto windows = std::make_unique<operator_harness<event, fired>>(
+        make_operator({job, keeping::sum, is_sliced}), runtime_context::identity(),
+        std::make_shared<hashmap_state_backend>());
+    windows->open();
+    timestamp_ms at = 0;
+    for (; at < 300'000; at += 500) {
+      windows->process_timed({{1, 1, at}}, {at});
+      if (at == 299'000) windows->process_timed({{2, 1, at}}, {at});
+      windows->advance_to(at - 1);
+    }
+    return windows;
+  };
+  const auto sliced = run(true);
+  const auto slices = slices_in(*sliced->keyed_state().state());
+  // Windows from that of 240 s on are not over.
+  CHECK(slices == std::map<std::int64_t, std::size_t>{{1, 60}, {2, 1}});
+  CHECK(sliced->take().size() == 299);
+  // What a key of few records costs without.
+  const auto apart = run(false);
+  entry_counter windows;
+  auto& state = *apart->keyed_state().state();
+  for (auto g = state.groups().first; g <= state.groups().last; ++g)
+    state.for_each("_window-contents", g, windows);
+  CHECK(windows.count == 60 + 60);
+}
+
 TEST_CASE("random streams: windows emit what the reference does, first quarter") {
   run_quarter(0);
 }
@@ -242,30 +311,44 @@ TEST_CASE("random streams: windows emit what the reference does, last quarter") 
 
 TEST_CASE("the random streams have all that streams have, and windows all that is to be chosen") {
   stream_shape shape;
-  std::set<std::tuple<assigning, bool, triggering, bool, keeping>> windows;
-  std::set<std::tuple<assigning, evicting, bool>> evictors;
+  input_shape inputs;
+  std::set<std::tuple<assigner, bool, triggering, bool, keeping>> windows;
+  std::set<std::tuple<assigner, bool, keeping>> sliced;
+  std::set<std::tuple<assigner, evicting, bool, keeping>> evictors;
   std::set<std::tuple<triggering, bool, bool, bool>> timeouts;
+  std::map<std::tuple<assigner, bool, std::uint32_t>, int> subtasks;
   std::map<std::pair<std::string, std::uint32_t>, int> places;
   for (std::uint64_t seed = 1; seed <= usual_cases; ++seed) {
     random_case now(seed);
     const auto& job = now.windows.job;
-    windows.emplace(job.assigner, job.is_event_time, job.trigger, job.lateness > 0,
-                    now.windows.keeps);
-    evictors.emplace(job.assigner, job.evictor, job.evicts_after);
-    if (job.timeout)
-      timeouts.emplace(job.trigger, job.purges, job.timeout_resets, job.timeout_clears);
+    const auto which = assigner_of(job);
+    const auto keeps = now.windows.keeps;
+    ++subtasks[{which, now.windows.is_sliced, now.parallelism}];
     ++places[{backend_of_case(seed).name, now.parallelism}];
+    if (now.windows.is_sliced) {
+      sliced.emplace(which, job.lateness > 0, keeps);
+    } else {
+      windows.emplace(which, job.is_event_time, job.trigger, job.lateness > 0, keeps);
+      evictors.emplace(which, job.evictor, job.evicts_after, keeps);
+      if (job.timeout)
+        timeouts.emplace(job.trigger, job.purges, job.timeout_resets, job.timeout_clears);
+    }
     while (now.stream.has_next()) {
       now.stream.next();
-      now.stream.next_watermark();
+      if (const auto at = now.stream.next_watermark()) now.inputs.hear(*at);
     }
     shape += now.stream.shape();
+    inputs += now.inputs.shape();
   }
-  // Sliding and sessions, event time (in time and late) and processing time, 6 and 5 triggers, 3
-  // functions; global windows with 6 triggers.
-  CHECK(windows.size() == (2 + 1) * (6 + 5) * 3 + 6 * 3);
-  CHECK(evictors.size() == 3 * (1 + 3 * 2));
+  // Event time (in time and late) and processing time; tumbling and sliding windows with 6
+  // triggers, both kinds of sessions with 5; 3 functions; global windows with 6 triggers.
+  CHECK(windows.size() == (2 + 1) * (2 * 6 + 2 * 5) * 3 + 6 * 3);
+  // What shares slices is tumbling or sliding, and sums up in either way.
+  CHECK(sliced.size() == 2 * 2 * 2);
+  CHECK(evictors.size() == 5 * (1 + 3 * 2) * 3);
   CHECK(timeouts.size() == 6 * 2 * 2 * 2);
+  CHECK(subtasks.size() == (5 + 2) * 4);
+  for (const auto& [where, cases] : subtasks) CHECK(cases > 20);
   CHECK(places.size() == 4 * 4);
   for (const auto& [place, cases] : places) CHECK(cases > 100);
   CHECK(shape.out_of_order > 10'000);
@@ -273,6 +356,10 @@ TEST_CASE("the random streams have all that streams have, and windows all that i
   CHECK(shape.bursts > 1'000);
   CHECK(shape.pauses > 10'000);
   CHECK(shape.behind_watermark > 10'000);
+  CHECK(inputs.became_idle > 5'000);
+  CHECK(inputs.let_go > 1'000);
+  CHECK(inputs.came_behind > 1'000);
+  CHECK(inputs.all_idle > 1'000);
 }
 
 }  // namespace window_reference_test

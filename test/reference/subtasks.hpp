@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "millrace/operators/late_records.hpp"
+#include "millrace/stream/watermark_merge.hpp"
+#include "reference/random_inputs.hpp"
 #include "support/operator_harness.hpp"
 #include "support/shared_state_backend.hpp"
 #include "support/state_backends.hpp"
@@ -27,15 +29,15 @@ inline const named_backend& backend_of_case(std::uint64_t seed) {
 }
 
 /// All subtasks of a keyed operator, each with its key groups: rows go where their keys belong,
-/// some of them together in a batch, and watermarks to all.
+/// some of them together in a batch, and what inputs say of time to all, each of which merges it.
 template <class Row, class Out>
 class keyed_subtasks {
  public:
   static constexpr std::uint32_t groups = 16;
 
   keyed_subtasks(const operator_factory_ptr& factory, std::uint32_t parallelism,
-                 const std::shared_ptr<state_backend>& backend)
-      : pending_(parallelism) {
+                 const std::shared_ptr<state_backend>& backend, std::size_t inputs = 1)
+      : pending_(parallelism), time_(parallelism, watermark_merge(inputs)) {
     for (std::uint32_t i = 0; i < parallelism; ++i)
       subtasks_.push_back(std::make_unique<operator_harness<Row, Out>>(
           factory,
@@ -68,12 +70,15 @@ class keyed_subtasks {
     all.timestamps.push_back(at);
     if (flushes) flush(owner);
   }
-  void watermark(timestamp_ms at) {
+  void tell(const input_news& said) {
     for (std::size_t i = 0; i < subtasks_.size(); ++i) {
       flush(i);
-      subtasks_[i]->advance_to(at);
+      if (said.status) pass_on(i, time_[i].on_status(said.input, *said.status));
+      if (said.watermark) pass_on(i, time_[i].on_watermark(said.input, *said.watermark));
     }
   }
+  /// By the first input.
+  void watermark(timestamp_ms at) { tell({0, at, {}}); }
   /// Lets time pass on all clocks.
   void pass_time(std::int64_t ms) {
     for (std::size_t i = 0; i < subtasks_.size(); ++i) {
@@ -124,8 +129,17 @@ class keyed_subtasks {
                                 rows_access::exclusive, all.input);
   }
 
+  /// As a task does.
+  void pass_on(std::size_t i, const watermark_change& change) {
+    auto& op = subtasks_[i]->op();
+    if (change.status == stream_status::active) op.on_status(*change.status);
+    if (change.watermark) op.on_watermark(*change.watermark);
+    if (change.status == stream_status::idle) op.on_status(*change.status);
+  }
+
   std::vector<std::unique_ptr<operator_harness<Row, Out>>> subtasks_;
   std::vector<block> pending_;
+  std::vector<watermark_merge> time_;
 };
 
 }  // namespace millrace::test::reference

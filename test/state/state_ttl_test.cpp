@@ -1,10 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "millrace/state/keyed_state_backend.hpp"
 #include "support/state_backends.hpp"
 #include "support/state_world.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace state_ttl_test {
 
@@ -30,6 +33,13 @@ std::size_t entries_of(keyed_state_backend_base& state, const std::string& name)
     state.for_each(name, g, counter);
   return counter.count;
 }
+
+struct product : aggregate_function<std::int64_t, std::int64_t, std::string> {
+  std::int64_t create_accumulator() const override { return 1; }
+  void add(std::int64_t& into, const std::int64_t& factor) const override { into *= factor; }
+  std::string get_result(const std::int64_t& all) const override { return std::to_string(all); }
+  void merge(std::int64_t& into, const std::int64_t& from) const override { into *= from; }
+};
 
 }  // namespace
 
@@ -143,6 +153,60 @@ TEST_CASE("an expired value may be shown until it is cleaned up") {
   }
 }
 
+TEST_CASE("an accumulator expires as a whole, and begins anew") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const auto all = state->get_aggregating_state(
+        aggregating_state_descriptor<std::int64_t, std::int64_t, std::string>("product", product())
+            .enable_ttl({.ttl = 10s}));
+    state->set_current_key(1);
+    all.add(2);
+    world.time.advance(9s);
+    all.add(3);
+    state->flush();
+    world.time.advance(9s);
+    CHECK(*all.get() == "6");
+    world.time.advance(1s);
+    CHECK(!all.get());
+    all.add(5);
+    CHECK(*all.get() == "5");
+  }
+}
+
+TEST_CASE("elements, entries and sums that have expired may be shown until they are cleaned up") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const state_ttl_config config{.ttl = 10s,
+                                  .visibility = ttl_visibility::return_expired_if_not_cleaned_up,
+                                  .cleanup_entries = 0};
+    const auto map =
+        state->get_map_state(map_state_descriptor<std::string, int>("map").enable_ttl(config));
+    const auto list =
+        state->get_list_state(list_state_descriptor<std::string>("list").enable_ttl(config));
+    const auto sum =
+        state->get_reducing_state(reducing_state_descriptor<int>("sum", [](int a, int b) {
+                                    return a + b;
+                                  }).enable_ttl(config));
+    state->set_current_key(1);
+    map.put("a", 1);
+    list.add("a");
+    sum.add(3);
+    world.time.advance(1h);
+    CHECK(*map.get("a") == 1);
+    CHECK(map.contains("a"));
+    CHECK(list.get() == std::vector<std::string>{"a"});
+    CHECK(*sum.get() == 3);
+    // What is added now is not added to it.
+    sum.add(4);
+    CHECK(*sum.get() == 4);
+    CHECK(map.get_or_default("a") == 0);
+  }
+}
+
 TEST_CASE("accesses to other keys clean up what has expired") {
   for (const auto& [name, backend] : all_state_backends()) {
     CAPTURE(name);
@@ -163,6 +227,49 @@ TEST_CASE("accesses to other keys clean up what has expired") {
     world.time.advance(-11s);  // What expired but was not removed would be counted again.
     CHECK(entries_of(*state, "value") == 1);
   }
+}
+
+TEST_CASE("a compaction of RocksDB drops what has expired") {
+  const test::temporary_directory directory;
+  auto backend = rocksdb_state_backend::open(
+      {.directory = directory.path(), .memory_bytes = 8u << 20, .object_share = 0.001});
+  REQUIRE(backend);
+  state_world world(std::move(*backend));
+  auto state = world.make<std::int64_t>();
+  const auto value = state->get_state(value_state_descriptor<std::string>("value").enable_ttl(
+      {.ttl = 10s,
+       .visibility = ttl_visibility::return_expired_if_not_cleaned_up,
+       .cleanup_entries = 0}));
+  const std::string row(1'000, 'x');
+  constexpr std::int64_t old_keys = 200, keys_a_round = 1'500;
+  const auto write = [&](std::int64_t first, std::int64_t count) {
+    for (auto key = first; key < first + count; ++key) {
+      state->set_current_key(key);
+      value.update(row);
+    }
+    state->flush();
+  };
+  const auto old_rows = [&] {
+    std::int64_t count = 0;
+    for (std::int64_t key = 0; key < old_keys; ++key) {
+      state->set_current_key(key);
+      count += value.has_value();
+    }
+    return count;
+  };
+  write(0, old_keys);
+  world.time.advance(11s);  // before any thread of RocksDB looks at it
+  CHECK(old_rows() == old_keys);
+  // A memtable becomes a file once it is full, and four files are compacted, on other threads.
+  auto next = old_keys;
+  for (int round = 0; round < 50 && old_rows() > 0; ++round) {
+    write(next, keys_a_round);
+    next += keys_a_round;
+    std::this_thread::sleep_for(20ms);
+  }
+  CHECK(old_rows() == 0);
+  state->set_current_key(old_keys);
+  CHECK(value.value() == row);
 }
 
 TEST_CASE("state is restored with its age, and with or without time to live") {

@@ -185,6 +185,11 @@ struct counting_job {
   }
 };
 
+/// From an entry in a step to all of them.
+constexpr std::size_t slice_bytes_of(std::uint64_t seed) {
+  return seed % 4 == 0 ? 1'000'000 : 1 + seed % 4 * 40;
+}
+
 }  // namespace
 
 /// Runs a job in several lives, each of which ends at a random moment but the last.
@@ -198,6 +203,7 @@ std::multiset<std::int64_t> run_with_kills(std::uint64_t seed, std::int64_t end,
   memory_files files;
   pipeline_settings settings;
   settings.tasks.is_checkpointed = true;
+  settings.tasks.snapshot_slice_bytes = slice_bytes_of(seed);
   settings.checkpoints_permille = 1 + static_cast<int>(random() % 50);
   settings.alignment = alignment;
   settings.channel_bytes = seed % 2 == 0 ? 256 : 2048;
@@ -260,6 +266,7 @@ TEST_CASE("a pipeline that stops with a savepoint goes on from there as if nothi
     memory_files files;
     pipeline_settings settings;
     settings.tasks.is_checkpointed = true;
+    settings.tasks.snapshot_slice_bytes = slice_bytes_of(seed);
     settings.checkpoints_permille = 1 + static_cast<int>(random() % 20);
     settings.channel_bytes = 256;
     settings.seed = seed;

@@ -3,7 +3,9 @@
 output is what a few lines of Python say."""
 
 import collections
+import pathlib
 import subprocess
+import tempfile
 import unittest
 
 import cluster
@@ -24,6 +26,19 @@ def rows_of(example, name):
         return int(text) if text.isdigit() else float(text) if "." in text else text
     return [tuple(value_of(text) for text in line.split(","))
             for line in data(example, name).read_text().splitlines()]
+
+
+class Data(unittest.TestCase):
+    """The data sets that lie beside the examples."""
+
+    def test_make_data_makes_them_as_they_are(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([SOURCE / "examples" / "make_data", folder], check=True)
+            made, kept = ({file.relative_to(top): file.read_text() for file in top.glob("*/*.csv")}
+                          for top in (pathlib.Path(folder), SOURCE / "examples"))
+        self.assertEqual(sorted(made), sorted(kept))
+        for name, text in kept.items():
+            self.assertEqual(made[name], text, name)
 
 
 class Examples(unittest.TestCase):
