@@ -45,8 +45,10 @@ if(MILLRACE_PCH)
   millrace_add_pch(millrace_pch_api api.hpp ${MILLRACE_PUBLIC_DEPENDENCIES})
   target_compile_options(millrace_pch_api PRIVATE
     ${MILLRACE_JOB_OPTIONS} ${MILLRACE_TEST_OPTIONS})
-  # The same headers for tests, if those are compiled otherwise.
+  # The same headers for tests, if those are compiled otherwise; and for tests that are not.
   if(MILLRACE_TEST_OPTIONS)
+    millrace_add_pch(millrace_pch_fast_api api.hpp ${MILLRACE_PUBLIC_DEPENDENCIES})
+    target_compile_options(millrace_pch_fast_api PRIVATE ${MILLRACE_JOB_OPTIONS})
     millrace_add_pch(millrace_pch_test_std std.hpp
       ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES})
     millrace_add_pch(millrace_pch_test_caf caf.hpp
@@ -66,6 +68,8 @@ function(millrace_use target kind)
     if(TARGET millrace_pch_test_${kind})
       set(pch millrace_pch_test_${kind})
     endif()
+  elseif(TARGET millrace_pch_fast_${kind})
+    set(pch millrace_pch_fast_${kind})
   endif()
   target_link_libraries(${target} PRIVATE millrace_headers ${MILLRACE_PUBLIC_DEPENDENCIES}
     ${MILLRACE_PRIVATE_DEPENDENCIES})

@@ -22,6 +22,16 @@ struct job_with_two : checkpointed_master {
   job_with_two()
       : checkpointed_master(std::map<std::string, std::string>{{"debug.chaos.enabled", "true"}}) {}
 
+  void replace_master() {
+    wire::kill_actor request;
+    request.target = wire::chaos_target::job_master;
+    request.task.job = job;
+    REQUIRE(ask<wire::ack>(request));
+    free_slots(*tm);
+    pass_with_heartbeats(1s);
+    hold_allocations(*tm);
+    pass_with_heartbeats(1s);
+  }
   void start_and_take_two(const std::string& kind_of_last = "sink") {
     tm = add_task_manager(2);
     auto graph = job_of(word_count(), 2);
@@ -95,14 +105,7 @@ TEST_CASE_FIXTURE(job_with_two,
                   "a master that finds the latest checkpoint damaged goes further back") {
   start_and_take_two();
   damage(2);
-  wire::kill_actor request;
-  request.target = wire::chaos_target::job_master;
-  request.task.job = job;
-  REQUIRE(ask<wire::ack>(request));
-  free_slots(*tm);
-  pass_with_heartbeats(1s);
-  hold_allocations(*tm);
-  pass_with_heartbeats(1s);
+  replace_master();
   REQUIRE(tm->deployments.size() == 2);
   CHECK(restored() == 1);
   CHECK(jobs()[0].status == job_status::running);
@@ -111,14 +114,7 @@ TEST_CASE_FIXTURE(job_with_two,
 TEST_CASE_FIXTURE(job_with_two, "a job whose sinks commit does not go back behind their commits") {
   start_and_take_two("committer");
   damage(2);
-  wire::kill_actor request;
-  request.target = wire::chaos_target::job_master;
-  request.task.job = job;
-  REQUIRE(ask<wire::ack>(request));
-  free_slots(*tm);
-  pass_with_heartbeats(1s);
-  hold_allocations(*tm);
-  pass_with_heartbeats(1s);
+  replace_master();
   CHECK(tm->deployments.size() == 1);
   REQUIRE(jobs()[0].status == job_status::failed);
   const auto message = describe(job).cause->message;

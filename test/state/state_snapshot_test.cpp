@@ -415,18 +415,28 @@ TEST_CASE("a snapshot written in slices has what there was when it began, in all
   CHECK(written > 100);
 }
 
+namespace {
+
+const value_state_descriptor<int> kept("kept");
+const value_state_descriptor<int> used("used");
+
+/// Both states of fifty keys.
+void fill(keyed_state_backend<std::int64_t>& state) {
+  for (std::int64_t key = 0; key < 50; ++key) {
+    state.set_current_key(key);
+    state.get_state(kept).update(static_cast<int>(key));
+    state.get_state(used).update(1);
+  }
+}
+
+}  // namespace
+
 TEST_CASE("a state that is asked for while a snapshot is written is in it as it was restored") {
   for (const auto& [name, backend] : all_state_backends()) {
     CAPTURE(name);
     state_world world(backend);
     auto first = world.make<std::int64_t>();
-    const value_state_descriptor<int> kept("kept");
-    const value_state_descriptor<int> used("used");
-    for (std::int64_t key = 0; key < 50; ++key) {
-      first->set_current_key(key);
-      first->get_state(kept).update(static_cast<int>(key));
-      first->get_state(used).update(1);
-    }
+    fill(*first);
     const auto saved = snapshot_of(*first);
     auto second = world.make<std::int64_t>();
     REQUIRE(restore(*second, saved));
@@ -448,13 +458,7 @@ TEST_CASE("a state that nobody asks for survives further snapshots") {
     CAPTURE(name);
     state_world world(backend);
     auto first = world.make<std::int64_t>();
-    const value_state_descriptor<int> kept("kept");
-    const value_state_descriptor<int> used("used");
-    for (std::int64_t key = 0; key < 50; ++key) {
-      first->set_current_key(key);
-      first->get_state(kept).update(static_cast<int>(key));
-      first->get_state(used).update(1);
-    }
+    fill(*first);
     auto second = world.make<std::int64_t>();
     REQUIRE(restore(*second, snapshot_of(*first)));
     second->set_current_key(3);
