@@ -23,7 +23,8 @@ struct master_supervisor_options {
 ///
 ///   kill_actor                         -> ack        (client)
 ///   take_checkpoint, take_savepoint,
-///   stop_job                           -> checkpoint_taken, or `master_lost` if the dispatcher that
+///   stop_job                           -> checkpoint_taken, or `master_lost` if the dispatcher
+///   that
 ///                                         was asked goes down   (client)
 ///   local_task_manager, shut_down                    (owner)
 ///   everything else                    is for the dispatcher

@@ -58,8 +58,8 @@ struct job_ledger {
 /// was given, and is refused (`stale`) once another one was given out, so that what a dead master
 /// has left to an I/O thread changes nothing behind its successor's back.
 ///
-/// There must be one master at a time: two processes over one store are kept apart by whoever starts
-/// them (`directory_lock`).
+/// There must be one master at a time: two processes over one store are kept apart by whoever
+/// starts them (`directory_lock`).
 class job_store {
  public:
   explicit job_store(std::shared_ptr<document_store> documents);

@@ -10,6 +10,10 @@ namespace millrace {
 
 namespace {
 
+/// No more batches in a step that has taken this long: what comes meanwhile, such as barriers,
+/// waits for its end.
+constexpr std::chrono::milliseconds step_time_max{10};
+
 std::vector<std::uint32_t> input_of_each_channel(const graph::job_graph& graph,
                                                  const execution_attempt_id& who) {
   std::vector<std::uint32_t> inputs;
@@ -197,6 +201,7 @@ task_progress stream_task::run_source() {
     if (chain_.is_busy()) return wait_for_input();
     switch (chain_.poll()) {
       case poll_status::more:
+        if (services_.time().now() - since_when_ > step_time_max) return task_progress::ready;
         break;
       case poll_status::idle:
         return wait_for_input();
@@ -226,6 +231,7 @@ task_progress stream_task::run_inputs() {
       phase_ = phase::finishing;
       return task_progress::ready;
     }
+    if (services_.time().now() - since_when_ > step_time_max) break;
   }
   return task_progress::ready;
 }

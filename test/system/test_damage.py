@@ -104,7 +104,8 @@ class Damage(SystemTest):
                 harm(file)
                 self.start_nodes()
                 self.await_saying(file)
-                self.assert_says(self.said(), "a checkpoint is damaged, going back")
+                wait_until(lambda: "a checkpoint is damaged, going back" in self.said(), 20,
+                           "the master goes back")
                 number = self.number(before)
                 wait_until(lambda: f"checkpoint={number}" in self.said(), 20,
                            f"the job is deployed from checkpoint {number}")
@@ -130,18 +131,31 @@ class Damage(SystemTest):
             self.assertNotEqual(refused.returncode, 0)
             self.assert_says(refused.stderr, str(file))
 
-    def test_documents_and_libraries_of_a_job_are_named(self):
+    def check_library(self, harm):
+        job = self.start_job()
+        self.kill_nodes()
+        file = next((self.folder / "ha" / "default" / "artifacts").iterdir())
+        harm(file)
+        self.start_nodes()
+        self.nodes.await_status(job, "FAILED", 20)
+        self.assert_says(self.nodes.millrace("describe", job).stdout, file.name[:12])
+
+    def test_a_library_that_was_cut_off_fails_its_job_and_is_named(self):
+        self.check_library(cut_in_half)
+
+    def test_a_library_with_a_wrong_bit_fails_its_job_and_is_named(self):
+        self.check_library(flip_a_bit)
+
+    def test_documents_of_a_job_are_named(self):
         for folder, harm in (("graphs", flip_a_bit), ("graphs", cut_in_half),
-                             ("ledgers", flip_a_bit), ("ledgers", cut_in_half),
-                             ("artifacts", flip_a_bit), ("artifacts", cut_in_half)):
+                             ("ledgers", flip_a_bit), ("ledgers", cut_in_half)):
             job = self.start_job()
             self.kill_nodes()
-            of_job = self.folder / "ha" / "default" / folder
-            file = next(of_job.iterdir()) if folder == "artifacts" else of_job / job
+            file = self.folder / "ha" / "default" / folder / job
             whole = file.read_bytes()
             harm(file)
             self.start_nodes()
-            self.await_saying(file.name[:12] if folder == "artifacts" else file)
+            self.await_saying(file)
             # It goes on when the file is back.
             self.kill_nodes()
             file.write_bytes(whole)

@@ -83,7 +83,7 @@ class AttachedRuns(SystemTest):
 
     def test_progress_in_records_and_percent(self):
         text = self.cluster.folder / "text"
-        text.write_bytes(TEXT.read_bytes() * 2000)
+        text.write_bytes(TEXT.read_bytes() * 400)
         with self.run_on_terminal(example("word_count"), "--input", text, "--output",
                                   self.cluster.folder / "counts") as run:
             run.await_text("RUNNING")
