@@ -9,6 +9,7 @@
 #include <set>
 
 #include "millrace/millrace.hpp"
+#include "support/captured_job.hpp"
 #include "support/local_runner.hpp"
 
 namespace function_state_test {
@@ -17,30 +18,6 @@ using namespace millrace;
 using namespace millrace::test;
 
 namespace {
-
-/// What a job consists of, to be run by whoever has it.
-struct planned_job final : job_runner {
-  result<std::unique_ptr<job_client>> submit(
-      graph::job_graph made, std::shared_ptr<const job_program> its_program) override {
-    graph = std::move(made);
-    program = std::move(its_program);
-    return std::make_unique<nobody>();
-  }
-
-  struct nobody final : job_client {
-    job_id id() const override { return {}; }
-    graph::job_status status() override { return graph::job_status::created; }
-    job_progress progress() override { return {}; }
-    void cancel() override {}
-    result<job_execution_result> wait() override { return job_execution_result{}; }
-    std::optional<result<job_execution_result>> wait_for(std::chrono::milliseconds) override {
-      return job_execution_result{};
-    }
-  };
-
-  graph::job_graph graph;
-  std::shared_ptr<const job_program> program;
-};
 
 /// What subtasks found in their union lists when they were opened.
 using finds = std::multimap<std::string, std::set<std::int64_t>>;
@@ -137,7 +114,7 @@ TEST_CASE("functions keep operator state from one life of a job to the next") {
   constexpr std::uint64_t rows = 2'000;
   const auto found = std::make_shared<finds>();
   const auto emitted = std::make_shared<std::vector<counted>>();
-  const auto job = std::make_shared<planned_job>();
+  const auto job = std::make_shared<captured_job>();
   stream_environment env({}, job);
   env.set_parallelism(2);
   env.from_generator([](std::uint64_t i) { return static_cast<std::int64_t>(i); }, rows)

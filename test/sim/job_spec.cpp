@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "millrace/millrace.hpp"
+#include "support/captured_job.hpp"
 
 namespace millrace::sim {
 
@@ -114,31 +115,6 @@ std::vector<timed_row> interpret(const std::vector<job_step>& steps, std::vector
 }
 
 // -- DataStream API -------------------------------------------------------------------------------
-
-/// Takes the job instead of running it.
-class capturing_runner final : public job_runner {
- public:
-  struct nothing final : job_client {
-    job_id id() const override { return {}; }
-    graph::job_status status() override { return graph::job_status::created; }
-    job_progress progress() override { return {}; }
-    void cancel() override {}
-    result<job_execution_result> wait() override { return job_execution_result{}; }
-    std::optional<result<job_execution_result>> wait_for(std::chrono::milliseconds) override {
-      return job_execution_result{};
-    }
-  };
-
-  result<std::unique_ptr<job_client>> submit(graph::job_graph graph,
-                                             std::shared_ptr<const job_program> program) override {
-    graph_ = std::move(graph);
-    program_ = std::move(program);
-    return std::make_unique<nothing>();
-  }
-
-  graph::job_graph graph_;
-  std::shared_ptr<const job_program> program_;
-};
 
 std::string text_of(const row& r) {
   return std::to_string(r.key) + ' ' + std::to_string(r.value);
@@ -572,7 +548,7 @@ std::uint32_t slots_of(const job_spec& spec) {
 
 built_job build_job(const job_spec& spec, std::size_t number, test::memory_files& files) {
   built_job job;
-  const auto runner = std::make_shared<capturing_runner>();
+  const auto runner = std::make_shared<test::captured_job>();
   stream_environment env({}, runner);
   env.set_runtime_mode(spec.batch ? graph::runtime_mode::batch : graph::runtime_mode::streaming);
   if (!spec.chaining) env.disable_operator_chaining();
@@ -620,8 +596,8 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
         .set_parallelism(spec.sink_parallelism);
   }
   static_cast<void>(env.execute_async(spec.name + "-" + suffix));
-  job.graph = std::move(runner->graph_);
-  job.program = std::move(runner->program_);
+  job.graph = std::move(runner->graph);
+  job.program = std::move(runner->program);
   return job;
 }
 

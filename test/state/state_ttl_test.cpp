@@ -34,6 +34,12 @@ std::size_t entries_of(keyed_state_backend_base& state, const std::string& name)
   return counter.count;
 }
 
+state_ttl_config shown_until_cleaned_up() {
+  return {.ttl = 10s,
+          .visibility = ttl_visibility::return_expired_if_not_cleaned_up,
+          .cleanup_entries = 0};
+}
+
 struct product : aggregate_function<std::int64_t, std::int64_t, std::string> {
   std::int64_t create_accumulator() const override { return 1; }
   void add(std::int64_t& into, const std::int64_t& factor) const override { into *= factor; }
@@ -141,9 +147,7 @@ TEST_CASE("an expired value may be shown until it is cleaned up") {
     CAPTURE(name);
     state_world world(backend);
     auto state = world.make<std::int64_t>();
-    const state_ttl_config config{.ttl = 10s,
-                                  .visibility = ttl_visibility::return_expired_if_not_cleaned_up,
-                                  .cleanup_entries = 0};
+    const auto config = shown_until_cleaned_up();
     const auto value = state->get_state(value_state_descriptor<int>("value").enable_ttl(config));
     state->set_current_key(1);
     value.update(4);
@@ -180,9 +184,7 @@ TEST_CASE("elements, entries and sums that have expired may be shown until they 
     CAPTURE(name);
     state_world world(backend);
     auto state = world.make<std::int64_t>();
-    const state_ttl_config config{.ttl = 10s,
-                                  .visibility = ttl_visibility::return_expired_if_not_cleaned_up,
-                                  .cleanup_entries = 0};
+    const auto config = shown_until_cleaned_up();
     const auto map =
         state->get_map_state(map_state_descriptor<std::string, int>("map").enable_ttl(config));
     const auto list =
@@ -236,10 +238,8 @@ TEST_CASE("a compaction of RocksDB drops what has expired") {
   REQUIRE(backend);
   state_world world(std::move(*backend));
   auto state = world.make<std::int64_t>();
-  const auto value = state->get_state(value_state_descriptor<std::string>("value").enable_ttl(
-      {.ttl = 10s,
-       .visibility = ttl_visibility::return_expired_if_not_cleaned_up,
-       .cleanup_entries = 0}));
+  const auto value = state->get_state(
+      value_state_descriptor<std::string>("value").enable_ttl(shown_until_cleaned_up()));
   const std::string row(1'000, 'x');
   constexpr std::int64_t old_keys = 200, keys_a_round = 1'500;
   const auto write = [&](std::int64_t first, std::int64_t count) {
