@@ -1,8 +1,11 @@
 #include "millrace/actors/artifact_store.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "millrace/core/file_digest.hpp"
+#include "millrace/core/logging.hpp"
 #include "millrace/core/sha256.hpp"
 
 namespace millrace {
@@ -39,6 +42,23 @@ std::string label_of(const std::string& sha256) {
   return "artifact " + sha256.substr(0, 12) + "…";
 }
 
+/// The size of an artifact that was stored before, if there is one. A damaged file is none: it will
+/// be uploaded again and replaced.
+result<std::optional<std::uint64_t>> size_of_whole(file_system& files, const std::string& path,
+                                                   const std::string& sha256) {
+  const auto info = files.stat(path);
+  const auto digest =
+      info ? sha256_of_file(files, path) : result<sha256_digest>(tl::unexpected(info.error()));
+  if (!digest) {
+    if (digest.error().code == errc::not_found) return std::nullopt;
+    return tl::unexpected(digest.error());
+  }
+  if (to_string(*digest) == sha256) return info->size;
+  log_event(log_level::warn, "a stored job library is damaged",
+            {{"file", path}, {"sha256", to_string(*digest)}});
+  return std::nullopt;
+}
+
 template <class T>
 result<T> failure_of(const status& s) {
   return tl::unexpected(s.error());
@@ -57,19 +77,19 @@ void artifact_store::find(const std::string& sha256, status_callback done) {
     return done(failure_of<wire::artifact_status>(valid));
   if (const auto known = stored_.find(sha256); known != stored_.end())
     return done(wire::artifact_status{known->second, true});
-  auto info = std::make_shared<result<file_info>>();
+  auto size = std::make_shared<result<std::optional<std::uint64_t>>>();
   io_.submit(
-      [files = files_, path = path_of(sha256), info] { *info = files->stat(path); },
-      [this, sha256, info, done = std::move(done)] {
-        if (*info) {
-          stored_[sha256] = (*info)->size;
-          done(wire::artifact_status{(*info)->size, true});
-        } else if (info->error().code == errc::not_found) {
-          const auto found = uploads_.find(sha256);
-          done(wire::artifact_status{found == uploads_.end() ? 0 : found->second->stored, false});
-        } else {
-          done(tl::unexpected(info->error()));
+      [files = files_, path = path_of(sha256), sha256, size] {
+        *size = size_of_whole(*files, path, sha256);
+      },
+      [this, sha256, size, done = std::move(done)] {
+        if (!*size) return done(tl::unexpected(size->error()));
+        if (**size) {
+          stored_[sha256] = ***size;
+          return done(wire::artifact_status{***size, true});
         }
+        const auto found = uploads_.find(sha256);
+        done(wire::artifact_status{found == uploads_.end() ? 0 : found->second->stored, false});
       });
 }
 

@@ -42,7 +42,8 @@ class artifact_store {
   void append(wire::artifact_chunk chunk, status_callback done);
   /// Errors: `not_found`, `invalid_argument`, or those of the file system.
   void read(const wire::artifact_request& request, chunk_callback done);
-  /// Whether all of it is there, as the status says.
+  /// Whether all of it is there, as the status says. A file that was there before the process is
+  /// read once to verify its hash; a damaged one counts as not there.
   void find(const std::string& sha256, status_callback done);
   /// Removes all others, and what is left of broken uploads. Before the first upload.
   void keep_only(std::set<std::string> hashes, std::function<void()> done);

@@ -8,6 +8,7 @@
 
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/core/file_digest.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/sha256.hpp"
 
@@ -16,21 +17,6 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::seconds chunk_timeout{30};
-
-/// The hash of a file. Blocks.
-result<std::string> hash_of_file(file_system& files, const std::string& path) {
-  auto reader = files.open_reader(path);
-  if (!reader) return tl::unexpected(reader.error());
-  sha256 hash;
-  std::vector<std::byte> buffer(256 * 1024);
-  for (std::uint64_t offset = 0;;) {
-    const auto got = (*reader)->read_at(offset, buffer);
-    if (!got) return tl::unexpected(got.error());
-    hash.update(std::span(buffer).first(*got));
-    offset += *got;
-    if (*got < buffer.size()) return to_string(hash.finish());
-  }
-}
 
 }  // namespace
 
@@ -90,8 +76,8 @@ void program_store::fetch(const std::string& sha256, stored done) {
 void program_store::look_in_cache(const std::shared_ptr<download>& d) {
   io_.submit(
       [d, files = options_.files, directory = options_.blob_directory] {
-        if (const auto there = hash_of_file(*files, d->path);
-            there && *there == d->progress.sha256()) {
+        if (const auto there = sha256_of_file(*files, d->path);
+            there && to_string(*there) == d->progress.sha256()) {
           d->cached = true;
           return;
         }

@@ -713,6 +713,20 @@ TEST_CASE_FIXTURE(artifact_fixture, "bytes with another hash are not stored") {
   CHECK(send(2 * step)->complete);
 }
 
+TEST_CASE_FIXTURE(artifact_fixture, "an artifact that was damaged on disk is uploaded again") {
+  auto damaged = std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  damaged[step + 5] ^= 1;
+  directory.write("blobs/" + name, damaged);
+  auto graph = job_of(word_count());
+  graph.artifact = name;
+  CHECK(ask<wire::job_submitted>(wire::submit_job{graph}).error().code == errc::not_found);
+  CHECK(offer()->stored_bytes == 0);
+  for (std::uint64_t offset = 0; offset < bytes.size(); offset += step) REQUIRE(send(offset));
+  CHECK(offer()->complete);
+  CHECK(directory.read("blobs/" + name) != damaged);
+  CHECK(ask<wire::job_submitted>(wire::submit_job{graph}));
+}
+
 TEST_CASE_FIXTURE(artifact_fixture, "what is no artifact is refused") {
   CHECK(send(0).error().code == errc::protocol);  // not offered
   for (const std::string bad : {"", "../../etc/passwd", "ABC"}) {

@@ -131,20 +131,15 @@ class Damage(SystemTest):
             self.assertNotEqual(refused.returncode, 0)
             self.assert_says(refused.stderr, str(file))
 
-    def check_library(self, harm):
-        job = self.start_job()
-        self.kill_nodes()
-        file = next((self.folder / "ha" / "default" / "artifacts").iterdir())
-        harm(file)
-        self.start_nodes()
-        self.nodes.await_status(job, "FAILED", 20)
-        self.assert_says(self.nodes.millrace("describe", job).stdout, file.name[:12])
-
-    def test_a_library_that_was_cut_off_fails_its_job_and_is_named(self):
-        self.check_library(cut_in_half)
-
-    def test_a_library_with_a_wrong_bit_fails_its_job_and_is_named(self):
-        self.check_library(flip_a_bit)
+    def test_a_damaged_library_fails_its_job_and_is_named_and_uploaded_again(self):
+        for harm in (cut_in_half, flip_a_bit):
+            job = self.start_job()
+            self.kill_nodes()
+            file = next((self.folder / "ha" / "default" / "artifacts").iterdir())
+            harm(file)
+            self.start_nodes()
+            self.nodes.await_status(job, "FAILED", 20)
+            self.assert_says(self.nodes.millrace("describe", job).stdout, file.name[:12])
 
     def test_documents_of_a_job_are_named(self):
         for folder, harm in (("graphs", flip_a_bit), ("graphs", cut_in_half),
