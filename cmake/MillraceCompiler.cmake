@@ -5,8 +5,8 @@ option(MILLRACE_BENCH "Build the benchmarks" OFF)
 option(MILLRACE_PCH "Precompile the standard, Boost and CAF headers" ON)
 option(MILLRACE_UNITY "Compile several files of one target together, which takes half the time from
 scratch; and the simulation's mutants into the engine, so that it is compiled once" OFF)
-set(MILLRACE_TEST_OPTIONS "" CACHE STRING
-  "Compiler options for tests and jobs, e.g. -O0: they run little, and compiling them is most of a build")
+set(MILLRACE_COLD_OPTIONS "" CACHE STRING "Compiler options for what is off the data path, tests and jobs
+among it, e.g. -O0: it runs little, and compiling it is most of a build")
 option(MILLRACE_WERROR "Treat warnings as errors" OFF)
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers, e.g. address;undefined or thread")
 
@@ -51,10 +51,11 @@ endif()
 find_program(MILLRACE_CCACHE ccache DOC "Compiler cache, used if found")
 if(MILLRACE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # What ccache needs to cache compilations that use a precompiled header (its manual, section
-  # "Precompiled headers").
+  # "Precompiled headers"). The compiler lists the headers that it reads, so there is no need to run
+  # the preprocessor for that first (section "The depend mode").
   set(sloppiness pch_defines,time_macros,include_file_mtime,include_file_ctime)
   set(CMAKE_CXX_COMPILER_LAUNCHER
-      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=${sloppiness};${MILLRACE_CCACHE}")
+      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=${sloppiness};CCACHE_DEPEND=1;${MILLRACE_CCACHE}")
   if(MILLRACE_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-fpch-preprocess)
   endif()

@@ -34,63 +34,70 @@ function(millrace_add_pch name header)
   target_precompile_headers(${name} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/pch/${header}")
 endfunction()
 
+# millrace_options(<variable> <kind> [HOT]): the compiler options that targets of a kind share with its
+# precompiled header. Jobs must not have unique symbols (MillraceJob.cmake); what is HOT, on the data path,
+# is compiled as the preset says, all else with MILLRACE_COLD_OPTIONS, too.
+function(millrace_options variable kind)
+  set(options "")
+  if(kind STREQUAL "api")
+    list(APPEND options $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
+  endif()
+  if(NOT "HOT" IN_LIST ARGN)
+    list(APPEND options ${MILLRACE_COLD_OPTIONS})
+  endif()
+  set(${variable} "${options}" PARENT_SCOPE)
+endfunction()
+
 if(MILLRACE_PCH)
-  millrace_add_pch(millrace_pch_std std.hpp
-    ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES})
-  millrace_add_pch(millrace_pch_caf caf.hpp
-    ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES} ${MILLRACE_CAF_DEPENDENCIES})
-  # For jobs, and for tests that build some: reading our own headers costs each of them 5 s
-  # otherwise. Compiled with the options of a job (MillraceJob.cmake).
-  set(MILLRACE_JOB_OPTIONS $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
-  millrace_add_pch(millrace_pch_api api.hpp ${MILLRACE_PUBLIC_DEPENDENCIES})
-  target_compile_options(millrace_pch_api PRIVATE
-    ${MILLRACE_JOB_OPTIONS} ${MILLRACE_TEST_OPTIONS})
-  # The same headers for tests, if those are compiled otherwise; and for tests that are not.
-  if(MILLRACE_TEST_OPTIONS)
-    millrace_add_pch(millrace_pch_fast_api api.hpp ${MILLRACE_PUBLIC_DEPENDENCIES})
-    target_compile_options(millrace_pch_fast_api PRIVATE ${MILLRACE_JOB_OPTIONS})
-    millrace_add_pch(millrace_pch_test_std std.hpp
-      ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES})
-    millrace_add_pch(millrace_pch_test_caf caf.hpp
-      ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES} ${MILLRACE_CAF_DEPENDENCIES})
-    target_compile_options(millrace_pch_test_std PRIVATE ${MILLRACE_TEST_OPTIONS})
-    target_compile_options(millrace_pch_test_caf PRIVATE ${MILLRACE_TEST_OPTIONS})
+  set(libraries_std ${MILLRACE_PUBLIC_DEPENDENCIES} ${MILLRACE_PRIVATE_DEPENDENCIES})
+  set(libraries_caf ${libraries_std} ${MILLRACE_CAF_DEPENDENCIES})
+  # For jobs, and for tests that build some: reading our own headers costs each of them 5 s otherwise.
+  set(libraries_api ${MILLRACE_PUBLIC_DEPENDENCIES})
+  foreach(kind IN ITEMS std caf api)
+    millrace_add_pch(millrace_pch_${kind} ${kind}.hpp ${libraries_${kind}})
+    millrace_options(options ${kind})
+    target_compile_options(millrace_pch_${kind} PRIVATE ${options})
+  endforeach()
+  # A precompiled header only fits what is compiled with the same options. Nothing with CAF is hot.
+  if(MILLRACE_COLD_OPTIONS)
+    foreach(kind IN ITEMS std api)
+      millrace_add_pch(millrace_pch_hot_${kind} ${kind}.hpp ${libraries_${kind}})
+      millrace_options(options ${kind} HOT)
+      target_compile_options(millrace_pch_hot_${kind} PRIVATE ${options})
+    endforeach()
   endif()
 endif()
 
-# Gives a target of our own its headers and libraries. `kind` is std, caf or api; TEST says that it
-# is compiled with MILLRACE_TEST_OPTIONS.
+# Gives a target of our own its headers, libraries and options. `kind` is std, caf or api; HOT says that
+# it is on the data path.
 function(millrace_use target kind)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "TEST" "" "")
-  set(pch millrace_pch_${kind})
-  if(arg_TEST)
-    target_compile_options(${target} PRIVATE ${MILLRACE_TEST_OPTIONS})
-    if(TARGET millrace_pch_test_${kind})
-      set(pch millrace_pch_test_${kind})
-    endif()
-  elseif(TARGET millrace_pch_fast_${kind})
-    set(pch millrace_pch_fast_${kind})
-  endif()
+  millrace_options(options ${kind} ${ARGN})
+  target_compile_options(${target} PRIVATE ${options})
   target_link_libraries(${target} PRIVATE millrace_headers ${MILLRACE_PUBLIC_DEPENDENCIES}
     ${MILLRACE_PRIVATE_DEPENDENCIES})
   if(kind STREQUAL "caf")
     target_link_libraries(${target} PRIVATE ${MILLRACE_CAF_DEPENDENCIES})
-  elseif(kind STREQUAL "api")
-    target_compile_options(${target} PRIVATE ${MILLRACE_JOB_OPTIONS})
   endif()
   if(MILLRACE_PCH)
+    set(pch millrace_pch_${kind})
+    if("HOT" IN_LIST ARGN AND TARGET millrace_pch_hot_${kind})
+      set(pch millrace_pch_hot_${kind})
+    endif()
     target_precompile_headers(${target} REUSE_FROM ${pch})
   endif()
 endfunction()
 
-# millrace_add_layer(<name> [CAF] [DEPENDS <layer>...]): object library millrace_<name> of
+# millrace_add_layer(<name> [CAF] [HOT] [DEPENDS <layer>...]): object library millrace_<name> of
 # src/<name>/*.cpp. The layer and all it depends on are remembered for the layer's tests.
 function(millrace_add_layer name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "CAF" "" "DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "CAF;HOT" "" "DEPENDS")
   set(closure ${name})
   set(kind std)
+  set(heat "")
   if(arg_CAF)
     set(kind caf)
+  elseif(arg_HOT)
+    set(heat HOT)
   endif()
   foreach(below IN LISTS arg_DEPENDS)
     get_property(more GLOBAL PROPERTY MILLRACE_CLOSURE_${below})
@@ -104,7 +111,7 @@ function(millrace_add_layer name)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
   if(sources)
     add_library(millrace_${name} OBJECT ${sources})
-    millrace_use(millrace_${name} ${kind})
+    millrace_use(millrace_${name} ${kind} ${heat})
     millrace_unite(millrace_${name} 8)
     if(MILLRACE_UNITY)
       target_compile_definitions(millrace_${name} PRIVATE MILLRACE_SIMULATION)

@@ -50,11 +50,11 @@ function(millrace_add_tests folder kind)
   endif()
   target_link_libraries(${target} PRIVATE doctest::doctest)
   # Those of operators run random streams, which take five times as long without optimisation.
-  set(test TEST)
+  set(heat "")
   if(folder STREQUAL "operators")
-    set(test "")
+    set(heat HOT)
   endif()
-  millrace_use(${target} ${kind} ${test})
+  millrace_use(${target} ${kind} ${heat})
   # A name that doctest's filter cannot express would select no test, and pass.
   set(properties TIMEOUT 60 LABELS ${folder} FAIL_REGULAR_EXPRESSION "test cases: 0 ")
   if(test_environment)
@@ -94,8 +94,9 @@ if(TARGET millrace_job_main)
   add_subdirectory("${test_dir}/jobs" "${PROJECT_BINARY_DIR}/test/jobs")
 endif()
 
-# Scripts that start real processes. They need the machine for themselves: they measure time, memory
-# and reactions to lost processes.
+# Scripts that start real processes, one after the other and, as they take longest, first. Those that
+# measure time and memory need the machine for themselves.
+set(measuring system/back_pressure system/lost_nodes)
 function(millrace_add_script_test name script)
   set(environment ${test_environment}
     "MILLRACE_BUILD_DIR=${PROJECT_BINARY_DIR}"
@@ -104,8 +105,12 @@ function(millrace_add_script_test name script)
   set_tests_properties("${name}" PROPERTIES
     ENVIRONMENT "${environment}"
     LABELS system
-    TIMEOUT 120
-    RUN_SERIAL TRUE)
+    TIMEOUT 120)
+  if(name IN_LIST measuring)
+    set_tests_properties("${name}" PROPERTIES RUN_SERIAL TRUE)
+  else()
+    set_tests_properties("${name}" PROPERTIES RESOURCE_LOCK "real processes" COST 100)
+  endif()
 endfunction()
 
 file(GLOB scripts CONFIGURE_DEPENDS "${test_dir}/system/test_*.sh" "${test_dir}/system/test_*.py")
