@@ -1,11 +1,14 @@
 // From files to files: counts the lines of --input by key, slowly, and writes each new count to
 // --output, or nowhere. What is slow is the reading (--pause-us for a line) or the counting
-// (--count-pause-us), which holds the reading back.
+// (--count-pause-us), which holds the reading back; until there is a file --slow-until, if that is
+// given.
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "millrace/millrace.hpp"
 
@@ -16,24 +19,45 @@ struct count {
   std::int64_t lines = 0;
 };
 
+/// What makes a function slow.
+class pauses {
+ public:
+  pauses(std::chrono::microseconds each, std::string until)
+      : each_(each), until_(std::move(until)) {}
+
+  void make_one() {
+    if (each_.count() == 0) return;
+    std::this_thread::sleep_for(each_);
+    if (!until_.empty() && std::filesystem::exists(until_)) each_ = {};
+  }
+
+ private:
+  std::chrono::microseconds each_;
+  std::string until_;
+};
+
 }  // namespace
 
 void build(millrace::stream_environment& env, const millrace::arguments& args) {
-  args.check_known({"input", "output", "pause-us", "count-pause-us", "sink-parallelism"});
-  const std::chrono::microseconds pause(args.get_or("pause-us", 500));
-  const std::chrono::microseconds count_pause(args.get_or("count-pause-us", 0));
+  args.check_known(
+      {"input", "output", "pause-us", "count-pause-us", "slow-until", "sink-parallelism"});
+  const auto slow = [&](const std::string& option, std::int64_t us) {
+    return pauses(std::chrono::microseconds(args.get_or(option, us)),
+                  args.get_or("slow-until", std::string()));
+  };
   env.set_job_name("running counts");
-  const auto counts = env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
-                          .map([pause](std::string line) {
-                            std::this_thread::sleep_for(pause);
-                            return count{std::move(line), 1};
-                          })
-                          .key_by(&count::key)
-                          .sum(&count::lines)
-                          .map([count_pause](count c) {
-                            std::this_thread::sleep_for(count_pause);
-                            return c;
-                          });
+  const auto counts =
+      env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
+          .map([reading = slow("pause-us", 500)](std::string line) mutable {
+            reading.make_one();
+            return count{std::move(line), 1};
+          })
+          .key_by(&count::key)
+          .sum(&count::lines)
+          .map([counting = slow("count-pause-us", 0)](count c) mutable {
+            counting.make_one();
+            return c;
+          });
   auto sink =
       args.has("output") ? counts.write_as_csv(args.get<std::string>("output")) : counts.discard();
   // Its files are named by subtask, so it can't be rescaled with the rest.

@@ -8,7 +8,7 @@ import time
 import cluster
 from cluster import Cluster, SystemTest, test_job, wait_until
 
-LINES = 6000
+LINES = 20_000
 KEYS = 40
 
 
@@ -29,7 +29,8 @@ class Recovery(SystemTest):
     KEYS_READ = [f"key-{n * n % KEYS}" for n in range(LINES)]
 
     def job_arguments(self, nodes, slow=("--pause-us", 1500), settings=()):
-        """A job that counts lines by key from file to file, and takes checkpoints."""
+        """A job that counts lines by key from file to file, and takes checkpoints: slowly, until it may
+        end."""
         source = nodes.folder / "input.txt"
         source.write_text("".join(f"{key}\n" for key in self.KEYS_READ))
         return ["-p", 2,
@@ -41,7 +42,12 @@ class Recovery(SystemTest):
                 "-D", "restart-strategy.fixed-delay.delay=50 ms",
                 *(part for setting in settings for part in ("-D", setting)),
                 test_job("running_counts"), "--input", source,
-                "--output", nodes.folder / "output", *slow]
+                "--output", nodes.folder / "output", "--slow-until", nodes.folder / "may-end", *slow]
+
+    @staticmethod
+    def let_it_end(nodes):
+        """It reads what is left at full speed."""
+        (nodes.folder / "may-end").touch()
 
     def check_output(self, nodes):
         """Each line is there once, and nothing is left of checkpoints."""
@@ -96,6 +102,7 @@ class Recovery(SystemTest):
                 for _ in range(2):
                     nodes.start_task_manager()
             nodes.await_status(job, "RUNNING", seconds=30)
+        self.let_it_end(nodes)
         nodes.await_status(job, "FINISHED", seconds=60)
         self.check_output(nodes)
         attempts = [subtask["attempt"] for vertex in nodes.json("describe", job)["vertices"]
@@ -132,6 +139,7 @@ class Recovery(SystemTest):
                 nodes.master.process.kill()
                 nodes.master.wait()
                 nodes.start_master()
+        self.let_it_end(nodes)
         self.assertEqual(run.wait(60), 0, run.err())
         self.assertIn(f"Job {job} has finished", run.out())
         self.check_output(nodes)
@@ -143,7 +151,7 @@ class Recovery(SystemTest):
                                           # Functions that sleep must not hold up the others.
                                           "taskmanager.worker.threads": 8,
                                           "debug.chaos.enabled": "true"})
-        # Lines are read at once, and counted for ten seconds.
+        # Lines are read at once, and counted slowly.
         slow = ["--pause-us", 0, "--count-pause-us", 3300]
         aligned = nodes.run_detached(*self.job_arguments(
             nodes, slow, ["execution.checkpointing.interval=1 s"]))
@@ -165,6 +173,7 @@ class Recovery(SystemTest):
                  if each["status"] == "COMPLETED"]
         self.assertGreater(max(each["in_flight_bytes"] for each in ended), 0, ended)
         self.assertLess(min(each["duration_ms"] for each in ended), 1000 * cluster.PATIENCE, ended)
+        self.let_it_end(nodes)
         nodes.await_status(job, "FINISHED", seconds=60)
         self.check_output(nodes)
 
@@ -185,6 +194,7 @@ class Recovery(SystemTest):
             nodes.start_task_manager()
             wait_until(lambda: nodes.json("describe", job)["restarts"] > kill, 20,
                        "the job is restarted")
+        self.let_it_end(nodes)
         nodes.await_status(job, "FINISHED", seconds=60)
         self.assertGreaterEqual(nodes.json("describe", job)["restarts"], 2)
         self.check_output(nodes)

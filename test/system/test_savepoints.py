@@ -11,7 +11,7 @@ import subprocess
 import cluster
 from cluster import Cluster, SystemTest, test_job, wait_until
 
-LINES = 3000
+LINES = 15_000
 KEYS = 40
 
 
@@ -62,9 +62,9 @@ class Savepoints(SystemTest):
         """How many records the sources have emitted."""
         return self.nodes.json("describe", job)["source_records"]
 
-    def await_records(self, job, count):
-        """That many."""
-        wait_until(lambda: self.records(job) > count, 20, f"{count} records are read")
+    def await_records(self, job):
+        """A part of them."""
+        wait_until(lambda: self.records(job) > 600, 20, "some records are read")
 
     def stop(self, job, *options):
         """The path of the savepoint that it was stopped with."""
@@ -75,7 +75,7 @@ class Savepoints(SystemTest):
 
     def test_a_job_goes_on_from_a_savepoint_at_another_parallelism_and_backend(self):
         job = self.counts("one", "-p", 2)
-        self.await_records(job, LINES // 5)
+        self.await_records(job)
         first = self.stop(job)
         self.assertTrue(first.startswith(str(self.folder / "savepoints" / "savepoint-")))
         shown = self.nodes.json("savepoint", "inspect", first)
@@ -97,7 +97,7 @@ class Savepoints(SystemTest):
         moved = self.folder / "moved"
         shutil.move(first, moved)
         job = self.counts("two", "-p", 3, "-s", moved, "-D", "state.backend.type=rocksdb")
-        self.await_records(job, LINES // 5)
+        self.await_records(job)
         second = self.stop(job, "-p", self.folder / "elsewhere")
         self.assertTrue(second.startswith(str(self.folder / "elsewhere" / "savepoint-")))
         # The last part attached, in the client's own process.
@@ -122,7 +122,7 @@ class Savepoints(SystemTest):
 
     def test_a_savepoint_beside_the_job_and_a_drained_one(self):
         job = self.counts("four", "-p", 2)
-        self.await_records(job, LINES // 5)
+        self.await_records(job)
         out = self.nodes.json("savepoint", job, self.folder / "beside")
         self.assertEqual(out["kind"], "savepoint")
         self.assertTrue(os.path.exists(os.path.join(out["location"], "_metadata")))
