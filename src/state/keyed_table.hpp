@@ -96,7 +96,7 @@ class keyed_table {
     g.entries.pop_back();
     --size_;
     // A group that has lost most of its entries gives memory back.
-    if (g.index.remove(at, g.entries.size())) g.entries.shrink_to_fit();
+    if (g.index.remove(at, g.entries.size())) shrink(g.entries);
     if (number != last) on_moved(g.entries[number - 1]);
     return true;
   }
@@ -193,6 +193,14 @@ class keyed_table {
     throw failure(errc::invalid_argument,
                   "keyed state is used where no key is the current one, as for a record of a "
                   "broadcast stream: use apply_to_keyed_state for that of all keys");
+  }
+
+  /// As shrink_to_fit, which compiles to much more.
+  static void shrink(std::vector<entry>& entries) {
+    std::vector<entry> fewer;
+    fewer.reserve(entries.size());
+    for (entry& e : entries) fewer.push_back(std::move(e));
+    entries.swap(fewer);
   }
 
   entry& preserved(const group& g, entry& e) {
