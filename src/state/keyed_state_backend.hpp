@@ -177,8 +177,8 @@ class keyed_state_backend final : public keyed_state_backend_base {
       const list_state_descriptor<T, Lifetime>& descriptor) {
     const auto info = info_of<N, T>(descriptor.name(), state_kind::list, descriptor);
     return get_table<list_state<T>, list_state_access<T>, N>(info, descriptor, [&](auto ttl) {
-      using cells = std::vector<typename decltype(ttl)::template cell<T>>;
-      return with_store<N, cells>(info, ttl, [&](auto which, const auto& where) -> table_ptr {
+      using list = typename decltype(ttl)::template list<T>;
+      return with_store<N, list>(info, ttl, [&](auto which, const auto& where) -> table_ptr {
         return std::make_unique<
             list_state_table<Key, N, T, store_of<decltype(which)>, decltype(ttl)>>(
             info, max_parallelism(), ttl, where, descriptor);
@@ -299,13 +299,11 @@ class keyed_state_backend final : public keyed_state_backend_base {
   store_place<Key, std::uint32_t> heap_place() const {
     return {context_, groups(), max_parallelism()};
   }
-  /// Values of lists begin with their length, so the store can't tell how old they are.
   template <class Ttl>
   store_place<Key, cached_table> cached_place(const state_info& info,
                                               [[maybe_unused]] const Ttl& ttl) {
     std::optional<std::int64_t> ttl_ms;
-    if constexpr (Ttl::is_enabled)
-      if (info.kind != state_kind::list) ttl_ms = ttl.ttl_ms();
+    if constexpr (Ttl::is_enabled) ttl_ms = ttl.ttl_ms();
     return {
         context_, groups(), {store()->table(info.name, ttl_ms), cache_budget(), max_parallelism()}};
   }

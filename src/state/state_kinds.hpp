@@ -91,12 +91,12 @@ class aggregating_state_table final : public cell_table<Key, N, Acc, Store, Ttl>
   typename aggregating_state_descriptor<In, Acc, Out>::function_ptr aggregate_;
 };
 
-/// Keeps a vector of cells per key and namespace; elements live and expire one by one.
+/// Keeps a list of cells per key and namespace; elements live and expire one by one.
 template <class Key, class N, class T, class Store, class Ttl>
 class list_state_table final : public state_table<Key, N, Store, Ttl>, public list_state_access<T> {
  public:
   using cell = typename Ttl::template cell<T>;
-  using cells = std::vector<cell>;
+  using list = typename Ttl::template list<T>;
 
   list_state_table(const state_info& info, std::uint32_t max_parallelism, Ttl ttl,
                    const auto& where, const auto&)
@@ -104,17 +104,17 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
 
   const std::vector<T>& get() override {
     sweep();
-    cells* found = this->reads_touch() ? this->store_.find_for_update() : this->store_.find();
+    list* found = this->reads_touch() ? this->store_.find_for_update() : this->store_.find();
     if constexpr (Ttl::is_enabled) {
       shown_.clear();
       if (found == nullptr) return shown_;
       if (this->reads_touch()) {
         if (!this->ttl_.shows_expired()) drop_expired(*found);
-        for (auto& c : *found)
-          if (this->is_live(c)) this->touch(c);
+        this->ttl_.touch_live(*found);
       }
-      for (const auto& c : *found)
+      for (const auto& c : found->cells)
         if (this->is_shown(c)) shown_.push_back(c.value);
+      if (shown_.empty()) this->store_.erase();
       return shown_;
     } else {
       return found == nullptr ? shown_ : *found;
@@ -122,19 +122,17 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
   }
   void add(T added) override {
     sweep();
-    for_update().push_back(this->ttl_.make(std::move(added)));
+    this->ttl_.append(for_update(), this->ttl_.make(std::move(added)));
   }
   void add_all(std::vector<T> elements) override {
     if (elements.empty()) return;
     sweep();
-    cells& all = for_update();
-    for (auto&& each : elements) all.push_back(this->ttl_.make(T(std::move(each))));
+    append_all(for_update(), std::move(elements));
   }
   void update(std::vector<T> elements) override {
     if (elements.empty()) return clear();
-    cells all;
-    all.reserve(elements.size());
-    for (auto&& each : elements) all.push_back(this->ttl_.make(T(std::move(each))));
+    list all;
+    append_all(all, std::move(elements));
     this->store_.put(std::move(all));
   }
   void clear() override { this->store_.erase(); }
@@ -143,14 +141,14 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
     for (const N& source : sources) {
       if (source == target) continue;
       this->store_.set_namespace(source);
-      cells* found = this->store_.find_for_update();
+      list* found = this->store_.find_for_update();
       if (found == nullptr) continue;
-      cells moved = std::move(*found);
+      list moved = std::move(*found);
       this->store_.erase();
       this->store_.set_namespace(target);
-      cells& into = this->for_update();
-      into.insert(into.end(), std::make_move_iterator(moved.begin()),
-                  std::make_move_iterator(moved.end()));
+      list& into = this->for_update();
+      for (auto&& each : this->ttl_.elements(moved))
+        this->ttl_.append(into, cell(std::move(each)));
     }
     this->store_.set_namespace(target);
   }
@@ -163,36 +161,60 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
                        const encoded_entry& entry) override {
     Key key{};
     N ns{};
-    cells value;
+    std::vector<cell> cells;
     auto good = read_key(entry, group, this->max_parallelism_, key, ns);
-    if (good) good = read_cells<T>(entry, saved.has_ttl, this->ttl_, value);
-    if (good) this->store_.restore(key, ns, std::move(value));
+    if (good) good = read_cells<T>(entry, saved.has_ttl, this->ttl_, cells);
+    if (!good) return good;
+    list value;
+    for (auto&& each : cells) this->ttl_.append(value, cell(std::move(each)));
+    this->store_.restore(key, ns, std::move(value));
     return good;
   }
 
  private:
   auto encoder(state_entry_visitor& to) {
     using encoder = typename state_table<Key, N, Store, Ttl>::entry_encoder;
-    return [give = encoder(to)](const Key& key, const N& ns, const cells& value) mutable {
-      give(key, ns, value);
+    return [this, give = encoder(to)](const Key& key, const N& ns, const list& value) mutable {
+      if constexpr (Ttl::is_enabled) {
+        live_.clear();
+        for (const auto& c : value.cells)
+          if (this->is_live(c)) live_.push_back(c);
+        if (!live_.empty()) give(key, ns, live_);
+      } else {
+        give(key, ns, value);
+      }
     };
   }
-  cells& for_update() {
-    return this->store_.find_or_make([] { return cells(); }).first;
+  /// To add to it.
+  list& for_update() {
+    list& all = this->store_.find_or_make([] { return list(); }).first;
+    if constexpr (Ttl::is_enabled) {
+      // What is added to for ever would else keep all that has expired, if nothing sweeps. Oldest
+      // come first, so half of the elements go when the one in the middle may: each is moved once.
+      const auto& cells = all.cells;
+      if (!cells.empty() && !this->is_shown(cells[cells.size() / 2])) drop_expired(all);
+    }
+    return all;
   }
-  void drop_expired(cells& all) const {
+  void append_all(list& to, std::vector<T> elements) {
+    if (auto& cells = this->ttl_.elements(to); cells.empty()) cells.reserve(elements.size());
+    for (auto&& each : elements) this->ttl_.append(to, this->ttl_.make(T(std::move(each))));
+  }
+  void drop_expired(list& all) const {
     if constexpr (Ttl::is_enabled)
-      std::erase_if(all, [this](const cell& c) { return this->ttl_.is_expired(c); });
+      std::erase_if(all.cells, [this](const cell& c) { return this->ttl_.is_expired(c); });
   }
   void sweep() {
     if constexpr (Ttl::is_enabled)
-      this->store_.sweep(this->ttl_.cleanup_entries(), [this](cells& all) {
+      this->store_.sweep(this->ttl_.cleanup_entries(), [this](list& all) {
         drop_expired(all);
-        return all.empty();
+        return all.cells.empty();
       });
   }
 
-  std::vector<T> shown_;  // what get() returned; empty without time to live
+  // Without time to live both stay empty.
+  std::vector<T> shown_;    // what get() returned
+  std::vector<cell> live_;  // scratch
 };
 
 /// Keeps a cell per key, namespace and map key.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -43,12 +45,23 @@ struct expiring {
   T value{};                    ///< What the user sees.
 };
 
+/// A list whose elements were touched one by one. Begins with the latest of the times, as a single
+/// value does: a store that knows no more of its rows can tell when nothing of it is left.
+template <class T>
+struct expiring_list {
+  std::int64_t touched_ms = 0;       ///< No element was touched later; since the epoch.
+  std::vector<expiring<T>> cells{};  ///< In the order in which they were added.
+};
+
 /// State without time to live: a cell is the value itself.
 class no_ttl {
  public:
   /// What a store keeps for a value.
   template <class T>
   using cell = T;
+  /// What a store keeps for a list.
+  template <class T>
+  using list = std::vector<T>;
   /// Whether cells can expire.
   static constexpr bool is_enabled = false;
 
@@ -61,6 +74,16 @@ class no_ttl {
   template <class T>
   static T make(T value) {
     return value;
+  }
+  /// The cells of a list.
+  template <class T>
+  static std::vector<T>& elements(std::vector<T>& all) noexcept {
+    return all;
+  }
+  /// Adds a cell to a list.
+  template <class T>
+  static void append(std::vector<T>& all, std::type_identity_t<T> cell) {
+    all.push_back(std::move(cell));
   }
   /// Gives a cell of either kind the form of this one.
   template <class T>
@@ -80,6 +103,9 @@ class with_ttl {
   /// What a store keeps for a value.
   template <class T>
   using cell = expiring<T>;
+  /// What a store keeps for a list.
+  template <class T>
+  using list = expiring_list<T>;
   /// Whether cells can expire.
   static constexpr bool is_enabled = true;
 
@@ -100,6 +126,17 @@ class with_ttl {
   template <class T>
   expiring<T> make(T value) const {
     return {time_->wall_ms(), std::move(value)};
+  }
+  /// The cells of a list, expired or not.
+  template <class T>
+  static std::vector<expiring<T>>& elements(expiring_list<T>& all) noexcept {
+    return all.cells;
+  }
+  /// Adds a cell to a list.
+  template <class T>
+  static void append(expiring_list<T>& all, std::type_identity_t<expiring<T>> cell) {
+    all.touched_ms = std::max(all.touched_ms, cell.touched_ms);
+    all.cells.push_back(std::move(cell));
   }
   /// It goes on with the age it had.
   template <class T>
@@ -127,6 +164,16 @@ class with_ttl {
   template <class T>
   void touch(expiring<T>& c) const noexcept {
     c.touched_ms = time_->wall_ms();
+  }
+
+  /// Those of a list's elements that are not expired begin anew.
+  template <class T>
+  void touch_live(expiring_list<T>& all) const noexcept {
+    for (auto& c : all.cells) {
+      if (is_expired(c)) continue;
+      touch(c);
+      all.touched_ms = std::max(all.touched_ms, c.touched_ms);
+    }
   }
 
   /// As configured, in milliseconds.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "millrace/state/keyed_state_backend.hpp"
 #include "support/state_backends.hpp"
@@ -209,25 +210,101 @@ TEST_CASE("elements, entries and sums that have expired may be shown until they 
   }
 }
 
+TEST_CASE("a list that is added to for ever does not keep what has expired") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const auto list = state->get_list_state(
+        list_state_descriptor<int>("list").enable_ttl({.ttl = 10s, .cleanup_entries = 0}));
+    state->set_current_key(1);
+    for (int i = 0; i < 500; ++i) {
+      list.add(i);
+      world.time.advance(1s);
+    }
+    CHECK(list.get().size() == 9);
+    world.time.advance(-500s);  // What expired but was not removed would be shown again.
+    CHECK(list.get().size() < 2 * 10 + 2);
+    CHECK(list.get().back() == 499);
+  }
+}
+
+TEST_CASE("a list whose elements have all expired is gone when it is read") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    auto state = world.make<std::int64_t>();
+    const auto list = state->get_list_state(
+        list_state_descriptor<int>("list").enable_ttl({.ttl = 10s, .cleanup_entries = 0}));
+    state->set_current_key(1);
+    list.update({1, 2});
+    world.time.advance(10s);
+    CHECK(list.get().empty());
+    world.time.advance(-10s);
+    CHECK(list.get().empty());
+  }
+}
+
+TEST_CASE("snapshots leave out what has expired") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    const state_ttl_config config{.ttl = 10s, .cleanup_entries = 0};
+    const value_state_descriptor<int> value("value");
+    const list_state_descriptor<int> list("list");
+    const map_state_descriptor<int, int> map("map");
+    auto state = world.make<std::int64_t>();
+    const auto add = [&](std::int64_t key, int element) {
+      state->set_current_key(key);
+      state->get_state(value.enable_ttl(config)).update(element);
+      state->get_list_state(list.enable_ttl(config)).add(element);
+      state->get_map_state(map.enable_ttl(config)).put(element, element);
+    };
+    add(1, 1);
+    add(2, 1);
+    world.time.advance(6s);
+    add(2, 2);
+    world.time.advance(6s);
+    CHECK(entries_of(*state, "list") == 1);
+
+    // Without a time to live all that there is can be seen.
+    auto restored = world.make<std::int64_t>();
+    REQUIRE(restore(*restored, snapshot_of(*state)));
+    restored->set_current_key(1);
+    CHECK(!restored->get_state(value).has_value());
+    CHECK(restored->get_list_state(list).get().empty());
+    CHECK(restored->get_map_state(map).is_empty());
+    restored->set_current_key(2);
+    CHECK(restored->get_state(value).value() == 2);
+    CHECK(restored->get_list_state(list).get() == std::vector<int>{2});
+    CHECK(restored->get_map_state(map).keys() == std::vector<int>{2});
+  }
+}
+
 TEST_CASE("accesses to other keys clean up what has expired") {
   for (const auto& [name, backend] : all_state_backends()) {
     CAPTURE(name);
     if (name == "bytes, little of it cached" || name == "rocksdb") continue;  // cleans the cache
     state_world world(backend);
     auto state = world.make<std::int64_t>();
-    const auto value = state->get_state(
-        value_state_descriptor<int>("value").enable_ttl({.ttl = 10s, .cleanup_entries = 3}));
-    for (std::int64_t key = 0; key < 1'000; ++key) {
+    const state_ttl_config config{.ttl = 10s, .cleanup_entries = 3};
+    const auto value = state->get_state(value_state_descriptor<int>("value").enable_ttl(config));
+    const auto list = state->get_list_state(list_state_descriptor<int>("list").enable_ttl(config));
+    const auto map = state->get_map_state(map_state_descriptor<int, int>("map").enable_ttl(config));
+    const auto touch = [&](std::int64_t key) {
       state->set_current_key(key);
       value.update(1);
-    }
+      list.add(1);
+      map.put(1, 1);
+    };
+    for (std::int64_t key = 0; key < 1'000; ++key) touch(key);
     world.time.advance(11s);
-    for (int i = 0; i < 2'000; ++i) {
-      state->set_current_key(5'000);
-      value.update(1);
-    }
+    for (int i = 0; i < 2'000; ++i) touch(5'000);
     world.time.advance(-11s);  // What expired but was not removed would be counted again.
-    CHECK(entries_of(*state, "value") == 1);
+    for (const auto* kind : {"value", "list", "map"}) {
+      CAPTURE(kind);
+      CHECK(entries_of(*state, kind) == 1);
+    }
   }
 }
 
@@ -240,36 +317,58 @@ TEST_CASE("a compaction of RocksDB drops what has expired") {
   auto state = world.make<std::int64_t>();
   const auto value = state->get_state(
       value_state_descriptor<std::string>("value").enable_ttl(shown_until_cleaned_up()));
+  const auto list = state->get_list_state(
+      list_state_descriptor<std::string>("list").enable_ttl(shown_until_cleaned_up()));
   const std::string row(1'000, 'x');
   constexpr std::int64_t old_keys = 200, keys_a_round = 1'500;
   const auto write = [&](std::int64_t first, std::int64_t count) {
     for (auto key = first; key < first + count; ++key) {
       state->set_current_key(key);
       value.update(row);
+      list.update({row});
     }
     state->flush();
   };
-  const auto old_rows = [&] {
+  const auto old_values = [&] {
     std::int64_t count = 0;
     for (std::int64_t key = 0; key < old_keys; ++key) {
       state->set_current_key(key);
-      count += value.has_value();
+      count += value.has_value() ? 1 : 0;
     }
     return count;
   };
+  const auto old_lists = [&] {
+    std::size_t count = 0;
+    for (std::int64_t key = 0; key < old_keys; ++key) {
+      state->set_current_key(key);
+      count += list.get().size();
+    }
+    return static_cast<std::int64_t>(count);
+  };
   write(0, old_keys);
+  // This one lives on: its second element is as young as what follows.
+  constexpr std::int64_t key_of_both = 1'000'000;
+  state->set_current_key(key_of_both);
+  list.add("old");
   world.time.advance(11s);  // before any thread of RocksDB looks at it
-  CHECK(old_rows() == old_keys);
+  state->set_current_key(key_of_both);
+  list.add("young");
+  CHECK(old_values() == old_keys);
+  CHECK(old_lists() == old_keys);
   // A memtable becomes a file once it is full, and four files are compacted, on other threads.
   auto next = old_keys;
-  for (int round = 0; round < 50 && old_rows() > 0; ++round) {
+  for (int round = 0; round < 50 && old_values() + old_lists() > 0; ++round) {
     write(next, keys_a_round);
     next += keys_a_round;
     std::this_thread::sleep_for(20ms);
   }
-  CHECK(old_rows() == 0);
+  CHECK(old_values() == 0);
+  CHECK(old_lists() == 0);
   state->set_current_key(old_keys);
   CHECK(value.value() == row);
+  CHECK(list.get() == std::vector<std::string>{row});
+  state->set_current_key(key_of_both);
+  CHECK(list.get() == std::vector<std::string>{"old", "young"});
 }
 
 TEST_CASE("state is restored with its age, and with or without time to live") {
