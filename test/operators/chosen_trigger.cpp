@@ -3,76 +3,8 @@
 namespace millrace::test {
 
 using reference::event;
-using reference::triggering;
+using reference::plain_trigger;
 using std::chrono::milliseconds;
-
-// -- triggers that fire by themselves ----------------------------------------------------------
-
-template <class Context, class Call>
-trigger_result plain_trigger::with_chosen(Context& context, Call&& call) const {
-  detail::inner_trigger_context<Context, &state::next> next(context);
-  detail::inner_trigger_context<Context, &state::count> count(context);
-  detail::inner_trigger_context<Context, &state::last> last(context);
-  const auto as = [&](const auto& trigger, auto& inside) {
-    return job_.purges ? call(purging_trigger(trigger), inside) : call(trigger, inside);
-  };
-  switch (job_.trigger) {
-    case triggering::at_end:
-      return as(event_time_trigger(), context);
-    case triggering::at_clock_end:
-      return as(processing_time_trigger(), context);
-    case triggering::continuously:
-      return as(continuous_event_time_trigger::of(milliseconds(job_.interval)), next);
-    case triggering::continuously_by_clock:
-      return as(continuous_processing_time_trigger::of(milliseconds(job_.interval)), next);
-    case triggering::every_n:
-      return as(count_trigger::of(job_.n), count);
-    case triggering::by_delta:
-      return as(make_delta_trigger<event>(static_cast<double>(job_.delta),
-                                          [](const event& before, const event& now) {
-                                            return static_cast<double>(now.value - before.value);
-                                          }),
-                last);
-  }
-  return trigger_result::proceed;
-}
-
-template <class Window, class Context>
-trigger_result plain_trigger::on_element(const event& e, timestamp_ms at, Window w,
-                                         Context& context) const {
-  return with_chosen(context, [&](const auto& trigger, auto& inside) {
-    return trigger.on_element(e, at, w, inside);
-  });
-}
-template <class Window, class Context>
-trigger_result plain_trigger::on_event_time(timestamp_ms at, Window w, Context& context) const {
-  return with_chosen(context, [&](const auto& trigger, auto& inside) {
-    return trigger.on_event_time(at, w, inside);
-  });
-}
-template <class Window, class Context>
-trigger_result plain_trigger::on_processing_time(timestamp_ms at, Window w,
-                                                 Context& context) const {
-  return with_chosen(context, [&](const auto& trigger, auto& inside) {
-    return trigger.on_processing_time(at, w, inside);
-  });
-}
-template <class Window, class Context>
-void plain_trigger::on_merge(Window w, Context& context) const {
-  with_chosen(context, [&](const auto& trigger, auto& inside) {
-    if constexpr (requires { trigger.on_merge(w, inside); }) trigger.on_merge(w, inside);
-    return trigger_result::proceed;
-  });
-}
-template <class Window, class Context>
-void plain_trigger::clear(Window w, Context& context) const {
-  with_chosen(context, [&](const auto& trigger, auto& inside) {
-    trigger.clear(w, inside);
-    return trigger_result::proceed;
-  });
-}
-
-// -- and what may be around them ---------------------------------------------------------------
 
 template <class Call>
 trigger_result chosen_trigger::with_all(any_trigger_context& context, Call&& call) const {

@@ -1,48 +1,13 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 
-#include "millrace/operators/window_triggers.hpp"
-#include "reference/window_reference.hpp"
+#include "reference/plain_trigger.hpp"
 
 namespace millrace::test {
 
-/// What any of the triggers remembers that a job may choose from.
-struct trigger_memory {
-  next_firing next;
-  std::int64_t count = 0;
-  std::optional<reference::event> last;
-};
-
-/// One of the triggers that fire by themselves, purging or not.
-class plain_trigger {
- public:
-  using state = trigger_memory;
-
-  explicit plain_trigger(const reference::window_job& job) : job_(job) {}
-
-  template <class Window, class Context>
-  trigger_result on_element(const reference::event& e, timestamp_ms at, Window w,
-                            Context& context) const;
-  template <class Window, class Context>
-  trigger_result on_event_time(timestamp_ms at, Window w, Context& context) const;
-  template <class Window, class Context>
-  trigger_result on_processing_time(timestamp_ms at, Window w, Context& context) const;
-  template <class Window, class Context>
-  void on_merge(Window w, Context& context) const;
-  template <class Window, class Context>
-  void clear(Window w, Context& context) const;
-
- private:
-  template <class Context, class Call>
-  trigger_result with_chosen(Context& context, Call&& call) const;
-
-  reference::window_job job_;
-};
-
-/// The same with a timeout around it.
-using timed_trigger = processing_time_timeout_trigger<plain_trigger>;
+/// One of the triggers that fire by themselves, with a timeout around it.
+using timed_trigger = processing_time_timeout_trigger<reference::plain_trigger>;
 
 /// A trigger_context of any key and window, so that the triggers that are chosen from are compiled
 /// for this one alone.

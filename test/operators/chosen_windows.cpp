@@ -6,6 +6,7 @@
 
 #include "chosen_trigger.hpp"
 #include "millrace/operators/slicing_window_operator.hpp"
+#include "reference/plain_evictor.hpp"
 
 namespace millrace::test {
 
@@ -113,32 +114,6 @@ struct chosen_contents {
   }
 };
 
-struct chosen_evictor {
-  evicting which;
-  evict side;
-  std::int64_t keeps;
-
-  using rows = std::vector<timestamped<event>>;
-  void evict_before(rows& all) const {
-    with_chosen([&](const auto& evictor) { evictor.evict_before(all); });
-  }
-  void evict_after(rows& all) const {
-    with_chosen([&](const auto& evictor) { evictor.evict_after(all); });
-  }
-
- private:
-  template <class Call>
-  void with_chosen(Call&& call) const {
-    const auto distance = [](const event& e, const event& last) {
-      return static_cast<double>(last.value - e.value);
-    };
-    if (which == evicting::by_count) call(count_evictor::of(keeps, side));
-    if (which == evicting::by_time) call(time_evictor::of(milliseconds(keeps), side));
-    if (which == evicting::by_delta)
-      call(delta_evictor(static_cast<double>(keeps), distance, side));
-  }
-};
-
 /// Emits what a window has, and the how-manieth time it is.
 struct show_window {
   bool counts_firings;
@@ -193,11 +168,11 @@ operator_factory_ptr make_windows(const chosen_windows& how, Assigner assigner) 
   const chosen_contents contents{how.keeps};
   if (how.job.evictor == evicting::nothing)
     return make_window_operator<event, fired>(settings(how, assigner, trigger, contents, function));
-  const chosen_evictor evictor{how.job.evictor, how.job.evicts_after ? evict::after : evict::before,
-                               how.job.keeps};
-  return make_window_operator<event, fired>(settings(
-      how, assigner, trigger,
-      evicted_contents<event, chosen_contents, chosen_evictor>{contents, evictor}, function));
+  return make_window_operator<event, fired>(
+      settings(how, assigner, trigger,
+               evicted_contents<event, chosen_contents, plain_evictor>{contents,
+                                                                       plain_evictor(how.job)},
+               function));
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "millrace/stream/element.hpp"
+#include "reference/merged_inputs.hpp"
 #include "reference/random_numbers.hpp"
 
 namespace millrace::test::reference {
@@ -33,15 +33,14 @@ struct input_shape {
   }
 };
 
-/// Inputs that hear of event time now and then, and are idle now and then; and, by looking at all
-/// of them, what event time is behind them: the least watermark of those that are active and have
-/// caught up with it, or the greatest of all if none is active.
+/// Inputs that hear of event time now and then, and are idle now and then; and what event time is
+/// behind them.
 class random_inputs {
  public:
   explicit random_inputs(random_numbers& random)
       : random_(random), all_(static_cast<std::size_t>(random.upto(1, 3))) {}
 
-  std::size_t count() const { return all_.size(); }
+  std::size_t count() const { return all_.count(); }
 
   struct step {
     input_news said;
@@ -50,61 +49,35 @@ class random_inputs {
   /// Event time is `at` where the events come from, and some input hears of it.
   std::vector<step> hear(timestamp_ms at) {
     const auto i = any();
-    auto& one = all_[i];
     std::vector<step> steps;
-    if (!one.is_active) {
-      one.is_active = true;
-      shape_.came_behind += one.watermark < reached_ ? 1 : 0;
-      steps.push_back({{i, {}, stream_status::active}, move()});
+    if (!all_.is_active(i)) {
+      shape_.came_behind += all_.is_behind(i) ? 1 : 0;
+      steps.push_back({{i, {}, stream_status::active}, all_.say(i, stream_status::active)});
       if (random_.one_of(2)) return steps;
     }
-    one.watermark = at;
-    steps.push_back({{i, at, {}}, move()});
-    if (const auto gone = any(); random_.one_of(5) && all_[gone].is_active)
-      steps.push_back({{gone, {}, stream_status::idle}, leave(all_[gone])});
+    steps.push_back({{i, at, {}}, all_.say(i, at)});
+    if (const auto gone = any(); random_.one_of(5) && all_.is_active(gone))
+      steps.push_back({{gone, {}, stream_status::idle}, leave(gone)});
     return steps;
   }
 
   const input_shape& shape() const { return shape_; }
 
  private:
-  struct input {
-    timestamp_ms watermark = no_timestamp;
-    bool is_active = true;
-  };
-
   std::size_t any() {
     return static_cast<std::size_t>(random_.upto(0, static_cast<std::int64_t>(count()) - 1));
   }
 
-  std::optional<timestamp_ms> leave(input& gone) {
-    gone.is_active = false;
-    const auto reached = move();
-    const bool is_any_active =
-        std::any_of(all_.begin(), all_.end(), [](const input& in) { return in.is_active; });
+  std::optional<timestamp_ms> leave(std::size_t gone) {
+    const auto reached = all_.say(gone, stream_status::idle);
     ++shape_.became_idle;
-    shape_.let_go += reached && is_any_active ? 1 : 0;
-    shape_.all_idle += is_any_active ? 0 : 1;
+    shape_.let_go += reached && all_.is_any_active() ? 1 : 0;
+    shape_.all_idle += all_.is_any_active() ? 0 : 1;
     return reached;
   }
 
-  std::optional<timestamp_ms> move() {
-    std::optional<timestamp_ms> least, greatest;
-    bool is_any_active = false;
-    for (const auto& in : all_) {
-      is_any_active |= in.is_active;
-      greatest = std::max(greatest.value_or(no_timestamp), in.watermark);
-      if (in.is_active && in.watermark >= reached_)
-        least = least ? std::min(*least, in.watermark) : in.watermark;
-    }
-    const auto now = is_any_active ? least : greatest;
-    if (!now || *now <= reached_) return std::nullopt;
-    return reached_ = *now;
-  }
-
   random_numbers& random_;
-  std::vector<input> all_;
-  timestamp_ms reached_ = no_timestamp;
+  merged_inputs all_;
   input_shape shape_;
 };
 
