@@ -31,18 +31,20 @@ void print_table(const wire::checkpoint_list& list) {
                     {"DURATION", right},
                     {"TASKS", right},
                     {"STATE", right},
+                    {"STORED", right},
                     {"IN FLIGHT", right},
                     {"ALIGNMENT", right},
                     {"STOOD STILL", right},
                     {"WRITING", right},
                     {"LOCATION OR FAILURE"}});
   for (const auto& c : list.checkpoints)
-    table.add(
-        {std::to_string(c.checkpoint.number), std::string(to_string(c.kind)),
-         std::string(to_string(c.status)), time_text(c.triggered_wall_ms), ms_text(c.duration_ms),
-         std::to_string(c.acknowledged) + "/" + std::to_string(c.tasks), format_memory(c.bytes),
-         format_memory(c.in_flight_bytes), ms_text(c.alignment_ms), ms_text(c.synchronous_ms),
-         ms_text(c.asynchronous_ms), c.failure.empty() ? c.location : c.failure});
+    table.add({std::to_string(c.checkpoint.number), std::string(to_string(c.kind)),
+               std::string(to_string(c.status)), time_text(c.triggered_wall_ms),
+               ms_text(c.duration_ms),
+               std::to_string(c.acknowledged) + "/" + std::to_string(c.tasks),
+               format_memory(c.bytes), format_memory(c.stored_bytes),
+               format_memory(c.in_flight_bytes), ms_text(c.alignment_ms), ms_text(c.synchronous_ms),
+               ms_text(c.asynchronous_ms), c.failure.empty() ? c.location : c.failure});
   std::cout << table.text() << count_text(list.completed) << " completed, "
             << count_text(list.failed) << " failed in all\n";
 }

@@ -126,6 +126,7 @@ json to_json(const checkpoint_record& checkpoint) {
           {"tasks_acknowledged", checkpoint.acknowledged},
           {"tasks", checkpoint.tasks},
           {"state_bytes", checkpoint.bytes},
+          {"stored_bytes", checkpoint.stored_bytes},
           {"in_flight_bytes", checkpoint.in_flight_bytes},
           {"alignment_ms", checkpoint.alignment_ms},
           {"synchronous_ms", checkpoint.synchronous_ms},

@@ -28,6 +28,7 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, 
       hooks_(std::move(h)),
       coordinator_(std::move(opts.settings), std::move(opts.graph), opts.job) {
   std::vector<checkpoint_id> completed;
+  std::vector<checkpoint_id> here;
   checkpoint_id not_ours;
   for (const auto& pointer : opts.from.checkpoints) {
     if (pointer.owner == snapshot_owner::user)
@@ -36,10 +37,24 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, 
       completed.push_back(pointer.checkpoint);
     if (pointer.owner != snapshot_owner::job)
       places_[pointer.checkpoint] = {pointer.location, pointer.owner, {}, {}};
+    else
+      here.push_back(pointer.checkpoint);
   }
+  if (!here.empty()) recover_files(std::move(here));
   for (const auto& id : coordinator_.recover(completed, not_ours, opts.from.last_checkpoint))
     discard(id);
   if (epoch_ > 1) remove_unknown();
+}
+
+/// Before anything is removed: what these share with later ones must stay.
+void job_checkpoints::recover_files(std::vector<checkpoint_id> completed) {
+  enqueue([storage = storage_,
+           completed = std::move(completed)] { return storage->recover(completed); },
+          [this](const status& how) {
+            if (!how)
+              log_event(log_level::warn, "cannot tell which files a checkpoint shares",
+                        {{"job", to_string(job_)}, {"reason", how.error().message}});
+          });
 }
 
 /// What an earlier master has begun and not completed, or not removed to the end.
@@ -262,10 +277,14 @@ void job_checkpoints::begin(checkpoint_id checkpoint) {
     for (auto& w : waiters_)
       if (!w.checkpoint) w.checkpoint = checkpoint;
     return enqueue(
-        [storage = storage_, store = store_, job = job_, epoch = epoch_, checkpoint] {
+        [storage = storage_, store = store_, job = job_, epoch = epoch_, checkpoint,
+         base = coordinator_.pending(checkpoint)->cut().base] {
           return store->checkpoint_begun(job, epoch, checkpoint)
               .map([] { pass(kill_point::checkpoint_numbered); })
-              .and_then([&] { return storage->begin(checkpoint); });
+              .and_then([&] {
+                return base ? storage->begin_incremental(checkpoint, *base)
+                            : storage->begin(checkpoint);
+              });
         },
         [this, checkpoint](const status& how) { begun(checkpoint, how); });
   }

@@ -137,6 +137,7 @@ class job_checkpoints {
   std::string location_of(checkpoint_id checkpoint) const;
   checkpoint_record record_of(checkpoint_id checkpoint) const;
   void forget_old_places();
+  void recover_files(std::vector<checkpoint_id> completed);
   void remove_unknown();
   void begun(checkpoint_id checkpoint, const status& how);
   void answer(checkpoint_id checkpoint, const std::string& failure);

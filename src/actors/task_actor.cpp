@@ -14,6 +14,7 @@
 #include "millrace/actors/task_actor_credit.hpp"
 #include "millrace/actors/task_actor_report.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/checkpoint/checkpoint_uploads.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
 #include "millrace/core/kill_point.hpp"
 #include "millrace/core/mutant.hpp"
@@ -108,6 +109,7 @@ class task_host : public task_services {
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
   std::map<checkpoint_id, std::string> savepoint_targets_;     // told, but not reached
   std::map<checkpoint_id, task_snapshot> homeless_snapshots_;  // the other way round
+  checkpoint_uploads uploads_;
   std::optional<credit_accumulator> credit_;
   std::optional<std::chrono::steady_clock::time_point> wake_;
   bool has_started_ = false;
@@ -153,21 +155,32 @@ void task_host::start() {
   has_started_ = true;
   self_->send(setup_.task_manager, changed_to(graph::execution_state::initializing));
   if (!setup_.restore) return begin(std::nullopt);
-  auto read = std::make_shared<result<task_restore>>();
+  struct reading {
+    result<task_restore> state;
+    uploaded_files files;
+  };
+  const auto read = std::make_shared<reading>();
   io_->submit(
-      [read, files = setup_.files, graph = setup_.graph, id = setup_.id, from = *setup_.restore] {
-        *read = load_checkpoint(*files, from.location).and_then([&](const auto& metadata) {
-          return read_assigned_state(
-              *files, from.location,
-              assign_state(metadata, graph->vertices[id.vertex], id.subtask));
+      [read, files = setup_.files, graph = setup_.graph, id = setup_.id, from = *setup_.restore,
+       backend = setup_.options.state] {
+        read->state = load_checkpoint(*files, from.location).and_then([&](const auto& metadata) {
+          const auto assigned = assign_state(metadata, graph->vertices[id.vertex], id.subtask);
+          auto state = read_assigned_state(*files, from.location, assigned, backend.get());
+          if (state) read->files = restored_files(assigned, *state);
+          return state;
         });
       },
       [this, read] {
         pass(kill_point::state_read);
-        if (*read) return begin(std::move(**read));
-        fail({read->error().code, "checkpoint " +
-                                      std::to_string(setup_.restore->checkpoint.number) +
-                                      " can't be restored: " + read->error().message});
+        const auto& from = *setup_.restore;
+        if (!read->state)
+          return fail(
+              {read->state.error().code, "checkpoint " + std::to_string(from.checkpoint.number) +
+                                             " can't be restored: " + read->state.error().message});
+        // Another job removes its files when it likes: then all are stored anew.
+        if (setup_.checkpoints && setup_.checkpoints->location_of(from.checkpoint) == from.location)
+          uploads_.add(from.checkpoint, std::move(read->files));
+        begin(std::move(*read->state));
       });
 }
 
@@ -349,10 +362,12 @@ void task_host::on_drain() {
 void task_host::store(task_snapshot snapshot, std::optional<std::string> directory) {
   struct upload {
     task_snapshot snapshot;
+    uploaded_files base;
     result<stored_task_state> stored;
   };
   const auto job = std::make_shared<upload>();
   job->snapshot = std::move(snapshot);
+  if (const auto base = job->snapshot.cut.base) job->base = uploads_.base(*base);
   pass(kill_point::snapshot_taken);
   if (MILLRACE_MUTANT(acknowledged_before_upload)) {
     wire::acknowledge_checkpoint ack;
@@ -364,7 +379,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
       [job, storage = setup_.checkpoints, id = setup_.id, directory = std::move(directory)] {
         try {
           job->stored = directory ? storage->store_at(*directory, id, job->snapshot)
-                                  : storage->store(id, job->snapshot);
+                                  : storage->store(id, job->snapshot, job->base);
         } catch (const std::exception& e) {
           job->stored = millrace::fail(errc::internal, e.what());
         }
@@ -377,6 +392,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
           return self_->send(
               setup_.task_manager,
               wire::decline_checkpoint{setup_.id, about.cut.checkpoint, job->stored.error()});
+        uploads_.add(about.cut.checkpoint, uploaded_files_of(*job->stored));
         const auto ms = [](std::chrono::nanoseconds ns) {
           return static_cast<std::uint64_t>(
               std::chrono::duration_cast<std::chrono::milliseconds>(ns).count());

@@ -16,7 +16,7 @@
 //   body of a record batch := charge u64 | fingerprint u64 | rows u64 | the rows' encoding
 //   body of a watermark    := timestamp i64
 //   body of a status       := 0 (active) or 1 (idle) u8
-//   body of a barrier      := checkpoint u64 | kind u8 | alignment u8
+//   body of a barrier      := checkpoint u64 | kind u8 | alignment u8 | 0 u8, or 1 u8 | base u64
 //   body of a cancellation := checkpoint u64
 //
 // All numbers are little-endian, as in the codec; the ends of input and of data have no body.

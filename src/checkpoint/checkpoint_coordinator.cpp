@@ -244,7 +244,9 @@ checkpoint_id checkpoint_coordinator::begin(checkpoint_kind kind, std::int64_t n
       kind != checkpoint_kind::checkpoint && settings_.alignment != barrier_alignment::at_least_once
           ? barrier_alignment::exactly_once
           : settings_.alignment;
-  pending_.emplace(id, pending_checkpoint({id, kind, alignment}, now_ms, wall_ms));
+  barrier cut{id, kind, alignment};
+  if (settings_.is_incremental && kind == checkpoint_kind::checkpoint) cut.base = latest();
+  pending_.emplace(id, pending_checkpoint(cut, now_ms, wall_ms));
   return id;
 }
 

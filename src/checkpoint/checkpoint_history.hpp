@@ -26,6 +26,7 @@ struct checkpoint_record {
   std::uint32_t acknowledged = 0;
   std::uint32_t tasks = 0;            ///< Whose acknowledgements it takes.
   std::uint64_t bytes = 0;            ///< Of state, as far as acknowledged.
+  std::uint64_t stored_bytes = 0;     ///< Of them, what no earlier checkpoint had stored.
   std::uint64_t in_flight_bytes = 0;  ///< Of them, batches that were on their way.
   std::uint64_t alignment_ms = 0;     ///< The longest of a task, until the last barrier had come.
   std::uint64_t synchronous_ms = 0;   ///< The longest that a task stood still.

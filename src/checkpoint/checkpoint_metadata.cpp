@@ -5,6 +5,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/core/hash.hpp"
 #include "millrace/core/hex.hpp"
 #include "millrace/graph/json_cursor.hpp"
@@ -18,7 +19,7 @@ using graph::json_cursor;
 using graph::json_problem;
 
 constexpr std::string_view format_name = "millrace checkpoint";
-constexpr std::uint32_t format_version = 3;
+constexpr std::uint32_t format_version = 4;
 /// Without batches that were on their way.
 constexpr std::uint32_t second_version = 2;
 /// Without types.
@@ -50,13 +51,32 @@ json to_value(const stored_bytes& bytes) {
   return value;
 }
 
+json to_value(const stored_database& database) {
+  json tables = json::array();
+  for (const auto& info : database.tables)
+    tables.push_back({{"name", info.name},
+                      {"kind", static_cast<std::uint32_t>(info.kind)},
+                      {"serializer_version", info.serializer_version},
+                      {"has_ttl", info.has_ttl},
+                      {"key_type", hex64(info.key_type)},
+                      {"namespace_type", hex64(info.namespace_type)},
+                      {"map_key_type", hex64(info.map_key_type)},
+                      {"value_type", hex64(info.value_type)}});
+  json files = json::array();
+  for (const auto& file : database.files)
+    files.push_back({{"name", file.name}, {"bytes", to_value(file.bytes)}});
+  return {{"tables", std::move(tables)}, {"files", std::move(files)}};
+}
+
 json to_value(const stored_keyed_state& keyed) {
   json checksums = json::array();
   for (const auto sum : keyed.checksums) checksums.push_back(hex64(sum));
-  return {{"first_group", keyed.first_group},
-          {"ends", keyed.ends},
-          {"checksums", std::move(checksums)},
-          {"bytes", to_value(keyed.bytes)}};
+  json value{{"first_group", keyed.first_group},
+             {"ends", keyed.ends},
+             {"checksums", std::move(checksums)},
+             {"bytes", to_value(keyed.bytes)}};
+  if (keyed.database) value["database"] = to_value(*keyed.database);
+  return value;
 }
 
 json to_value(const subtask_metadata& subtask) {
@@ -86,7 +106,11 @@ std::vector<std::byte> bytes_in(const json_cursor& at) {
   return std::move(bytes).value_or(std::vector<std::byte>());
 }
 
-stored_bytes stored_bytes_in(const json_cursor& at) {
+bool is_file_name(std::string_view name) {
+  return !name.empty() && name.find('/') == std::string_view::npos && name != "." && name != "..";
+}
+
+stored_bytes stored_bytes_in(const json_cursor& at, bool may_be_shared = false) {
   stored_bytes bytes;
   bytes.length = at.field("length").number64();
   bytes.checksum = at.field("checksum").hex64();
@@ -100,15 +124,54 @@ stored_bytes stored_bytes_in(const json_cursor& at) {
     at.expect_fields({"length", "checksum", "file", "offset"});
     bytes.file = at.field("file").text();
     bytes.offset = at.field("offset").number64();
-    if (bytes.file.empty() || bytes.file.find('/') != std::string::npos || bytes.file == "..")
+    if (!is_file_name(bytes.file) && !(may_be_shared && is_shared_file(bytes.file)))
       at.field("file").complain("must be the name of a file");
   }
   return bytes;
 }
 
+state_info state_info_in(const json_cursor& at) {
+  at.expect_fields({"name", "kind", "serializer_version", "has_ttl", "key_type", "namespace_type",
+                    "map_key_type", "value_type"});
+  state_info info;
+  info.name = at.field("name").text();
+  const auto kind = at.field("kind").number();
+  if (kind < static_cast<std::uint32_t>(state_kind::value) ||
+      kind > static_cast<std::uint32_t>(state_kind::aggregating))
+    at.field("kind").complain("must be a kind of state that databases have");
+  info.kind = static_cast<state_kind>(kind);
+  info.serializer_version = at.field("serializer_version").number();
+  info.has_ttl = at.field("has_ttl").boolean();
+  info.key_type = at.field("key_type").hex64();
+  info.namespace_type = at.field("namespace_type").hex64();
+  info.map_key_type = at.field("map_key_type").hex64();
+  info.value_type = at.field("value_type").hex64();
+  return info;
+}
+
+stored_database database_in(const json_cursor& at) {
+  at.expect_fields({"tables", "files"});
+  stored_database database;
+  at.field("tables").items(
+      [&](const json_cursor& item) { database.tables.push_back(state_info_in(item)); });
+  at.field("files").items([&](const json_cursor& item) {
+    item.expect_fields({"name", "bytes"});
+    auto& file = database.files.emplace_back();
+    file.name = item.field("name").text();
+    if (!is_file_name(file.name)) item.field("name").complain("must be the name of a file");
+    file.bytes = stored_bytes_in(item.field("bytes"), true);
+  });
+  return database;
+}
+
 stored_keyed_state keyed_state_in(const json_cursor& at, std::uint32_t max_parallelism) {
-  at.expect_fields({"first_group", "ends", "checksums", "bytes"});
   stored_keyed_state keyed;
+  if (at.has("database")) {
+    at.expect_fields({"first_group", "ends", "checksums", "bytes", "database"});
+    keyed.database = database_in(at.field("database"));
+  } else {
+    at.expect_fields({"first_group", "ends", "checksums", "bytes"});
+  }
   keyed.first_group = at.field("first_group").number(max_parallelism_limit);
   std::uint64_t end = 0;
   at.field("ends").items([&](const json_cursor& item) {

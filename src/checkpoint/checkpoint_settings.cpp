@@ -40,6 +40,8 @@ result<checkpoint_settings> checkpoint_settings_of(const configuration& config) 
         s.alignment_max_ms > 0 ? barrier_alignment::aligned_at_first : barrier_alignment::unaligned;
   }
   s.retain_on_cancellation = config.get(options::checkpoints_retention) == "retain-on-cancellation";
+  s.is_incremental = config.get(options::checkpointing_incremental) &&
+                     config.get(options::state_backend_type) == "rocksdb";
   s.memory_threshold_bytes = config.get(options::checkpoint_memory_threshold).bytes;
   s.directory = config.get(options::checkpoints_directory);
   while (s.directory.size() > 1 && s.directory.ends_with('/')) s.directory.pop_back();

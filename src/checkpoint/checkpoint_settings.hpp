@@ -21,6 +21,7 @@ struct checkpoint_settings {
   std::uint32_t retained = 1;
   barrier_alignment alignment = barrier_alignment::exactly_once;
   std::int64_t alignment_max_ms = 0;  ///< If `aligned_at_first`.
+  bool is_incremental = false;        ///< Files of databases are shared by checkpoints.
   bool retain_on_cancellation = false;
   std::uint64_t memory_threshold_bytes = 20 * 1024;
   std::string directory{};  ///< `state.checkpoints.dir`, without the job's own.

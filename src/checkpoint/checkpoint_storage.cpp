@@ -5,20 +5,20 @@
 #include <optional>
 #include <utility>
 
+#include "millrace/checkpoint/file_tree.hpp"
+#include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/core/kill_point.hpp"
+#include "millrace/core/logging.hpp"
 
 namespace millrace {
 
 namespace {
 
 constexpr std::string_view directory_prefix = "chk-";
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
 
 /// The number of "…/chk-<n>".
 std::optional<checkpoint_id> checkpoint_of(const std::string& path) {
-  const auto name = name_of(path);
+  const auto name = last_part_of(path);
   if (!name.starts_with(directory_prefix)) return std::nullopt;
   checkpoint_id id;
   const char* end = name.data() + name.size();
@@ -48,9 +48,38 @@ status file_checkpoint_storage::begin(checkpoint_id checkpoint) {
       .map([] { pass(kill_point::checkpoint_begun); });
 }
 
+status file_checkpoint_storage::begin_incremental(checkpoint_id checkpoint, checkpoint_id base) {
+  const auto path = shared_directory_of(location_of(checkpoint), checkpoint);
+  {
+    std::lock_guard lock(mutex_);
+    shared_.begin(checkpoint, base);
+  }
+  return remove_tree(*files_, path)
+      .and_then([&] { return files_->create_directories(path); })
+      .and_then([&] { return files_->sync_directory(parent_of(path)); })
+      .and_then([&] { return begin(checkpoint); });
+}
+
+status file_checkpoint_storage::recover(std::span<const checkpoint_id> completed) {
+  status all;
+  for (const auto& id : completed) {
+    const auto metadata = load_checkpoint(*files_, location_of(id));
+    std::lock_guard lock(mutex_);
+    if (metadata) {
+      shared_.recover(id, shared_files_of(*metadata));
+    } else {
+      shared_.lose_track();
+      if (all) all = tl::unexpected(metadata.error());
+    }
+  }
+  return all;
+}
+
 result<stored_task_state> file_checkpoint_storage::store(const execution_attempt_id& who,
-                                                         const task_snapshot& snapshot) {
-  return store_at(location_of(snapshot.cut.checkpoint), who, snapshot);
+                                                         const task_snapshot& snapshot,
+                                                         const uploaded_files& base) {
+  return store_task_state(*files_, location_of(snapshot.cut.checkpoint), who, snapshot,
+                          memory_threshold_bytes_, base);
 }
 
 result<stored_task_state> file_checkpoint_storage::store_at(const std::string& directory,
@@ -60,11 +89,27 @@ result<stored_task_state> file_checkpoint_storage::store_at(const std::string& d
 }
 
 status file_checkpoint_storage::complete(const checkpoint_metadata& metadata) {
-  return complete_snapshot(*files_, location_of(metadata.checkpoint), metadata);
+  const auto done = complete_snapshot(*files_, location_of(metadata.checkpoint), metadata);
+  if (!done) return done;
+  const auto unused = [&] {
+    std::lock_guard lock(mutex_);
+    return shared_.complete(metadata.checkpoint, shared_files_of(metadata));
+  }();
+  // Complete it is: what stays behind is in nobody's way, and goes with the job at last.
+  if (auto removed = remove_shared(*files_, directory_, unused); !removed)
+    log_event(log_level::warn, "cannot remove files that no checkpoint needs any more",
+              {{"directory", directory_}, {"reason", removed.error().message}});
+  return {};
 }
 
 status file_checkpoint_storage::discard(checkpoint_id checkpoint) {
-  return remove_snapshot_directory(*files_, location_of(checkpoint));
+  return remove_snapshot_directory(*files_, location_of(checkpoint)).and_then([&] {
+    const auto unused = [&] {
+      std::lock_guard lock(mutex_);
+      return shared_.drop(checkpoint);
+    }();
+    return remove_shared(*files_, directory_, unused);
+  });
 }
 
 result<std::vector<checkpoint_id>> file_checkpoint_storage::completed() {
@@ -92,6 +137,16 @@ status file_checkpoint_storage::clean_up(std::span<const checkpoint_id> keep) {
     if (!id || std::find(keep.begin(), keep.end(), *id) != keep.end()) continue;
     if (auto removed = discard(*id); !removed) return removed;
   }
+  std::vector<std::string> needed;
+  for (const auto& id : keep) {
+    const auto metadata = load_checkpoint(*files_, location_of(id));
+    // One that was started from lies elsewhere; of one that can't be read, nothing is known.
+    if (!metadata && metadata.error().code == errc::not_found) continue;
+    if (!metadata) return {};
+    const auto its = shared_files_of(*metadata);
+    needed.insert(needed.end(), its.begin(), its.end());
+  }
+  if (auto removed = remove_shared_except(*files_, directory_, needed); !removed) return removed;
   if (!keep.empty()) return {};
   const auto removed = files_->remove(directory_);
   if (!removed && removed.error().code == errc::not_found) return {};

@@ -2,13 +2,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
+#include "millrace/checkpoint/shared_state_registry.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/stored_state.hpp"
+#include "millrace/checkpoint/task_state_store.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
@@ -29,9 +32,17 @@ class checkpoint_storage {
   virtual std::string location_of(checkpoint_id checkpoint) const = 0;
   /// Makes room for a checkpoint. What an attempt to take one of this number has left is removed.
   virtual status begin(checkpoint_id checkpoint) = 0;
-  /// The state of a subtask. Fails if the checkpoint was not begun, or was discarded.
+  /// The same for one that may refer to files that `base`, the latest that is complete, has; 0 if
+  /// there is none. They stay until it has ended, whatever becomes of its base.
+  virtual status begin_incremental(checkpoint_id checkpoint, checkpoint_id base) = 0;
+  /// These are complete, by another master of the job, and their files are to be kept track of.
+  /// Before all else.
+  virtual status recover(std::span<const checkpoint_id> completed) = 0;
+  /// The state of a subtask; of its databases, files that are in `base` are not stored again. Fails
+  /// if the checkpoint was not begun, or was discarded.
   virtual result<stored_task_state> store(const execution_attempt_id& who,
-                                          const task_snapshot& snapshot) = 0;
+                                          const task_snapshot& snapshot,
+                                          const uploaded_files& base = {}) = 0;
   /// The same for a savepoint, whose directory is elsewhere.
   virtual result<stored_task_state> store_at(const std::string& directory,
                                              const execution_attempt_id& who,
@@ -52,8 +63,10 @@ class checkpoint_storage {
 ///     <directory>/chk-<n>/_metadata             written last, under another name, then renamed
 ///     <directory>/chk-<n>/v<v>-s<s>-a<a>.state  all state of one task that is not kept in the
 ///                                               metadata
+///     <directory>/shared/<n>/…                  files of databases that checkpoint n has stored,
+///                                               and later ones have, too
 ///
-/// Everything is synced before it counts.
+/// Everything is synced before it counts. The job master's one counts who needs the shared files.
 class file_checkpoint_storage final : public checkpoint_storage {
  public:
   /// `directory` is the job's own. State of a task below `memory_threshold_bytes` goes into the
@@ -63,8 +76,10 @@ class file_checkpoint_storage final : public checkpoint_storage {
 
   std::string location_of(checkpoint_id checkpoint) const override;
   status begin(checkpoint_id checkpoint) override;
-  result<stored_task_state> store(const execution_attempt_id& who,
-                                  const task_snapshot& snapshot) override;
+  status begin_incremental(checkpoint_id checkpoint, checkpoint_id base) override;
+  status recover(std::span<const checkpoint_id> completed) override;
+  result<stored_task_state> store(const execution_attempt_id& who, const task_snapshot& snapshot,
+                                  const uploaded_files& base = {}) override;
   result<stored_task_state> store_at(const std::string& directory, const execution_attempt_id& who,
                                      const task_snapshot& snapshot) override;
   status complete(const checkpoint_metadata& metadata) override;
@@ -76,6 +91,8 @@ class file_checkpoint_storage final : public checkpoint_storage {
   std::shared_ptr<file_system> files_;
   std::string directory_;
   std::uint64_t memory_threshold_bytes_;
+  std::mutex mutex_;  // of shared_
+  shared_state_registry shared_;
 };
 
 }  // namespace millrace

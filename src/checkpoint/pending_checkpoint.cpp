@@ -86,6 +86,7 @@ checkpoint_record pending_checkpoint::record(std::int64_t now_ms) const {
   r.tasks = static_cast<std::uint32_t>(plan_.acknowledge.size());
   for (const auto& [where, ack] : taken_) {
     r.bytes += ack.state.bytes;
+    r.stored_bytes += ack.state.stored_anew;
     if (ack.state.in_flight) r.in_flight_bytes += ack.state.in_flight->length;
     r.alignment_ms = std::max(r.alignment_ms, ack.alignment_ms);
     r.synchronous_ms = std::max(r.synchronous_ms, ack.synchronous_ms);

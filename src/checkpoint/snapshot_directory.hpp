@@ -1,27 +1,17 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
-#include "millrace/checkpoint/stored_state.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
-#include "millrace/core/ids.hpp"
-#include "millrace/stream/task_snapshot.hpp"
 
 // A directory that holds one snapshot, a checkpoint or a savepoint: state files, and metadata that
-// are written last and name them relative to the directory, which may thus be moved.
+// are written last and name them relative to the directory, which may thus be moved, unless it is
+// one of a checkpoint that shares files with others of its job (shared_files).
 // docs/checkpoint-format.md describes it. All of this blocks.
 
 namespace millrace {
-
-/// Writes the state of a subtask into the directory, which must be there. State of less than
-/// `memory_threshold_bytes` goes into the handles.
-result<stored_task_state> store_task_state(file_system& files, const std::string& directory,
-                                           const execution_attempt_id& who,
-                                           const task_snapshot& snapshot,
-                                           std::uint64_t memory_threshold_bytes);
 
 /// Makes the directory hold the snapshot, durably and at once.
 status complete_snapshot(file_system& files, const std::string& directory,
@@ -43,8 +33,9 @@ constexpr bool is_damage(errc code) noexcept {
 /// The directory that a location means: load_checkpoint takes that of the metadata, too.
 std::string snapshot_directory_of(const std::string& location);
 
-/// Removes a complete snapshot: its metadata first, then the files that they name, then the
-/// directory if nothing else is in it. Fine if there is none.
+/// Removes a complete snapshot: its metadata first, then the files that they name, but for those
+/// that another checkpoint beside it has, too, then the directory if nothing else is in it. Fine if
+/// there is none.
 status remove_snapshot(file_system& files, const std::string& directory);
 
 /// Removes a directory with all that is in it, of a snapshot that may have become complete or not.

@@ -8,6 +8,7 @@
 
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_file.hpp"
+#include "millrace/checkpoint/stored_key_groups.hpp"
 #include "millrace/checkpoint/value_json.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hex.hpp"
@@ -39,20 +40,21 @@ class state_walk {
   status each_section(Visit&& visit) {
     for (const auto& [is_finished, state, in_flight] : op_.subtasks) {
       if (!state.keyed) continue;
-      const auto& keyed = *state.keyed;
-      for (std::size_t i = 0; i < keyed.ends.size(); ++i) {
-        const auto begin = i == 0 ? 0 : keyed.ends[i - 1];
-        if (begin == keyed.ends[i]) continue;
-        const auto group = keyed.first_group + static_cast<std::uint32_t>(i);
-        const auto bytes =
-            read_stored(files_, directory_, keyed.bytes, begin, keyed.ends[i], keyed.checksums[i]);
-        if (!bytes) return in_operator(op_, bytes.error());
-        byte_reader in(*bytes);
-        const auto sections = read_key_group(in, group);
-        if (!sections) return in_operator(op_, sections.error());
-        for (const auto& section : *sections)
-          if (!visit(group, section)) return {};
-      }
+      bool is_wanted = true;
+      const auto done =
+          each_key_group(files_, directory_, *state.keyed, state.keyed->groups(),
+                         [&](std::uint32_t group, const std::vector<std::byte>& bytes) -> status {
+                           if (bytes.empty()) return {};
+                           byte_reader in(bytes);
+                           const auto sections = read_key_group(in, group);
+                           if (!sections) return tl::unexpected(sections.error());
+                           for (const auto& section : *sections)
+                             if (!(is_wanted = visit(group, section)))
+                               return fail(errc::cancelled, "nothing more is wanted");
+                           return {};
+                         });
+      if (!is_wanted) return {};
+      if (!done) return in_operator(op_, done.error());
     }
     return {};
   }

@@ -6,6 +6,8 @@
 
 #include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/state_file.hpp"
+#include "millrace/checkpoint/stored_database_files.hpp"
+#include "millrace/checkpoint/stored_key_groups.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/mutant.hpp"
 
@@ -53,15 +55,32 @@ status check_same_shape(const checkpoint_metadata& metadata, const graph::job_gr
 result<std::vector<encoded_key_group>> read_part(file_system& files, const std::string& directory,
                                                  const state_assignment::keyed_part& part) {
   std::vector<encoded_key_group> groups;
-  const auto& from = *part.state;
-  for (auto group = part.groups.first; group <= part.groups.last; ++group) {
-    const auto i = group - from.first_group;
-    auto bytes = read_stored(files, directory, from.bytes, i == 0 ? 0 : from.ends[i - 1],
-                             from.ends[i], from.checksums[i]);
-    if (!bytes) return tl::unexpected(bytes.error());
-    groups.push_back({group, std::move(*bytes)});
-  }
-  return groups;
+  return each_key_group(files, directory, *part.state, part.groups,
+                        [&](std::uint32_t group, std::vector<std::byte> bytes) -> status {
+                          groups.push_back({group, std::move(bytes)});
+                          return {};
+                        })
+      .map([&] { return std::move(groups); });
+}
+
+/// The keyed state of one operator as the files that it was stored as, if the backend can go on
+/// with them and they are all of it; else false.
+result<bool> bring_database(file_system& files, const std::string& directory,
+                            const std::vector<state_assignment::keyed_part>& parts,
+                            state_backend* backend, operator_snapshot& to) {
+  if (backend == nullptr || parts.size() != 1) return false;
+  const auto& from = *parts[0].state;
+  if (!from.database || from.groups() != parts[0].groups) return false;
+  auto image = backend->bring(stored_database_files(files, directory, *from.database));
+  if (!image) return tl::unexpected(image.error());
+  if (*image == nullptr) return false;
+  stored_keyed_state beside = from;
+  beside.database.reset();
+  auto groups = read_part(files, directory, {&beside, parts[0].groups});
+  if (!groups) return tl::unexpected(groups.error());
+  to.keyed_state = std::move(*groups);
+  to.database = std::move(*image);
+  return true;
 }
 
 result<subtask_operator_state> read_operator_state(file_system& files, const std::string& directory,
@@ -153,14 +172,17 @@ state_assignment assign_state(const checkpoint_metadata& metadata, const graph::
 }
 
 result<task_restore> read_assigned_state(file_system& files, const std::string& directory,
-                                         const state_assignment& assigned) {
+                                         const state_assignment& assigned, state_backend* backend) {
   task_restore restore;
   restore.checkpoint = assigned.checkpoint;
   restore.is_finished = assigned.is_finished;
   if (restore.is_finished) return restore;
   for (const auto& op : assigned.operators) {
     auto& to = restore.operators.emplace_back();
+    const auto brought = bring_database(files, directory, op.keyed, backend, to);
+    if (!brought) return named(op.name, brought.error());
     for (const auto& part : op.keyed) {
+      if (*brought) break;
       auto groups = read_part(files, directory, part);
       if (!groups) return named(op.name, groups.error());
       to.keyed_state.insert(to.keyed_state.end(), std::make_move_iterator(groups->begin()),
@@ -182,6 +204,15 @@ result<task_restore> read_assigned_state(file_system& files, const std::string& 
     restore.in_flight = std::move(*batches);
   }
   return restore;
+}
+
+uploaded_files restored_files(const state_assignment& assigned, const task_restore& restored) {
+  uploaded_files all;
+  for (std::uint32_t i = 0; i < restored.operators.size(); ++i)
+    if (restored.operators[i].database != nullptr)
+      for (const auto& file : assigned.operators[i].keyed.front().state->database->files)
+        all[{i, file.name}] = file.bytes;
+  return all;
 }
 
 }  // namespace millrace

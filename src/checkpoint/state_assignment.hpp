@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
+#include "millrace/checkpoint/task_state_store.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/key_group.hpp"
 #include "millrace/graph/job_graph.hpp"
+#include "millrace/state/state_backend.hpp"
 #include "millrace/stream/task_snapshot.hpp"
 
 // Which state of a checkpoint goes to which subtask (Flink's StateAssignmentOperation). Operators
@@ -50,8 +52,14 @@ struct state_assignment {
 state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_vertex& vertex,
                               std::uint32_t subtask);
 
-/// Reads it. `directory` is where the metadata lie. Blocks. Errors name the operator.
+/// Reads it. `directory` is where the metadata lie. Keyed state comes as key groups, or, if it was
+/// stored as the database of just this subtask and `backend` can go on with that, as an image of
+/// it. Blocks. Errors name the operator.
 result<task_restore> read_assigned_state(file_system& files, const std::string& directory,
-                                         const state_assignment& assigned);
+                                         const state_assignment& assigned,
+                                         state_backend* backend = nullptr);
+
+/// Where the files of the images lie that the task was restored with.
+uploaded_files restored_files(const state_assignment& assigned, const task_restore& restored);
 
 }  // namespace millrace

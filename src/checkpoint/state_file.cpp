@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
+#include <string_view>
 #include <utility>
 
+#include "millrace/checkpoint/running_checksum.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
 #include "millrace/core/kill_point.hpp"
@@ -50,22 +53,42 @@ result<std::vector<std::byte>> read_bytes(file_reader& file, const std::string& 
   return bytes;
 }
 
+/// Reads a part of a file block by block.
+status read_blocks(file_reader& file, const std::string& path, std::uint64_t begin,
+                   std::uint64_t length, const std::function<status(byte_view)>& visit) {
+  for (std::uint64_t done = 0; done < length;) {
+    const auto block =
+        read_bytes(file, path, begin + done, std::min<std::uint64_t>(block_bytes, length - done));
+    if (!block) return tl::unexpected(block.error());
+    if (auto good = visit(*block); !good) return good;
+    done += block->size();
+  }
+  return {};
+}
+
+/// Opens a file that begins as one of state.
+result<std::unique_ptr<file_reader>> open_state_file(file_system& files, const std::string& path) {
+  auto file = files.open_reader(path);
+  if (!file) return file;
+  const auto head = read_bytes(**file, path, 0, header_bytes);
+  if (!head) return tl::unexpected(head.error());
+  if (*head != header()) return damaged(path, "it does not begin as one");
+  return file;
+}
+
 }  // namespace
 
 struct state_file_writer::progress {
   std::unique_ptr<file_writer> file;
   std::string name;
   std::uint64_t length = 0;
-  XXH3_state_t* hash = XXH3_createState();
-
-  ~progress() { XXH3_freeState(hash); }
+  running_checksum checksum;
 };
 
 state_file_writer::state_file_writer(std::unique_ptr<file_writer> file, std::string name)
     : at_(std::make_unique<progress>()) {
   at_->file = std::move(file);
   at_->name = std::move(name);
-  XXH3_64bits_reset(at_->hash);
 }
 
 state_file_writer::~state_file_writer() = default;
@@ -80,31 +103,61 @@ result<state_file_writer> state_file_writer::open(file_system& files, const std:
   return state_file_writer(std::move(*file), std::move(name));
 }
 
-result<stored_bytes> state_file_writer::append(byte_view piece) {
+stored_bytes state_file_writer::begin_piece() const {
   stored_bytes where;
   where.file = at_->name;
   where.offset = header_bytes + at_->length;
+  return where;
+}
+
+status state_file_writer::append_block(byte_view block) {
+  at_->checksum.add(block);
+  at_->length += block.size();
+  return at_->file->append(block);
+}
+
+result<stored_bytes> state_file_writer::append(byte_view piece) {
+  auto where = begin_piece();
   where.length = piece.size();
   where.checksum = checksum_of(piece);
   for (std::size_t done = 0; done < piece.size();) {
     const auto block = piece.subspan(done, std::min(block_bytes, piece.size() - done));
-    if (auto written = at_->file->append(block); !written) return tl::unexpected(written.error());
+    if (auto written = append_block(block); !written) return tl::unexpected(written.error());
     done += block.size();
   }
-  XXH3_64bits_update(at_->hash, piece.data(), piece.size());
-  at_->length += piece.size();
+  return where;
+}
+
+result<stored_bytes> state_file_writer::append(file_reader& piece) {
+  auto where = begin_piece();
+  where.length = piece.size();
+  running_checksum checksum;
+  auto done = read_blocks(piece, at_->name, 0, where.length, [&](byte_view block) {
+    checksum.add(block);
+    return append_block(block);
+  });
+  if (!done) return tl::unexpected(done.error());
+  where.checksum = checksum.value();
   return where;
 }
 
 status state_file_writer::finish() {
   byte_writer out;
-  encode(out, at_->length, std::uint64_t{XXH3_64bits_digest(at_->hash)});
+  encode(out, at_->length, at_->checksum.value());
   out.put_bytes(foot_magic.data(), foot_magic.size());
   return at_->file->append(out.bytes())
       .map([] { pass(kill_point::state_written); })
       .and_then([&] { return at_->file->sync(); })
       .and_then([&] { return at_->file->close(); })
       .map([] { pass(kill_point::state_synced); });
+}
+
+std::string path_of_stored(const std::string& directory, const stored_bytes& piece) {
+  constexpr std::string_view above = "../";
+  if (!piece.file.starts_with(above)) return directory + "/" + piece.file;
+  const auto slash = directory.rfind('/');
+  const auto parent = slash == std::string::npos ? std::string(".") : directory.substr(0, slash);
+  return parent + "/" + piece.file.substr(above.size());
 }
 
 result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
@@ -120,12 +173,9 @@ result<std::vector<std::byte>> read_stored(file_system& files, const std::string
       return fail(errc::invalid_data, "a piece of state in the metadata has another checksum");
     return std::vector<std::byte>(part.begin(), part.end());
   }
-  const auto path = directory + "/" + piece.file;
-  auto file = files.open_reader(path);
+  const auto path = path_of_stored(directory, piece);
+  const auto file = open_state_file(files, path);
   if (!file) return tl::unexpected(file.error());
-  const auto head = read_bytes(**file, path, 0, header_bytes);
-  if (!head) return tl::unexpected(head.error());
-  if (*head != header()) return damaged(path, "it does not begin as one");
   auto bytes = read_bytes(**file, path, piece.offset + begin, end - begin);
   if (bytes && checksum_of(*bytes) != checksum)
     return damaged(path, "bytes " + std::to_string(piece.offset + begin) + " to " +
@@ -138,6 +188,28 @@ result<std::vector<std::byte>> read_stored(file_system& files, const std::string
   return read_stored(files, directory, piece, 0, piece.length, piece.checksum);
 }
 
+status read_stored_blocks(file_system& files, const std::string& directory,
+                          const stored_bytes& piece,
+                          const std::function<status(byte_view)>& visit) {
+  if (piece.file.empty()) {
+    const auto bytes = read_stored(files, directory, piece);
+    return bytes ? visit(*bytes) : tl::unexpected(bytes.error());
+  }
+  const auto path = path_of_stored(directory, piece);
+  const auto file = open_state_file(files, path);
+  if (!file) return tl::unexpected(file.error());
+  running_checksum checksum;
+  auto done = read_blocks(**file, path, piece.offset, piece.length, [&](byte_view block) {
+    checksum.add(block);
+    return visit(block);
+  });
+  if (done && checksum.value() != piece.checksum)
+    return damaged(path, "bytes " + std::to_string(piece.offset) + " to " +
+                             std::to_string(piece.offset + piece.length) +
+                             " have another checksum");
+  return done;
+}
+
 stored_bytes keep_bytes(std::vector<std::byte> bytes) {
   stored_bytes kept;
   kept.length = bytes.size();
@@ -147,13 +219,10 @@ stored_bytes keep_bytes(std::vector<std::byte> bytes) {
 }
 
 status check_state_file(file_system& files, const std::string& path) {
-  auto file = files.open_reader(path);
+  const auto file = open_state_file(files, path);
   if (!file) return tl::unexpected(file.error());
   const auto size = (*file)->size();
   if (size < header_bytes + footer_bytes) return damaged(path, "it is too short");
-  const auto head = read_bytes(**file, path, 0, header_bytes);
-  if (!head) return tl::unexpected(head.error());
-  if (*head != header()) return damaged(path, "it does not begin as one");
   const auto foot = read_bytes(**file, path, size - footer_bytes, footer_bytes);
   if (!foot) return tl::unexpected(foot.error());
   byte_reader in(*foot);
@@ -163,17 +232,13 @@ status check_state_file(file_system& files, const std::string& path) {
   if (!is_read || magic == nullptr || std::memcmp(magic, foot_magic.data(), foot_magic.size()) != 0)
     return damaged(path, "it does not end as one");
   if (length != size - header_bytes - footer_bytes) return damaged(path, "its length is another");
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
-                                                                      &XXH3_freeState);
-  XXH3_64bits_reset(hash.get());
-  for (std::uint64_t done = 0; done < length;) {
-    const auto block = read_bytes(**file, path, header_bytes + done,
-                                  std::min<std::uint64_t>(block_bytes, length - done));
-    if (!block) return tl::unexpected(block.error());
-    XXH3_64bits_update(hash.get(), block->data(), block->size());
-    done += block->size();
-  }
-  if (XXH3_64bits_digest(hash.get()) != checksum) return damaged(path, "its checksum is another");
+  running_checksum found;
+  auto done = read_blocks(**file, path, header_bytes, length, [&](byte_view block) -> status {
+    found.add(block);
+    return {};
+  });
+  if (!done) return done;
+  if (found.value() != checksum) return damaged(path, "its checksum is another");
   return {};
 }
 

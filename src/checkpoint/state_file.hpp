@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,15 +37,23 @@ class state_file_writer {
 
   /// Appends a piece.
   result<stored_bytes> append(byte_view piece);
+  /// Appends all of a file as one, block by block.
+  result<stored_bytes> append(file_reader& piece);
   /// Writes the footer and syncs.
   status finish();
 
  private:
   struct progress;
+  stored_bytes begin_piece() const;
+  status append_block(byte_view block);
   state_file_writer(std::unique_ptr<file_writer> file, std::string name);
 
   std::unique_ptr<progress> at_;
 };
+
+/// Where the file of a piece lies that is not kept in its handle. `directory` is that of the
+/// metadata.
+std::string path_of_stored(const std::string& directory, const stored_bytes& piece);
 
 /// Bytes `begin` to `end` of a stored piece, whose checksum is `checksum`. `directory` is that of
 /// the metadata. `invalid_data`, with the path, if they are not what was written.
@@ -54,6 +63,11 @@ result<std::vector<std::byte>> read_stored(file_system& files, const std::string
 /// All of it.
 result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
                                            const stored_bytes& piece);
+
+/// All of it, block by block, for pieces of any size. What was given to `visit` counts only if it
+/// ends well. What `visit` fails with ends it.
+status read_stored_blocks(file_system& files, const std::string& directory,
+                          const stored_bytes& piece, const std::function<status(byte_view)>& visit);
 
 /// A handle that holds the bytes itself.
 stored_bytes keep_bytes(std::vector<std::byte> bytes);

@@ -11,6 +11,7 @@
 
 #include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/error.hpp"
+#include "millrace/state/database_image.hpp"
 
 /// Sorted tables of bytes, as an embedded database has them: what a backend that keeps state
 /// outside of memory is made upon. All calls block; used from one task, which waits for reads as
@@ -66,6 +67,9 @@ class byte_store {
   /// Bytes of memory that objects cached in front of the store may take now. May change as other
   /// stores come and go.
   virtual std::size_t object_cache_bytes() const noexcept = 0;
+  /// The files of all tables as of now, in a directory of their own; null if the store has none.
+  /// What is cached in front of the store is not in them. Throws `failure(io)`.
+  virtual std::shared_ptr<database_image> freeze() { return nullptr; }
 };
 
 }  // namespace millrace

@@ -304,8 +304,7 @@ class keyed_state_backend final : public keyed_state_backend_base {
                                               [[maybe_unused]] const Ttl& ttl) {
     std::optional<std::int64_t> ttl_ms;
     if constexpr (Ttl::is_enabled) ttl_ms = ttl.ttl_ms();
-    return {
-        context_, groups(), {store()->table(info.name, ttl_ms), cache_budget(), max_parallelism()}};
+    return {context_, groups(), {stored_table(info, ttl_ms), cache_budget(), max_parallelism()}};
   }
 
   /// Two types may have one encoding and yet not be the same.

@@ -6,9 +6,19 @@
 #include "millrace/core/assert.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/state/key_group_sections.hpp"
+#include "millrace/state/row_layout.hpp"
 #include "millrace/state/state_evolution.hpp"
 
 namespace millrace {
+
+namespace {
+
+/// Whether a backend with a store keeps it there: timers are in memory with any backend.
+bool is_in_store(const state_info& info) {
+  return info.kind != state_kind::timers && info.kind != state_kind::schedule;
+}
+
+}  // namespace
 
 keyed_state_backend_base::keyed_state_backend_base(keyed_state_environment env,
                                                    std::uint64_t key_type,
@@ -37,13 +47,69 @@ void keyed_state_backend_base::for_each(const std::string& state, std::uint32_t 
   if (found != tables_.end()) found->second->for_each_in_group(group, visitor);
 }
 
-std::unique_ptr<keyed_state_snapshot> keyed_state_backend_base::begin_snapshot() {
+std::unique_ptr<keyed_state_snapshot> keyed_state_backend_base::begin_snapshot(snapshot_form form) {
+  auto image = form == snapshot_form::native ? freeze_store() : nullptr;
+  while (image == nullptr && !adopted_.empty()) {
+    const auto name = adopted_.begin()->first;
+    evict_adopted(name);
+  }
   std::vector<keyed_state_snapshot::part> parts;
-  for (const auto& [name, table] : tables_) parts.push_back({table->info(), table.get()});
+  for (const auto& [name, table] : tables_)
+    if (image == nullptr || !is_in_store(table->info()))
+      parts.push_back({table->info(), table.get()});
   for (const auto& [name, kept] : unclaimed_) parts.push_back({kept.info, nullptr, kept.entries});
   std::ranges::sort(
       parts, {}, [](const auto& part) -> const auto& { return part.info.name; });
-  return std::make_unique<keyed_state_snapshot>(env_.groups, std::move(parts));
+  return std::make_unique<keyed_state_snapshot>(env_.groups, std::move(parts), std::move(image));
+}
+
+std::shared_ptr<database_image> keyed_state_backend_base::freeze_store() {
+  if (store_ == nullptr) return nullptr;
+  std::vector<state_info> stored;
+  for (const auto& [name, table] : tables_)
+    if (is_in_store(table->info())) stored.push_back(table->info());
+  for (const auto& [name, info] : adopted_) stored.push_back(info);
+  std::ranges::sort(stored, {}, &state_info::name);
+  const auto can_be_read = [](const state_info& info) { return row_layout::of(info).has_value(); };
+  if (stored.empty() || !std::ranges::all_of(stored, can_be_read)) return nullptr;
+  flush();
+  auto image = store_->freeze();
+  if (image != nullptr) image->tables = std::move(stored);
+  return image;
+}
+
+void keyed_state_backend_base::adopt_tables(const std::vector<state_info>& tables) {
+  MILLRACE_ASSERT(store_ != nullptr && tables_.empty(), "an image is opened before it is used");
+  for (const auto& info : tables) adopted_[info.name] = info;
+}
+
+void keyed_state_backend_base::evict_adopted(const std::string& name) {
+  const auto info = adopted_.extract(name).mapped();
+  const auto layout = row_layout::of(info);
+  if (!layout)
+    throw failure(errc::type_mismatch,
+                  subject(name) + " can't be restored: the type of its keys is not known");
+  auto& table = store_->table(name, std::nullopt);
+  auto& unclaimed = unclaimed_.try_emplace(name, unclaimed_state{info, {}}).first->second;
+  for (auto group = env_.groups.first; group <= env_.groups.last; ++group) {
+    byte_writer entries;
+    append_entries(table, *layout, group, entries);
+    if (entries.size() == 0) continue;
+    unclaimed.entries[group] = std::make_shared<std::vector<std::byte>>(std::move(entries).take());
+    erase_rows(table, group);
+  }
+}
+
+byte_table& keyed_state_backend_base::stored_table(const state_info& wanted,
+                                                   std::optional<std::int64_t> ttl_ms) {
+  const auto adopted = adopted_.find(wanted.name);
+  if (adopted != adopted_.end()) {
+    if (adopted->second == wanted)
+      adopted_.erase(adopted);
+    else
+      evict_adopted(wanted.name);
+  }
+  return store_->table(wanted.name, ttl_ms);
 }
 
 status keyed_state_backend_base::restore_key_group(std::uint32_t group, byte_reader& in) {
@@ -134,6 +200,7 @@ void keyed_state_backend_base::add_table(std::unique_ptr<keyed_state_table> tabl
     throw failure(errc::invalid_argument,
                   "a state of operator '" + env_.operator_name + "' has no name");
   auto& kept = *(tables_[name] = std::move(table));
+  if (adopted_.contains(kept.info().name)) evict_adopted(kept.info().name);
   const auto waiting = unclaimed_.find(kept.info().name);
   if (waiting == unclaimed_.end()) return;
   const auto unclaimed = std::move(waiting->second);

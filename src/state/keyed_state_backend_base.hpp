@@ -3,12 +3,15 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/key_group.hpp"
+#include "millrace/state/byte_store.hpp"
+#include "millrace/state/database_image.hpp"
 #include "millrace/state/keyed_state_snapshot.hpp"
 #include "millrace/state/keyed_state_table.hpp"
 #include "millrace/state/object_cache.hpp"
@@ -32,6 +35,10 @@ namespace millrace {
 ///       bytes: the entries, each key, namespace, map key and value as bytes with their length
 ///
 /// It has no byte that depends on the backend or on the parallelism.
+///
+/// A native snapshot has the files of the store in place of the entries of all states that are in
+/// it, as rows of `cached_store` and `cached_map_store`; the others, such as timers, are key groups
+/// beside it. States in an image that nobody asks for stay where they are.
 class keyed_state_backend_base {
  public:
   virtual ~keyed_state_backend_base();
@@ -49,8 +56,12 @@ class keyed_state_backend_base {
   void for_each(const std::string& state, std::uint32_t group, state_entry_visitor& visitor);
 
   /// A snapshot of all that there is now, which is written while the state is used. One at a time;
-  /// it must not outlive the backend.
-  std::unique_ptr<keyed_state_snapshot> begin_snapshot();
+  /// it must not outlive the backend. Native only if the store has files, and canonical ones can be
+  /// made of them without the code of the types. Throws `failure`.
+  std::unique_ptr<keyed_state_snapshot> begin_snapshot(
+      snapshot_form form = snapshot_form::canonical);
+  /// The store was opened from an image with these tables. Before any state is asked for.
+  void adopt_tables(const std::vector<state_info>& tables);
   /// Adds what a snapshot has of a group, of this backend or another; not while one is written. On
   /// failure, `invalid_data` or `type_mismatch`, the content is unspecified.
   status restore_key_group(std::uint32_t group, byte_reader& in);
@@ -77,6 +88,9 @@ class keyed_state_backend_base {
   /// Null if state is live objects.
   byte_store* store() const noexcept { return store_.get(); }
   object_cache_budget& cache_budget() noexcept { return cache_budget_; }
+  /// The table of the store for a state that is asked for, with what was restored of it if that is
+  /// the very same state. Requires a store.
+  byte_table& stored_table(const state_info& wanted, std::optional<std::int64_t> ttl_ms);
   /// Asks the store how much may be cached, and releases what is cached beyond.
   void keep_to_budget();
 
@@ -91,6 +105,11 @@ class keyed_state_backend_base {
   status restore_entries(keyed_state_table& table, std::uint32_t group, const state_info& saved,
                          byte_view entries);
   std::string subject(const std::string& state) const;
+  /// The files of the store; null if there are none, or nobody could make something of them.
+  std::shared_ptr<database_image> freeze_store();
+  /// Takes a table that was adopted out of the store: what it has is then as of a canonical
+  /// snapshot.
+  void evict_adopted(const std::string& name);
 
   keyed_state_environment env_;
   std::uint64_t key_type_;
@@ -98,6 +117,7 @@ class keyed_state_backend_base {
   object_cache_budget cache_budget_;
   std::map<std::string, std::unique_ptr<keyed_state_table>> tables_;
   std::map<std::string, unclaimed_state> unclaimed_;
+  std::map<std::string, state_info> adopted_;  // tables of the store that nobody asked for
 };
 
 }  // namespace millrace

@@ -8,8 +8,9 @@
 
 namespace millrace {
 
-keyed_state_snapshot::keyed_state_snapshot(key_group_range groups, std::vector<part> parts)
-    : groups_(groups), parts_(std::move(parts)), group_(groups.first) {
+keyed_state_snapshot::keyed_state_snapshot(key_group_range groups, std::vector<part> parts,
+                                           std::shared_ptr<database_image> image)
+    : groups_(groups), parts_(std::move(parts)), image_(std::move(image)), group_(groups.first) {
   written_.reserve(groups.size());
   for (auto& p : parts_) {
     auto& section = sections_.emplace_back();

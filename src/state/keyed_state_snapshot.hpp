@@ -10,6 +10,7 @@
 
 #include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/key_group.hpp"
+#include "millrace/state/database_image.hpp"
 #include "millrace/state/encoded_key_group.hpp"
 #include "millrace/state/keyed_state_table.hpp"
 #include "millrace/state/snapshot_budget.hpp"
@@ -22,6 +23,12 @@ namespace millrace {
 /// them.
 using unclaimed_entries = std::map<std::uint32_t, std::shared_ptr<std::vector<std::byte>>>;
 
+/// What a snapshot consists of (as Flink's SavepointFormatType).
+enum class snapshot_form : std::uint8_t {
+  canonical,  ///< Key groups in a form that no backend nor parallelism is to be seen in.
+  native,     ///< The files of the store, and key groups of what is not in it.
+};
+
 /// A snapshot of an operator's keyed state that is being written, piece by piece, while the state
 /// is used: it has what there was when it was made. Owned by the operator's task, which drives it;
 /// the backend must outlive it, and has one at a time.
@@ -33,8 +40,9 @@ class keyed_state_snapshot {
     unclaimed_entries unclaimed{};
   };
 
-  /// Freezes the tables of `parts`, which come in the order of their names.
-  keyed_state_snapshot(key_group_range groups, std::vector<part> parts);
+  /// Freezes the tables of `parts`, which come in the order of their names. All else is in `image`.
+  keyed_state_snapshot(key_group_range groups, std::vector<part> parts,
+                       std::shared_ptr<database_image> image = nullptr);
   /// Releases what is still frozen.
   ~keyed_state_snapshot();
   keyed_state_snapshot(const keyed_state_snapshot&) = delete;
@@ -46,6 +54,8 @@ class keyed_state_snapshot {
   /// All key groups of the subtask, in order, those without entries without bytes. Once all is
   /// written.
   std::vector<encoded_key_group> take() { return std::move(written_); }
+  /// The files that are part of it; null for a canonical snapshot.
+  const std::shared_ptr<database_image>& image() const noexcept { return image_; }
 
  private:
   /// Bytes of a key group in their order; what is owned is freed as soon as it is copied.
@@ -69,6 +79,7 @@ class keyed_state_snapshot {
 
   key_group_range groups_;
   std::vector<part> parts_;
+  std::shared_ptr<database_image> image_;
   std::vector<std::unique_ptr<snapshot_section>> sections_;  // by part; null without a table
   std::uint32_t group_;
   std::size_t part_ = 0;  // in turn in the group

@@ -8,6 +8,7 @@
 #include "millrace/core/io.hpp"
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/byte_store.hpp"
+#include "millrace/state/database_image.hpp"
 
 namespace millrace {
 
@@ -33,6 +34,17 @@ class state_backend {
   /// Where an operator's keyed state lives; null for live objects in memory. May block. The store
   /// may outlive the backend.
   virtual result<std::unique_ptr<byte_store>> open_store(const keyed_state_environment& who) = 0;
+
+  /// Copies the files of a database to where `open_image` can go on with them. Null if this backend
+  /// has no use for them: then it is restored from canonical key groups. Blocks.
+  virtual result<std::shared_ptr<database_image>> bring(const database_files&) { return nullptr; }
+  /// In place of open_store, with what the image has. Requires that it comes from `bring`, and is
+  /// used once.
+  virtual result<std::unique_ptr<byte_store>> open_image(const keyed_state_environment& who,
+                                                         std::shared_ptr<database_image>) {
+    return fail(errc::internal, "the state of operator '" + who.operator_name +
+                                    "' is not kept in files that could be opened");
+  }
 };
 
 /// State as live objects in open-addressing tables.

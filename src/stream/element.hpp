@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "millrace/core/event_time.hpp"
@@ -59,8 +60,11 @@ struct barrier {
   /// The same in all barriers of a checkpoint.
   checkpoint_kind kind = checkpoint_kind::checkpoint;
   barrier_alignment alignment = barrier_alignment::exactly_once;  ///< How it goes through the job.
+  /// Of an incremental checkpoint, the latest that was complete when it began: files that this one
+  /// has are there until the new one has ended, and need not be stored again. 0 if there is none.
+  std::optional<checkpoint_id> base{};
 
-  /// The same checkpoint, kind and alignment.
+  /// The same in all of it.
   bool operator==(const barrier&) const = default;
 };
 

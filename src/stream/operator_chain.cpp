@@ -157,7 +157,7 @@ class operator_chain::link final : public batch_consumer,
   std::chrono::steady_clock::time_point next_wake() const noexcept { return wake_; }
   void restore(operator_snapshot saved) {
     is_restored_ = true;
-    keyed_state_.restore(std::move(saved.keyed_state));
+    keyed_state_.restore(std::move(saved.keyed_state), std::move(saved.database));
     named([&] {
       if (auto done = operator_state_.restore(saved.operator_state); !done)
         throw failure(done.error());
@@ -169,11 +169,11 @@ class operator_chain::link final : public batch_consumer,
     rows_prepared_ = rows_in_;
     named([&] { op_->prepare_snapshot(checkpoint); });
   }
-  operator_snapshot begin_snapshot(checkpoint_id checkpoint) {
+  operator_snapshot begin_snapshot(checkpoint_id checkpoint, snapshot_form form) {
     return named([&]() -> operator_snapshot {
       op_->snapshot_state(checkpoint);
-      keyed_state_.begin_snapshot();
-      return {operator_state_.snapshot(), {}};
+      keyed_state_.begin_snapshot(form);
+      return {operator_state_.snapshot(), {}, keyed_state_.snapshot_image()};
     });
   }
   bool write_snapshot(operator_snapshot& into, snapshot_budget& budget) {
@@ -454,10 +454,11 @@ bool operator_chain::holds_up_barrier() const noexcept {
                      [](const auto& l) { return l->op().is_busy() && !l->op().is_held_back(); });
 }
 
-std::vector<operator_snapshot> operator_chain::begin_snapshot(checkpoint_id checkpoint) {
+std::vector<operator_snapshot> operator_chain::begin_snapshot(checkpoint_id checkpoint,
+                                                              snapshot_form form) {
   std::vector<operator_snapshot> all;
   all.reserve(links_.size());
-  for (auto& l : links_) all.push_back(l->begin_snapshot(checkpoint));
+  for (auto& l : links_) all.push_back(l->begin_snapshot(checkpoint, form));
   written_ = 0;
   return all;
 }

@@ -9,6 +9,7 @@
 #include "millrace/core/ids.hpp"
 #include "millrace/graph/iterations.hpp"
 #include "millrace/graph/job_graph.hpp"
+#include "millrace/state/keyed_state_snapshot.hpp"
 #include "millrace/stream/job_program.hpp"
 #include "millrace/stream/task_services.hpp"
 #include "millrace/stream/task_snapshot.hpp"
@@ -75,7 +76,8 @@ class operator_chain {
   bool holds_up_barrier() const noexcept;
   /// A snapshot of the state of now, by operator index: operator state at once, keyed state by
   /// write_snapshot, while records are processed. One at a time.
-  std::vector<operator_snapshot> begin_snapshot(checkpoint_id checkpoint);
+  std::vector<operator_snapshot> begin_snapshot(checkpoint_id checkpoint,
+                                                snapshot_form form = snapshot_form::canonical);
   /// Writes about `bytes` of what is missing in `snapshot`; true when nothing is.
   bool write_snapshot(std::vector<operator_snapshot>& snapshot, std::size_t bytes);
   /// There will be no more of it.

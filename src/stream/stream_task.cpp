@@ -296,7 +296,8 @@ bool stream_task::take_snapshot() {
   taken.cut = cut;
   if (!MILLRACE_MUTANT(barrier_kept)) chain_.send_barrier(cut, taken.in_flight);
   taken.operators_finished = phase_ == phase::awaiting_checkpoint;
-  taken.operators = chain_.begin_snapshot(cut.checkpoint);
+  taken.operators = chain_.begin_snapshot(
+      cut.checkpoint, cut.base ? snapshot_form::native : snapshot_form::canonical);
   taken.alignment = snapshot_->alignment;
   taken.frozen_at = services_.time().now();
   taken.synchronous = taken.frozen_at - begin;

@@ -2,16 +2,19 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "millrace/core/ids.hpp"
+#include "millrace/state/database_image.hpp"
 #include "millrace/state/encoded_key_group.hpp"
 #include "millrace/state/redistribution.hpp"
 #include "millrace/stream/element.hpp"
 #include "millrace/stream/in_flight_batch.hpp"
 
 // What a task gives to a checkpoint, and what it gets back from one: encoded, in memory, but for
-// batches that were on their way. Where it is stored is not the task's business.
+// batches that were on their way, and for databases, which are local files. Where it is stored is
+// not the task's business.
 
 namespace millrace {
 
@@ -19,6 +22,9 @@ namespace millrace {
 struct operator_snapshot {
   subtask_operator_state operator_state;
   std::vector<encoded_key_group> keyed_state;  ///< By key group; empty if there is none.
+  /// The rest of the keyed state: of a native snapshot, or where the backend has brought it for a
+  /// restart; null if all of it is in the key groups.
+  std::shared_ptr<database_image> database{};
 
   bool operator==(const operator_snapshot&) const = default;
 };

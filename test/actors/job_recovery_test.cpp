@@ -100,6 +100,42 @@ TEST_CASE_FIXTURE(checkpointed_master,
   CHECK(other->completions.size() == 1);
 }
 
+TEST_CASE_FIXTURE(checkpointed_master, "the barriers of incremental checkpoints name their base") {
+  auto tm = add_task_manager(2);
+  const auto job = start({{"state.backend.type", "rocksdb"}});
+  const auto shared = directory.path("checkpoints/" + to_string(job) + "/shared");
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(10s);
+  REQUIRE(tm->triggers.size() == 1);
+  CHECK(tm->triggers[0].cut.base == checkpoint_id{});
+  CHECK(std::filesystem::exists(shared + "/1"));
+  acknowledge_all(*tm, 1);
+  CHECK_FALSE(std::filesystem::exists(shared + "/1"));  // nothing was stored there
+  pass_with_heartbeats(10s);
+  REQUIRE(tm->triggers.size() == 2);
+  CHECK(tm->triggers[1].cut.base == checkpoint_id{1});
+  CHECK(std::filesystem::exists(shared + "/2"));
+
+  // What was given up leaves nothing, and is nobody's base.
+  kill(*tm);
+  auto other = add_task_manager(2);
+  hold_allocations(*other);
+  pass_with_heartbeats(1s);
+  CHECK_FALSE(std::filesystem::exists(shared + "/2"));
+  tell_all(*other, execution_state::running);
+  pass_with_heartbeats(10s);
+  REQUIRE(other->triggers.size() == 1);
+  CHECK(other->triggers[0].cut.base == checkpoint_id{1});
+  acknowledge_all(*other, 3);
+  tell_all(*other, execution_state::finished);
+  CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+
+  start({{"state.backend.type", "rocksdb"}, {"execution.checkpointing.incremental", "false"}});
+  tell_all(*other, execution_state::running);
+  pass_with_heartbeats(10s);
+  CHECK_FALSE(other->triggers.back().cut.base);
+}
+
 TEST_CASE_FIXTURE(checkpointed_master, "a failed task has its region cancelled and run again") {
   auto tm = add_task_manager(2);
   const auto job = start();

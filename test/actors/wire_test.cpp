@@ -159,10 +159,14 @@ TEST_CASE_FIXTURE(wire_fixture, "the end of data survives a trip between nodes")
 }
 
 TEST_CASE_FIXTURE(wire_fixture, "barriers survive a trip between nodes") {
-  const barrier cut{{7}, checkpoint_kind::savepoint, barrier_alignment::unaligned};
+  const barrier cut{{7}, checkpoint_kind::savepoint, barrier_alignment::unaligned, {}};
+  const barrier incremental{
+      {8}, checkpoint_kind::checkpoint, barrier_alignment::exactly_once, checkpoint_id{6}};
   const auto got = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, cut});
   CHECK(got.input_channel == 6);
   CHECK(std::get<barrier>(got.what) == cut);
+  const auto other = round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, incremental});
+  CHECK(std::get<barrier>(other.what) == incremental);
   const auto given_up =
       round_trip(wire::channel_element{{{1, 2}, 3, 4, 5}, 6, cancel_barrier{{7}}});
   CHECK(std::get<cancel_barrier>(given_up.what) == cancel_barrier{{7}});

@@ -75,6 +75,27 @@ constexpr checkpoint_id one{1}, two{2}, three{3};
 
 }  // namespace
 
+TEST_CASE("an incremental checkpoint begins upon the latest that is complete") {
+  checkpointed_job job({.concurrent_max = 3, .is_incremental = true});
+  const auto base_of = [&](checkpoint_id id) { return job.coordinator.pending(id)->cut().base; };
+  CHECK(job.begin(1000) == one);
+  CHECK(base_of(one) == checkpoint_id{});
+  CHECK(job.begin(2000) == two);
+  CHECK(base_of(two) == checkpoint_id{});
+  job.complete(one);
+  CHECK(base_of(two) == checkpoint_id{});
+  CHECK(job.begin(3000) == three);
+  CHECK(base_of(three) == one);
+  // Savepoints stand on their own.
+  const auto savepoint =
+      job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, job.now, 0).begin;
+  REQUIRE(savepoint);
+  CHECK_FALSE(base_of(*savepoint));
+
+  checkpointed_job other({});
+  CHECK_FALSE(other.coordinator.pending(other.begin(1000))->cut().base);
+}
+
 TEST_CASE("checkpoints begin when all tasks run, an interval from one to the next") {
   checkpointed_job job({});
   CHECK_FALSE(job.at(5000).begin);

@@ -7,12 +7,14 @@
 #include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/checkpoint/job_store.hpp"
 #include "millrace/checkpoint/savepoint_directory.hpp"
+#include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/core/logging.hpp"
 #include "reference/random_numbers.hpp"
 #include "support/graphs.hpp"
+#include "support/incremental_job.hpp"
 #include "support/memory_files.hpp"
 
 // Files of a job that are cut off, or have bits or blocks changed, at random places. Whoever reads
@@ -255,6 +257,50 @@ TEST_CASE("damaged files of checkpoints and of the job store are found by name")
     world.disk->put(path, intact);
   }
   redirect_log({});
+}
+
+TEST_CASE("damaged files of incremental checkpoints are found by name") {
+  incremental_job job("/i/job");
+  job.put(0, 400, "one");
+  job.take(1, {});
+  job.put(300, 600, "two");
+  job.take(2, {1});
+  job.put(600, 650, "three");
+  job.take(3, {2});
+  const auto groups_of = [](const result<task_restore>& restored) {
+    return restored->operators.at(0).keyed_state;
+  };
+  const auto intact_groups = groups_of(job.read(3, 0, 1, nullptr));
+  const auto location = job.storage.location_of({3});
+  std::vector<std::string> paths{location + "/_metadata", location + "/v1-s0-a0.state"};
+  for (const auto& name : shared_files_of(load_checkpoint(*job.disk, location).value()))
+    paths.push_back("/i/job/shared/" + name);
+  CHECK(paths.size() >= 5);
+  const reference::case_range cases(200);
+  for (std::uint64_t seed = cases.first; seed < cases.first + cases.count; ++seed) {
+    random_numbers random(seed);
+    const auto& path = paths[static_cast<std::size_t>(
+        random.upto(0, static_cast<std::int64_t>(paths.size()) - 1))];
+    const auto intact = job.disk->content(path);
+    auto content = intact;
+    const auto what = damage(random, content);
+    CAPTURE(seed);
+    CAPTURE(path);
+    CAPTURE(what);
+    job.disk->put(path, content);
+    const auto groups = job.read(3, 0, 1, nullptr);
+    if (groups)
+      CHECK(groups_of(groups) == intact_groups);
+    else
+      check_named(groups.error(), path);
+    const auto files = job.read(3, 0, 1, job.backend.get());
+    CHECK(files.has_value() == groups.has_value());
+    if (!files) check_named(files.error(), path);
+    const auto checked = check_snapshot(*job.disk, location);
+    CHECK(checked.has_value() == groups.has_value());
+    if (!checked) check_named(checked.error(), path);
+    job.disk->put(path, intact);
+  }
 }
 
 TEST_CASE("a state file that is gone is found by name") {

@@ -9,6 +9,7 @@
 
 #include "millrace/state/key_group_sections.hpp"
 #include "millrace/state/keyed_state_backend.hpp"
+#include "support/native_snapshots.hpp"
 #include "support/state_backends.hpp"
 #include "support/state_world.hpp"
 
@@ -16,6 +17,9 @@ namespace state_snapshot_test {
 
 using namespace millrace;
 using millrace::test::all_state_backends;
+using millrace::test::canonical_of;
+using millrace::test::native_snapshot;
+using millrace::test::native_snapshot_of;
 using millrace::test::restore;
 using millrace::test::snapshot_of;
 using millrace::test::state_world;
@@ -148,6 +152,23 @@ void use(std::mt19937& random, subtask& part, content& c, bool is_checked = true
 
 }  // namespace
 
+namespace {
+
+/// What another backend makes of a native snapshot.
+std::unique_ptr<keyed_state_backend<std::string>> canonically(state_world& world,
+                                                              const native_snapshot& saved,
+                                                              key_group_range groups) {
+  auto state = world.make<std::string>(groups);
+  for (const auto& [group, bytes] : canonical_of(saved)) {
+    if (bytes.empty()) continue;
+    byte_reader in(bytes);
+    REQUIRE(state->restore_key_group(group, in));
+  }
+  return state;
+}
+
+}  // namespace
+
 TEST_CASE("all kinds of state agree with a model across restores, splits and backends") {
   const auto backends = all_state_backends();
   std::deque<state_world> worlds;
@@ -186,6 +207,21 @@ TEST_CASE("all kinds of state agree with a model across restores, splits and bac
           if (from.reduced) target.reduced = target.reduced.value_or(0) + *from.reduced;
           from.reduced.reset();
         }
+      }
+      if (random() % 1'000 == 0) {
+        // As a task that is restarted where it was.
+        std::deque<subtask> restarted;
+        for (auto& p : parts) {
+          const auto saved = native_snapshot_of(*p.state);
+          const auto groups = p.state->groups();
+          if (saved.image == nullptr)
+            restarted.emplace_back(std::move(p));
+          else if (random() % 2 == 0)
+            restarted.emplace_back(worlds.back().make_from<std::string>(saved, groups));
+          else
+            restarted.emplace_back(canonically(worlds[random() % worlds.size()], saved, groups));
+        }
+        parts = std::move(restarted);
       }
       if (random() % 1'500 == 0) {
         std::vector<std::vector<std::byte>> saved(test_max_parallelism);

@@ -7,6 +7,7 @@
 
 #include "millrace/state/keyed_state_backend.hpp"
 #include "millrace/state/state_backend.hpp"
+#include "support/native_snapshots.hpp"
 #include "support/virtual_clock.hpp"
 
 namespace millrace::test {
@@ -21,19 +22,43 @@ class state_world {
   template <class Key>
   std::unique_ptr<keyed_state_backend<Key>> make(key_group_range groups = {
                                                      0, test_max_parallelism - 1}) {
-    keyed_state_environment env{.operator_name = "counter",
-                                .operator_uid = "uid-of-counter",
-                                .groups = groups,
-                                .max_parallelism = test_max_parallelism,
-                                .time = &time};
+    auto env = environment(groups);
     auto store = backend_->open_store(env);
     if (!store) throw failure(store.error());
     return std::make_unique<keyed_state_backend<Key>>(std::move(env), std::move(*store));
   }
 
+  /// Keyed state that goes on with the files of a native snapshot of another.
+  template <class Key>
+  std::unique_ptr<keyed_state_backend<Key>> make_from(const native_snapshot& saved,
+                                                      key_group_range groups = {
+                                                          0, test_max_parallelism - 1}) {
+    const auto env = environment(groups);
+    auto image = backend_->bring(distant_image(saved.image));
+    if (!image) throw failure(image.error());
+    auto store = backend_->open_image(env, *image);
+    if (!store) throw failure(store.error());
+    auto made = std::make_unique<keyed_state_backend<Key>>(env, std::move(*store));
+    made->adopt_tables((*image)->tables);
+    for (const auto& [group, bytes] : saved.beside) {
+      if (bytes.empty()) continue;
+      byte_reader in(bytes);
+      if (auto done = made->restore_key_group(group, in); !done) throw failure(done.error());
+    }
+    return made;
+  }
+
   virtual_clock time;
 
  private:
+  keyed_state_environment environment(key_group_range groups) const {
+    return {.operator_name = "counter",
+            .operator_uid = "uid-of-counter",
+            .groups = groups,
+            .max_parallelism = test_max_parallelism,
+            .time = &time};
+  }
+
   std::shared_ptr<state_backend> backend_;
 };
 

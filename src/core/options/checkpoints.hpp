@@ -89,6 +89,15 @@ inline constexpr config_option<std::uint32_t> checkpointing_tolerable_failures{
      .min = 0,
      .max = 1000000}};
 
+inline constexpr config_option<bool> checkpointing_incremental{
+    {.key = "execution.checkpointing.incremental",
+     .group = "Checkpoints",
+     .default_text = "true",
+     .description = "Whether a checkpoint of state in the `rocksdb` backend stores only those of "
+                    "its files that the checkpoint before does not have. The job manager decides, "
+                    "so it needs `state.backend.type`, too. Savepoints are always complete.",
+     .form = value_form::boolean}};
+
 inline constexpr config_option<std::string> checkpoints_directory{
     {.key = "state.checkpoints.dir",
      .group = "Checkpoints",

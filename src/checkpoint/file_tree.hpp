@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "millrace/core/error.hpp"
+#include "millrace/core/file_system.hpp"
+
+namespace millrace {
+
+/// A status that is good if a file was to be removed and is not there.
+status fine_if_missing(status done);
+
+/// Removes a directory with what is in it. Fine if it is not there.
+status remove_tree(file_system& files, const std::string& directory);
+
+/// What is behind the last '/' of a path.
+std::string last_part_of(const std::string& path);
+/// What is ahead of it; "." if there is none.
+std::string parent_of(const std::string& path);
+
+}  // namespace millrace

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "millrace/checkpoint/stored_state.hpp"
+#include "millrace/core/error.hpp"
+#include "millrace/core/file_system.hpp"
+#include "millrace/core/ids.hpp"
+#include "millrace/stream/task_snapshot.hpp"
+
+namespace millrace {
+
+/// Files of a task's databases that a checkpoint has, by operator index of the vertex and by name:
+/// what a later one refers to instead of storing it again.
+using uploaded_files = std::map<std::pair<std::uint32_t, std::string>, stored_bytes>;
+
+uploaded_files uploaded_files_of(const stored_task_state& state);
+
+/// Writes the state of a subtask into the directory of a snapshot, which must be there. State of
+/// less than `memory_threshold_bytes` goes into the handles. The shareable files of databases go to
+/// where those of the job's checkpoints are, one by one, if `base` does not have them. Blocks.
+result<stored_task_state> store_task_state(file_system& files, const std::string& directory,
+                                           const execution_attempt_id& who,
+                                           const task_snapshot& snapshot,
+                                           std::uint64_t memory_threshold_bytes,
+                                           const uploaded_files& base = {});
+
+}  // namespace millrace

@@ -1,0 +1,419 @@
+#include "millrace/state/rocksdb_store.hpp"
+
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "millrace/core/codec.hpp"
+#include "millrace/state/object_cache.hpp"
+#include "millrace/state/rocksdb_image_files.hpp"
+
+namespace millrace {
+
+namespace {
+
+/// Ahead of the name of a table, in that of its column family: RocksDB has one of its own. In files
+/// of snapshots: do not change.
+constexpr std::string_view family_prefix = "state:";
+/// For the blocks of a database that is only read.
+constexpr std::uint64_t reading_memory_bytes = 16u << 20;
+
+rocksdb::Slice slice_of(byte_view bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+byte_view view_of(const rocksdb::Slice& slice) {
+  return {reinterpret_cast<const std::byte*>(slice.data()), slice.size()};
+}
+
+/// The task can't go on without its state.
+void check(const rocksdb::Status& s, const char* what, const std::string& path) {
+  if (s.ok()) [[likely]]
+    return;
+  throw failure(errc::io, std::string("can't ") + what + " the state in '" + path +
+                              "': " + s.ToString() +
+                              "; check the disk of 'io.tmp.dirs' for space and errors");
+}
+
+void remove_all(const std::string& path) noexcept {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+/// Whether a database needs the file. Of what a checkpoint of RocksDB has, its options are for
+/// people, and the log is empty, as nothing is written to it.
+bool is_needed(std::string_view name) {
+  return is_shareable(name) || name == "CURRENT" || name.starts_with("MANIFEST-");
+}
+
+result<std::vector<database_file>> files_of_checkpoint(const std::string& directory) {
+  std::vector<database_file> files;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator each(directory, failed), end; !failed && each != end;
+       each.increment(failed)) {
+    const auto name = each->path().filename().string();
+    if (!is_needed(name)) continue;
+    files.push_back({name, each->file_size(failed)});
+    if (failed) break;
+  }
+  if (failed) return fail(errc::io, "can't look into '" + directory + "': " + failed.message());
+  std::ranges::sort(files, {}, &database_file::name);
+  return files;
+}
+
+}  // namespace
+
+// -- what stores have in common -------------------------------------------------------------------
+
+rocksdb_resources::rocksdb_resources(std::string where, std::uint64_t memory_bytes,
+                                     double object_share)
+    : directory(std::move(where)),
+      object_bytes(static_cast<std::size_t>(static_cast<double>(memory_bytes) * object_share)),
+      blocks(rocksdb::NewLRUCache(memory_bytes - object_bytes)),
+      memtables(std::make_shared<rocksdb::WriteBufferManager>((memory_bytes - object_bytes) / 2,
+                                                              blocks)) {}
+
+rocksdb_resources::~rocksdb_resources() {
+  if (!directory.empty()) remove_all(directory);
+}
+
+rocksdb::ColumnFamilyOptions rocksdb_resources::column_family_options() const {
+  rocksdb::BlockBasedTableOptions blocks_of_table;
+  blocks_of_table.block_cache = blocks;
+  blocks_of_table.cache_index_and_filter_blocks = true;
+  blocks_of_table.cache_index_and_filter_blocks_with_high_priority = true;
+  blocks_of_table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // A filter of a whole file may be larger than its share of a small cache, and would be read
+  // from disk for every look-up.
+  blocks_of_table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  blocks_of_table.partition_filters = true;
+  blocks_of_table.metadata_block_size = 4096;
+  blocks_of_table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  blocks_of_table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  blocks_of_table.format_version = 5;
+
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks_of_table));
+  options.write_buffer_size =
+      std::clamp<std::size_t>(blocks->GetCapacity() / 8, 1u << 20, 64u << 20);
+  options.target_file_size_base = std::max<std::size_t>(options.write_buffer_size, 8u << 20);
+  options.max_bytes_for_level_base = 4 * options.target_file_size_base;
+  options.level_compaction_dynamic_level_bytes = true;
+  // Most keys that are looked up are not in a memtable, whose skip list is dear to search.
+  options.memtable_prefix_bloom_size_ratio = 0.1;
+  options.memtable_whole_key_filtering = true;
+  // What the cache of objects writes back comes sorted, so the next row of a key group belongs
+  // close to the last one.
+  options.memtable_insert_with_hint_prefix_extractor.reset(
+      rocksdb::NewFixedPrefixTransform(row_group_bytes));
+  options.compression = rocksdb::kNoCompression;
+  options.bottommost_compression = rocksdb::kLZ4Compression;
+  return options;
+}
+
+rocksdb::DBOptions rocksdb_resources::database_options() const {
+  rocksdb::DBOptions options;
+  options.write_buffer_manager = memtables;
+  options.max_background_jobs = 2;
+  options.max_open_files = 512;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.keep_log_file_num = 1;
+  options.info_log_level = rocksdb::InfoLogLevel::HEADER_LEVEL;
+  options.avoid_flush_during_shutdown = true;
+  return options;
+}
+
+// -- tables ---------------------------------------------------------------------------------------
+
+class rocksdb_store::batch final : public byte_batch {
+ public:
+  explicit batch(rocksdb::ColumnFamilyHandle* family) : family_(family) {}
+
+  void put(byte_view key, byte_view value) override {
+    changes_.Put(family_, slice_of(key), slice_of(value));
+  }
+  void erase(byte_view key) override { changes_.Delete(family_, slice_of(key)); }
+  std::size_t size() const noexcept override { return changes_.Count(); }
+  rocksdb::WriteBatch& changes() noexcept { return changes_; }
+
+ private:
+  rocksdb::ColumnFamilyHandle* family_;
+  rocksdb::WriteBatch changes_;
+};
+
+class rocksdb_store::cursor final : public byte_cursor {
+ public:
+  cursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, byte_view prefix,
+         const std::string& path)
+      : prefix_(slice_of(prefix).ToString()), path_(path) {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    rows_.reset(db.NewIterator(options, family));
+    rows_->Seek(prefix_);
+  }
+
+  bool is_valid() const override {
+    if (rows_->Valid()) return rows_->key().starts_with(prefix_);
+    check(rows_->status(), "read", path_);
+    return false;
+  }
+  void next() override { rows_->Next(); }
+  byte_view key() const override { return view_of(rows_->key()); }
+  byte_view value() const override { return view_of(rows_->value()); }
+
+ private:
+  std::string prefix_;
+  const std::string& path_;
+  std::unique_ptr<rocksdb::Iterator> rows_;
+};
+
+/// Drops values when a compaction meets them after their time. Runs on RocksDB's threads. A
+/// database is opened before it is known how long the values of its tables live.
+class rocksdb_store::ttl_filter_factory final : public rocksdb::CompactionFilterFactory {
+ public:
+  explicit ttl_filter_factory(const clock& time) : time_(time) {}
+
+  void set_ttl(std::int64_t ttl_ms) noexcept { ttl_ms_ = ttl_ms; }
+  const char* Name() const override { return "millrace.ttl"; }
+  std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
+      const rocksdb::CompactionFilter::Context&) override {
+    const auto ttl_ms = ttl_ms_.load();
+    return ttl_ms > 0 ? std::make_unique<filter>(ttl_ms, time_) : nullptr;
+  }
+
+ private:
+  class filter final : public rocksdb::CompactionFilter {
+   public:
+    filter(std::int64_t ttl_ms, const clock& time) : ttl_ms_(ttl_ms), time_(time) {}
+
+    const char* Name() const override { return "millrace.ttl"; }
+    bool Filter(int, const rocksdb::Slice&, const rocksdb::Slice& value, std::string*,
+                bool*) const override {
+      std::int64_t touched_ms = 0;
+      if (value.size() < sizeof(touched_ms)) return false;
+      codec<std::int64_t>::load(view_of(value).data(), touched_ms);
+      const auto now_ms = time_.wall_ms();
+      return now_ms > touched_ms && now_ms - touched_ms >= ttl_ms_;
+    }
+
+   private:
+    std::int64_t ttl_ms_;
+    const clock& time_;
+  };
+
+  std::atomic<std::int64_t> ttl_ms_{0};  // 0: for ever
+  const clock& time_;
+};
+
+class rocksdb_store::table_of_family final : public byte_table {
+ public:
+  table_of_family(rocksdb::DB& db, const std::string& path, rocksdb::ColumnFamilyHandle* family)
+      : db_(db), path_(path), family_(family) {
+    writes_.disableWAL = true;
+  }
+
+  bool get(byte_view key, std::vector<std::byte>& value) override {
+    read_.Reset();
+    const auto s = db_.Get(reads_, family_, slice_of(key), &read_);
+    if (s.IsNotFound()) return false;
+    check(s, "read", path_);
+    const auto bytes = view_of(read_);
+    value.assign(bytes.begin(), bytes.end());
+    return true;
+  }
+
+  void get_many(std::span<const byte_view> keys,
+                const std::function<void(std::size_t, byte_view)>& found) override {
+    slices_.clear();
+    for (const auto key : keys) slices_.push_back(slice_of(key));
+    values_.resize(std::max(values_.size(), keys.size()));
+    statuses_.resize(std::max(statuses_.size(), keys.size()));
+    constexpr bool is_sorted = true;
+    db_.MultiGet(reads_, family_, keys.size(), slices_.data(), values_.data(), statuses_.data(),
+                 is_sorted);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (!statuses_[i].IsNotFound()) {
+        check(statuses_[i], "read", path_);
+        found(i, view_of(values_[i]));
+      }
+      values_[i].Reset();
+    }
+  }
+
+  std::unique_ptr<byte_cursor> scan(byte_view prefix) override {
+    return std::make_unique<cursor>(db_, family_, prefix, path_);
+  }
+  std::unique_ptr<byte_batch> new_batch() override { return std::make_unique<batch>(family_); }
+  void write(byte_batch& changes) override {
+    auto& batch_of_ours = static_cast<batch&>(changes).changes();
+    check(db_.Write(writes_, &batch_of_ours), "write", path_);
+    batch_of_ours.Clear();
+  }
+
+ private:
+  rocksdb::DB& db_;
+  const std::string& path_;
+  rocksdb::ColumnFamilyHandle* family_;
+  rocksdb::ReadOptions reads_;
+  rocksdb::WriteOptions writes_;
+  rocksdb::PinnableSlice read_;
+  std::vector<rocksdb::Slice> slices_;
+  std::vector<rocksdb::PinnableSlice> values_;
+  std::vector<rocksdb::Status> statuses_;
+};
+
+// -- the store ------------------------------------------------------------------------------------
+
+rocksdb_store::rocksdb_store(std::shared_ptr<rocksdb_resources> all, std::string path,
+                             const clock* time)
+    : all_(std::move(all)), path_(std::move(path)), time_(time) {
+  ++all_->open_stores;
+}
+
+rocksdb_store::~rocksdb_store() {
+  tables_.clear();
+  if (db_ != nullptr) {
+    for (auto& [name, its] : families_) db_->DestroyColumnFamilyHandle(its.handle);
+    if (default_family_ != nullptr) db_->DestroyColumnFamilyHandle(default_family_);
+    // Nothing is to be kept, so memtables need no flush.
+    rocksdb::CancelAllBackgroundWork(db_.get(), false);
+    db_->Close();
+    db_.reset();
+  }
+  if (env_ == nullptr) remove_all(path_);
+  --all_->open_stores;
+}
+
+result<std::unique_ptr<rocksdb_store>> rocksdb_store::create(std::shared_ptr<rocksdb_resources> all,
+                                                             const std::string& path,
+                                                             const clock& time,
+                                                             const std::string& who) {
+  std::unique_ptr<rocksdb_store> store(new rocksdb_store(std::move(all), path, &time));
+  rocksdb::Options options(store->all_->database_options(), rocksdb::ColumnFamilyOptions());
+  options.create_if_missing = true;
+  options.error_if_exists = true;
+  rocksdb::DB* db = nullptr;
+  if (const auto s = rocksdb::DB::Open(options, path, &db); !s.ok())
+    return fail(errc::io, "can't open a state database for operator '" + who + "' in '" + path +
+                              "': " + s.ToString() +
+                              "; check the disk of 'io.tmp.dirs' for space and permissions");
+  store->db_.reset(db);
+  return store;
+}
+
+result<std::unique_ptr<rocksdb_store>> rocksdb_store::open(std::shared_ptr<rocksdb_resources> all,
+                                                           std::shared_ptr<database_image> image,
+                                                           const clock& time,
+                                                           const std::string& who) {
+  std::unique_ptr<rocksdb_store> store(
+      new rocksdb_store(std::move(all), image->directory(), &time));
+  store->image_ = std::move(image);
+  if (const auto s = store->open_families(store->all_->database_options(), false); !s.ok())
+    return fail(errc::io, "can't open the restored state database of operator '" + who + "' in '" +
+                              store->path_ + "': " + s.ToString() +
+                              "; check the disk of 'io.tmp.dirs' for space and errors");
+  return store;
+}
+
+result<std::unique_ptr<rocksdb_store>> rocksdb_store::open_to_read(
+    std::shared_ptr<const database_files> from) {
+  auto all = std::make_shared<rocksdb_resources>(std::string(), reading_memory_bytes, 0.0);
+  auto env = rocksdb_image_env(std::move(from));
+  std::unique_ptr<rocksdb_store> store(
+      new rocksdb_store(std::move(all), std::string(rocksdb_image_path), nullptr));
+  store->env_ = std::move(env);
+  auto options = store->all_->database_options();
+  options.env = store->env_.get();
+  options.info_log = rocksdb_silent_log();
+  options.max_file_opening_threads = 1;  // who gives the files need not be ready for more
+  if (const auto s = store->open_families(std::move(options), true); !s.ok())
+    return fail(errc::invalid_data, "can't read a state database: " + s.ToString());
+  return store;
+}
+
+rocksdb::Status rocksdb_store::open_families(rocksdb::DBOptions options, bool is_read_only) {
+  std::vector<std::string> names;
+  auto s = rocksdb::DB::ListColumnFamilies(options, path_, &names);
+  if (!s.ok()) return s;
+  std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
+  std::vector<std::shared_ptr<ttl_filter_factory>> filters;
+  for (const auto& name : names)
+    wanted.emplace_back(name, name == rocksdb::kDefaultColumnFamilyName
+                                  ? rocksdb::ColumnFamilyOptions()
+                                  : family_options(filters.emplace_back()));
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  s = is_read_only ? rocksdb::DB::OpenForReadOnly(options, path_, wanted, &handles, &db)
+                   : rocksdb::DB::Open(options, path_, wanted, &handles, &db);
+  if (!s.ok()) return s;
+  db_.reset(db);
+  std::size_t ours = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == rocksdb::kDefaultColumnFamilyName)
+      default_family_ = handles[i];
+    else
+      families_[names[i].substr(std::min(names[i].size(), family_prefix.size()))] = {
+          handles[i], filters[ours++]};
+  }
+  return s;
+}
+
+rocksdb::ColumnFamilyOptions rocksdb_store::family_options(
+    std::shared_ptr<ttl_filter_factory>& filter) const {
+  auto options = all_->column_family_options();
+  if (time_ == nullptr) return options;
+  filter = std::make_shared<ttl_filter_factory>(*time_);
+  options.compaction_filter_factory = filter;
+  return options;
+}
+
+rocksdb_store::family& rocksdb_store::family_of(const std::string& name) {
+  const auto known = families_.find(name);
+  if (known != families_.end()) return known->second;
+  family made;
+  const auto options = family_options(made.filter);
+  check(db_->CreateColumnFamily(options, std::string(family_prefix) + name, &made.handle),
+        "create a table for", path_);
+  return families_[name] = std::move(made);
+}
+
+byte_table& rocksdb_store::table(const std::string& name, std::optional<std::int64_t> ttl_ms) {
+  auto& found = tables_[name];
+  if (found == nullptr) {
+    auto& its = family_of(name);
+    if (ttl_ms && its.filter) its.filter->set_ttl(*ttl_ms);
+    found = std::make_unique<table_of_family>(*db_, path_, its.handle);
+  }
+  return *found;
+}
+
+std::size_t rocksdb_store::object_cache_bytes() const noexcept {
+  return all_->object_bytes / std::max(1u, all_->open_stores.load());
+}
+
+std::shared_ptr<database_image> rocksdb_store::freeze() {
+  if (env_ != nullptr) return nullptr;
+  const auto path = all_->directory + "/image-" + std::to_string(all_->directories_made++);
+  rocksdb::Checkpoint* maker = nullptr;
+  check(rocksdb::Checkpoint::Create(db_.get(), &maker), "freeze", path_);
+  const std::unique_ptr<rocksdb::Checkpoint> owned(maker);
+  check(owned->CreateCheckpoint(path), "freeze", path_);
+  auto files = files_of_checkpoint(path);
+  auto image = std::make_shared<database_image>(
+      path, files ? std::move(*files) : std::vector<database_file>());
+  if (!files) throw failure(files.error());
+  return image;
+}
+
+}  // namespace millrace

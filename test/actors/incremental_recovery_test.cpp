@@ -1,0 +1,203 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "millrace/checkpoint/shared_files.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
+#include "millrace/millrace.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace incremental_recovery_test {
+
+using namespace millrace;
+using namespace std::chrono_literals;
+
+// Jobs of the whole engine with state in RocksDB, whose tasks fail and go on from incremental
+// checkpoints.
+
+namespace {
+
+constexpr std::uint64_t events = 12'000;
+constexpr std::int64_t keys = 400;
+
+struct event {
+  std::int64_t key = 0;
+  std::int64_t number = 0;
+};
+
+/// What all attempts have in common, as they run in one process.
+struct shared_world {
+  std::mutex mutex;
+  std::map<std::int64_t, std::int64_t> counts;  ///< The highest of each key.
+  std::atomic<int> failures_left{0};
+  std::atomic<std::int64_t> fails_behind{0};  ///< The number of an event.
+
+  std::int64_t total() {
+    std::lock_guard lock(mutex);
+    std::int64_t all = 0;
+    for (const auto& [key, count] : counts) all += count;
+    return all;
+  }
+};
+
+/// Counts the events of each key, and fails now and then.
+struct counting {
+  std::shared_ptr<shared_world> world;
+  value_state<std::int64_t> count{};
+  map_state<std::int64_t, std::string> seen{};
+
+  void open(keyed_runtime_context<std::int64_t>& context) {
+    count = context.get_state(value_state_descriptor<std::int64_t>("count"));
+    seen = context.get_map_state(map_state_descriptor<std::int64_t, std::string>("seen"));
+  }
+  event operator()(const event& e) {
+    if (e.number > world->fails_behind && world->failures_left > 0) {
+      --world->failures_left;
+      world->fails_behind = e.number + 1500;
+      throw std::runtime_error("it fails now and then");
+    }
+    // An event that came before in the life of the state would be counted twice.
+    if (seen.get(e.number) != nullptr) throw std::logic_error("an event is counted twice");
+    seen.put(e.number, std::string(20, 'x'));
+    return {e.key, ++count.get_or_default()};
+  }
+};
+
+class counted_job {
+ public:
+  std::shared_ptr<shared_world> world = std::make_shared<shared_world>();
+
+  std::unique_ptr<job_client> start(const std::map<std::string, std::string>& more = {}) {
+    configuration config;
+    std::map<std::string, std::string> settings{
+        {"execution.checkpointing.interval", "20 ms"},
+        {"state.checkpoints.dir", directory.path("checkpoints")},
+        {"state.savepoints.dir", directory.path("savepoints")},
+        {"state.backend.type", "rocksdb"},
+        {"state.backend.rocksdb.memory.fixed-per-tm", "16 mb"},
+        {"state.storage.fs.memory-threshold", "0"},
+        {"io.tmp.dirs", directory.path("scratch")},
+        {"restart-strategy.type", "fixed-delay"},
+        {"restart-strategy.fixed-delay.attempts", "100"},
+        {"restart-strategy.fixed-delay.delay", "1 ms"}};
+    for (const auto& [key, value] : more) settings[key] = value;
+    for (const auto& [key, value] : settings) REQUIRE(config.set(key, value, "test"));
+    stream_environment env(config);
+    env.set_parallelism(2);
+    env.from_source(make_generator<event>(
+                        [](const std::uint64_t& n) {
+                          const auto i = static_cast<std::int64_t>(n);
+                          return event{i * 7919 % keys, i};
+                        },
+                        {.count = events, .per_second = 6'000}),
+                    watermark_strategy<event>::no_watermarks(), "events")
+        .key_by(&event::key)
+        .map(counting{world})
+        .uid("counting")
+        .add_sink([world = world](const event& e) {
+          std::lock_guard lock(world->mutex);
+          auto& highest = world->counts[e.key];
+          highest = std::max(highest, e.number);
+        });
+    return env.execute_async("counted");
+  }
+
+  void wait_for(std::int64_t total) {
+    for (int i = 0; world->total() < total && i < 4'000; ++i) std::this_thread::sleep_for(5ms);
+    REQUIRE(world->total() >= total);
+  }
+  std::string retained() const {
+    std::string found;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(directory.path("checkpoints")))
+      if (entry.path().filename() == "_metadata") found = entry.path().parent_path();
+    REQUIRE_FALSE(found.empty());
+    return found;
+  }
+
+  test::temporary_directory directory;
+};
+
+std::size_t files_in(const std::string& directory) {
+  std::size_t count = 0;
+  if (!std::filesystem::exists(directory)) return 0;
+  for (const auto& each : std::filesystem::recursive_directory_iterator(directory))
+    count += each.is_regular_file();
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("A job with incremental checkpoints whose tasks fail counts each event once") {
+  counted_job job;
+  job.world->failures_left = 5;
+  job.world->fails_behind = 1'000;
+  const auto ended = job.start()->wait();
+  REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
+  CHECK(job.world->failures_left == 0);
+  CHECK(job.world->total() == static_cast<std::int64_t>(events));
+  // Nothing is left, neither of the checkpoints nor of the databases.
+  CHECK(files_in(job.directory.path("checkpoints")) == 0);
+  CHECK(files_in(job.directory.path("scratch")) == 0);
+}
+
+TEST_CASE(
+    "A job goes on from a retained incremental checkpoint of another, whatever becomes of it") {
+  for (const std::string mode : {"NO_CLAIM", "CLAIM"}) {
+    CAPTURE(mode);
+    counted_job job;
+    const std::map<std::string, std::string> retain{
+        {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}};
+    auto client = job.start(retain);
+    job.wait_for(3'000);
+    client->cancel();
+    CHECK_FALSE(client->wait());
+    const auto retained = job.retained();
+    local_file_system files;
+    const auto metadata = load_checkpoint(files, retained).value();
+    CHECK_FALSE(shared_files_of(metadata).empty());
+    REQUIRE(check_snapshot(files, retained));
+    const auto shared = std::filesystem::path(retained).parent_path() / "shared";
+    const auto before = files_in(shared);
+    CHECK(before == shared_files_of(metadata).size());  // no orphans
+
+    job.world->failures_left = 2;
+    job.world->fails_behind = 5'000;
+    client = job.start(
+        {{"execution.savepoint.path", retained},
+         {"execution.savepoint-restore-mode", mode},
+         {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}});
+    const auto ended = client->wait();
+    REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
+    CHECK(job.world->total() == static_cast<std::int64_t>(events));
+    if (mode == "NO_CLAIM") {
+      CHECK(check_snapshot(files, retained));
+      CHECK(files_in(shared) == before);
+    } else {
+      CHECK_FALSE(std::filesystem::exists(retained));
+      CHECK_FALSE(std::filesystem::exists(shared));
+    }
+  }
+}
+
+TEST_CASE("A job goes on in memory from an incremental checkpoint of state on disk") {
+  counted_job job;
+  const auto client = job.start(
+      {{"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}});
+  job.wait_for(3'000);
+  client->cancel();
+  CHECK_FALSE(client->wait());
+  const auto ended =
+      job.start({{"execution.savepoint.path", job.retained()}, {"state.backend.type", "hashmap"}})
+          ->wait();
+  REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
+  CHECK(job.world->total() == static_cast<std::int64_t>(events));
+}
+
+}  // namespace incremental_recovery_test

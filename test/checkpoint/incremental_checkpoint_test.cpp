@@ -1,0 +1,399 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "millrace/checkpoint/shared_files.hpp"
+#include "millrace/checkpoint/snapshot_inspection.hpp"
+#include "millrace/checkpoint/state_file.hpp"
+#include "millrace/checkpoint/stored_key_groups.hpp"
+#include "support/incremental_job.hpp"
+
+// Checkpoints of state in RocksDB that share files: what is stored, what is read, what is removed.
+
+namespace incremental_checkpoint_test {
+
+using namespace millrace;
+using namespace millrace::test;
+
+namespace {
+
+constexpr checkpoint_id none{}, one{1}, two{2}, three{3};
+
+std::vector<std::string> stored_by(const incremental_job& job, std::uint64_t n) {
+  auto found = job.shared();
+  std::erase_if(found,
+                [&](const auto& file) { return !file.starts_with(std::to_string(n) + "/"); });
+  return found;
+}
+
+std::vector<std::string> shared_of(incremental_job& job, std::uint64_t n) {
+  return shared_files_of(load_checkpoint(*job.disk, job.storage.location_of({n})).value());
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint stores only the files that its base does not have") {
+  incremental_job job;
+  job.put(0, 3000, "one");
+  const auto first = job.take(1, none);
+  CHECK(first.stored_anew == first.bytes);
+  CHECK_FALSE(stored_by(job, 1).empty());
+  job.put(3000, 3300, "two");
+  const auto second = job.take(2, one);
+  CHECK(second.bytes > first.bytes);
+  CHECK(second.stored_anew < second.bytes / 2);
+  CHECK_FALSE(stored_by(job, 2).empty());
+  CHECK(std::ranges::includes(shared_of(job, 2), stored_by(job, 1)));
+  // Nothing has changed: nothing but the list of files is stored.
+  const auto third = job.take(3, two);
+  CHECK(stored_by(job, 3).empty());
+  CHECK(shared_of(job, 3) == shared_of(job, 2));
+  CHECK(third.stored_anew < 40'000);
+  for (const auto& path : job.shared())
+    CHECK(check_state_file(*job.disk, job.directory + "/shared/" + path));
+  // All say what they have.
+  const auto location = job.storage.location_of(two);
+  CHECK(load_checkpoint(*job.disk, location).value() == incremental_job::metadata_of(2, second));
+  CHECK(check_snapshot(*job.disk, location));
+}
+
+TEST_CASE("without a base, or with one that the task does not know, all is stored") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  const auto again = job.take(2, none);
+  CHECK(again.stored_anew == again.bytes);
+  CHECK(stored_by(job, 2).size() == stored_by(job, 1).size());
+  // As after a start from another job's checkpoint 9.
+  const auto foreign = job.take(10, {9});
+  CHECK(foreign.stored_anew == foreign.bytes);
+}
+
+TEST_CASE("files go with the last checkpoint that has them") {
+  incremental_job job;
+  std::uint64_t n = 0;
+  for (; n < 12; ++n) {
+    job.put(static_cast<std::int64_t>(n) * 200, static_cast<std::int64_t>(n) * 200 + 400,
+            "round " + std::to_string(n));
+    job.take(n + 1, {n});
+    if (n > 0) REQUIRE(job.storage.discard({n}));
+    CHECK(job.shared() == shared_of(job, n + 1));
+    CHECK(check_snapshot(*job.disk, job.storage.location_of({n + 1})));
+  }
+  REQUIRE(job.storage.discard({n}));
+  CHECK(job.disk->paths().empty());
+}
+
+TEST_CASE("an aborted checkpoint leaves nothing, and is in nobody's way") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  const auto before = job.disk->paths();
+  job.put(1000, 1200, "two");
+  REQUIRE(job.storage.begin_incremental(two, one));
+  REQUIRE(job.store(2, one));
+  CHECK_FALSE(stored_by(job, 2).empty());
+  REQUIRE(job.storage.discard(two));
+  CHECK(job.disk->paths() == before);
+  // What the task writes afterwards has no place to go.
+  job.put(1200, 1300, "late");
+  CHECK_FALSE(job.store(2, one));
+  CHECK(job.disk->paths() == before);
+
+  const auto third = job.take(3, one);
+  CHECK(third.stored_anew < third.bytes);
+  job.restart(3);
+  incremental_job::check(*job.state, 0, 1000, "one");
+  incremental_job::check(*job.state, 1000, 1200, "two");
+  incremental_job::check(*job.state, 1200, 1300, "late");
+}
+
+TEST_CASE("checkpoints that began upon one base may end in any order") {
+  incremental_job job;
+  job.put(0, 1000, "base");
+  job.take(1, none);
+  REQUIRE(job.storage.begin_incremental(two, one));
+  REQUIRE(job.storage.begin_incremental(three, one));
+  job.put(1000, 1100, "two");
+  const auto second = job.store(2, one).value();
+  job.put(0, 1000, "all anew");
+  const auto third = job.store(3, one).value();
+  REQUIRE(job.storage.complete(incremental_job::metadata_of(2, second)));
+  REQUIRE(job.storage.discard(one));
+  CHECK(check_snapshot(*job.disk, job.storage.location_of(two)));
+  REQUIRE(job.storage.complete(incremental_job::metadata_of(3, third)));
+  CHECK(check_snapshot(*job.disk, job.storage.location_of(three)));
+  REQUIRE(job.storage.discard(two));
+  CHECK(check_snapshot(*job.disk, job.storage.location_of(three)));
+  CHECK(job.shared() == shared_of(job, 3));
+}
+
+TEST_CASE("a task goes on with its files, and shares them with what was before") {
+  incremental_job job;
+  job.put(0, 2000, "one");
+  job.take(1, none);
+  job.restart(1);
+  incremental_job::check(*job.state, 0, 2000, "one");
+  CHECK(job.state->timers<std::int64_t>("timers").event_time_timer_count() == 2000);
+  job.put(100, 300, "two");
+  const auto second = job.take(2, one);
+  CHECK(second.stored_anew < second.bytes / 2);
+  REQUIRE(job.storage.discard(one));
+  job.restart(2);
+  // A fallen attempt has used numbers of files that the next one uses again.
+  job.put(300, 400, "lost");
+  REQUIRE(job.storage.begin_incremental(three, two));
+  REQUIRE(job.store(3, two));
+  REQUIRE(job.storage.discard(three));
+  job.restart(2);
+  job.put(300, 500, "three");
+  job.take(4, two);
+  REQUIRE(job.storage.discard(two));
+  job.restart(4);
+  incremental_job::check(*job.state, 0, 100, "one");
+  incremental_job::check(*job.state, 100, 300, "two");
+  incremental_job::check(*job.state, 300, 500, "three");
+  incremental_job::check(*job.state, 500, 2000, "one");
+}
+
+TEST_CASE("no files are left in the scratch directory") {
+  incremental_job job;
+  job.put(0, 500, "one");
+  job.take(1, none);
+  job.restart(1);
+  job.take(2, one);
+  std::size_t directories = 0;
+  for (const auto& each : std::filesystem::directory_iterator(job.backend->directory()))
+    directories += each.is_directory();
+  CHECK(directories == 1);  // the database itself
+  // One that can't be read leaves nothing either.
+  const auto path = job.directory + "/shared/" + shared_of(job, 2).front();
+  auto content = job.disk->content(path);
+  content[content.size() / 2] ^= 1;
+  job.disk->put(path, content);
+  CHECK_FALSE(job.read(2, 0, 1, job.backend.get()));
+  job.state.reset();
+  CHECK(std::filesystem::is_empty(job.backend->directory()));
+}
+
+TEST_CASE("another parallelism and another backend read key groups out of the files") {
+  incremental_job job;
+  job.put(0, 1500, "one");
+  job.take(1, none);
+  job.put(700, 900, "two");
+  job.take(2, one);
+  hashmap_state_backend hashmap;
+  for (const std::uint32_t parallelism : {1, 2, 3, 5}) {
+    for (const bool in_memory : {true, false}) {
+      CAPTURE(parallelism);
+      CAPTURE(in_memory);
+      std::size_t timers = 0;
+      state_world target(in_memory ? std::make_shared<hashmap_state_backend>()
+                                   : std::shared_ptr<state_backend>(job.backend));
+      for (std::uint32_t s = 0; s < parallelism; ++s) {
+        const auto restored =
+            job.read(2, s, parallelism,
+                     in_memory ? static_cast<state_backend*>(&hashmap) : job.backend.get());
+        REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
+        const auto& op = restored->operators.at(0);
+        const bool goes_on_with_files = !in_memory && parallelism == 1;
+        CHECK((op.database != nullptr) == goes_on_with_files);
+        if (goes_on_with_files) continue;
+        const auto groups = key_group_range_of(s, test_max_parallelism, parallelism);
+        auto state = target.make<std::int64_t>(groups);
+        incremental_job::restore_groups(*state, op.keyed_state);
+        incremental_job::check(*state, 0, 700, "one");
+        incremental_job::check(*state, 700, 900, "two");
+        incremental_job::check(*state, 900, 1500, "one");
+        timers += state->timers<std::int64_t>("timers").event_time_timer_count();
+      }
+      if (in_memory) CHECK(timers == 1500);
+    }
+  }
+}
+
+TEST_CASE("the key groups of a stored state are the same in either form") {
+  incremental_job job;
+  job.put(0, 800, "one");
+  const auto stored = job.take(1, none);
+  const auto expected = snapshot_of(*job.state);
+  std::vector<std::vector<std::byte>> found(test_max_parallelism);
+  REQUIRE(each_key_group(*job.disk, job.storage.location_of(one), *stored.operators[0].keyed,
+                         {0, test_max_parallelism - 1},
+                         [&](std::uint32_t group, std::vector<std::byte> bytes) -> status {
+                           found[group] = std::move(bytes);
+                           return {};
+                         }));
+  CHECK(found == expected);
+  std::size_t visits = 0;
+  const auto ended =
+      each_key_group(*job.disk, job.storage.location_of(one), *stored.operators[0].keyed, {3, 9},
+                     [&](std::uint32_t group, const std::vector<std::byte>&) -> status {
+                       CHECK(group == 3 + visits++);
+                       return visits < 3 ? status() : fail(errc::cancelled, "enough");
+                     });
+  CHECK(visits == 3);
+  CHECK(ended.error().code == errc::cancelled);
+}
+
+TEST_CASE("an incremental checkpoint can be looked into") {
+  incremental_job job;
+  job.put(0, 300, "one");
+  job.take(1, none);
+  const auto found = inspect_snapshot(*job.disk, job.storage.location_of(one));
+  REQUIRE_MESSAGE(found, (found ? std::string() : found.error().message));
+  const auto& op = found->operators.at(0);
+  REQUIRE(op.keyed.size() == 2);
+  CHECK(op.keyed[0].name == "text");
+  CHECK(op.keyed[0].entries == 300);
+  CHECK(op.keyed[0].key_type == "i64");
+  CHECK(op.keyed[0].value_type == "str");
+  CHECK(op.keyed[1].name == "timers");
+  CHECK(op.keyed[1].entries == 300);
+  std::size_t lines = 0;
+  REQUIRE(dump_snapshot(*job.disk, job.storage.location_of(one), [&](const std::string& line) {
+    CHECK(line.find("operator") != std::string::npos);
+    return ++lines < 400;
+  }));
+  CHECK(lines == 400);
+}
+
+TEST_CASE("small state is in the metadata, files and all") {
+  incremental_job job("/c/job", 1 << 20);
+  job.put(0, 20, "one");
+  const auto stored = job.take(1, none);
+  CHECK(job.disk->paths() == std::vector<std::string>{"/c/job/chk-1/_metadata"});
+  CHECK(stored.bytes > 0);
+  job.restart(1);
+  incremental_job::check(*job.state, 0, 20, "one");
+  job.put(20, 30, "two");
+  job.take(2, one);
+  REQUIRE(job.storage.discard(one));
+  const auto hashmap = job.read(2, 1, 2, nullptr);
+  REQUIRE(hashmap);
+  auto state = job.world.make<std::int64_t>(key_group_range_of(1, test_max_parallelism, 2));
+  incremental_job::restore_groups(*state, hashmap->operators.at(0).keyed_state);
+  incremental_job::check(*state, 0, 20, "one");
+  incremental_job::check(*state, 20, 30, "two");
+}
+
+TEST_CASE("another master counts the files of the checkpoints that are kept") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  job.put(1000, 1100, "two");
+  job.take(2, one);
+  job.put(1100, 1200, "lost");
+  REQUIRE(job.storage.begin_incremental(three, two));
+  REQUIRE(job.store(3, two));
+  const auto left = job.shared();
+
+  file_checkpoint_storage next(job.disk, job.directory, 0);
+  const std::vector<checkpoint_id> kept{one, two};
+  REQUIRE(next.recover(kept));
+  REQUIRE(next.clean_up(kept));
+  CHECK(job.shared().size() < left.size());
+  CHECK(stored_by(job, 3).empty());
+  CHECK(check_snapshot(*job.disk, next.location_of(one)));
+  CHECK(check_snapshot(*job.disk, next.location_of(two)));
+  REQUIRE(next.discard(one));
+  CHECK(check_snapshot(*job.disk, next.location_of(two)));
+  CHECK(job.shared() == shared_of(job, 2));
+  // What a crash left half removed goes, too.
+  job.disk->put(job.directory + "/shared/1/v9-s9-a9-o0-000001.sst", "left over");
+  job.disk->put(job.directory + "/shared/7/v9-s9-a9-o0-000001.sst", "left over");
+  REQUIRE(next.clean_up(std::vector<checkpoint_id>{two}));
+  CHECK(job.shared() == shared_of(job, 2));
+  REQUIRE(next.clean_up({}));
+  CHECK(job.disk->paths().empty());
+  CHECK_FALSE(job.disk->stat(job.directory));
+}
+
+TEST_CASE("while the metadata of a kept checkpoint can't be read, no shared file is removed") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  job.put(1000, 1100, "two");
+  job.take(2, one);
+  const auto all = job.shared();
+  const auto path = job.storage.location_of(two) + "/_metadata";
+  const auto intact = job.disk->content(path);
+  job.disk->put(path, intact.substr(0, 100));
+  file_checkpoint_storage next(job.disk, job.directory, 0);
+  const std::vector<checkpoint_id> kept{one, two};
+  CHECK_FALSE(next.recover(kept));
+  CHECK(next.clean_up(kept));
+  CHECK(next.discard(one));
+  CHECK(job.shared() == all);
+  job.disk->put(path, intact);
+  CHECK(check_snapshot(*job.disk, next.location_of(two)));
+}
+
+TEST_CASE("a claimed checkpoint is removed but for what others beside it have, too") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  job.put(1000, 1100, "two");
+  job.take(2, one);
+  job.put(0, 1100, "three");
+  job.take(3, two);
+  REQUIRE(remove_snapshot(*job.disk, job.storage.location_of(two)));
+  CHECK(check_snapshot(*job.disk, job.storage.location_of(one)));
+  CHECK(check_snapshot(*job.disk, job.storage.location_of(three)));
+  CHECK_FALSE(job.disk->stat(job.storage.location_of(two)));
+  REQUIRE(remove_snapshot(*job.disk, job.storage.location_of(one)));
+  CHECK(job.shared() == shared_of(job, 3));
+  REQUIRE(remove_snapshot(*job.disk, job.storage.location_of(three)));
+  CHECK(job.disk->paths().empty());
+  CHECK_FALSE(job.disk->stat(job.directory + "/shared"));
+}
+
+TEST_CASE("a shared file that is damaged or gone is named by whoever reads it") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  job.put(1000, 1100, "two");
+  job.take(2, one);
+  const auto location = job.storage.location_of(two);
+  for (const auto& name : shared_of(job, 2)) {
+    const auto path = job.directory + "/shared/" + name;
+    const auto intact = job.disk->content(path);
+    for (const bool is_gone : {false, true}) {
+      CAPTURE(path);
+      CAPTURE(is_gone);
+      if (is_gone) {
+        REQUIRE(job.disk->remove(path));
+      } else {
+        auto content = intact;
+        content[40] ^= 4;
+        job.disk->put(path, content);
+      }
+      const auto check_named = [&](const error& why) {
+        CHECK(is_damage(why.code));
+        CHECK(why.message.find(path) != std::string::npos);
+      };
+      const auto checked = check_snapshot(*job.disk, location);
+      REQUIRE_FALSE(checked);
+      check_named(checked.error());
+      const auto files = job.read(2, 0, 1, job.backend.get());
+      REQUIRE_FALSE(files);
+      check_named(files.error());
+      const auto groups = job.read(2, 0, 1, nullptr);
+      REQUIRE_FALSE(groups);
+      check_named(groups.error());
+      job.disk->put(path, intact);
+    }
+  }
+  CHECK(job.read(2, 0, 1, nullptr));
+}
+
+TEST_CASE("metadata name shared files in one way only") {
+  CHECK(is_shared_file("../shared/12/v0-s0-a0-o0-000004.sst"));
+  for (const auto* bad :
+       {"../shared/12/", "../shared/x/f", "../shared/0/f", "../shared/1/../f", "../shared/1/..",
+        "../shared/1", "shared/1/f", "../other/1/f", "../../shared/1/f", "../shared/1/a/b"})
+    CHECK_FALSE(is_shared_file(bad));
+}
+
+}  // namespace incremental_checkpoint_test
