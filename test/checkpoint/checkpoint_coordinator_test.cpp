@@ -77,6 +77,7 @@ constexpr checkpoint_id one{1}, two{2}, three{3};
 
 TEST_CASE("an incremental checkpoint begins upon the latest that is complete") {
   checkpointed_job job({.concurrent_max = 3, .is_incremental = true});
+  job.coordinator.on_running(0, 0);
   const auto base_of = [&](checkpoint_id id) { return job.coordinator.pending(id)->cut().base; };
   CHECK(job.begin(1000) == one);
   CHECK(base_of(one) == checkpoint_id{});
@@ -93,6 +94,7 @@ TEST_CASE("an incremental checkpoint begins upon the latest that is complete") {
   CHECK_FALSE(base_of(*savepoint));
 
   checkpointed_job other({});
+  other.coordinator.on_running(0, 0);
   CHECK_FALSE(other.coordinator.pending(other.begin(1000))->cut().base);
 }
 
