@@ -43,6 +43,8 @@ std::optional<row_layout> row_layout::of(const state_info& info) {
     layout.ns_ = delimited(info.namespace_type);
     if (!layout.ns_) return std::nullopt;
   }
+  // The latest touch of an expiring_list, which its elements have, too.
+  if (info.kind == state_kind::list && info.has_ttl) layout.value_begin_ = sizeof(std::int64_t);
   return layout;
 }
 
@@ -54,12 +56,11 @@ encoded_entry row_layout::split(byte_view row_key, byte_view value) const {
   bool good = row_key.size() >= row_group_bytes && skip_value(key_, in);
   const auto key_end = begin();
   if (good && ns_) good = skip_value(*ns_, in);
-  if (!good)
-    throw failure(errc::invalid_data,
-                  "a row of state '" + state_ + "' is not what the types of its key say");
+  if (!good || value.size() < value_begin_)
+    throw failure(errc::invalid_data, "a row of state '" + state_ + "' is not what its types say");
   const auto ns_end = ns_ ? begin() : parts.size();
   return {parts.first(key_end), parts.subspan(key_end, ns_end - key_end), parts.subspan(ns_end),
-          value};
+          value.subspan(value_begin_)};
 }
 
 void append_entries(byte_table& table, const row_layout& layout, std::uint32_t group,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +30,7 @@ class row_layout {
   std::string state_;
   described_type key_;
   std::optional<described_type> ns_;  // of maps, where it is not the last part
+  std::size_t value_begin_ = 0;       // before it is what only rows have
 };
 
 /// Appends all entries of a key group to `out`, in the order of their rows. Throws `failure`.

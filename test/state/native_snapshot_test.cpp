@@ -105,6 +105,8 @@ void fill(keyed_state_backend<spot>& state, std::int64_t from, std::int64_t to) 
       aggregating_state_descriptor<std::int64_t, std::int64_t, std::string>("aggregated", total()));
   const auto lasting =
       state.get_state(value_state_descriptor<std::string>("lasting").enable_ttl({.ttl = 1h}));
+  const auto lasting_list = state.get_list_state(
+      list_state_descriptor<std::int64_t>("lasting list").enable_ttl({.ttl = 1h}));
   auto& timers = state.timers<std::int64_t>("timers");
   auto& schedule = state.schedule("schedule");
   for (auto n = from; n < to; ++n) {
@@ -124,6 +126,7 @@ void fill(keyed_state_backend<spot>& state, std::int64_t from, std::int64_t to) 
     reduced.add(n);
     aggregated.add(n);
     lasting.update("l" + std::to_string(n));
+    lasting_list.add_all({n, n + 1});
     timers.register_event_time_timer(n % 4, 1000 - n);
     schedule.add(key_hash(key), key, n / 10);
   }
@@ -137,7 +140,7 @@ TEST_CASE("canonical key groups are made of a native snapshot without the code o
   fill(*state, 0, 500);
   const auto native = native_snapshot_of(*state);
   REQUIRE(native.image != nullptr);
-  CHECK(native.image->tables.size() == 6);
+  CHECK(native.image->tables.size() == 7);
   CHECK(by_group(canonical_of(native)) == snapshot_of(*state));
   // Only timers are beside it.
   std::size_t beside = 0;
@@ -182,7 +185,7 @@ TEST_CASE("keyed state goes on with the files of a native snapshot") {
   // Again and again, whether the files are taken over or not.
   const auto again = native_snapshot_of(*second);
   REQUIRE(again.image != nullptr);
-  CHECK(again.image->tables.size() == 6);
+  CHECK(again.image->tables.size() == 7);
   const auto expected = canonical_of(again);
   auto third = r.world.make_from<spot>(again);
   CHECK(by_group(canonical_of(native_snapshot_of(*third))) == by_group(expected));
