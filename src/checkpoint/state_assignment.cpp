@@ -52,17 +52,6 @@ status check_same_shape(const checkpoint_metadata& metadata, const graph::job_gr
                   "always aligned");
 }
 
-result<std::vector<encoded_key_group>> read_part(file_system& files, const std::string& directory,
-                                                 const state_assignment::keyed_part& part) {
-  std::vector<encoded_key_group> groups;
-  return each_key_group(files, directory, *part.state, part.groups,
-                        [&](std::uint32_t group, std::vector<std::byte> bytes) -> status {
-                          groups.push_back({group, std::move(bytes)});
-                          return {};
-                        })
-      .map([&] { return std::move(groups); });
-}
-
 /// The keyed state of one operator as the files that it was stored as, if the backend can go on
 /// with them and they are all of it; else false.
 result<bool> bring_database(file_system& files, const std::string& directory,
@@ -76,7 +65,7 @@ result<bool> bring_database(file_system& files, const std::string& directory,
   if (*image == nullptr) return false;
   stored_keyed_state beside = from;
   beside.database.reset();
-  auto groups = read_part(files, directory, {&beside, parts[0].groups});
+  auto groups = read_key_groups(files, directory, beside, parts[0].groups);
   if (!groups) return tl::unexpected(groups.error());
   to.keyed_state = std::move(*groups);
   to.database = std::move(*image);
@@ -183,7 +172,7 @@ result<task_restore> read_assigned_state(file_system& files, const std::string& 
     if (!brought) return named(op.name, brought.error());
     for (const auto& part : op.keyed) {
       if (*brought) break;
-      auto groups = read_part(files, directory, part);
+      auto groups = read_key_groups(files, directory, *part.state, part.groups);
       if (!groups) return named(op.name, groups.error());
       to.keyed_state.insert(to.keyed_state.end(), std::make_move_iterator(groups->begin()),
                             std::make_move_iterator(groups->end()));

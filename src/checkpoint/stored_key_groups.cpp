@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "millrace/checkpoint/running_checksum.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/checkpoint/stored_database_files.hpp"
 #include "millrace/state/database_key_groups.hpp"
@@ -52,6 +53,43 @@ status each_key_group(file_system& files, const std::string& directory,
   } catch (const failure& e) {
     return explained(e.what_failed());
   }
+}
+
+result<std::vector<encoded_key_group>> read_key_groups(file_system& files,
+                                                       const std::string& directory,
+                                                       const stored_keyed_state& state,
+                                                       key_group_range groups) {
+  std::vector<encoded_key_group> all;
+  return each_key_group(files, directory, state, groups,
+                        [&](std::uint32_t group, std::vector<std::byte> bytes) -> status {
+                          all.push_back({group, std::move(bytes)});
+                          return {};
+                        })
+      .map([&] { return std::move(all); });
+}
+
+result<stored_keyed_state> copy_key_groups(file_system& files, const std::string& directory,
+                                           const stored_keyed_state& state, state_file_writer& to) {
+  stored_keyed_state copied;
+  copied.first_group = state.first_group;
+  running_checksum all;
+  return each_key_group(files, directory, state, state.groups(),
+                        [&](std::uint32_t group, const std::vector<std::byte>& bytes) -> status {
+                          auto written = to.append(bytes);
+                          if (!written) return tl::unexpected(written.error());
+                          all.add(bytes);
+                          if (group == state.first_group)
+                            copied.bytes = *written;  // where the first one begins
+                          const auto before = copied.ends.empty() ? 0 : copied.ends.back();
+                          copied.ends.push_back(before + bytes.size());
+                          copied.checksums.push_back(written->checksum);
+                          return {};
+                        })
+      .map([&] {
+        copied.bytes.length = copied.ends.back();
+        copied.bytes.checksum = all.value();
+        return std::move(copied);
+      });
 }
 
 }  // namespace millrace

@@ -122,6 +122,11 @@ result<std::unique_ptr<file_reader>> open_local(const upload& from) {
   return local.open_reader(from.image->directory() + "/" + from.name);
 }
 
+std::string name_of(const execution_attempt_id& who) {
+  return "v" + std::to_string(who.vertex) + "-s" + std::to_string(who.subtask) + "-a" +
+         std::to_string(who.attempt);
+}
+
 /// All of it into the handles.
 status keep_all(layout& all) {
   for (auto& each : all.pieces) *each.into = keep_bytes(std::move(each.bytes));
@@ -145,9 +150,9 @@ status append_local(state_file_writer& to, const upload& from) {
 }
 
 /// What belongs to this snapshot alone.
-status store_own(file_system& files, const std::string& directory, const std::string& name,
+status store_own(file_system& files, const std::string& directory, const execution_attempt_id& who,
                  layout& all) {
-  auto file = state_file_writer::open(files, directory, name + ".state");
+  auto file = state_file_writer::open(files, directory, state_file_name(who));
   if (!file) return tl::unexpected(file.error());
   for (auto& each : all.pieces) {
     auto where = file->append(each.bytes);
@@ -180,6 +185,10 @@ status store_shared(file_system& files, const std::string& directory, checkpoint
 
 }  // namespace
 
+std::string state_file_name(const execution_attempt_id& who) {
+  return name_of(who) + ".state";
+}
+
 uploaded_files uploaded_files_of(const stored_task_state& state) {
   uploaded_files all;
   for (std::uint32_t i = 0; i < state.operators.size(); ++i)
@@ -195,14 +204,12 @@ result<stored_task_state> store_task_state(file_system& files, const std::string
                                            const uploaded_files& base) {
   layout all;
   lay_out(snapshot, base, all);
-  const auto name = "v" + std::to_string(who.vertex) + "-s" + std::to_string(who.subtask) + "-a" +
-                    std::to_string(who.attempt);
   status done;
   if (all.state.bytes < memory_threshold_bytes || (all.pieces.empty() && all.uploads.empty()))
     done = keep_all(all);
   else
-    done = store_own(files, directory, name, all).and_then([&] {
-      return store_shared(files, directory, snapshot.cut.checkpoint, name, all);
+    done = store_own(files, directory, who, all).and_then([&] {
+      return store_shared(files, directory, snapshot.cut.checkpoint, name_of(who), all);
     });
   if (!done) return tl::unexpected(done.error());
   return std::move(all.state);

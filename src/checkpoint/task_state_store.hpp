@@ -13,6 +13,9 @@
 
 namespace millrace {
 
+/// The file of a snapshot's directory that has the state of a subtask.
+std::string state_file_name(const execution_attempt_id& who);
+
 /// Files of a task's databases that a checkpoint has, by operator index of the vertex and by name:
 /// what a later one refers to instead of storing it again.
 using uploaded_files = std::map<std::pair<std::uint32_t, std::string>, stored_bytes>;

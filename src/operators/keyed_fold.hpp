@@ -7,6 +7,7 @@
 
 #include "millrace/core/hash.hpp"
 #include "millrace/operators/fold.hpp"
+#include "millrace/operators/own_state_names.hpp"
 #include "millrace/operators/refuse_checkpoints.hpp"
 #include "millrace/operators/typed_factory.hpp"
 #include "millrace/state/keyed_state_slot.hpp"
@@ -51,7 +52,7 @@ class keyed_fold_operator final : public producing<T> {
         key_group_range_of(self.subtask_index(), self.max_parallelism(), self.parallelism()),
         self.max_parallelism());
     if constexpr (encodable<key> && encodable<T>)
-      context.keyed_state().make<keyed_table_state<key, T>>("_folded", *table_);
+      context.keyed_state().make<keyed_table_state<key, T>>(own_state_names::folded, *table_);
     else
       refuse_checkpoints(context, "its records have no encoding");
     fold_.open(context);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "millrace/operators/key_block.hpp"
+#include "millrace/operators/own_state_names.hpp"
 #include "millrace/operators/process_function.hpp"
 #include "millrace/operators/typed_factory.hpp"
 
@@ -20,7 +21,7 @@ class keyed_process_base : public producing<Out> {
   void open(operator_context& context) override {
     context_ = &context;
     state_ = &context.keyed_backend<Key>();
-    timers_ = &state_->template timers<void_namespace>(timers_name);
+    timers_ = &state_->template timers<void_namespace>(own_state_names::timers);
     side_.open(context);
     now_.open(context, side_, *state_, *timers_);
     keyed_runtime_context<Key> runtime(context, *state_);
@@ -91,8 +92,6 @@ class keyed_process_base : public producing<Out> {
 
  private:
   static constexpr timestamp_ms never = std::numeric_limits<timestamp_ms>::max();
-  /// Part of snapshots: do not rename.
-  static constexpr const char* timers_name = "_timers";
 
   void fire(const timer<Key, void_namespace>& due, time_domain domain) {
     if constexpr (has_on_timer<Fn, Context, Out>) {

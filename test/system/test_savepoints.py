@@ -135,6 +135,26 @@ class Savepoints(SystemTest):
         # It was the job's.
         self.assertFalse(os.path.exists(last))
 
+    def test_a_job_changes_the_savepoint_of_another(self):
+        job = self.counts("before", "-p", 2)
+        self.await_records(job, LINES // 5)
+        first = self.stop(job)
+        uid, = [op["uid"] for op in self.nodes.json("savepoint", "inspect", first)["operators"]
+                if op["keyed_states"]]
+        changed = self.folder / "changed"
+        change = ["-p", 3, test_job("changed_counts"), "--savepoint", first, "--output", changed,
+                  "--add", 1_000_000]
+        done = self.nodes.run(*change, "--uid", "another", expect=1)
+        self.assert_says(done.stderr, "no operator with uid 'another'", uid)
+        self.nodes.run(*change, "--uid", uid)
+        self.counts("after", "-p", 3, "-s", changed, pause_us=0, run=self.nodes.run)
+        lines = self.written("before")
+        for line in self.written("after"):
+            key, lines_so_far = line.split(",")
+            # A key whose first line comes after the change has not been changed.
+            lines.append(f"{key},{int(lines_so_far) % 1_000_000}")
+        self.assertEqual(sorted(lines), self.expected)
+
     def test_what_cannot_be_done_says_why(self):
         millrace = self.nodes.millrace
         job = self.counts("six", "-p", 1, "-D",
