@@ -1,9 +1,21 @@
 #include "millrace/state_processor/saved_operator.hpp"
 
+#include <algorithm>
+
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/state_processor/saved_state_query.hpp"
 
 namespace millrace {
+
+namespace {
+
+bool has_state(const operator_metadata& op) {
+  return std::any_of(op.subtasks.begin(), op.subtasks.end(), [](const subtask_metadata& s) {
+    return s.state.keyed || s.state.operators;
+  });
+}
+
+}  // namespace
 
 std::string unfinished_path(const std::string& path) {
   return path + ".part";
@@ -26,13 +38,14 @@ result<operator_metadata> find_operator(const checkpoint_metadata& metadata,
     if (op.uid == uid) return op;
   std::string known;
   for (const auto& op : metadata.operators) {
+    if (!has_state(op)) continue;
     if (!known.empty()) known += ", ";
     known += op.uid;
     if (op.name != op.uid) known += " ('" + op.name + "')";
   }
-  return fail(errc::invalid_argument, "the snapshot at '" + path + "' has no operator with uid '" +
-                                          uid + "': those that it has are " +
-                                          (known.empty() ? "none" : known));
+  return fail(errc::invalid_argument,
+              "the snapshot at '" + path + "' has no operator with uid '" + uid +
+                  "': those with state are " + (known.empty() ? "none" : known));
 }
 
 result<operator_metadata> load_operator(file_system& files, const std::string& path,
