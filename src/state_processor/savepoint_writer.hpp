@@ -37,8 +37,8 @@ class savepoint_writer {
 
   /// One with all that the snapshot at `path` has, but for what is removed. Its metadata are read
   /// at once, here and wherever `build` is run. New operators have as many key groups as the one of
-  /// that uid had, else as most of the others have. Throws `failure` if there is no snapshot, or if
-  /// it has records that were on their way, as unaligned checkpoints do.
+  /// that uid had, else as the one with the most has. Throws `failure` if there is no snapshot, or
+  /// if it has records that were on their way, as unaligned checkpoints do.
   static savepoint_writer from_existing(stream_environment& env, const std::string& path);
 
   /// State of the operator that has this uid in the job. Throws `failure(invalid_argument)` if the

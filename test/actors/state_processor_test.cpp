@@ -239,6 +239,7 @@ void check_says(const std::string& text, std::initializer_list<const char*> part
 class processed_world {
  public:
   std::string path(const std::string& name) const { return directory_.path(name); }
+  void leave(const std::string& file) const { directory_.write(file, "half of something"); }
 
   configuration config(const std::map<std::string, std::string>& settings) const {
     configuration made;
@@ -439,7 +440,12 @@ TEST_CASE("A job starts from a savepoint that was made from records") {
   const auto one = write_new(world, "new/one", 5, 3, "hashmap");
   CHECK(world.life_from(one, "hashmap", 2) == life_with(5));
   CHECK(world.life_from(one, "rocksdb", 4) == life_with(5));
+  // What a job that failed has left is in nobody's way.
+  world.leave("two.part/v0-s0-a0.state");
+  world.leave("two.part/_metadata");
   const auto two = write_new(world, "two", 3, 1, "rocksdb");
+  CHECK(std::filesystem::exists(two + "/v0-s0-a1.state"));
+  CHECK_FALSE(std::filesystem::exists(two + "/v0-s0-a0.state"));
   CHECK(world.life_from(two, "hashmap", 1) == life_with(3));
   local_file_system files;
   CHECK(check_snapshot(files, one));

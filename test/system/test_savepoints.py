@@ -144,7 +144,7 @@ class Savepoints(SystemTest):
         changed = self.folder / "changed"
         change = ["-p", 3, test_job("changed_counts"), "--savepoint", first, "--output", changed,
                   "--add", 1_000_000]
-        done = self.nodes.run(*change, "--uid", "another", expect=1)
+        done = self.nodes.run(*change, "--uid", "another", expect=2)
         self.assert_says(done.stderr, "no operator with uid 'another'", uid)
         self.nodes.run(*change, "--uid", uid)
         self.counts("after", "-p", 3, "-s", changed, pause_us=0, run=self.nodes.run)
