@@ -147,8 +147,7 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
       this->store_.erase();
       this->store_.set_namespace(target);
       list& into = this->for_update();
-      for (auto&& each : this->ttl_.elements(moved))
-        this->ttl_.append(into, cell(std::move(each)));
+      for (auto&& each : this->ttl_.elements(moved)) this->ttl_.append(into, cell(std::move(each)));
     }
     this->store_.set_namespace(target);
   }

@@ -10,9 +10,8 @@ namespace millrace {
 namespace {
 
 bool has_state(const operator_metadata& op) {
-  return std::any_of(op.subtasks.begin(), op.subtasks.end(), [](const subtask_metadata& s) {
-    return s.state.keyed || s.state.operators;
-  });
+  return std::any_of(op.subtasks.begin(), op.subtasks.end(),
+                     [](const subtask_metadata& s) { return s.state.keyed || s.state.operators; });
 }
 
 }  // namespace
@@ -43,9 +42,9 @@ result<operator_metadata> find_operator(const checkpoint_metadata& metadata,
     known += op.uid;
     if (op.name != op.uid) known += " ('" + op.name + "')";
   }
-  return fail(errc::invalid_argument,
-              "the snapshot at '" + path + "' has no operator with uid '" + uid +
-                  "': those with state are " + (known.empty() ? "none" : known));
+  return fail(errc::invalid_argument, "the snapshot at '" + path + "' has no operator with uid '" +
+                                          uid + "': those with state are " +
+                                          (known.empty() ? "none" : known));
 }
 
 result<operator_metadata> load_operator(file_system& files, const std::string& path,

@@ -82,9 +82,8 @@ struct all_states {
     add(its_value.find());
     for (const auto& n : its_list.get()) add(&n);
     std::int64_t of_map = 0;
-    its_map.for_each([&](const std::string& name, std::int64_t n) {
-      of_map += name == "a" ? 1'000 * n : n;
-    });
+    its_map.for_each(
+        [&](const std::string& name, std::int64_t n) { of_map += name == "a" ? 1'000 * n : n; });
     add(&of_map);
     add(its_sum.get());
     const auto result = its_most.get();
@@ -248,14 +247,14 @@ class processed_world {
     return made;
   }
   configuration config_of_job(const std::string& backend, const std::string& from = "") const {
-    return config({{"execution.checkpointing.interval", "30 ms"},
-                   {"execution.checkpointing.externalized-checkpoint-retention",
-                    "retain-on-cancellation"},
-                   {"execution.savepoint.path", from},
-                   {"execution.savepoint.ignore-unclaimed-state", from.empty() ? "false" : "true"},
-                   {"state.checkpoints.dir", directory_.path("checkpoints")},
-                   {"state.savepoints.dir", directory_.path("savepoints")},
-                   {"state.backend.type", backend}});
+    return config(
+        {{"execution.checkpointing.interval", "30 ms"},
+         {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"},
+         {"execution.savepoint.path", from},
+         {"execution.savepoint.ignore-unclaimed-state", from.empty() ? "false" : "true"},
+         {"state.checkpoints.dir", directory_.path("checkpoints")},
+         {"state.savepoints.dir", directory_.path("savepoints")},
+         {"state.backend.type", backend}});
   }
 
   /// Of a job with all of this state that was stopped with a savepoint.
@@ -313,16 +312,15 @@ class processed_world {
     remembered = 0;
     stream_environment env(config_of_job(backend));
     env.set_parallelism(parallelism);
-    const auto rows =
-        env.from_generator(
-               [](const std::uint64_t& i) {
-                 const auto n = static_cast<std::int64_t>(i % keys);
-                 return entry{key_of(n), n};
-               },
-               generator_options{.count = {}, .per_second = 30'000})
-            .map(mark_rows{})
-            .name("mark")
-            .uid("marks");
+    const auto rows = env.from_generator(
+                             [](const std::uint64_t& i) {
+                               const auto n = static_cast<std::int64_t>(i % keys);
+                               return entry{key_of(n), n};
+                             },
+                             generator_options{.count = {}, .per_second = 30'000})
+                          .map(mark_rows{})
+                          .name("mark")
+                          .uid("marks");
     rows.key_by(&entry::key).process(remember{}).name("memory").uid("remember").discard();
     rows.key_by(&entry::key).max(&entry::n).uid("fold").discard();
     auto client = env.execute_async("processed");
@@ -511,11 +509,11 @@ TEST_CASE("A savepoint is changed: an operator's state, another one removed, the
     const auto less = savepoint_reader::read(env, world.path("less"));
     const auto marked = sorted(less.read_list_state("marks", marks).execute_and_collect());
     CHECK(marked == std::vector<std::int64_t>{0, 1, 10, 11, 20, 21});
-    check_says(failure_of([&] {
-                 less.read_keyed_state<std::string>("fold", folded_state<entry>())
-                     .execute_and_collect();
-               }),
-               {"no operator with uid 'fold'", "remember", "marks"});
+    check_says(
+        failure_of([&] {
+          less.read_keyed_state<std::string>("fold", folded_state<entry>()).execute_and_collect();
+        }),
+        {"no operator with uid 'fold'", "remember", "marks"});
   }
 }
 
@@ -715,13 +713,12 @@ TEST_CASE("The guide: accounts are written, read, and corrected") {
   CHECK(found[0].reminder == 1'700'000'000'000);
 
   const auto before = savepoint_reader::read(env, path);
-  const auto corrected =
-      before
-          .read_keyed_state<std::string>("accounts",
-                                         value_state_descriptor<std::int64_t>("balance"))
-          .map([](const std::pair<std::string, std::int64_t>& each) {
-            return account{each.first, std::max<std::int64_t>(each.second, 0)};
-          });
+  const auto corrected = before
+                             .read_keyed_state<std::string>(
+                                 "accounts", value_state_descriptor<std::int64_t>("balance"))
+                             .map([](const std::pair<std::string, std::int64_t>& each) {
+                               return account{each.first, std::max<std::int64_t>(each.second, 0)};
+                             });
   savepoint_writer::from_existing(env, path)
       .remove_operator("accounts")
       .with_operator("accounts",

@@ -152,12 +152,11 @@ class job {
       case shape::sessions:
         return run_windows(lenient(keyed().window(sessions())).apply(show_rows));
       case shape::windows_of_all:
-        return run_windows(
-            lenient(left().window_all(sliding()))
-                .apply<outcome>([](const auto&, const time_window& w, const events& rows,
-                                   collector<outcome>& out) {
-                  out.emit(outcome_of(0, w.start, rows));
-                }));
+        return run_windows(lenient(left().window_all(sliding()))
+                               .apply<outcome>([](const auto&, const time_window& w,
+                                                  const events& rows, collector<outcome>& out) {
+                                 out.emit(outcome_of(0, w.start, rows));
+                               }));
       case shape::count_windows:
         return run_count_windows();
       case shape::triggered_windows:
@@ -270,14 +269,12 @@ class job {
                    strategy::for_generator(marks{paced_}).with_idleness(idle_after));
     }
     const auto& from = unpaced_[which];
-    return timed(from.all, {},
-                 strategy::for_bounded_out_of_orderness(milliseconds(from.disorder)));
+    return timed(from.all, {}, strategy::for_bounded_out_of_orderness(milliseconds(from.disorder)));
   }
   data_stream<event> timed(events all, generator_options pace,
                            const watermark_strategy<event>& how) {
     pace.count = all.size();
-    return env_
-        ->from_generator(one_by_one{std::make_shared<const events>(std::move(all))}, pace)
+    return env_->from_generator(one_by_one{std::make_shared<const events>(std::move(all))}, pace)
         .set_parallelism(readers_)
         .filter([](const event& e) { return e.key != 0; })
         .set_parallelism(readers_)
@@ -346,17 +343,17 @@ class job {
     collect(result);
     if (shape_ == shape::windows_of_all)
       for (auto& e : *late_got_) e.key = 0;
-    for (const auto& f : interpret())
-      wanted_.push_back(outcome_of(f.key, f.window.start, f.rows));
+    for (const auto& f : interpret()) wanted_.push_back(outcome_of(f.key, f.window.start, f.rows));
   }
 
   void run_count_windows() {
     const auto size = random_.upto(1, 6);
     const auto slide = random_.upto(1, 6);
-    collect(keyed().count_window(size, slide).apply<outcome>(
-        [](const std::int64_t& key, const auto&, const events& rows, collector<outcome>& out) {
-          out.emit(outcome_of(key, 0, rows));
-        }));
+    collect(
+        keyed()
+            .count_window(size, slide)
+            .apply<outcome>([](const std::int64_t& key, const auto&, const events& rows,
+                               collector<outcome>& out) { out.emit(outcome_of(key, 0, rows)); }));
     std::map<std::int64_t, events> by_key;
     replay(
         [&](std::size_t, const event& e) {
@@ -421,11 +418,9 @@ class job {
 
     events both[2];
     timestamp_ms watermark = no_timestamp;
-    replay(
-        [&](std::size_t s, const event& e) {
-          (e.at < watermark ? late_wanted_ : both[s]).push_back(e);
-        },
-        [&](timestamp_ms at) { watermark = at; });
+    replay([&](std::size_t s,
+               const event& e) { (e.at < watermark ? late_wanted_ : both[s]).push_back(e); },
+           [&](timestamp_ms at) { watermark = at; });
     std::vector<bool> has_partner(both[1].size(), false);
     for (const auto& a : both[0]) {
       const auto before = wanted_.size();
@@ -454,7 +449,7 @@ class job {
   std::uint32_t readers_;
   bool reads_late_;
   window_job windows_;
-  std::vector<disordered> unpaced_;                // by stream
+  std::vector<disordered> unpaced_;  // by stream
   std::shared_ptr<const paced_streams> paced_;
   std::optional<stream_environment> env_;
   std::shared_ptr<outcomes> got_ = std::make_shared<outcomes>();

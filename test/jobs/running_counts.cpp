@@ -46,18 +46,17 @@ void build(millrace::stream_environment& env, const millrace::arguments& args) {
                   args.get_or("slow-until", std::string()));
   };
   env.set_job_name("running counts");
-  const auto counts =
-      env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
-          .map([reading = slow("pause-us", 500)](std::string line) mutable {
-            reading.make_one();
-            return count{std::move(line), 1};
-          })
-          .key_by(&count::key)
-          .sum(&count::lines)
-          .map([counting = slow("count-pause-us", 0)](count c) mutable {
-            counting.make_one();
-            return c;
-          });
+  const auto counts = env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
+                          .map([reading = slow("pause-us", 500)](std::string line) mutable {
+                            reading.make_one();
+                            return count{std::move(line), 1};
+                          })
+                          .key_by(&count::key)
+                          .sum(&count::lines)
+                          .map([counting = slow("count-pause-us", 0)](count c) mutable {
+                            counting.make_one();
+                            return c;
+                          });
   auto sink =
       args.has("output") ? counts.write_as_csv(args.get<std::string>("output")) : counts.discard();
   // Its files are named by subtask, so it can't be rescaled with the rest.

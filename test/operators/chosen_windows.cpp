@@ -168,11 +168,10 @@ operator_factory_ptr make_windows(const chosen_windows& how, Assigner assigner) 
   const chosen_contents contents{how.keeps};
   if (how.job.evictor == evicting::nothing)
     return make_window_operator<event, fired>(settings(how, assigner, trigger, contents, function));
-  return make_window_operator<event, fired>(
-      settings(how, assigner, trigger,
-               evicted_contents<event, chosen_contents, plain_evictor>{contents,
-                                                                       plain_evictor(how.job)},
-               function));
+  return make_window_operator<event, fired>(settings(
+      how, assigner, trigger,
+      evicted_contents<event, chosen_contents, plain_evictor>{contents, plain_evictor(how.job)},
+      function));
 }
 
 }  // namespace
