@@ -20,6 +20,15 @@ std::string shared_root_of(const std::string& job_directory) {
   return job_directory + "/" + std::string(shared_folder);
 }
 
+/// A task that does not know yet that its checkpoint was given up may make a file at the very
+/// moment; once the directory is gone, it can't any more.
+status remove_directory(file_system& files, const std::string& path) {
+  constexpr int attempts_max = 10;
+  auto done = remove_tree(files, path);
+  for (int i = 1; !done && i < attempts_max; ++i) done = remove_tree(files, path);
+  return done;
+}
+
 /// The first error of several things that are all done.
 void note(status& all, status done) {
   if (all && !done) all = std::move(done);
@@ -65,7 +74,7 @@ status remove_shared(file_system& files, const std::string& job_directory,
   const auto root = shared_root_of(job_directory) + "/";
   status all;
   for (const auto& directory : unused.directories)
-    note(all, remove_tree(files, root + std::to_string(directory.number)));
+    note(all, remove_directory(files, root + std::to_string(directory.number)));
   for (const auto& file : unused.files) note(all, fine_if_missing(files.remove(root + file)));
   return all;
 }

@@ -129,11 +129,6 @@ TEST_CASE_FIXTURE(checkpointed_master, "the barriers of incremental checkpoints 
   acknowledge_all(*other, 3);
   tell_all(*other, execution_state::finished);
   CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
-
-  start({{"state.backend.type", "rocksdb"}, {"execution.checkpointing.incremental", "false"}});
-  tell_all(*other, execution_state::running);
-  pass_with_heartbeats(10s);
-  CHECK_FALSE(other->triggers.back().cut.base);
 }
 
 TEST_CASE_FIXTURE(checkpointed_master, "a failed task has its region cancelled and run again") {

@@ -225,6 +225,15 @@ TEST_CASE("an interval without a directory is refused") {
   CHECK(settings->directory_of(job) == "/c/" + to_string(job));
 }
 
+TEST_CASE("checkpoints of RocksDB are incremental unless that is switched off") {
+  configuration config;
+  CHECK_FALSE(checkpoint_settings_of(config)->is_incremental);
+  REQUIRE(config.set("state.backend.type", "rocksdb", "test"));
+  CHECK(checkpoint_settings_of(config)->is_incremental);
+  REQUIRE(config.set("execution.checkpointing.incremental", "false", "test"));
+  CHECK_FALSE(checkpoint_settings_of(config)->is_incremental);
+}
+
 TEST_CASE("unaligned checkpoints are exactly once, and one at a time") {
   configuration config;
   const auto set = [&](const char* key, const char* value) {
