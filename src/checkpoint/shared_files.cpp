@@ -91,7 +91,7 @@ status remove_shared_except(file_system& files, const std::string& job_directory
     const auto name = last_part_of(directory.path) + "/";
     const auto first = kept.lower_bound(name);
     if (first == kept.end() || !first->starts_with(name)) {
-      note(all, remove_tree(files, directory.path));
+      note(all, remove_directory(files, directory.path));
       continue;
     }
     is_empty = false;

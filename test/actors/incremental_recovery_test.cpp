@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "millrace/checkpoint/shared_files.hpp"
@@ -73,7 +74,8 @@ class counted_job {
  public:
   std::shared_ptr<shared_world> world = std::make_shared<shared_world>();
 
-  std::unique_ptr<job_client> start(const std::map<std::string, std::string>& more = {}) {
+  std::unique_ptr<job_client> start(const std::map<std::string, std::string>& more = {},
+                                    double per_second = 6'000) {
     configuration config;
     std::map<std::string, std::string> settings{
         {"execution.checkpointing.interval", "20 ms"},
@@ -95,7 +97,7 @@ class counted_job {
                           const auto i = static_cast<std::int64_t>(n);
                           return event{i * 7919 % keys, i};
                         },
-                        {.count = events, .per_second = 6'000}),
+                        {.count = events, .per_second = per_second}),
                     watermark_strategy<event>::no_watermarks(), "events")
         .key_by(&event::key)
         .map(counting{world})
@@ -108,20 +110,32 @@ class counted_job {
     return env.execute_async("counted");
   }
 
-  void wait_for(std::int64_t total) {
-    for (int i = 0; world->total() < total && i < 4'000; ++i) std::this_thread::sleep_for(5ms);
-    REQUIRE(world->total() >= total);
-  }
-  std::string retained() const {
-    std::string found;
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(directory.path("checkpoints")))
-      if (entry.path().filename() == "_metadata") found = entry.path().parent_path();
-    REQUIRE_FALSE(found.empty());
-    return found;
+  /// Runs for a while, slowly, and is cancelled. Where its checkpoint is.
+  std::string cancelled_life() {
+    const auto client = start(
+        {{"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}},
+        1'000);
+    for (int i = 0; (world->total() < 1'000 || checkpoint().empty()) && i < 2'000; ++i)
+      std::this_thread::sleep_for(5ms);
+    client->cancel();
+    CHECK_FALSE(client->wait());
+    auto retained = checkpoint();
+    REQUIRE_FALSE(retained.empty());
+    return retained;
   }
 
   test::temporary_directory directory;
+
+ private:
+  /// A complete one, or nothing. They come and go.
+  std::string checkpoint() const {
+    std::error_code failed;
+    for (std::filesystem::recursive_directory_iterator each(directory.path("checkpoints"), failed),
+         end;
+         !failed && each != end; each.increment(failed))
+      if (each->path().filename() == "_metadata") return each->path().parent_path();
+    return {};
+  }
 };
 
 std::size_t files_in(const std::string& directory) {
@@ -152,13 +166,7 @@ TEST_CASE(
   for (const std::string mode : {"NO_CLAIM", "CLAIM"}) {
     CAPTURE(mode);
     counted_job job;
-    const std::map<std::string, std::string> retain{
-        {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}};
-    auto client = job.start(retain);
-    job.wait_for(3'000);
-    client->cancel();
-    CHECK_FALSE(client->wait());
-    const auto retained = job.retained();
+    const auto retained = job.cancelled_life();
     local_file_system files;
     const auto metadata = load_checkpoint(files, retained).value();
     CHECK_FALSE(shared_files_of(metadata).empty());
@@ -169,7 +177,7 @@ TEST_CASE(
 
     job.world->failures_left = 2;
     job.world->fails_behind = 5'000;
-    client = job.start(
+    const auto client = job.start(
         {{"execution.savepoint.path", retained},
          {"execution.savepoint-restore-mode", mode},
          {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}});
@@ -188,13 +196,9 @@ TEST_CASE(
 
 TEST_CASE("A job goes on in memory from an incremental checkpoint of state on disk") {
   counted_job job;
-  const auto client = job.start(
-      {{"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}});
-  job.wait_for(3'000);
-  client->cancel();
-  CHECK_FALSE(client->wait());
+  const auto retained = job.cancelled_life();
   const auto ended =
-      job.start({{"execution.savepoint.path", job.retained()}, {"state.backend.type", "hashmap"}})
+      job.start({{"execution.savepoint.path", retained}, {"state.backend.type", "hashmap"}})
           ->wait();
   REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
   CHECK(job.world->total() == static_cast<std::int64_t>(events));
