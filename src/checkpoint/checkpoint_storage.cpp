@@ -68,7 +68,7 @@ status file_checkpoint_storage::recover(std::span<const checkpoint_id> completed
     if (metadata) {
       shared_.recover(id, shared_files_of(*metadata));
     } else {
-      shared_.lose_track();
+      shared_.lose_track_of(id);
       if (all) all = tl::unexpected(metadata.error());
     }
   }
@@ -103,13 +103,14 @@ status file_checkpoint_storage::complete(const checkpoint_metadata& metadata) {
 }
 
 status file_checkpoint_storage::discard(checkpoint_id checkpoint) {
-  return remove_snapshot_directory(*files_, location_of(checkpoint)).and_then([&] {
-    const auto unused = [&] {
-      std::lock_guard lock(mutex_);
-      return shared_.drop(checkpoint);
-    }();
-    return remove_shared(*files_, directory_, unused);
-  });
+  // Nobody goes back to it any more, whether all of it can be removed or not.
+  const auto removed = remove_snapshot_directory(*files_, location_of(checkpoint));
+  const auto unused = [&] {
+    std::lock_guard lock(mutex_);
+    return shared_.drop(checkpoint);
+  }();
+  const auto shared_removed = remove_shared(*files_, directory_, unused);
+  return removed ? shared_removed : removed;
 }
 
 result<std::vector<checkpoint_id>> file_checkpoint_storage::completed() {
@@ -141,7 +142,7 @@ status file_checkpoint_storage::clean_up(std::span<const checkpoint_id> keep) {
   for (const auto& id : keep) {
     const auto metadata = load_checkpoint(*files_, location_of(id));
     // One that was started from lies elsewhere; of one that can't be read, nothing is known.
-    if (!metadata && metadata.error().code == errc::not_found) continue;
+    if (!metadata && !files_->stat(location_of(id))) continue;
     if (!metadata) return {};
     const auto its = shared_files_of(*metadata);
     needed.insert(needed.end(), its.begin(), its.end());

@@ -42,6 +42,7 @@ shared_state_registry::removal shared_state_registry::complete(
 }
 
 shared_state_registry::removal shared_state_registry::drop(checkpoint_id checkpoint) {
+  unknown_.erase(checkpoint);
   const auto found = checkpoints_.find(checkpoint);
   if (found == checkpoints_.end()) return {};
   const auto dropped = std::move(found->second);
@@ -49,7 +50,7 @@ shared_state_registry::removal shared_state_registry::drop(checkpoint_id checkpo
   std::vector<std::string> unused;
   release(dropped.files, unused);
   // What was never complete has stored nothing that anybody could refer to.
-  if (!is_whole_) return dropped.is_complete ? removal() : removal{{checkpoint}, {}};
+  if (!unknown_.empty()) return dropped.is_complete ? removal() : removal{{checkpoint}, {}};
   return removal_of(checkpoint, unused);
 }
 
@@ -85,7 +86,7 @@ shared_state_registry::removal shared_state_registry::removal_of(
   removal all;
   std::set<checkpoint_id> emptied;
   if (!has_files_of(ended)) emptied.insert(ended);
-  if (is_whole_)
+  if (unknown_.empty())
     for (const auto& file : unused) {
       const auto from = stored_by(file);
       if (has_files_of(from))

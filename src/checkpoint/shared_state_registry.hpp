@@ -38,9 +38,9 @@ class shared_state_registry {
 
   /// Another master has completed it, and it is kept. Before all else.
   void recover(checkpoint_id checkpoint, const std::vector<std::string>& files);
-  /// It is not known what a checkpoint that is kept has: from now on nothing is removed that a
-  /// completed checkpoint has stored.
-  void lose_track() noexcept { is_whole_ = false; }
+  /// It is not known what a checkpoint has that is kept: until it is dropped, nothing is removed
+  /// that a completed checkpoint has stored.
+  void lose_track_of(checkpoint_id checkpoint) { unknown_.insert(checkpoint); }
 
  private:
   struct entry {
@@ -57,7 +57,7 @@ class shared_state_registry {
 
   std::map<checkpoint_id, entry> checkpoints_;
   std::map<std::string, std::uint32_t> holders_;  // by file
-  bool is_whole_ = true;
+  std::set<checkpoint_id> unknown_;
 };
 
 }  // namespace millrace

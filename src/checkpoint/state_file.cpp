@@ -154,7 +154,8 @@ status state_file_writer::finish() {
 
 std::string path_of_stored(const std::string& directory, const stored_bytes& piece) {
   constexpr std::string_view above = "../";
-  if (!piece.file.starts_with(above)) return directory + "/" + piece.file;
+  const bool is_name = directory != "." && !directory.ends_with("/.") && !directory.ends_with("..");
+  if (!is_name || !piece.file.starts_with(above)) return directory + "/" + piece.file;
   const auto slash = directory.rfind('/');
   const auto parent = slash == std::string::npos ? std::string(".") : directory.substr(0, slash);
   return parent + "/" + piece.file.substr(above.size());

@@ -129,6 +129,8 @@ rocksdb::DBOptions rocksdb_resources::database_options() const {
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.keep_log_file_num = 1;
+  // Each snapshot copies it.
+  options.max_manifest_file_size = 4u << 20;
   options.info_log_level = rocksdb::InfoLogLevel::HEADER_LEVEL;
   options.avoid_flush_during_shutdown = true;
   return options;
@@ -389,12 +391,10 @@ rocksdb_store::family& rocksdb_store::family_of(const std::string& name) {
 }
 
 byte_table& rocksdb_store::table(const std::string& name, std::optional<std::int64_t> ttl_ms) {
+  auto& its = family_of(name);
+  if (ttl_ms && its.filter) its.filter->set_ttl(*ttl_ms);
   auto& found = tables_[name];
-  if (found == nullptr) {
-    auto& its = family_of(name);
-    if (ttl_ms && its.filter) its.filter->set_ttl(*ttl_ms);
-    found = std::make_unique<table_of_family>(*db_, path_, its.handle);
-  }
+  if (found == nullptr) found = std::make_unique<table_of_family>(*db_, path_, its.handle);
   return *found;
 }
 

@@ -15,7 +15,7 @@ using names = std::vector<std::string>;
 
 namespace {
 
-constexpr checkpoint_id one{1}, two{2}, three{3}, four{4};
+constexpr checkpoint_id one{1}, two{2}, three{3}, four{4}, five{5}, six{6};
 
 }  // namespace
 
@@ -96,13 +96,18 @@ TEST_CASE("another master counts what the metadata say") {
 TEST_CASE("nothing that somebody may have is removed when it is not known who has what") {
   shared_state_registry registry;
   registry.recover(two, {"1/a"});
-  registry.lose_track();
+  registry.lose_track_of(one);
   registry.begin(three, two);
   CHECK(registry.complete(three, {"1/a", "3/b"}) == removal{});
   CHECK(registry.drop(two) == removal{});
   registry.begin(four, three);
   CHECK(registry.drop(four) == removal{{four}, {}});  // it was never complete
-  CHECK(registry.drop(three) == removal{});
+  registry.begin(five, three);
+  CHECK(registry.complete(five, {"5/c"}) == removal{});
+  CHECK(registry.drop(one) == removal{});
+  CHECK(registry.drop(three) == removal{{one, three}, {}});
+  registry.begin(six, five);
+  CHECK(registry.complete(six, {"5/c"}) == removal{{six}, {}});
 }
 
 TEST_CASE("at random, what is needed is there and nothing else stays") {
