@@ -17,28 +17,15 @@
 #include <vector>
 
 #include "compare.hpp"
-#include "millrace/api/stream_environment.hpp"
+#include "keyed_count_job.hpp"
 
 using namespace millrace;
 
 namespace {
 
-struct key_count {
-  std::uint64_t key = 0;
-  std::uint64_t count = 0;
-};
-
 /// What an entry of the hashmap backend's table takes: key, count, and the slots of the index at
 /// half load.
 constexpr std::uint64_t bytes_per_key = 2 * sizeof(std::uint64_t) + 16;
-
-/// Each key once, then random ones.
-std::uint64_t key_of(std::uint64_t n, std::uint64_t keys) noexcept {
-  if (n < keys) return n;
-  std::uint64_t x = n * 0x9E3779B97F4A7C15ull;
-  x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93ull;
-  return static_cast<std::uint64_t>(((x >> 32) * keys) >> 32);
-}
 
 configuration configured(const std::vector<std::pair<std::string, std::string>>& settings) {
   configuration config;
@@ -48,21 +35,6 @@ configuration configured(const std::vector<std::pair<std::string, std::string>>&
       std::exit(1);
     }
   return config;
-}
-
-void count(const std::shared_ptr<job_runner>& runner, const configuration& config,
-           std::uint64_t records, std::uint64_t keys) {
-  stream_environment env(config, runner);
-  env.set_parallelism(2);
-  env.from_generator(
-         [keys](const std::uint64_t& n) {
-           return key_count{key_of(n, keys), 1};
-         },
-         records)
-      .key_by(&key_count::key)
-      .sum(&key_count::count)
-      .discard();
-  env.execute("keyed count");
 }
 
 }  // namespace
@@ -96,10 +68,12 @@ int main(int argc, char** argv) {
   bench::print_machine();
   std::printf("%.1f M keys, %s backend; 'loop' is the job without checkpoints\n",
               static_cast<double>(keys) / 1e6, backend.c_str());
+  // Each key once, then random ones.
+  const auto key_of = [keys](std::uint64_t n) { return n < keys ? n : bench::spread_key(n, keys); };
   constexpr double goal = 0.9;
   const auto c = bench::compare(
-      rounds, [&] { count(*runner, plain, records, keys); },
-      [&] { count(*runner, checkpointed, records, keys); });
+      rounds, [&] { bench::count_keys(*runner, plain, records, key_of); },
+      [&] { bench::count_keys(*runner, checkpointed, records, key_of); });
   bench::print("keyed count with checkpoints each second", c, static_cast<double>(records) / 1e6,
                "M records", goal);
   std::filesystem::remove_all(directory);

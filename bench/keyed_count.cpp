@@ -10,44 +10,18 @@
 #include <string>
 
 #include "compare.hpp"
-#include "millrace/api/stream_environment.hpp"
+#include "keyed_count_job.hpp"
 
 using namespace millrace;
 
 namespace {
 
-struct key_count {
-  std::uint64_t key = 0;
-  std::uint64_t count = 0;
-};
-
-/// The key of the nth record: spread, and cheap to make, so that counting is what is measured.
-std::uint64_t key_of(std::uint64_t n, std::uint64_t keys) noexcept {
-  std::uint64_t x = n * 0x9E3779B97F4A7C15ull;
-  x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93ull;
-  return static_cast<std::uint64_t>(((x >> 32) * keys) >> 32);
-}
-
 void hand_written(std::uint64_t records, std::uint64_t keys) {
   boost::unordered_flat_map<std::uint64_t, std::uint64_t> counts;
-  for (std::uint64_t n = 0; n < records; ++n) ++counts[key_of(n, keys)];
+  for (std::uint64_t n = 0; n < records; ++n) ++counts[bench::spread_key(n, keys)];
   std::uint64_t sum = 0;
   for (const auto& [key, count] : counts) sum += count;
   if (sum != records) std::abort();
-}
-
-void engine(const std::shared_ptr<job_runner>& runner, std::uint64_t records, std::uint64_t keys) {
-  stream_environment env({}, runner);
-  env.set_parallelism(2);
-  env.from_generator(
-         [keys](const std::uint64_t& n) {
-           return key_count{key_of(n, keys), 1};
-         },
-         records)
-      .key_by(&key_count::key)
-      .sum(&key_count::count)
-      .discard();
-  env.execute("keyed count");
 }
 
 }  // namespace
@@ -67,7 +41,10 @@ int main(int argc, char** argv) {
     if (only_keys != 0 && keys != only_keys) continue;
     const auto c = bench::compare(
         rounds, [&, k = keys] { hand_written(records, k); },
-        [&, k = keys] { engine(*runner, records, k); });
+        [&, k = keys] {
+          bench::count_keys(*runner, {}, records,
+                            [k](std::uint64_t n) { return bench::spread_key(n, k); });
+        });
     bench::print("keyed count, " + std::to_string(keys) + " keys", c,
                  static_cast<double>(records) / 1e6, "M records", goal);
     good = good && c.ratio >= goal;
