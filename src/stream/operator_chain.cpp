@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "millrace/core/assert.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/state/keyed_state_slot.hpp"
 #include "millrace/state/operator_state.hpp"
@@ -386,7 +387,8 @@ void operator_chain::on_time(const watermark_change& change) {
   auto& head = *links_.front();
   if (change.status == stream_status::active) head.on_status(stream_status::active);
   if (change.watermark) head.on_watermark(*change.watermark);
-  if (change.status == stream_status::idle) head.on_status(stream_status::idle);
+  if (change.status == stream_status::idle && !MILLRACE_MUTANT(idle_kept))
+    head.on_status(stream_status::idle);
 }
 
 void operator_chain::wake_at(std::chrono::steady_clock::time_point when) {

@@ -33,6 +33,8 @@ watermark_change watermark_merge::on_status(std::size_t channel, stream_status n
   auto& c = channels_.at(channel);
   const bool is_active = now == stream_status::active;
   if (c.has_ended || c.is_active == is_active) return {};
+  if (MILLRACE_MUTANT(idle_awaited) && !is_active) return {};
+  if (MILLRACE_MUTANT(return_unnoticed) && is_active) return {};
   c.is_active = is_active;
   c.takes_part = is_active && c.watermark >= watermark_;
   active_ = is_active ? active_ + 1 : active_ - 1;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include "millrace/millrace.hpp"
+#include "sim/staged_source.hpp"
 #include "support/captured_job.hpp"
 
 namespace millrace::sim {
@@ -203,11 +205,10 @@ struct punctuation {
 };
 
 data_stream<row> with_event_time(const data_stream<row>& stream, const job_branch& branch,
-                                 bool is_aligned) {
+                                 bool is_aligned, bool is_idle_at_first) {
   using strategy = watermark_strategy<row>;
   if (branch.time == time_kind::none) return stream;
-  // What a reader of a file gets one after the other need not be in order. Nobody is ever idle:
-  // what comes from a stream that was may be late.
+  // What a reader of a file gets one after the other need not be in order.
   const std::chrono::milliseconds disorder(branch.from_file ? branch.rows : 0);
   auto how = branch.time == time_kind::punctuated && !branch.from_file
                  ? strategy::for_generator(punctuation{})
@@ -215,13 +216,18 @@ data_stream<row> with_event_time(const data_stream<row>& stream, const job_branc
   if (is_aligned)
     how = how.with_watermark_alignment("all", std::chrono::milliseconds(20),
                                        std::chrono::milliseconds(50));
+  if (is_idle_at_first) how = how.with_idleness(std::chrono::milliseconds(300));
   return stream.assign_timestamps_and_watermarks(how.with_timestamp_assigner(&row::value))
       .set_parallelism(branch.parallelism);
 }
 
 /// Passes rows on, and fails the job at a late one: watermarks must not overtake rows anywhere.
+/// Tells how far event time is.
 class punctuality_check final : public producing<row> {
  public:
+  explicit punctuality_check(std::shared_ptr<reached_time> reached)
+      : reached_(std::move(reached)) {}
+
   void process(std::size_t, batch& rows, rows_access access) override {
     const auto& typed = static_cast<typed_batch<row>&>(rows);
     for (std::size_t i = 0; i < rows.size(); ++i)
@@ -234,10 +240,12 @@ class punctuality_check final : public producing<row> {
   void on_watermark(timestamp_ms at) override {
     if (at <= watermark_) throw failure(errc::internal, "a watermark went back");
     watermark_ = at;
+    reached_->at = std::max(reached_->at, at);
     producing<row>::on_watermark(at);
   }
 
  private:
+  std::shared_ptr<reached_time> reached_;
   timestamp_ms watermark_ = no_timestamp;
 };
 
@@ -279,10 +287,12 @@ bool has_event_time(const job_spec& spec) {
                      [](const auto& b) { return b.time != time_kind::none; });
 }
 
-data_stream<row> checked(const data_stream<row>& stream, std::uint32_t parallelism) {
+data_stream<row> checked(const data_stream<row>& stream, std::uint32_t parallelism,
+                         const std::shared_ptr<reached_time>& reached) {
   return opened_stream(stream)
-      .transform<row>("punctuality",
-                      make_factory<row, row>([] { return std::make_unique<punctuality_check>(); }))
+      .transform<row>("punctuality", make_factory<row, row>([reached] {
+                        return std::make_unique<punctuality_check>(reached);
+                      }))
       .set_parallelism(parallelism);
 }
 
@@ -314,6 +324,30 @@ data_stream<row> source_of(stream_environment& env, const job_branch& branch,
       .set_parallelism(branch.parallelism);
 }
 
+/// The sources of a job with a latecomer.
+data_stream<row> staged_source_of(stream_environment& env, const job_spec& spec,
+                                  const job_branch& branch,
+                                  const std::shared_ptr<reached_time>& reached) {
+  stage_of_rows stage;
+  stage.make = [keys = branch.keys](std::uint64_t i) { return source_row(i, keys); };
+  stage.first = static_cast<std::uint64_t>(branch.first_value);
+  stage.rows = branch.rows;
+  // The watermark is right behind the last row; of several readers one may be behind the others.
+  const auto last = [](const job_branch& of, std::uint32_t readers) {
+    return of.first_value + static_cast<std::int64_t>(of.rows) - readers - 1;
+  };
+  stage.ends_at = max_watermark;
+  for (const auto& b : spec.branches)
+    if (&b != &spec.branches.back())
+      stage.ends_at = std::min(stage.ends_at, last(b, b.parallelism));
+  if (&branch == &spec.branches.back()) {
+    stage.is_of_one_reader = true;
+    stage.begins_at = std::exchange(stage.ends_at, last(branch, 1));
+  }
+  return env.from_source(make_staged_source(std::move(stage), reached))
+      .set_parallelism(branch.parallelism);
+}
+
 // -- random jobs ----------------------------------------------------------------------------------
 
 job_step random_step(std::uint32_t parallelism_max, random_source& random) {
@@ -342,6 +376,30 @@ void add_steps_keeping_time(std::vector<job_step>& steps, std::size_t count,
   add_random_steps(steps, count, parallelism_max, random);
   for (auto& step : steps)
     if (step.kind == step_kind::keyed_count) step = {step_kind::rekey, 7, step.parallelism};
+}
+
+/// Adds a branch that comes late to windows over the others.
+void add_latecomer(job_spec& spec, std::uint32_t parallelism_max, random_source& random) {
+  const bool is_of_one = spec.stage.kind != stage_kind::none && !is_of_two(spec.stage.kind);
+  if (!is_of_one || !random.chance(40)) return;
+  job_branch late;
+  late.rows = 1 + random.below(60);
+  late.keys = random.between(1, 40);
+  late.parallelism = static_cast<std::uint32_t>(random.between(1, parallelism_max));
+  late.first_value = 1000;  // no other has as many rows
+  // One way for all that comes of it: of several, one may still count as idle when the watermark of
+  // another comes, and what comes on it would be late.
+  add_steps_keeping_time(late.steps, random.below(2), 1, random);
+  spec.stage.parallelism = 1;
+  for (auto& step : spec.steps) step.parallelism = 1;
+  spec.branches.push_back(late);
+  spec.has_latecomer = true;
+  for (auto& branch : spec.branches) {
+    branch.from_file = false;
+    branch.time = time_kind::periodic;
+    // Each reader has a row, or event time would wait for it.
+    branch.rows = std::max<std::uint64_t>(branch.rows, branch.parallelism);
+  }
 }
 
 }  // namespace
@@ -388,6 +446,7 @@ job_spec make_checkpointed_spec(std::uint32_t parallelism_max, random_source& ra
   spec.to_file = random.chance(40);
   while (interpret(spec).size() > rows_max)
     for (auto& branch : spec.branches) branch.rows /= 2;
+  add_latecomer(spec, parallelism_max, random);
   return spec;
 }
 
@@ -480,6 +539,7 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
   spec.is_aligned = spec.branches.front().keys % 3 == 0;
   while (interpret(spec).size() > rows_max)
     for (auto& branch : spec.branches) branch.rows /= 2;
+  add_latecomer(spec, parallelism_max, random);
   return spec;
 }
 
@@ -492,7 +552,7 @@ std::string to_string(const job_spec& spec) {
     }
   };
   text << spec.name << (spec.batch ? " batch" : "") << (spec.chaining ? "" : " unchained")
-       << (spec.is_aligned ? " aligned" : "");
+       << (spec.is_aligned ? " aligned" : "") << (spec.has_latecomer ? " latecomer" : "");
   for (const auto& b : spec.branches) {
     text << " [" << (b.from_file ? "file " : "") << b.rows << " rows " << b.keys << " keys";
     if (b.per_second > 0) text << " at " << b.per_second << "/s";
@@ -517,7 +577,7 @@ std::vector<row> interpret(const job_spec& spec) {
   for (const auto& branch : spec.branches) {
     std::vector<timed_row> its;
     for (std::uint64_t i = 0; i < branch.rows; ++i) {
-      const auto r = source_row(i, branch.keys);
+      const auto r = source_row(i + static_cast<std::uint64_t>(branch.first_value), branch.keys);
       its.push_back({r, r.value});
     }
     last = interpret(branch.steps, std::move(its), spec.batch);
@@ -555,10 +615,13 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   env.set_max_parallelism(128);
 
   const auto suffix = std::to_string(number);
+  const auto reached = std::make_shared<reached_time>();
   std::optional<data_stream<row>> stream, second;
   for (std::size_t b = 0; b < spec.branches.size(); ++b) {
     const auto& branch = spec.branches[b];
-    auto source = source_of(env, branch, "/data/in-" + suffix + "-" + std::to_string(b), files);
+    const auto path = "/data/in-" + suffix + "-" + std::to_string(b);
+    auto source = spec.has_latecomer ? staged_source_of(env, spec, branch, reached)
+                                     : source_of(env, branch, path, files);
     if (b == 0 && spec.throws_at) {
       source = source
                    .map([at = *spec.throws_at](const row& r) {
@@ -568,7 +631,8 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
                    })
                    .set_parallelism(branch.parallelism);
     }
-    auto its = extend(with_event_time(source, branch, spec.is_aligned), branch.steps);
+    const bool is_late = spec.has_latecomer && &branch == &spec.branches.back();
+    auto its = extend(with_event_time(source, branch, spec.is_aligned, is_late), branch.steps);
     if (b > 0 && is_of_two(spec.stage.kind))
       second = its;
     else
@@ -576,7 +640,7 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   }
   auto all = extend(extend(*stream, second ? *second : *stream, spec.stage), spec.steps);
   if (spec.slow_us != 0) all = slowed(all, spec);
-  if (has_event_time(spec)) all = checked(all, spec.sink_parallelism);
+  if (has_event_time(spec)) all = checked(all, spec.sink_parallelism, reached);
   if (spec.is_checkpointed && !spec.to_file) {
     job.committed = std::make_shared<committed_rows>();
     opened_stream(all)

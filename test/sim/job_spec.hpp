@@ -57,6 +57,7 @@ struct job_branch {
   std::uint32_t parallelism = 1;
   std::vector<job_step> steps;
   time_kind time = time_kind::none;
+  std::int64_t first_value = 0;  ///< Of its rows, and so their first time.
 };
 
 struct job_spec {
@@ -69,6 +70,9 @@ struct job_spec {
   std::uint32_t sink_parallelism = 1;
   bool to_file = false;
   bool is_aligned = false;  ///< Sources with event time wait for the slowest of them.
+  /// The last branch is idle until event time has come to the end of the others without it, which
+  /// end only then. Then one of its readers has rows, later ones than the others had.
+  bool has_latecomer = false;
   bool needs_library = false;
   bool is_checkpointed = false;  ///< Its sinks commit with checkpoints.
   std::int64_t slow_us = 0;      ///< How long what comes before the sinks takes for each batch.
