@@ -62,9 +62,9 @@ class Savepoints(SystemTest):
         """How many records the sources have emitted."""
         return self.nodes.json("describe", job)["source_records"]
 
-    def await_records(self, job):
-        """A part of them."""
-        wait_until(lambda: self.records(job) > 600, 20, "some records are read")
+    def await_records(self, job, count=600):
+        """That many."""
+        wait_until(lambda: self.records(job) > count, 20, f"{count} records are read")
 
     def stop(self, job, *options):
         """The path of the savepoint that it was stopped with."""
@@ -137,7 +137,7 @@ class Savepoints(SystemTest):
 
     def test_a_job_changes_the_savepoint_of_another(self):
         job = self.counts("before", "-p", 2)
-        self.await_records(job, LINES // 5)
+        self.await_records(job)
         first = self.stop(job)
         uid, = [op["uid"] for op in self.nodes.json("savepoint", "inspect", first)["operators"]
                 if op["keyed_states"]]
