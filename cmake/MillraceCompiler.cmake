@@ -5,8 +5,8 @@ option(MILLRACE_BENCH "Build the benchmarks" OFF)
 option(MILLRACE_PCH "Precompile the standard, Boost and CAF headers" ON)
 option(MILLRACE_UNITY "Compile several files of one target together, which takes half the time from
 scratch; and the simulation's mutants into the engine, so that it is compiled once" OFF)
-set(MILLRACE_COLD_OPTIONS "" CACHE STRING "Compiler options for what is off the data path, tests and jobs
-among it, e.g. -O0: it runs little, and compiling it is most of a build")
+set(MILLRACE_COLD_OPTIONS "" CACHE STRING
+  "Compiler options for tests and jobs, e.g. -O0: they run little, and compiling them is most of a build")
 option(MILLRACE_WERROR "Treat warnings as errors" OFF)
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers, e.g. address;undefined or thread")
 

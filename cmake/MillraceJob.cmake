@@ -27,8 +27,9 @@ function(millrace_add_job name)
   # merged with another's, which unique symbols would do even behind RTLD_LOCAL.
   target_compile_options(${name}_objects PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   if(TARGET millrace_pch_api)  # within the project itself
+    millrace_pch_of(pch api COLD)
     target_compile_options(${name}_objects PRIVATE ${MILLRACE_COLD_OPTIONS})
-    target_precompile_headers(${name}_objects REUSE_FROM millrace_pch_api)
+    target_precompile_headers(${name}_objects REUSE_FROM ${pch})
   endif()
 
   add_executable(${name} $<TARGET_OBJECTS:${name}_objects>)

@@ -34,18 +34,28 @@ function(millrace_add_pch name header)
   target_precompile_headers(${name} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/pch/${header}")
 endfunction()
 
-# millrace_options(<variable> <kind> [HOT]): the compiler options that targets of a kind share with its
-# precompiled header. Jobs must not have unique symbols (MillraceJob.cmake); what is HOT, on the data path,
-# is compiled as the preset says, all else with MILLRACE_COLD_OPTIONS, too.
+# millrace_options(<variable> <kind> [COLD]): the compiler options that targets of a kind share with
+# their precompiled header. Jobs must not have unique symbols (MillraceJob.cmake); what is COLD runs
+# little.
 function(millrace_options variable kind)
   set(options "")
   if(kind STREQUAL "api")
     list(APPEND options $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   endif()
-  if(NOT "HOT" IN_LIST ARGN)
+  if("COLD" IN_LIST ARGN)
     list(APPEND options ${MILLRACE_COLD_OPTIONS})
   endif()
   set(${variable} "${options}" PARENT_SCOPE)
+endfunction()
+
+# millrace_pch_of(<variable> <kind> [COLD]): the precompiled header for such targets. It only fits what
+# is compiled with the same options.
+function(millrace_pch_of variable kind)
+  set(pch millrace_pch_${kind})
+  if("COLD" IN_LIST ARGN AND MILLRACE_COLD_OPTIONS)
+    set(pch millrace_pch_cold_${kind})
+  endif()
+  set(${variable} ${pch} PARENT_SCOPE)
 endfunction()
 
 if(MILLRACE_PCH)
@@ -53,23 +63,22 @@ if(MILLRACE_PCH)
   set(libraries_caf ${libraries_std} ${MILLRACE_CAF_DEPENDENCIES})
   # For jobs, and for tests that build some: reading our own headers costs each of them 5 s otherwise.
   set(libraries_api ${MILLRACE_PUBLIC_DEPENDENCIES})
-  foreach(kind IN ITEMS std caf api)
-    millrace_add_pch(millrace_pch_${kind} ${kind}.hpp ${libraries_${kind}})
-    millrace_options(options ${kind})
-    target_compile_options(millrace_pch_${kind} PRIVATE ${options})
-  endforeach()
-  # A precompiled header only fits what is compiled with the same options. Nothing with CAF is hot.
+  set(heats HOT)
   if(MILLRACE_COLD_OPTIONS)
-    foreach(kind IN ITEMS std api)
-      millrace_add_pch(millrace_pch_hot_${kind} ${kind}.hpp ${libraries_${kind}})
-      millrace_options(options ${kind} HOT)
-      target_compile_options(millrace_pch_hot_${kind} PRIVATE ${options})
-    endforeach()
+    list(APPEND heats COLD)
   endif()
+  foreach(kind IN ITEMS std caf api)
+    foreach(heat IN LISTS heats)
+      millrace_pch_of(pch ${kind} ${heat})
+      millrace_options(options ${kind} ${heat})
+      millrace_add_pch(${pch} ${kind}.hpp ${libraries_${kind}})
+      target_compile_options(${pch} PRIVATE ${options})
+    endforeach()
+  endforeach()
 endif()
 
-# Gives a target of our own its headers, libraries and options. `kind` is std, caf or api; HOT says that
-# it is on the data path.
+# Gives a target of our own its headers, libraries and options. `kind` is std, caf or api; COLD says that
+# it runs little.
 function(millrace_use target kind)
   millrace_options(options ${kind} ${ARGN})
   target_compile_options(${target} PRIVATE ${options})
@@ -79,25 +88,19 @@ function(millrace_use target kind)
     target_link_libraries(${target} PRIVATE ${MILLRACE_CAF_DEPENDENCIES})
   endif()
   if(MILLRACE_PCH)
-    set(pch millrace_pch_${kind})
-    if("HOT" IN_LIST ARGN AND TARGET millrace_pch_hot_${kind})
-      set(pch millrace_pch_hot_${kind})
-    endif()
+    millrace_pch_of(pch ${kind} ${ARGN})
     target_precompile_headers(${target} REUSE_FROM ${pch})
   endif()
 endfunction()
 
-# millrace_add_layer(<name> [CAF] [HOT] [DEPENDS <layer>...]): object library millrace_<name> of
+# millrace_add_layer(<name> [CAF] [DEPENDS <layer>...]): object library millrace_<name> of
 # src/<name>/*.cpp. The layer and all it depends on are remembered for the layer's tests.
 function(millrace_add_layer name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "CAF;HOT" "" "DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "CAF" "" "DEPENDS")
   set(closure ${name})
   set(kind std)
-  set(heat "")
   if(arg_CAF)
     set(kind caf)
-  elseif(arg_HOT)
-    set(heat HOT)
   endif()
   foreach(below IN LISTS arg_DEPENDS)
     get_property(more GLOBAL PROPERTY MILLRACE_CLOSURE_${below})
@@ -111,7 +114,7 @@ function(millrace_add_layer name)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
   if(sources)
     add_library(millrace_${name} OBJECT ${sources})
-    millrace_use(millrace_${name} ${kind} ${heat})
+    millrace_use(millrace_${name} ${kind})
     millrace_unite(millrace_${name} 8)
     if(MILLRACE_UNITY)
       target_compile_definitions(millrace_${name} PRIVATE MILLRACE_SIMULATION)

@@ -57,7 +57,7 @@ if(sim_tests)
   add_executable(test_sim ${sim_tests} $<TARGET_OBJECTS:millrace_test_main>)
   millrace_use_simulation(test_sim)
   target_link_libraries(test_sim PRIVATE doctest::doctest)
-  millrace_use(test_sim caf)
+  millrace_use(test_sim caf COLD)
   millrace_unite(test_sim 5)
   doctest_discover_tests(test_sim TEST_PREFIX "sim/"
     PROPERTIES TIMEOUT 120 LABELS sim FAIL_REGULAR_EXPRESSION "test cases: 0 ")
