@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/operators/refuse_checkpoints.hpp"
 #include "millrace/operators/typed_factory.hpp"
@@ -32,7 +33,7 @@ status leave_only(file_system& files, const std::string& directory, std::set<std
   const auto entries = files.list(directory);
   if (!entries) return tl::unexpected(entries.error());
   for (const auto& entry : *entries) {
-    if (wanted.erase(entry.path.substr(entry.path.rfind('/') + 1)) == 1) continue;
+    if (wanted.erase(last_part_of(entry.path)) == 1) continue;
     if (auto removed = files.remove(entry.path); !removed) return removed;
   }
   if (wanted.empty()) return {};
@@ -123,14 +124,12 @@ result<checkpoint_metadata> put_together(const savepoint_plan& plan,
 status finish_savepoint(file_system& files, const std::string& path,
                         const checkpoint_metadata& metadata) {
   const auto directory = unfinished_path(path);
-  const auto slash = path.rfind('/');
-  const auto parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   return check_path_is_free(files, path)
       .and_then([&] { return files.create_directories(directory); })
       .and_then([&] { return leave_only(files, directory, files_of(metadata)); })
       .and_then([&] { return complete_snapshot(files, directory, metadata); })
       .and_then([&] { return files.rename(directory, path); })
-      .and_then([&] { return files.sync_directory(parent); });
+      .and_then([&] { return files.sync_directory(parent_of(path)); });
 }
 
 operator_factory_ptr make_savepoint_output(savepoint_plan plan) {
