@@ -27,13 +27,13 @@ function(millrace_add_fixtures target kind folder)
     add_library(${target} STATIC ${sources})
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/test")
     target_link_libraries(${target} PRIVATE doctest::doctest)
-    millrace_use(${target} ${kind})
+    millrace_use(${target} ${kind} ${ARGN})
     millrace_unite(${target} 5)
   endif()
 endfunction()
 
 millrace_add_fixtures(millrace_fixtures std "${test_dir}/support")
-millrace_add_fixtures(millrace_fixtures_caf caf "${test_dir}/support/caf")
+millrace_add_fixtures(millrace_fixtures_caf caf "${test_dir}/support/caf" COLD)
 
 # millrace_add_tests(<folder> <kind>): the executable test_<folder>, without any layer.
 function(millrace_add_tests folder kind)
