@@ -123,10 +123,10 @@ void job_master::carry_out(const graph::execution_decision& decision) {
 /// Before checkpoints hear of it. Whether regions that have not failed must begin anew, too.
 bool job_master::tell_savepoints(const graph::execution_decision& decision) {
   if (!savepoints_) return false;
-  const auto status = execution_->status();
-  if (!is_at_work() && status != graph::job_status::finished)
+  const auto now = execution_->status();
+  if (!is_at_work() && now != graph::job_status::finished)
     savepoints_->on_ended(
-        {errc::cancelled, "the job ends: it is " + std::string(graph::to_string(status))});
+        {errc::cancelled, "the job ends: it is " + std::string(graph::to_string(now))});
   return decision.has_failed && savepoints_->on_failure() && is_at_work();
 }
 

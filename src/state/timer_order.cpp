@@ -57,18 +57,18 @@ void timer_order::rank(std::uint32_t group) {
     const auto first_of_b = queues_[b].heap.top().timestamp;
     return first_of_a != first_of_b ? first_of_a < first_of_b : a < b;
   };
-  const auto placed = [this](std::uint32_t queue, std::size_t position) {
-    place_of_queue_[queue] = static_cast<std::uint32_t>(position);
+  const auto placed = [this](std::uint32_t moved, std::size_t position) {
+    place_of_queue_[moved] = static_cast<std::uint32_t>(position);
   };
-  const std::uint32_t place = place_of_queue_[group];
+  const std::uint32_t at = place_of_queue_[group];
   if (queues_[group].heap.empty()) {
-    if (place == nowhere) return;
-    order_.erase(place, is_before, placed);
+    if (at == nowhere) return;
+    order_.erase(at, is_before, placed);
     place_of_queue_[group] = nowhere;
-  } else if (place == nowhere) {
+  } else if (at == nowhere) {
     order_.push(group, is_before, placed);
   } else {
-    order_.update(place, is_before, placed);
+    order_.update(at, is_before, placed);
   }
 }
 

@@ -80,8 +80,9 @@ class collector {
   /// Makes the record in place.
   template <class... Args>
   void emplace(Args&&... args) {
+    make_room();
     if constexpr (std::is_aggregate_v<T> && sizeof...(Args) != 1)
-      rows().push_back(T{std::forward<Args>(args)...});
+      append_made_row<T>(rows(), std::forward<Args>(args)...);
     else
       rows().emplace_back(std::forward<Args>(args)...);
     flush_if_full();

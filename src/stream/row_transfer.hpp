@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -18,9 +19,12 @@ inline constexpr std::size_t short_string_max = 15;
 /// A short string by copying all of its inner buffer, which is two moves. The library copies as
 /// many bytes as the text has: a call of memcpy, and a mispredicted jump with mixed lengths, which
 /// is most of what routing a row of short text costs.
-[[gnu::always_inline]] inline std::string copy_of_short(const std::string& from) {
-  std::string copy(from.data(), short_string_max);
-  copy.resize(from.size());
+[[gnu::flatten]] inline std::string copy_of_short(const std::string& from) {
+  const char* text = from.data();
+  const auto size = from.size();
+  if (text == nullptr || size > short_string_max) __builtin_unreachable();
+  std::string copy(text, short_string_max);
+  copy.resize(size);
   return copy;
 }
 
@@ -81,7 +85,49 @@ struct transferred_fields {
   }
 };
 
+/// Becomes a row of the given fields' values, in place. Text for a field of text is copied as
+/// above.
+template <class T, class... Argument>
+struct made_row {
+  std::tuple<Argument&&...> arguments;
+
+  [[gnu::always_inline]] operator T() const {
+    return [this]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
+      return T{value<I>()...};
+    }
+    (std::index_sequence_for<Argument...>{});
+  }
+
+ private:
+  template <std::size_t I, class From>
+  static constexpr bool is_text_for_text() {
+    if constexpr (shape::string<std::remove_cvref_t<From>>) {
+      using fields = shape::fields<T>;
+      // Without braces of its own, an array in T takes more than one argument.
+      if constexpr (I < fields::count) return shape::string<typename fields::template type<I>>;
+    }
+    return false;
+  }
+
+  template <std::size_t I>
+  [[gnu::always_inline]] decltype(auto) value() const {
+    using argument = std::tuple_element_t<I, std::tuple<Argument&&...>>;
+    auto&& from = std::get<I>(arguments);
+    if constexpr (is_text_for_text<I, argument>())
+      return transferred<argument>{static_cast<argument>(from)};
+    else
+      return static_cast<argument>(from);
+  }
+};
+
 }  // namespace detail
+
+/// Appends an aggregate made of its fields' values to a vector that has room for it.
+template <class T, class... Argument>
+[[gnu::always_inline]] inline void append_made_row(row_vector<T>& rows, Argument&&... fields) {
+  if (rows.size() == rows.capacity()) __builtin_unreachable();
+  rows.emplace_back(detail::made_row<T, Argument...>{{std::forward<Argument>(fields)...}});
+}
 
 /// Appends a row to a vector that has room for it. `Row` is `const T&` or `T` to be moved from.
 template <class T, class Row>

@@ -93,6 +93,31 @@ TEST_CASE("NaN is one key, and aggregates need no comparison of their own") {
   CHECK(same_key(std::tuple(1, nan), std::tuple(1, nan)));
 }
 
+TEST_CASE("texts are the same key if they have the same length and bytes, wherever they lie") {
+  for (std::size_t length = 0; length < 40; ++length) {
+    std::string text(length, 'a');
+    for (std::size_t i = 0; i < length; ++i) text[i] = static_cast<char>('a' + i % 26);
+    std::string with_room = text;
+    with_room.reserve(200);
+    std::string was_longer = text + "what once was behind it, and still lies there";
+    was_longer.resize(length);
+    for (const auto* other : {&text, &with_room, &was_longer}) {
+      CHECK(same_key(text, *other));
+      CHECK(same_key(*other, text));
+    }
+    CHECK(!same_key(text, text + std::string(1, '\0')));
+    CHECK(!same_key(text + "x", text));
+    for (std::size_t i = 0; i < length; ++i) {
+      for (auto* kept : {&with_room, &was_longer}) {
+        std::string differs = *kept;
+        differs[i] = '\0';
+        CHECK(!same_key(text, differs));
+        CHECK(!same_key(differs, text));
+      }
+    }
+  }
+}
+
 TEST_CASE("a key that lies in a record hashes and compares as the one that is kept") {
   const std::string shop = "a shop whose name is too long to lie inside its object";
   const double place = std::numeric_limits<double>::quiet_NaN();

@@ -88,6 +88,35 @@ TEST_CASE("records are copied, moved or made in place") {
                                                   {"whole", 4}});
 }
 
+TEST_CASE("records are made in place of whatever makes their fields") {
+  struct place {
+    std::string name;
+    std::optional<std::string> alias;
+    std::array<std::string, 2> parts;
+    std::int64_t number = 7;
+  };
+  wired<place> w;
+  std::string name = "short";
+  std::string longer = "longer than any short string";
+  w.rows.emplace(name, longer, std::array<std::string, 2>{name, longer}, 1);
+  w.rows.emplace(std::move(longer), std::nullopt, name, std::move(name));
+  w.rows.emplace();
+  w.rows.flush();
+  REQUIRE(w.consumer.all.size() == 3);
+  const auto& [first, second, third] =
+      std::tie(w.consumer.all[0], w.consumer.all[1], w.consumer.all[2]);
+  CHECK(first.name == "short");
+  CHECK(first.alias == "longer than any short string");
+  CHECK(first.parts[1] == "longer than any short string");
+  CHECK(first.number == 1);
+  CHECK(second.name == "longer than any short string");
+  CHECK(!second.alias);
+  CHECK(second.parts == std::array<std::string, 2>{"short", "short"});
+  CHECK(second.number == 7);
+  CHECK(third.name.empty());
+  CHECK(third.number == 7);
+}
+
 TEST_CASE("text of every length survives being copied and moved between batches") {
   wired<std::string> lines;
   wired<word_count> words;
