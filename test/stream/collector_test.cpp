@@ -92,29 +92,30 @@ TEST_CASE("records are made in place of whatever makes their fields") {
   struct place {
     std::string name;
     std::optional<std::string> alias;
-    std::array<std::string, 2> parts;
-    std::int64_t number = 7;
+    std::array<std::int64_t, 2> at;
+    std::string region = "none";
   };
   wired<place> w;
   std::string name = "short";
   std::string longer = "longer than any short string";
-  w.rows.emplace(name, longer, std::array<std::string, 2>{name, longer}, 1);
-  w.rows.emplace(std::move(longer), std::nullopt, name, std::move(name));
+  w.rows.emplace(name, longer, std::array<std::int64_t, 2>{1, 2}, name);
+  w.rows.emplace(std::move(longer), std::nullopt, 3, 4, std::move(name));
   w.rows.emplace();
   w.rows.flush();
   REQUIRE(w.consumer.all.size() == 3);
-  const auto& [first, second, third] =
-      std::tie(w.consumer.all[0], w.consumer.all[1], w.consumer.all[2]);
+  const auto& first = w.consumer.all[0];
   CHECK(first.name == "short");
   CHECK(first.alias == "longer than any short string");
-  CHECK(first.parts[1] == "longer than any short string");
-  CHECK(first.number == 1);
+  CHECK(first.at[1] == 2);
+  CHECK(first.region == "short");
+  const auto& second = w.consumer.all[1];
   CHECK(second.name == "longer than any short string");
   CHECK(!second.alias);
-  CHECK(second.parts == std::array<std::string, 2>{"short", "short"});
-  CHECK(second.number == 7);
+  CHECK(second.at[1] == 4);
+  CHECK(second.region == "short");
+  const auto& third = w.consumer.all[2];
   CHECK(third.name.empty());
-  CHECK(third.number == 7);
+  CHECK(third.region == "none");
 }
 
 TEST_CASE("text of every length survives being copied and moved between batches") {
