@@ -26,20 +26,31 @@ bool is_same_file(int file, const std::string& path) {
          open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
-/// An open file that holds the lock, or -1 with errno.
-int lock_file(const std::string& path, int flags) {
+/// Of a file that is there: open, with the lock, or -1.
+int lock_abandoned(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return -1;
+  if (::flock(file, LOCK_EX | LOCK_NB) == 0 && is_same_file(file, path)) return file;
+  ::close(file);
+  return -1;
+}
+
+/// Of a file that is not there yet: open, with the lock, or -1 with errno. Until it is locked,
+/// another process that starts may take it for abandoned: that one is waited for, and the file made
+/// again.
+int make_locked(const std::string& path) {
   for (;;) {
-    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC | flags, 0600);
+    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
     if (file < 0) return -1;
-    if (::flock(file, LOCK_EX | LOCK_NB) == 0) {
-      if (is_same_file(file, path)) return file;
+    while (::flock(file, LOCK_EX) != 0) {
+      if (errno == EINTR) continue;
+      const int why = errno;
       ::close(file);
-      continue;
+      errno = why;
+      return -1;
     }
-    const int why = errno;
+    if (is_same_file(file, path)) return file;
     ::close(file);
-    errno = why;
-    return -1;
   }
 }
 
@@ -58,7 +69,7 @@ void remove_abandoned(const std::string& parent, const std::string& prefix) {
     const auto name = each->path().filename().string();
     if (!name.starts_with(prefix) || !name.ends_with(lock_suffix)) continue;
     const auto path = each->path().string();
-    const int lock = lock_file(path, 0);
+    const int lock = lock_abandoned(path);
     if (lock < 0) continue;  // it is in use, or somebody else removes it
     const auto abandoned = path.substr(0, path.size() - lock_suffix.size());
     log_event(log_level::info, "removing what a dead process has left", {{"path", abandoned}});
@@ -82,7 +93,7 @@ result<std::unique_ptr<scratch_directory>> scratch_directory::make(const std::st
   std::filesystem::create_directories(parent, failed);
   if (failed) return cannot_make(path, failed);
   remove_abandoned(parent, prefix);
-  const int lock = lock_file(path + std::string(lock_suffix), O_CREAT);
+  const int lock = make_locked(path + std::string(lock_suffix));
   if (lock < 0) return cannot_make(path, {errno, std::generic_category()});
   std::filesystem::create_directory(path, failed);
   if (!failed) std::filesystem::permissions(path, std::filesystem::perms::owner_all, failed);

@@ -4,8 +4,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "support/temporary_directory.hpp"
 
@@ -33,6 +37,28 @@ TEST_CASE("a scratch directory goes with its owner, and nothing of it stays") {
     std::ofstream((*own)->path() + "/file") << "content";
     CHECK(entries(where) == 2);
   }
+  CHECK(entries(where) == 0);
+}
+
+TEST_CASE("processes that start at once don't take each other's directories for abandoned") {
+  const temporary_directory parent;
+  const auto where = parent.path("scratch");
+  constexpr int starters = 4;
+  constexpr int rounds = 100;
+  std::atomic<int> made = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int starter = 0; starter < starters; ++starter) {
+      threads.emplace_back([&, starter] {
+        for (int round = 0; round < rounds; ++round) {
+          const auto own = scratch_directory::make(
+              where, "node-", std::to_string(starter) + "-" + std::to_string(round));
+          if (own && std::filesystem::exists((*own)->path())) ++made;
+        }
+      });
+    }
+  }
+  CHECK(made == starters * rounds);
   CHECK(entries(where) == 0);
 }
 
