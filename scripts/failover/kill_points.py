@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 
-from killable import CAF_NODE, KillableCluster, PaidOrders, difference, wait_until
+from killable import (CAF_NODE, KillableCluster, PaidOrders, difference, variant_of,
+                      wait_until)
 
 VARIABLE = "MILLRACE_KILL_POINT"
 KILL_SECONDS = 60  # within which a process comes to the place
@@ -134,7 +135,8 @@ class Walk:
         number = 0
         while self.kills < self.times:
             number += 1
-            job = PaidOrders(self.nodes, f"output-{number}", COUNT, PER_SECOND).start()
+            job = PaidOrders(self.nodes, f"output-{number}", COUNT, PER_SECOND,
+                             variant=variant_of(number)).start()
             self.nodes.await_checkpoint(job.job)
             while self.kills < self.times and not job.has_ended():
                 if PLACES[self.place] == WORKER:
@@ -153,7 +155,8 @@ class Walk:
             self.nodes.kill(self.nodes.master)
             master = self.nodes.start_master(**self.armed())
             self.nodes.await_nodes(2)
-            job = PaidOrders(self.nodes, f"output-{number}", SHORT_COUNT)
+            job = PaidOrders(self.nodes, f"output-{number}", SHORT_COUNT,
+                             variant=variant_of(number))
             if PLACES[self.place] == SUBMISSION:
                 before = self.jobs_in_list()
                 submitted = self.nodes.start("run", *job.submission())

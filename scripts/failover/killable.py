@@ -21,6 +21,21 @@ CONFIG = {"heartbeat.interval": "200 ms",
           "debug.chaos.enabled": "true"}
 
 
+# How jobs may take their checkpoints: scripts that run many go through all of them.
+VARIANTS = {
+    "hashmap": {},
+    "hashmap, unaligned": {"execution.checkpointing.unaligned.enabled": "true"},
+    "rocksdb": {"state.backend.type": "rocksdb"},
+    "rocksdb, unaligned": {"state.backend.type": "rocksdb",
+                           "execution.checkpointing.unaligned.enabled": "true"},
+}
+
+
+def variant_of(number):
+    """Of the job with that number: all in turn."""
+    return list(VARIANTS)[number % len(VARIANTS)]
+
+
 class KillableCluster(Cluster):
     """A master that leaves its jobs to the next one, and workers."""
 
@@ -49,14 +64,15 @@ class KillableCluster(Cluster):
         """Where the jobs have theirs."""
         return self.folder / "checkpoints"
 
-    def settings_of_jobs(self, parallelism=2, interval_ms=100):
+    def settings_of_jobs(self, parallelism=2, interval_ms=100, variant="hashmap"):
         """Arguments for `run` of a job that is to survive whatever is done to it."""
         settings = {"execution.checkpointing.interval": f"{interval_ms} ms",
                     "state.checkpoints.dir": self.checkpoints,
                     "taskmanager.network.batch-rows": 20,
                     "restart-strategy.type": "fixed-delay",
                     "restart-strategy.fixed-delay.attempts": 1_000_000,
-                    "restart-strategy.fixed-delay.delay": "50 ms"}
+                    "restart-strategy.fixed-delay.delay": "50 ms",
+                    **VARIANTS[variant]}
         return ["-p", parallelism,
                 *(word for key, value in settings.items() for word in ("-D", f"{key}={value}"))]
 

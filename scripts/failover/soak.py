@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from killable import KillableCluster, PaidOrders, difference, wait_until
+from killable import VARIANTS, KillableCluster, PaidOrders, difference, wait_until
 
 WORKERS = 3
 SLOTS = 1
@@ -39,6 +39,7 @@ class Soak:
         self.lost = collections.Counter()
         self.doubled = collections.Counter()
         self.job = None
+        self.variant = None
         self.expected = PaidOrders(nodes, "expected", COUNT, parallelism=PARALLELISM).start()
         self.expected.await_end(STALL_SECONDS)
         self.begin = self.last_progress = time.monotonic()
@@ -72,8 +73,10 @@ class Soak:
     def start_job(self):
         self.jobs += 1
         self.seen = set()
+        self.variant = self.random.choice(list(VARIANTS))
         self.job = PaidOrders(self.nodes, f"output-{self.jobs}", COUNT, PER_SECOND,
-                              parallelism=PARALLELISM, interval_ms=200).start()
+                              parallelism=PARALLELISM, interval_ms=200,
+                              variant=self.variant).start()
         self.last_progress = time.monotonic()
 
     def check_job(self):
@@ -83,8 +86,8 @@ class Soak:
         lost, doubled = difference(self.job.committed(), self.expected.committed())
         self.lost += lost
         self.doubled += doubled
-        print(f"{self.elapsed():7.1f} s  job {self.jobs} is finished, {lost.total()} records lost, "
-              f"{doubled.total()} duplicated", flush=True)
+        print(f"{self.elapsed():7.1f} s  job {self.jobs} ({self.variant}) is finished, "
+              f"{lost.total()} records lost, {doubled.total()} duplicated", flush=True)
         wait_until(lambda: not self.job.left_over(), 10, f"job {self.job.job} leaves nothing: "
                    + ", ".join(map(str, self.job.left_over()[:SHOWN])))
         if self.is_good():
