@@ -111,7 +111,10 @@ std::string help_text(const std::string& program) {
          "  --version       the engine's version\n"
          "  --              everything behind it belongs to the job\n"
          "\n"
-         "All other arguments belong to the job.\n";
+         "All other arguments belong to the job.\n"
+         "\n"
+         "Exit codes: 0 when the job has finished, 1 if it failed, 2 for a command line,\n"
+         "configuration or file that cannot be used, 128 + N if it was cancelled by signal N.\n";
 }
 
 }  // namespace millrace::job_main

@@ -5,6 +5,7 @@
 
 #include "command_line.hpp"
 #include "millrace/api/job_entry.hpp"
+#include "millrace/core/exit_code.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/graph/slot_sharing.hpp"
 
@@ -15,8 +16,6 @@ namespace {
 using namespace millrace;
 using namespace millrace::job_main;
 
-constexpr int exit_failed = 1;
-constexpr int exit_invalid_input = 2;
 constexpr int exit_signalled = 128;  // plus the signal's number, as shells have it
 
 volatile std::sig_atomic_t caught_signal = 0;
@@ -26,10 +25,15 @@ extern "C" void on_signal(int signal) {
   std::signal(signal, SIG_DFL);  // a second one ends the process at once
 }
 
-int report(const command_line& line, const error& problem) {
+int report(const command_line& line, const error& problem, exit_code code) {
   std::cout.flush();
   std::cerr << line.program << ": " << problem.message << '\n';
-  return exit_failed;
+  return static_cast<int>(code);
+}
+
+/// What kept the job from being begun.
+int refuse(const command_line& line, const error& problem) {
+  return report(line, problem, exit_code_of(problem.code));
 }
 
 int show_help(const command_line& line) {
@@ -64,21 +68,24 @@ int run(const command_line& line) {
   // What matters to the user is said by the job's result, once.
   const auto level = line.verbose ? log_level::info : log_level::off;
   if (auto ok = init_logging(line.config, line.program, level); !ok)
-    return report(line, ok.error());
+    return refuse(line, ok.error());
   graph::job_defaults defaults;
   defaults.job_name = line.program;
   defaults.command_line_parallelism = line.parallelism;
   auto plan = make_plan(millrace_job_entry.build, arguments(line.job_arguments), line.config,
                         std::move(defaults));
-  if (!plan) return report(line, plan.error());
+  if (!plan) return refuse(line, plan.error());
   auto runner = make_embedded_runner(line.config, graph::slots_needed(plan->graph));
-  if (!runner) return report(line, runner.error());
+  if (!runner) return refuse(line, runner.error());
   auto client = (*runner)->submit(std::move(plan->graph), std::move(plan->program));
-  if (!client) return report(line, client.error());
+  if (!client) return refuse(line, client.error());
 
   const auto ended = wait_or_cancel(**client);
   if (!ended) return exit_signalled + caught_signal;
-  if (!*ended) return report(line, ended->error());
+  if (!*ended) {
+    const error& cause = ended->error();
+    return report(line, cause, exit_code_of_job(cause.code));
+  }
   if (line.verbose) print_summary(line, **ended);
   return 0;
 }
@@ -89,7 +96,7 @@ int main(int argc, char** argv) {
   const auto line = read_command_line(argc, argv);
   if (!line) {
     std::cerr << (argc > 0 ? argv[0] : "job") << ": " << line.error().message << '\n';
-    return exit_invalid_input;
+    return static_cast<int>(exit_code::invalid_input);
   }
   if (line->wants_version) {
     std::cout << line->program << " (Millrace " << MILLRACE_VERSION << ")\n";

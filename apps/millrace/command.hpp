@@ -6,8 +6,8 @@
 
 #include "cli_context.hpp"
 #include "command_line.hpp"
-#include "exit_code.hpp"
 #include "millrace/core/error.hpp"
+#include "millrace/core/exit_code.hpp"
 
 namespace millrace::cli {
 

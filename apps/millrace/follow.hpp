@@ -1,8 +1,8 @@
 #pragma once
 
-#include "exit_code.hpp"
 #include "interrupt.hpp"
 #include "millrace/api/job_runner.hpp"
+#include "millrace/core/exit_code.hpp"
 
 namespace millrace::cli {
 

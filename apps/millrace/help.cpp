@@ -5,11 +5,25 @@
 #include <algorithm>
 #include <iostream>
 #include <sstream>
+#include <string_view>
 #include <vector>
 
 #include "millrace/core/options.hpp"
 
 namespace millrace::cli {
+
+namespace {
+
+constexpr std::string_view exit_codes_text =
+    "Exit codes:\n"
+    "  0  done; a run has finished, or is submitted if detached\n"
+    "  1  the job failed, or something else went wrong\n"
+    "  2  a command line, configuration, file or job library that cannot be used\n"
+    "  3  the cluster cannot be reached, or refuses this user\n"
+    "  4  no job has this id\n"
+    "  5  the job was cancelled\n";
+
+}  // namespace
 
 std::string overview_text() {
   std::ostringstream text;
@@ -27,7 +41,7 @@ std::string overview_text() {
           "The cluster is that of -m host:port, else of $MILLRACE_MASTER, else of\n"
           "jobmanager.rpc.address in the configuration: the file of --config, or millrace.conf of\n"
           "$MILLRACE_CONF_DIR or of the installation.\n\n"
-       << exit_codes_text();
+       << exit_codes_text;
   return text.str();
 }
 
@@ -42,7 +56,7 @@ std::string help_text(const command& about) {
   boost::program_options::options_description options("\nOptions", 100);
   if (about.add_options != nullptr) about.add_options(options);
   add_common_options(options);
-  text << options << '\n' << exit_codes_text();
+  text << options << '\n' << exit_codes_text;
   return text.str();
 }
 

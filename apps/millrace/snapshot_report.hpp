@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "exit_code.hpp"
 #include "millrace/checkpoint/checkpoint_history.hpp"
 #include "millrace/core/error.hpp"
+#include "millrace/core/exit_code.hpp"
 
 namespace millrace::cli {
 

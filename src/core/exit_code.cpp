@@ -1,6 +1,6 @@
-#include "exit_code.hpp"
+#include "millrace/core/exit_code.hpp"
 
-namespace millrace::cli {
+namespace millrace {
 
 exit_code exit_code_of(errc code) noexcept {
   switch (code) {
@@ -39,14 +39,4 @@ exit_code exit_code_of_job(errc code) noexcept {
   }
 }
 
-std::string exit_codes_text() {
-  return "Exit codes:\n"
-         "  0  done; a run has finished, or is submitted if detached\n"
-         "  1  the job failed, or something else went wrong\n"
-         "  2  a command line, configuration, file or job library that cannot be used\n"
-         "  3  the cluster cannot be reached, or refuses this user\n"
-         "  4  no job has this id\n"
-         "  5  the job was cancelled\n";
-}
-
-}  // namespace millrace::cli
+}  // namespace millrace

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <string>
-
 #include "millrace/core/error.hpp"
 
-namespace millrace::cli {
+namespace millrace {
 
-/// What `millrace` ends with. Scripts rely on the numbers: do not renumber.
+/// What `millrace` and executables of jobs end with. Scripts rely on the numbers: do not renumber.
 enum class exit_code : int {
   ok = 0,             ///< Done; a run was finished, or is on its way if detached.
   job_failed = 1,     ///< The job failed, or something that no other code covers went wrong.
@@ -16,13 +14,10 @@ enum class exit_code : int {
   cancelled = 5,      ///< The job was cancelled.
 };
 
-/// The code for a command that could not do its work.
+/// The code for a command, or a job, that could not be begun.
 exit_code exit_code_of(errc code) noexcept;
 
 /// The code for a job that ran and did not finish.
 exit_code exit_code_of_job(errc code) noexcept;
 
-/// The codes and what they mean, a line each, for `--help`.
-std::string exit_codes_text();
-
-}  // namespace millrace::cli
+}  // namespace millrace
