@@ -8,12 +8,7 @@ hosts() {
   sed -E 's/#.*//; s/[[:space:]]+//g; /^$/d' "$1"
 }
 
-is_this_host() {
-  case $1 in
-    localhost | 127.* | ::1 | "$this_host") return 0 ;;
-    *) return 1 ;;
-  esac
-}
+is_this_host() { [[ $1 == "$this_host" ]] || is_loopback "$1"; }
 
 # Sets `master` and, if config/masters names one, `master_port`.
 find_master() {
@@ -32,11 +27,12 @@ find_master() {
 on_host() {
   local host=$1 script=$2 command variable
   shift 2
+  local listed=${host##*@}  # ssh may be told a user, too
   if is_this_host "$host"; then
-    "$script_dir/$script" "$@"
+    MILLRACE_LISTED_HOST=$listed "$script_dir/$script" "$@"
     return
   fi
-  command=
+  command="MILLRACE_LISTED_HOST=$(printf '%q' "$listed") "
   for variable in MILLRACE_CONF_DIR MILLRACE_BUILD_DIR MILLRACE_PID_DIR MILLRACE_LOG_DIR; do
     if [[ -n ${!variable-} ]]; then command+="$variable=$(printf '%q' "${!variable}") "; fi
   done

@@ -21,6 +21,14 @@ die() {
   exit "$1"
 }
 
+# is_loopback <host>: whether only this host reaches it by that name.
+is_loopback() {
+  case $1 in
+    localhost | 127.* | ::1) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
 # first_existing <test operator> <path>...: the first path for which `test` holds.
 first_existing() {
   local operator=$1 path
@@ -65,6 +73,16 @@ load_settings() {
   if [[ -f $conf_dir/millrace.conf ]]; then node_arguments+=(--config "$conf_dir/millrace.conf"); fi
   node_arguments+=("$@")
   settings=$("$caf_node" "${node_arguments[@]}" --print-config)
+}
+
+# advertise_listed_host: others reach a task manager that listens on more than loopback by the name that
+# config/workers has for its host (start-cluster.sh passes it on), unless taskmanager.host says it.
+advertise_listed_host() {
+  local listed=${MILLRACE_LISTED_HOST-} bind_host
+  bind_host=$(setting taskmanager.bind-host)
+  if [[ -z $listed || -z $bind_host || -n $(setting taskmanager.host) ]]; then return; fi
+  if is_loopback "$listed" || is_loopback "$bind_host"; then return; fi
+  node_arguments+=(-D "taskmanager.host=$listed")
 }
 
 # setting <key>: its value, or nothing if only its default is known.
@@ -246,6 +264,7 @@ daemon_main() {
   # A configuration that was broken meanwhile must not keep running daemons from being stopped.
   load_settings "$@" || [[ $command == stop* ]] || exit 2
   find_directories
+  if [[ $kind == taskmanager ]]; then advertise_listed_host; fi
   case $command in
     start) start_daemon "$kind" ;;
     start-foreground) exec "$caf_node" --role "$kind" "${node_arguments[@]}" ;;

@@ -9,7 +9,8 @@ import tempfile
 import unittest
 
 import cluster
-from cluster import BUILD, PATIENCE, SOURCE
+from cluster import BUILD, PATIENCE, SOURCE, TEXT
+from word_counts import expected_counts, last_counts
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -42,20 +43,31 @@ class Data(unittest.TestCase):
 
 
 class Examples(unittest.TestCase):
-    """All that are about time, windows and state."""
+    """The word count, and all that are about time, windows and state."""
 
-    def assert_output(self, example, names, expected):
-        """Whatever the parallelism; lines come in no order, and subtasks put "2> " before theirs."""
-        self.assertGreater(len(expected), 10, "the data set shows what the example is about")
-        inputs = [part for option, name in names.items()
-                  for part in (f"--{option}", str(data(example, name)))]
+    def outputs(self, example, *arguments):
+        """What it is run at, and its lines then, without the "2> " that subtasks put before theirs."""
         for parallelism in (1, 3):
             done = subprocess.run([BUILD / "examples" / example / example, "-p", str(parallelism),
-                                   *inputs], capture_output=True, text=True, check=False,
+                                   *arguments], capture_output=True, text=True, check=False,
                                   timeout=30 * PATIENCE)
             self.assertEqual(done.returncode, 0, done.stderr)
             lines = [line.split("> ", 1)[-1] for line in done.stdout.splitlines()]
-            self.assertEqual(sorted(lines), sorted(expected), f"parallelism {parallelism}")
+            yield f"parallelism {parallelism}", lines
+
+    def assert_output(self, example, names, expected):
+        """Whatever the parallelism; lines come in no order."""
+        self.assertGreater(len(expected), 10, "the data set shows what the example is about")
+        inputs = [part for option, name in names.items()
+                  for part in (f"--{option}", str(data(example, name)))]
+        for how, lines in self.outputs(example, *inputs):
+            self.assertEqual(sorted(lines), sorted(expected), how)
+
+    def test_word_count(self):
+        expected = expected_counts()
+        for how, lines in self.outputs("word_count", "--input", str(TEXT)):
+            self.assertEqual(last_counts(line.strip("()") for line in lines), expected, how)
+            self.assertEqual(len(lines), sum(expected.values()), "each occurrence is an update")
 
     def test_fraud_detection(self):
         of_account = collections.defaultdict(list)

@@ -3,6 +3,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -30,10 +31,10 @@ class Scripts(SystemTest):
                     MILLRACE_PID_DIR=str(self.pids), MILLRACE_LOG_DIR=str(self.logs),
                     PATH=f"{self.folder / 'bin'}:{os.environ['PATH']}")
 
-    def script(self, name, *arguments, expect=0):
+    def script(self, name, *arguments, expect=0, **variables):
         done = subprocess.run([str(SCRIPTS / name), *map(str, arguments)], check=False, text=True,
                               capture_output=True, stdin=subprocess.DEVNULL,
-                              env=self.environment(), timeout=60 * PATIENCE)
+                              env=dict(self.environment(), **variables), timeout=60 * PATIENCE)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done
 
@@ -89,13 +90,28 @@ class Scripts(SystemTest):
         self.assert_says(done.stdout, "No taskmanager daemon to stop on host")
 
     def test_in_the_foreground_it_logs_to_the_terminal_until_it_is_stopped(self):
-        node = cluster.Process("foreground", [SCRIPTS / "taskmanager.sh", "start-foreground"],
-                               self.folder, self.environment())
-        self.addCleanup(node.end)
-        cluster.wait_until(lambda: "listening on" in node.out() + node.err(), 10, "it listens")
+        nodes = []
+        for script in ["jobmanager.sh", "taskmanager.sh"]:
+            node = cluster.Process(script, [SCRIPTS / script, "start-foreground"], self.folder,
+                                   self.environment())
+            self.addCleanup(node.end)
+            cluster.wait_until(lambda node=node: "listening on" in node.out(), 10, "it listens")
+            self.assert_says(node.err(), "node started")
+            nodes.append(node)
+        self.cluster.await_nodes(1)
         self.assertEqual(list(self.pids.glob("*")), [])
-        node.signal(2)
-        self.assertEqual(node.wait(), 0, node.out() + node.err())
+        for node in reversed(nodes):
+            node.signal(2)
+            self.assertEqual(node.wait(), 0, node.out() + node.err())
+
+    def test_a_daemon_that_does_not_end_is_killed(self):
+        self.script("taskmanager.sh", "start")
+        pid, = self.running("taskmanager")
+        os.kill(pid, signal.SIGSTOP)
+        done = self.script("taskmanager.sh", "stop", MILLRACE_STOP_TIMEOUT="0")
+        self.assert_says(done.stderr, f"(pid {pid})", "does not end within 0 s", "killing it")
+        cluster.wait_until(lambda: not is_running(pid), 5, "it is gone")
+        self.assertEqual(self.running("taskmanager"), [])
 
     def test_pid_files_of_processes_that_are_gone_do_no_harm(self):
         self.script("taskmanager.sh", "start")
@@ -127,11 +143,21 @@ class Scripts(SystemTest):
 
     def test_arguments_are_passed_on(self):
         self.script("jobmanager.sh", "start")
-        self.script("taskmanager.sh", "start", "-D", "taskmanager.numberOfTaskSlots=7")
+        own, listed = "0x7f.0.0.1", "0x7f.1"  # names of this host
+        self.script("taskmanager.sh", "start", "-D", "taskmanager.numberOfTaskSlots=7", "-D",
+                    "taskmanager.bind-host=0.0.0.0", "-D", f"taskmanager.host={own}",
+                    MILLRACE_LISTED_HOST=listed)
         self.cluster.await_nodes(1)
-        self.assertEqual(self.cluster.json("nodes")["nodes"][0]["slots"], 7)
+        node, = self.cluster.json("nodes")["nodes"]
+        self.assertEqual(node["slots"], 7)
+        self.assertEqual(node["address"].split(":")[0], own, "what is set goes before a list")
+        master, = self.running("jobmanager")
+        done = self.script("jobmanager.sh", "stop")
+        self.assert_says(done.stdout, f"Stopping jobmanager daemon (pid {master})")
+        self.assertFalse(is_running(master))
+        self.assertEqual(len(self.running("taskmanager")), 1, "is another kind")
 
-    def test_other_hosts_are_reached_by_ssh(self):
+    def test_other_hosts_are_reached_by_ssh_and_reach_each_other(self):
         tools = self.folder / "bin"
         tools.mkdir()
         calls = self.folder / "ssh-calls"
@@ -141,13 +167,33 @@ class Scripts(SystemTest):
                                    "shift 2\n"
                                    "exec bash -c \"$*\"\n")
         (tools / "ssh").chmod(0o755)
-        (self.folder / "workers").write_text("worker-1.example\nworker-2.example\n")
+        # Names of this host by which the scripts don't know it, nor would a node call itself so.
+        master, workers = "0x7f.0.0.1", ["0x7f.1", "2130706433"]
+        self.cluster.config.pop("jobmanager.rpc.address")
+        self.cluster.config["jobmanager.rpc.port"] = cluster.free_port()
+        self.cluster.config["taskmanager.bind-host"] = "0.0.0.0"
+        self.cluster.write_config()
+        (self.folder / "masters").write_text(f"{master}:{self.cluster.port}\n")
+        (self.folder / "workers").write_text(f"{workers[0]}\nsomebody@{workers[1]}\n")
         self.script("start-cluster.sh")
-        self.cluster.await_nodes(2)
-        self.assertIn("worker-1.example", calls.read_text())
-        self.assertIn("worker-2.example", calls.read_text())
+
+        def nodes():
+            return self.cluster.json("nodes", "-m", self.cluster.address)["nodes"]
+
+        cluster.wait_until(lambda: len(nodes()) == 2, 10, "the master knows both")
+        for host in [master, workers[0], f"somebody@{workers[1]}"]:
+            self.assertIn(f"-- {host} ", calls.read_text())
+        hosts = [node["address"].split(":")[0] for node in nodes()]
+        self.assertEqual(sorted(hosts), workers)
+        self.cluster.run("-p", 2, test_job("generator"), "--count", 100, "--rate", 100000)
         self.script("stop-cluster.sh")
         self.assertEqual(list(self.pids.iterdir()), [])
+
+    def test_a_cluster_has_one_master(self):
+        (self.folder / "masters").write_text("one.example\ntwo.example\n")
+        done = self.script("start-cluster.sh", expect=2)
+        self.assert_says(done.stderr, "masters names several hosts", "one job manager")
+        self.assertFalse(self.pids.exists())
 
     def test_wrong_commands_are_explained(self):
         done = self.script("taskmanager.sh", "begin", expect=2)

@@ -1,19 +1,9 @@
 #!/usr/bin/env python3
 """The word count example on a master and two workers: its counts are those of tr, sort and uniq."""
 
-import subprocess
-
 import cluster
 from cluster import Cluster, SystemTest, TEXT, example, free_port
-
-
-def expected_counts():
-    """What the coreutils say, without the empty word that tr leaves at a text's start."""
-    pipeline = f"tr -cs 'A-Za-z' '\\n' <{TEXT} | tr A-Z a-z | sort | uniq -c"
-    lines = subprocess.run(pipeline, shell=True, check=True, capture_output=True,
-                           text=True).stdout.splitlines()
-    pairs = [line.split() for line in lines]
-    return {pair[1]: int(pair[0]) for pair in pairs if len(pair) == 2}
+from word_counts import expected_counts, last_counts
 
 
 def output_lines(path):
@@ -22,21 +12,19 @@ def output_lines(path):
     return [line for file in files for line in file.read_text().splitlines()]
 
 
-def last_counts(lines):
-    """The last count of each word, which is the largest, as counts only grow."""
-    counts = {}
-    for line in lines:
-        word, count = line.split(",")
-        counts[word] = max(counts.get(word, 0), int(count))
-    return counts
-
-
 class WordCount(SystemTest):
-    """All three ways to feed it."""
+    """All three ways to feed it, by workers that have an address each, as on several hosts."""
 
     def setUp(self):
-        self.cluster = Cluster(task_managers=2, slots=2)
+        self.cluster = Cluster(slots=2)
         self.addCleanup(self.cluster.close)
+        hosts = ["127.0.0.2", "127.0.0.3"]
+        for host in hosts:
+            self.cluster.start_task_manager("-D", f"taskmanager.bind-host={host}", "-D",
+                                            f"taskmanager.host={host}", wait=False)
+        self.cluster.await_nodes(len(hosts))
+        addresses = [node["address"] for node in self.cluster.json("nodes")["nodes"]]
+        self.assertEqual(sorted(address.split(":")[0] for address in addresses), hosts)
         self.output = self.cluster.folder / "output"
         self.library = example("word_count")
 
