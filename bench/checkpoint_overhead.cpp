@@ -74,8 +74,8 @@ int main(int argc, char** argv) {
   const auto c = bench::compare(
       rounds, [&] { bench::count_keys(*runner, plain, records, key_of); },
       [&] { bench::count_keys(*runner, checkpointed, records, key_of); });
-  bench::print("keyed count with checkpoints each second", c, static_cast<double>(records) / 1e6,
-               "M records", goal);
+  const bool good = bench::print("keyed count with checkpoints each second", c,
+                                 static_cast<double>(records) / 1e6, "M records", goal);
   std::filesystem::remove_all(directory);
-  return c.ratio >= goal ? 0 : 2;
+  return bench::exit_code(good);
 }

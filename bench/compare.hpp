@@ -50,14 +50,21 @@ comparison compare(int rounds, Reference&& reference, Engine&& engine) {
           *std::max_element(ratios.begin(), ratios.end())};
 }
 
-/// One line: both speeds in `unit` per second, the ratio, and the goal it is held against.
-inline void print(const std::string& name, const comparison& c, double amount, const char* unit,
-                  double goal) {
+/// One line: both speeds in `unit` per second, the ratio, and the goal it is held against (0 for
+/// none). Whether that is met.
+[[nodiscard]] inline bool print(const std::string& name, const comparison& c, double amount,
+                                const char* unit, double goal) {
   std::printf(
       "%-42s loop %8.1f %s/s   engine %8.1f %s/s   ratio %.2f (%.2f to %.2f), goal %.2f%s\n",
       name.c_str(), amount / c.reference_seconds, unit, amount / c.engine_seconds, unit, c.ratio,
       c.ratio_min, c.ratio_max, goal, c.ratio >= goal ? "" : "  MISSED");
   std::fflush(stdout);
+  return c.ratio >= goal;
+}
+
+/// What a benchmark ends with; 1 is for those that could not be run.
+constexpr int exit_code(bool goals_are_met) noexcept {
+  return goals_are_met ? 0 : 2;
 }
 
 inline void print_machine() {

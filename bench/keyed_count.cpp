@@ -45,9 +45,9 @@ int main(int argc, char** argv) {
           bench::count_keys(*runner, {}, records,
                             [k](std::uint64_t n) { return bench::spread_key(n, k); });
         });
-    bench::print("keyed count, " + std::to_string(keys) + " keys", c,
-                 static_cast<double>(records) / 1e6, "M records", goal);
-    good = good && c.ratio >= goal;
+    good = bench::print("keyed count, " + std::to_string(keys) + " keys", c,
+                        static_cast<double>(records) / 1e6, "M records", goal) &&
+           good;
   }
-  return good ? 0 : 2;
+  return bench::exit_code(good);
 }

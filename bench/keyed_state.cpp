@@ -240,9 +240,8 @@ bool compare_hashmap(std::uint64_t records, int rounds) {
         for_each_batch(0, records, keys, [&](auto rows) { counts.process(rows); });
       });
   constexpr double goal = 0.5;
-  bench::print("hashmap to bare flat map, 1,000,000 keys", c, static_cast<double>(records) / 1e6,
-               "M records", goal);
-  return c.ratio >= goal;
+  return bench::print("hashmap to bare flat map, 1,000,000 keys", c,
+                      static_cast<double>(records) / 1e6, "M records", goal);
 }
 
 bool compare_cached(std::uint64_t records, int rounds) {
@@ -256,9 +255,8 @@ bool compare_cached(std::uint64_t records, int rounds) {
       [&] { for_each_batch(0, records, keys, [&](auto rows) { hashmap_counts.process(rows); }); },
       [&] { for_each_batch(0, records, keys, [&](auto rows) { rocksdb_counts.process(rows); }); });
   constexpr double goal = 0.3;
-  bench::print("rocksdb, all cached, to hashmap", c, static_cast<double>(records) / 1e6,
-               "M records", goal);
-  return c.ratio >= goal;
+  return bench::print("rocksdb, all cached, to hashmap", c, static_cast<double>(records) / 1e6,
+                      "M records", goal);
 }
 
 bool compare_uncached(std::uint64_t records, int rounds) {
@@ -282,9 +280,8 @@ bool compare_uncached(std::uint64_t records, int rounds) {
         ours_at += records;
       });
   constexpr double goal = 2;
-  bench::print("rocksdb, a tenth cached, to bare RocksDB", c, static_cast<double>(records) / 1e3,
-               "k records", goal);
-  return c.ratio >= goal;
+  return bench::print("rocksdb, a tenth cached, to bare RocksDB", c,
+                      static_cast<double>(records) / 1e3, "k records", goal);
 }
 
 }  // namespace
@@ -299,5 +296,5 @@ int main(int argc, char** argv) {
   if (is_asked("hashmap")) good = compare_hashmap(records, rounds) && good;
   if (is_asked("cached")) good = compare_cached(records, rounds) && good;
   if (is_asked("uncached")) good = compare_uncached(records / 20, rounds) && good;
-  return good ? 0 : 2;
+  return bench::exit_code(good);
 }

@@ -3,6 +3,8 @@
 from start to exit, what an idle node holds resident, and how soon a started cluster takes a job.
 
     bench/processes.py [ROUNDS]      MILLRACE_BUILD_DIR names the build, by default build/release
+
+Exit code 2 if a goal is missed.
 """
 
 import os
@@ -24,9 +26,12 @@ EXCHANGED_RECORDS = 50_000_000
 
 
 def report(what, values, unit, goal, is_good):
+    """Prints a line; whether the median meets the goal."""
     middle = statistics.median(values)
+    is_met = is_good(middle)
     print(f"{what:<52} {middle:8.1f} {unit} ({min(values):.1f} to {max(values):.1f}), "
-          f"goal {goal}{'' if is_good(middle) else '  MISSED'}", flush=True)
+          f"goal {goal}{'' if is_met else '  MISSED'}", flush=True)
+    return is_met
 
 
 def exchange(rounds):
@@ -39,7 +44,7 @@ def exchange(rounds):
             nodes.await_status(job, "FINISHED", 120)
             milliseconds = nodes.job(job)["duration_ms"]
             speeds.append(EXCHANGED_RECORDS * RECORD_BYTES / 1000 / milliseconds)
-        report("exchange between two nodes", speeds[1:], "MB/s", ">= 500", lambda v: v >= 500)
+        return report("exchange between two nodes", speeds[1:], "MB/s", ">= 500", lambda v: v >= 500)
 
 
 def embedded(rounds):
@@ -50,17 +55,17 @@ def embedded(rounds):
         start = time.monotonic()
         subprocess.run([program, "--input", cluster.TEXT], check=True, stdout=subprocess.DEVNULL)
         times.append((time.monotonic() - start) * 1000)
-    report("embedded word count of a small file", times, "ms", "< 150", lambda v: v < 150)
+    return report("embedded word count of a small file", times, "ms", "< 150", lambda v: v < 150)
 
 
 def idle_node():
     """Resident MB of nodes that have nothing to do."""
     with cluster.Cluster(task_managers=1) as nodes:
         time.sleep(3)
-        for node in (nodes.master, nodes.task_managers[0]):
-            resident = cluster.resident_kib(node.process.pid) / 1000
-            report(f"idle node ({node.name.split('-', 1)[1]})", [resident], "MB", "< 40",
-                   lambda v: v < 40)
+        return all([report(f"idle node ({node.name.split('-', 1)[1]})",
+                           [cluster.resident_kib(node.process.pid) / 1000], "MB", "< 40",
+                           lambda v: v < 40)
+                    for node in (nodes.master, nodes.task_managers[0])])
 
 
 def start_cluster(rounds):
@@ -91,17 +96,15 @@ def start_cluster(rounds):
             finally:
                 subprocess.run([SOURCE / "scripts" / "stop-cluster.sh"], env=environment,
                                stdout=subprocess.DEVNULL, check=False)
-    report("start-cluster.sh to an accepted job", times, "s", "< 1", lambda v: v < 1)
+    return report("start-cluster.sh to an accepted job", times, "s", "< 1", lambda v: v < 1)
 
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     print(f"machine: {os.cpu_count()} hardware threads; medians, minimum and maximum")
-    exchange(rounds)
-    embedded(rounds)
-    idle_node()
-    start_cluster(rounds)
+    goals = [exchange(rounds), embedded(rounds), idle_node(), start_cluster(rounds)]
+    return 0 if all(goals) else 2
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -164,5 +164,5 @@ int main(int argc, char** argv) {
   const bool good = worst(freezes) <= stall_max_ms && worst(slices) <= stall_max_ms;
   std::printf("goal: at most %.0f ms at a barrier and in a slice: %s\n", stall_max_ms,
               good ? "met" : "MISSED");
-  return good ? 0 : 2;
+  return bench::exit_code(good);
 }

@@ -134,15 +134,18 @@ int main(int argc, char** argv) {
     stream_environment env(settings(graph::runtime_mode::batch));
     correct &= agree(counts_of(env, path).execute_and_collect(), by_hand);
   });
-  bench::print("word count, final counts (batch)", batch, size, "MB", 0.6);
+  bool good = bench::print("word count, final counts (batch)", batch, size, "MB", 0.6);
   const auto streaming = bench::compare(rounds, loop, [&] {
     stream_environment env(settings(graph::runtime_mode::streaming));
     counts_of(env, path).discard();
     env.execute();
   });
-  bench::print("word count, every update (streaming)", streaming, size, "MB", 0.6);
+  good = bench::print("word count, every update (streaming)", streaming, size, "MB", 0.6) && good;
 
   std::filesystem::remove(path);
-  if (!correct) std::cerr << "the counts differ from the loop's\n";
-  return correct ? 0 : 1;
+  if (!correct) {
+    std::cerr << "the counts differ from the loop's\n";
+    return 1;
+  }
+  return bench::exit_code(good);
 }
