@@ -33,7 +33,8 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/scripts/"
   USE_SOURCE_PERMISSIONS
   FILES_MATCHING PATTERN "*.sh"
   PATTERN lib.sh EXCLUDE
-  PATTERN completion EXCLUDE)
+  PATTERN completion EXCLUDE
+  PATTERN failover EXCLUDE)
 if(EXISTS "${PROJECT_SOURCE_DIR}/config")
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/config/" DESTINATION "${data_dir}/config")
 endif()

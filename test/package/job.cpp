@@ -1,7 +1,0 @@
-#include <cstdint>
-
-#include "millrace/millrace.hpp"
-
-void build(millrace::stream_environment& env, const millrace::arguments&) {
-  env.from_sequence(1, 10).map([](std::int64_t number) { return number * number; }).print();
-}
