@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <random>
 #include <set>
@@ -10,6 +11,45 @@
 #include "millrace/api/iterative_stream.hpp"
 #include "millrace/api/stream_environment.hpp"
 #include "support/temporary_directory.hpp"
+
+namespace embedded_runner_test {
+
+/// Counts how often one of its kind is copied.
+class cargo {
+ public:
+  static inline std::atomic<std::int64_t> copies = 0;
+
+  cargo() = default;
+  explicit cargo(std::int64_t number) : number_(number) {}
+  cargo(const cargo& other) : number_(other.number_) { ++copies; }
+  cargo(cargo&&) noexcept = default;
+  cargo& operator=(const cargo& other) {
+    number_ = other.number_;
+    ++copies;
+    return *this;
+  }
+  cargo& operator=(cargo&&) noexcept = default;
+
+  std::int64_t number() const { return number_; }
+
+ private:
+  std::int64_t number_ = 0;
+};
+
+}  // namespace embedded_runner_test
+
+template <>
+struct millrace::codec<embedded_runner_test::cargo> {
+  using cargo = embedded_runner_test::cargo;
+  static constexpr std::string_view type_name = "embedded_runner_test::cargo";
+  static void write(byte_writer& out, const cargo& c) { encode(out, c.number()); }
+  static bool read(byte_reader& in, cargo& c) {
+    std::int64_t number = 0;
+    if (!decode(in, number)) return false;
+    c = cargo(number);
+    return true;
+  }
+};
 
 namespace embedded_runner_test {
 
@@ -65,6 +105,29 @@ TEST_CASE("Embedded keyed counts are right for any parallelism and batch size") 
     for (std::uint64_t n = 0; n < static_cast<std::uint64_t>(records); ++n)
       ++expected[static_cast<std::int64_t>((n * 2654435761u) % keys)];
     CHECK(count(config, 1 + random() % 4, 1 + random() % 4, records, keys) == expected);
+  }
+}
+
+TEST_CASE("Records go from task to task of a process without being copied") {
+  constexpr std::int64_t records = 10'000;
+  static std::atomic<std::int64_t> sum;
+  const auto take = [](const cargo& c) { sum += c.number(); };
+  for (const bool by_key : {false, true}) {
+    CAPTURE(by_key);
+    cargo::copies = 0;
+    sum = 0;
+    stream_environment env;
+    env.set_parallelism(2);
+    const auto made = env.from_generator(
+        [](const std::uint64_t& n) { return cargo(static_cast<std::int64_t>(n)); },
+        static_cast<std::uint64_t>(records));
+    if (by_key)
+      made.key_by([](const cargo& c) { return c.number() % 100; }).add_sink(take);
+    else
+      made.rebalance().add_sink(take);
+    env.execute();
+    CHECK(sum == records * (records - 1) / 2);
+    CHECK(cargo::copies == 0);
   }
 }
 

@@ -162,6 +162,34 @@ TEST_CASE("a hybrid source reads all of one source before the next, whatever the
   }
 }
 
+TEST_CASE("a file that is large enough is read by several subtasks, each line once") {
+  auto runner = make_runner(1);
+  std::vector<std::string> lines;
+  std::string text;
+  for (int i = 10'000; i < 20'000; ++i) {
+    lines.push_back(std::to_string(i) + std::string(95, '.'));
+    text += lines.back() + '\n';
+  }
+  runner->files().put("/in", text);
+  stream_environment env({}, runner);
+  env.set_parallelism(3);
+  struct with_reader : rich_function {
+    std::uint32_t reader = 0;
+    void open(runtime_context& self) override { reader = self.subtask_index(); }
+    std::string operator()(const std::string& line) const {
+      return std::to_string(reader) + ' ' + line;
+    }
+  };
+  std::set<std::string> readers;
+  std::vector<std::string> got;
+  for (const auto& line : env.read_text_file("/in").map(with_reader{}).execute_and_collect()) {
+    readers.insert(line.substr(0, 1));
+    got.push_back(line.substr(2));
+  }
+  CHECK(readers.size() > 1);
+  CHECK(sorted(got) == lines);
+}
+
 TEST_CASE("files that come into a directory that is watched are read, each once") {
   auto runner = make_runner(3);
   runner->files().put("/in/a", "a1\na2\n");

@@ -1,4 +1,9 @@
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
 
 #include "millrace/connectors/collection_source.hpp"
 #include "millrace/connectors/file_source.hpp"
@@ -51,6 +56,51 @@ class scripted_socket final : public text_socket {
   }
   std::shared_ptr<script> script_;
 };
+
+/// A TCP server on a free port of the loopback, for one client.
+class test_server {
+ public:
+  test_server() : listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    REQUIRE(::bind(listening_, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
+    REQUIRE(::listen(listening_, 1) == 0);
+    REQUIRE(::getsockname(listening_, reinterpret_cast<sockaddr*>(&address_), &size) == 0);
+  }
+  ~test_server() {
+    if (client_ >= 0) ::close(client_);
+    ::close(listening_);
+  }
+  test_server(const test_server&) = delete;
+  test_server& operator=(const test_server&) = delete;
+
+  std::uint16_t port() const { return ntohs(address_.sin_port); }
+  void accept() { REQUIRE((client_ = ::accept(listening_, nullptr, nullptr)) >= 0); }
+  void send(std::string_view text) {
+    REQUIRE(::send(client_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  }
+  /// Closes without waiting for anything: the client is told by a reset.
+  void reset() {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    REQUIRE(::setsockopt(client_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    ::close(std::exchange(client_, -1));
+  }
+
+ private:
+  int listening_;
+  int client_ = -1;
+  sockaddr_in address_{};
+};
+
+/// Calls until something has happened.
+template <class Call>
+result<text_socket::outcome> until_done(Call call) {
+  for (;;)
+    if (auto outcome = call(); !outcome || *outcome != text_socket::outcome::pending)
+      return outcome;
+}
 
 struct socket_run {
   explicit socket_run(std::vector<std::string> steps, socket_source_options options = {})
@@ -137,6 +187,33 @@ TEST_CASE("a real refused connection names host and port") {
   source.open();
   CHECK_THROWS_WITH_AS(source.poll_all(), "cannot connect to 127.0.0.1:1: Connection refused",
                        failure);
+}
+
+TEST_CASE("a host name that there is not is named, with the reason") {
+  // No label of a name has more than 63 characters, so nobody is asked.
+  const std::string host(70, 'x');
+  harness source(make_text_socket(host, 1, {.retries_max = 0}));
+  source.open();
+  CHECK_THROWS_WITH_AS(source.poll_all(),
+                       ("cannot connect to " + host + ":1: Name or service not known").c_str(),
+                       failure);
+}
+
+TEST_CASE("a real connection that is reset is an error that names host and port") {
+  test_server server;
+  const auto socket = make_tcp_socket("127.0.0.1", server.port());
+  std::string received;
+  REQUIRE(until_done([&] { return socket->connect(); }));
+  server.accept();
+  server.send("one\n");
+  REQUIRE(until_done([&] { return socket->receive(received); }));
+  CHECK(received == "one\n");
+  server.reset();
+  const auto lost = until_done([&] { return socket->receive(received); });
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().code == errc::io);
+  CHECK(lost.error().message == "lost the connection to 127.0.0.1:" +
+                                    std::to_string(server.port()) + ": Connection reset by peer");
 }
 
 TEST_CASE("a sequence is split into contiguous parts, to the ends of int64") {

@@ -1,8 +1,28 @@
-// A job that runs until it is cancelled, or for --count records.
+// A job that runs until it is cancelled, or for --count records, and counts them by a metric and by
+// an accumulator.
 
 #include <cstdint>
 
 #include "millrace/millrace.hpp"
+
+namespace {
+
+struct twice : millrace::rich_function {
+  millrace::counter* doubled = nullptr;
+  std::int64_t* total = nullptr;
+
+  void open(millrace::runtime_context& self) override {
+    doubled = &self.metric("doubled");
+    total = &self.sum_accumulator("doubled in all");
+  }
+  std::uint64_t operator()(const std::uint64_t& number) {
+    doubled->add(1);
+    ++*total;
+    return number * 2;
+  }
+};
+
+}  // namespace
 
 void build(millrace::stream_environment& env, const millrace::arguments& args) {
   args.check_known({"count", "rate", "name"});
@@ -12,7 +32,7 @@ void build(millrace::stream_environment& env, const millrace::arguments& args) {
   env.from_generator([](std::uint64_t index) { return index; }, options)
       .name("numbers")
       .rebalance()
-      .map([](const std::uint64_t& index) { return index * 2; })
+      .map(twice{})
       .name("double")
       .discard()
       .name("nowhere");

@@ -1,6 +1,7 @@
 // A job library as another build of the same version of the engine would make it.
 
 #include "millrace/api/job_entry.hpp"
+#include "says_when_loaded.hpp"
 
 namespace {
 

@@ -12,7 +12,8 @@ class local_client final : public job_client {
                std::shared_ptr<memory_files> files, pipeline_settings settings)
       : files_(std::move(files)),
         name_(graph.name),
-        pipeline_(std::move(graph), std::move(program), *files_, settings) {}
+        pipeline_(std::move(graph), std::move(program), *files_, settings),
+        began_(pipeline_.time().now()) {}
 
   job_id id() const override { return {1, 1}; }
   graph::job_status status() override {
@@ -42,7 +43,11 @@ class local_client final : public job_client {
     if (result_) return true;
     try {
       if (pipeline_.run_some(1000))
-        result_ = job_execution_result{{1, 1}, name_, {}, pipeline_.accumulators()};
+        result_ = job_execution_result{
+            {1, 1},
+            name_,
+            std::chrono::duration_cast<std::chrono::milliseconds>(pipeline_.time().now() - began_),
+            pipeline_.accumulators()};
     } catch (const operator_failure& e) {
       result_ = fail(e.code(), "operator '" + e.operator_name() + "': " + e.what());
     } catch (const failure& e) {
@@ -54,6 +59,7 @@ class local_client final : public job_client {
   std::shared_ptr<memory_files> files_;
   std::string name_;
   local_pipeline pipeline_;
+  std::chrono::steady_clock::time_point began_;
   std::optional<result<job_execution_result>> result_;
 };
 

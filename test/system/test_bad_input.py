@@ -148,10 +148,11 @@ class Libraries(SystemTest):
         cls.addClassCleanup(cls.cluster.close)
 
     def refused(self, library, *parts):
-        """The same message from a run and from info."""
+        """The same message from a run and from info, before any code of the library runs."""
         for command in [["run", "-m", self.cluster.address], ["info"]]:
             done = self.cluster.millrace(*command, library, expect=INVALID)
             self.assert_says(done.stderr, "millrace: ", *parts)
+            self.assertEqual(done.stdout, "")
 
     def test_a_library_that_is_not_there(self):
         self.refused("/no/such/job.so", "/no/such/job.so")
