@@ -77,7 +77,10 @@ class test_server {
   test_server& operator=(const test_server&) = delete;
 
   std::uint16_t port() const { return ntohs(address_.sin_port); }
-  void accept() { REQUIRE((client_ = ::accept(listening_, nullptr, nullptr)) >= 0); }
+  void accept() {
+    client_ = ::accept(listening_, nullptr, nullptr);
+    REQUIRE(client_ >= 0);
+  }
   void send(std::string_view text) {
     REQUIRE(::send(client_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
   }
