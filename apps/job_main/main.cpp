@@ -8,6 +8,7 @@
 #include "millrace/core/exit_code.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/graph/slot_sharing.hpp"
+#include "millrace/operators/late_records.hpp"
 
 extern "C" const millrace::job_entry millrace_job_entry;
 
@@ -46,10 +47,15 @@ int show_help(const command_line& line) {
 
 void print_summary(const command_line& line, const job_execution_result& result) {
   std::cerr << line.program << ": finished in " << result.duration.count() << " ms\n";
-  for (const auto& [name, total] : result.accumulators) {
-    std::cerr << "  " << name << ": ";
-    std::visit([](auto value) { std::cerr << value << '\n'; }, total.value);
-  }
+  for (const auto& [name, total] : result.accumulators)
+    std::cerr << "  " << name << ": " << to_string(total) << '\n';
+}
+
+/// Said in any case: results that lack records look like others.
+void warn_of_late_records(const command_line& line, const job_execution_result& result) {
+  const auto late = result.accumulators.find(late_records_accumulator);
+  if (late != result.accumulators.end())
+    std::cerr << line.program << ": " << late->first << ": " << to_string(late->second) << '\n';
 }
 
 /// Nothing if the job ended because of a signal.
@@ -86,7 +92,10 @@ int run(const command_line& line) {
     const error& cause = ended->error();
     return report(line, cause, exit_code_of_job(cause.code));
   }
-  if (line.verbose) print_summary(line, **ended);
+  if (line.verbose)
+    print_summary(line, **ended);
+  else
+    warn_of_late_records(line, **ended);
   return 0;
 }
 

@@ -52,6 +52,8 @@ void print_header(const wire::job_details& job) {
               << format_duration(std::chrono::milliseconds(last->duration_ms)) << '\n';
   if (!job.waiting_for.empty()) std::cout << "Waiting   " << printable(job.waiting_for) << '\n';
   if (job.cause) std::cout << "Cause     " << printable(job.cause->message) << '\n';
+  for (const auto& [name, total] : job.accumulators)
+    std::cout << "Result    " << printable(name) << " = " << to_string(total) << '\n';
 }
 
 /// "2 RUNNING, 1 FINISHED"
@@ -132,7 +134,8 @@ const command describe_command{
         "counted\nsince the start, rates are of the last reporting interval; BUSY and BACK "
         "PRESSURE are parts of\nthe subtask's time: at work, and waiting for the subtasks "
         "that follow. For jobs with event time,\nWATERMARK is how far it is on each input, and "
-        "WAITS FOR the active producer that is\nleast far.",
+        "WAITS FOR the active producer that is\nleast far. RESULT is what "
+        "the accumulators of a job that has finished came to.",
     .add_options = add_describe_options,
     .run = describe_job,
 };

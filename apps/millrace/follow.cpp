@@ -3,7 +3,6 @@
 #include <chrono>
 #include <iostream>
 #include <string>
-#include <variant>
 
 #include <unistd.h>
 
@@ -23,11 +22,8 @@ bool has_terminal() {
 }
 
 void print_accumulators(std::ostream& out, const accumulator_map& accumulators) {
-  for (const auto& [name, accumulator] : accumulators) {
-    out << "  " << printable(name) << " = ";
-    std::visit([&](auto value) { out << value; }, accumulator.value);
-    out << '\n';
-  }
+  for (const auto& [name, total] : accumulators)
+    out << "  " << printable(name) << " = " << to_string(total) << '\n';
 }
 
 exit_code report(const job_id& job, const result<job_execution_result>& ended,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <iostream>
 #include <string>
+#include <variant>
 
 #include "operator_totals.hpp"
 
@@ -86,6 +87,13 @@ json json_of(const graph::job_vertex& vertex, const wire::vertex_details& detail
           {"operators", operators}, {"subtasks", subtasks}};
 }
 
+json json_of(const accumulator_map& accumulators) {
+  json all = json::object();
+  for (const auto& [name, total] : accumulators)
+    std::visit([&, &key = name](auto value) { all[key] = value; }, total.value);
+  return all;
+}
+
 }  // namespace
 
 json to_json(const wire::job_overview& job) {
@@ -107,6 +115,7 @@ json to_json(const wire::job_details& job) {
   document["source_records"] = job.source_rows;
   document["restarts"] = job.restarts;
   document["last_checkpoint"] = job.last_checkpoint ? to_json(*job.last_checkpoint) : json();
+  document["accumulators"] = json_of(job.accumulators);
   json vertices = json::array();
   for (const wire::vertex_details& details : job.vertices) {
     if (details.vertex < job.graph.vertices.size()) {

@@ -41,6 +41,12 @@ wire::job_details details_of(const graph::execution_graph& execution, const job_
   return details;
 }
 
+accumulator_map merged(const std::map<graph::subtask_ref, accumulator_map>& accumulators) {
+  accumulator_map all;
+  for (const auto& [subtask, its] : accumulators) merge_into(all, its);
+  return all;
+}
+
 wire::job_result result_of(const graph::execution_graph& execution, const job_times& times,
                            const std::map<graph::subtask_ref, accumulator_map>& accumulators) {
   wire::job_result result;
@@ -48,7 +54,7 @@ wire::job_result result_of(const graph::execution_graph& execution, const job_ti
   result.name = execution.plan().name;
   result.status = execution.status();
   result.cause = cause_of_end(execution);
-  for (const auto& [subtask, its] : accumulators) merge_into(result.accumulators, its);
+  result.accumulators = merged(accumulators);
   result.duration_ms = times.duration_ms;
   return result;
 }

@@ -24,7 +24,10 @@ wire::job_overview overview_of(const graph::execution_graph& execution, const jo
 wire::job_details details_of(const graph::execution_graph& execution, const job_metrics& metrics,
                              const job_times& times, std::string waiting_for);
 
-/// `accumulators` are those of all subtasks. For a job that has ended.
+/// `accumulators` are those of all subtasks.
+accumulator_map merged(const std::map<graph::subtask_ref, accumulator_map>& accumulators);
+
+/// For a job that has ended.
 wire::job_result result_of(const graph::execution_graph& execution, const job_times& times,
                            const std::map<graph::subtask_ref, accumulator_map>& accumulators);
 

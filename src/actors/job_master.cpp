@@ -91,6 +91,8 @@ wire::job_details job_master::on_describe() const {
   auto details = details_of(*execution_, metrics_, times(), waiting_for_);
   details.restarts = restarts_->restarts();
   if (checkpoints_) details.last_checkpoint = checkpoints_->last_completed();
+  if (execution_->status() == graph::job_status::finished)
+    details.accumulators = merged(accumulators_);
   return details;
 }
 

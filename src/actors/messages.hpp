@@ -175,6 +175,7 @@ struct job_details {
   std::uint64_t source_rows = 0;     ///< Emitted by all sources.
   std::uint64_t restarts = 0;
   std::optional<checkpoint_record> last_checkpoint;  ///< That was completed.
+  accumulator_map accumulators;                      ///< As in job_result, once it has finished.
 };
 
 /// -> checkpoint_taken once it is complete, or an error. One that begins now, or as soon as one

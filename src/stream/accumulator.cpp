@@ -1,6 +1,7 @@
 #include "millrace/stream/accumulator.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 namespace millrace {
 
@@ -16,6 +17,12 @@ std::int64_t sum_of(std::int64_t a, std::int64_t b) noexcept {
 }
 
 }  // namespace
+
+std::string to_string(const accumulator& total) {
+  std::ostringstream text;
+  std::visit([&](auto value) { text << value; }, total.value);
+  return std::move(text).str();
+}
 
 void merge_into(accumulator_map& into, const accumulator_map& more) {
   for (const auto& [name, theirs] : more) {

@@ -20,6 +20,9 @@ struct accumulator {
   bool operator==(const accumulator&) const = default;
 };
 
+/// The value as people and other programs write it.
+std::string to_string(const accumulator& total);
+
 /// By name; ordered, so that results print the same everywhere.
 using accumulator_map = std::map<std::string, accumulator>;
 

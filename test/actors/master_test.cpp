@@ -246,6 +246,8 @@ TEST_CASE_FIXTURE(running_job, "accumulators of all tasks are merged into the re
   const auto result = result_of_watched_job();
   REQUIRE(result);
   CHECK(std::get<std::int64_t>(result->accumulators.at("words").value) == 40);
+  // Whoever was not there when it ended finds them, too.
+  CHECK(describe(job).accumulators == result->accumulators);
 }
 
 TEST_CASE_FIXTURE(running_job, "a failing task fails the job, which names it") {

@@ -32,6 +32,11 @@ TEST_CASE("accumulators are added, or the least or greatest is kept") {
         accumulator{merge::max, std::int64_t{2}});
 }
 
+TEST_CASE("accumulators are written as their numbers") {
+  CHECK(to_string(accumulator{merge::sum, std::int64_t{-7}}) == "-7");
+  CHECK(to_string(accumulator{merge::max, 0.25}) == "0.25");
+}
+
 TEST_CASE("accumulators that only one side has are kept") {
   accumulator_map into{{"a", {merge::sum, std::int64_t{1}}}};
   merge_into(into, {{"b", {merge::max, std::int64_t{7}}}});

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""What `millrace describe` says of event time, of a job whose windows would be stuck."""
+"""What is said of event time: of a job whose windows would be stuck, and of late records."""
+
+import subprocess
 
 import cluster
-from cluster import Cluster, SystemTest, test_job, wait_until
+from cluster import PATIENCE, Cluster, SystemTest, test_job, wait_until
 
 
 class StuckEventTime(SystemTest):
@@ -58,6 +60,41 @@ class StuckEventTime(SystemTest):
         job = self.start("--idle", "1")
         wait_until(lambda: all((each["watermark"] or 0) > 1500 for each in self.inputs(job)) and
                    self.inputs(job), 20, "event time goes on")
+
+
+class LateRecords(SystemTest):
+    """Of a job's records nine come too late, which is said wherever its result is."""
+
+    SAID = "late records dropped"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(task_managers=1, slots=1)
+        cls.addClassCleanup(cls.cluster.close)
+
+    def test_a_job_executable_says_it_unasked(self):
+        for asked in [], ["-v"]:
+            done = subprocess.run([test_job("late_counts").with_suffix(""), *asked],
+                                  capture_output=True, text=True, check=True,
+                                  timeout=30 * PATIENCE)
+            self.assertEqual(done.stdout, "")
+            self.assertEqual(done.stderr.count(f"{self.SAID}: 9\n"), 1, done.stderr)
+
+    def test_a_run_says_it(self):
+        embedded = self.cluster.millrace("run", test_job("late_counts"))
+        self.assertIn(f"{self.SAID} = 9\n", embedded.stderr)
+        attached = self.cluster.run(test_job("late_counts"))
+        self.assertIn(f"{self.SAID} = 9\n", attached.stdout)
+
+    def test_describe_says_it_of_a_job_that_has_finished(self):
+        job = self.cluster.run_detached("-D", "execution.local-aggregation=true",
+                                        test_job("late_counts"))
+        self.cluster.await_status(job, "FINISHED", 20)
+        described = self.cluster.json("describe", job)
+        self.assertEqual(described["accumulators"], {self.SAID: 9})
+        text = self.cluster.millrace("describe", job).stdout
+        self.assert_says(text, "Result", f"{self.SAID} = 9\n", "local window sum")
+        self.assertIn("numLateRecordsDropped = 9", text)
 
 
 if __name__ == "__main__":
