@@ -45,9 +45,9 @@ class keyed_process_base : public producing<Out> {
   }
 
   bool finish() override {
+    const auto dropped = end_processing_time();
+    if (dropped > 0) context_->runtime().metric("processing_time_timers_dropped").add(dropped);
     is_finished_ = true;
-    if (const auto left = timers_->processing_time_timer_count(); left > 0)
-      context_->runtime().metric("processing_time_timers_dropped").add(left);
     fn_.finish();
     return true;
   }
@@ -92,6 +92,17 @@ class keyed_process_base : public producing<Out> {
 
  private:
   static constexpr timestamp_ms never = std::numeric_limits<timestamp_ms>::max();
+
+  /// In batch mode what is left of it fires now; in streaming mode nobody can wait for it. Returns
+  /// how many timers do not fire.
+  std::size_t end_processing_time() {
+    if (context_->runtime().mode() == runtime_mode::streaming)
+      return timers_->processing_time_timer_count();
+    const auto dropped = timers_->end_processing_time(
+        [&](const auto& due) { fire(due, time_domain::processing_time); });
+    end_call();
+    return dropped;
+  }
 
   void fire(const timer<Key, void_namespace>& due, time_domain domain) {
     if constexpr (has_on_timer<Fn, Context, Out>) {

@@ -15,8 +15,9 @@ enum class time_domain : std::uint8_t { event_time, processing_time };
 ///
 /// An event-time timer fires when the watermark reaches its timestamp, so one for the past fires at
 /// the next watermark; at the end of the input all that are left fire. A processing-time timer
-/// fires when the wall clock shows its timestamp; those that are left at the end of the input are
-/// dropped and counted by the metric `processing_time_timers_dropped`.
+/// fires when the wall clock shows its timestamp. Those that are left at the end of the input fire
+/// then in batch mode, in which what they register is dropped; in streaming mode they are dropped.
+/// What is dropped is counted by the metric `processing_time_timers_dropped`.
 template <class Key>
 class keyed_timers {
  public:

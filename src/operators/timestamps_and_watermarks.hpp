@@ -10,7 +10,8 @@
 namespace millrace {
 
 /// Gives the records of a stream timestamps and emits watermarks, as a strategy says (Flink's
-/// TimestampsAndWatermarksOperator). Watermarks and idleness that come in are replaced.
+/// TimestampsAndWatermarksOperator). Watermarks and idleness that come in are replaced. In batch
+/// mode there is no watermark but the last, so that no record is late.
 ///
 /// As a member of an alignment group it takes no more records while its watermark is beyond the
 /// group's limit, so that whatever feeds it waits, too.
@@ -21,6 +22,7 @@ class timestamps_and_watermarks final : public producing<T> {
 
   void open(operator_context& context) override {
     context_ = &context;
+    if (context.runtime().mode() == runtime_mode::batch) strategy_ = strategy_.timestamps_only();
     interval_ = context.auto_watermark_interval();
     tracker_.emplace(strategy_, interval_, context.time());
     next_report_ = context.time().now();

@@ -122,6 +122,15 @@ class watermark_strategy {
     return changed;
   }
 
+  /// The same timestamps without anything else, for batch mode: there event time ends with the
+  /// input and does not go on before.
+  watermark_strategy timestamps_only() const {
+    auto timestamps = no_watermarks();
+    timestamps.assigner_ = assigner_;
+    timestamps.is_ingestion_time_ = is_ingestion_time_;
+    return timestamps;
+  }
+
   /// Null if records keep their timestamps.
   const timestamp_assigner<T>* assigner() const noexcept { return assigner_.get(); }
   /// A fresh one, for one subtask or split.

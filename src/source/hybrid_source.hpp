@@ -118,6 +118,11 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
     return all;
   }
 
+  bool can_pause_splits() const noexcept override {
+    return present_ && present_->can_pause_splits();
+  }
+  void pause_splits(const std::set<std::string>& ids) override { present_->pause_splits(ids); }
+
   source_progress progress() const noexcept override {
     return present_ && chain_->size() == 1 ? present_->progress() : source_progress{};
   }

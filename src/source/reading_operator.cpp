@@ -12,9 +12,10 @@ void reading_operator::open(operator_context& context) {
   splits_ = context.operator_state().get_list_state(
       list_state_descriptor<encoded_split>("source-splits"));
   reader_ = make_reader(*this);
-  if (event_time_) event_time_->open(context, reader_->can_pause_splits());
+  if (event_time_) event_time_->open(context);
   if (context.is_restored()) add_splits(splits_.get());
   reader_->start();
+  pause_splits();
   ask_to_be_woken();
 }
 
@@ -28,12 +29,16 @@ void reading_operator::on_coordinator_event(byte_view event) {
   auto message = decode_reader_message(event);
   switch (message.what) {
     case reader_message::kind::splits:
-      return add_splits(std::move(message.splits));
+      add_splits(std::move(message.splits));
+      break;
     case reader_message::kind::no_more_splits:
-      return reader_->no_more_splits();
+      reader_->no_more_splits();
+      break;
     case reader_message::kind::event:
-      return reader_->on_event(message.event);
+      reader_->on_event(message.event);
+      break;
   }
+  pause_splits();  // a reader of several sources may have gone on to another one
 }
 
 void reading_operator::on_processing_time(timestamp_ms) {
@@ -106,7 +111,8 @@ void reading_operator::add_splits(std::vector<encoded_split> splits) {
 
 void reading_operator::pause_splits() {
   if (!event_time_) return;
-  if (const auto paused = event_time_->take_paused()) reader_->pause_splits(*paused);
+  if (const auto paused = event_time_->take_paused(reader_->can_pause_splits()))
+    reader_->pause_splits(*paused);
 }
 
 /// The operator has one wake-up for both.

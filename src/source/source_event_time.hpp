@@ -20,14 +20,15 @@ class any_source_event_time : public split_listener {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  virtual void open(operator_context& context, bool can_pause_splits) = 0;
+  virtual void open(operator_context& context) = 0;
   virtual void add_split(const std::string& id) = 0;
   /// To be called at next_look(), or later.
   virtual void on_time(time_point now) = 0;
   virtual time_point next_look() const noexcept = 0;
   virtual void on_alignment_limit(const std::string& group, timestamp_ms limit) = 0;
-  /// Splits that are to wait, if there are others than at the last call.
-  virtual std::optional<std::set<std::string>> take_paused() = 0;
+  /// Splits that are to wait, if there are others than at the last call. If the reader can't pause
+  /// any now, none are named, and it waits as a whole. For a hybrid source the answer may change.
+  virtual std::optional<std::set<std::string>> take_paused(bool can_pause_splits) = 0;
   /// Whether all that is read is to wait.
   virtual bool is_held() const noexcept = 0;
   /// Nothing more is read.
@@ -43,7 +44,8 @@ class source_event_time_base : public any_source_event_time {
 };
 
 /// Event time of a source operator: each split has a watermark generator of its own, and the
-/// operator is as far as the slowest of them. Belongs to one subtask.
+/// operator is as far as the slowest of them. Belongs to one subtask. In batch mode there is no
+/// watermark but the last, so that no record is late.
 ///
 /// As members of an alignment group, splits whose watermark is beyond the group's limit wait, if
 /// the reader can pause them; else the whole reader waits when its own watermark is.
@@ -61,9 +63,9 @@ class source_event_time final : public source_event_time_base<T>, private batch_
     out_.bind(to, limits);
   }
 
-  void open(operator_context& context, bool can_pause_splits) override {
+  void open(operator_context& context) override {
     context_ = &context;
-    can_pause_splits_ = can_pause_splits;
+    if (context.runtime().mode() == runtime_mode::batch) strategy_ = strategy_.timestamps_only();
     interval_ = context.auto_watermark_interval();
     splits_.emplace(strategy_, interval_, context.time());
     const auto now = context.time().now();
@@ -105,8 +107,13 @@ class source_event_time final : public source_event_time_base<T>, private batch_
     if (strategy_.alignment() && strategy_.alignment()->group == group) limit_ = limit;
   }
 
-  std::optional<std::set<std::string>> take_paused() override {
-    if (!strategy_.alignment() || !can_pause_splits_) return std::nullopt;
+  std::optional<std::set<std::string>> take_paused(bool can_pause_splits) override {
+    if (!strategy_.alignment()) return std::nullopt;
+    can_pause_splits_ = can_pause_splits;
+    if (!can_pause_splits) {
+      paused_.clear();
+      return std::nullopt;
+    }
     auto beyond = splits_->beyond(limit_);
     if (beyond == paused_) return std::nullopt;
     paused_ = std::move(beyond);

@@ -73,7 +73,8 @@ class any_source_reader {
   virtual void no_more_splits() = 0;
   /// What the source's own enumerator has sent.
   virtual void on_event(byte_view /*event*/) {}
-  /// Whether pause_splits works. If not, the whole reader waits for others of its alignment group.
+  /// Whether pause_splits works now. If not, the whole reader waits for others of its alignment
+  /// group.
   virtual bool can_pause_splits() const noexcept { return false; }
   /// Splits by id that are too far ahead in event time: nothing is to be emitted of them until they
   /// are no longer named.

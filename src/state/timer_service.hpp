@@ -36,8 +36,12 @@ class timer_service final : public keyed_state_table_of<Key> {
   bool register_event_time_timer(const N& ns, timestamp_ms timestamp) {
     return event_timers_.add(context_.hash, context_.key, ns, timestamp);
   }
-  /// The same by the wall clock.
+  /// The same by the wall clock. Nothing happens during end_processing_time().
   bool register_processing_time_timer(const N& ns, timestamp_ms timestamp) {
+    if (is_ending_) {
+      ++dropped_;
+      return false;
+    }
     return processing_timers_.add(context_.hash, context_.key, ns, timestamp);
   }
   /// Of the current key. False if there was none.
@@ -65,6 +69,18 @@ class timer_service final : public keyed_state_table_of<Key> {
   template <class Fire>
   void advance_processing_time(timestamp_ms timestamp, Fire&& fire) {
     fire_until(processing_timers_, timestamp, fire);
+  }
+
+  /// All processing-time timers that are left fire at once, as the input of a job in batch mode has
+  /// ended (Flink's BatchExecutionInternalTimeService). What `fire` registers would never end: it
+  /// is dropped. Returns how many were.
+  template <class Fire>
+  std::size_t end_processing_time(Fire&& fire) {
+    is_ending_ = true;
+    dropped_ = 0;
+    fire_until(processing_timers_, max_watermark, fire);
+    is_ending_ = false;
+    return dropped_;
   }
 
   /// When the next processing-time timer is due; max_watermark if there is none.
@@ -153,6 +169,8 @@ class timer_service final : public keyed_state_table_of<Key> {
   timer_queue<Key, N> event_timers_;
   timer_queue<Key, N> processing_timers_;
   timestamp_ms watermark_ = no_timestamp;
+  bool is_ending_ = false;               // within end_processing_time()
+  std::size_t dropped_ = 0;              // there
   snapshot_section* section_ = nullptr;  // of the snapshot under way
 };
 

@@ -124,6 +124,29 @@ TEST_CASE("processing-time timers fire by the wall clock unless they were delete
   CHECK(op.runtime().metric("processing_time_timers_dropped").value() == 1);
 }
 
+TEST_CASE("in batch mode the timers that are left fire at the end, but not those they register") {
+  /// Answers each time after which there is another one.
+  struct again : later {
+    void on_timer(timestamp_ms at, on_timer_context<std::int64_t>& now,
+                  collector<std::int64_t>& out) override {
+      CHECK(now.time_domain() == time_domain::processing_time);
+      out.emit(now.current_key());
+      now.timer_service().register_processing_time_timer(at + 10);
+    }
+  };
+  runtime_context::identity self;
+  self.mode = runtime_mode::batch;
+  operator_harness<std::int64_t, std::int64_t> op(
+      make_keyed_process<std::int64_t, std::int64_t>(&itself, again{}), self);
+  op.open();
+  op.process({1, 2, -3});
+  op.pass_time(std::chrono::milliseconds(10));
+  CHECK(op.take().size() == 2);
+  op.finish();
+  CHECK(op.take().size() == 2);
+  CHECK(op.runtime().metric("processing_time_timers_dropped").value() == 2);
+}
+
 TEST_CASE("no timer fires once the function is closed") {
   operator_harness<std::int64_t, std::int64_t> op(
       make_keyed_process<std::int64_t, std::int64_t>(&itself, later{}));

@@ -124,6 +124,35 @@ TEST_CASE("watermarks and idleness from upstream are replaced, but not the end o
   CHECK(op.statuses().empty());
 }
 
+TEST_CASE("in batch mode there are timestamps, but no watermark before the end") {
+  runtime_context::identity self;
+  self.mode = runtime_mode::batch;
+  const auto by_time = [](const strategy& how) {
+    return how.with_timestamp_assigner(&click::at)
+        .with_idleness(1s)
+        .with_watermark_alignment("group", 10ms, 100ms);
+  };
+  for (const auto& how : {by_time(strategy::for_monotonous_timestamps()),
+                          by_time(strategy::for_generator(punctuated{}))}) {
+    click_harness op(make_timestamps_and_watermarks(how), self);
+    op.open();
+    op.process({{1000, 1}, {900, 1}});
+    CHECK(op.timestamps() == timestamp_column{1000, 900});
+    op.op().on_alignment_limit("group", 0);
+    CHECK_FALSE(op.op().is_busy());
+    op.pass_time(5s);
+    CHECK(op.watermarks().empty());
+    CHECK(op.statuses().empty());
+    CHECK(op.alignment_reports().empty());
+  }
+  click_harness op(make_timestamps_and_watermarks(strategy::for_ingestion_time()), self);
+  op.open();
+  op.process(at({1}));
+  CHECK(op.timestamps() == timestamp_column{op.time().wall_ms()});
+  op.pass_time(5s);
+  CHECK(op.watermarks().empty());
+}
+
 TEST_CASE("a generator of the user's can emit a watermark behind any record") {
   for (const auto access : both) {
     std::vector<std::string> seen;

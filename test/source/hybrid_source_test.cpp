@@ -9,6 +9,7 @@
 namespace hybrid_source_test {
 
 using namespace millrace;
+using namespace std::chrono_literals;
 using test::mark;
 using test::mark_source;
 using test::mark_split;
@@ -30,6 +31,10 @@ std::shared_ptr<hybrid_source<mark>> history_and_more() {
     return marks({{"after " + std::to_string(left), 100, 1, 3}}, false);
   });
   return hybrid;
+}
+
+watermark_strategy<mark> by_time() {
+  return watermark_strategy<mark>::for_monotonous_timestamps().with_timestamp_assigner(&mark::at);
 }
 
 std::vector<std::int64_t> times(const std::vector<mark>& marks) {
@@ -67,6 +72,63 @@ TEST_CASE("a hybrid source goes on from a snapshot of any moment") {
     for (const auto at : times(after.take())) got.push_back(at);
     CHECK(got == all);
   }
+}
+
+// -- event time -----------------------------------------------------------------------------------
+
+TEST_CASE("event time goes on over the switch of a hybrid source, and no record is late") {
+  const auto hybrid =
+      std::make_shared<hybrid_source<mark>>(marks({{"h1", 0, 1, 20}, {"h2", 20, 1, 20}}));
+  hybrid->then(marks({{"n1", 40, 2, 30}, {"n2", 41, 2, 30}}, false));
+  harness h(hybrid, by_time());
+  h.open();
+  timestamp_ms reached = no_timestamp;
+  std::size_t records = 0;
+  while (h.poll_once() != poll_status::finished) {
+    for (const auto& m : h.take()) {
+      CHECK(m.at > reached);
+      ++records;
+    }
+    h.pass_time(100ms);
+    if (!h.watermarks().empty()) reached = h.watermarks().back();
+  }
+  CHECK(records == 100);
+  CHECK(std::is_sorted(h.watermarks().begin(), h.watermarks().end()));
+  CHECK(h.watermarks().size() > 30);
+  CHECK(reached > 90);
+}
+
+TEST_CASE("a hybrid source pauses splits while it reads a source that can") {
+  const auto first = std::make_shared<mark_source>(std::vector<mark_split>{{"old", 0, 100, 5}},
+                                                   /*requests=*/true, /*pauses=*/false);
+  const auto second = std::make_shared<mark_source>(
+      std::vector<mark_split>{{"fast", 1000, 100, 50}, {"slow", 1000, 1, 50}}, /*requests=*/false);
+  const auto hybrid = std::make_shared<hybrid_source<mark>>(first);
+  hybrid->then(second);
+  harness h(hybrid, by_time().with_watermark_alignment("group", 50ms, 1s));
+  h.open();
+  h.op().on_alignment_limit("group", 10);
+  for (int i = 0; i < 3; ++i) h.poll_once();
+  CHECK_FALSE(h.op().is_busy());
+  h.pass_time(200ms);
+  CHECK(h.op().is_busy());  // as a whole
+  CHECK(first->log->paused.empty());
+
+  h.op().on_alignment_limit("group", 1150);
+  CHECK_FALSE(h.op().is_busy());
+  for (int i = 0; i < 24; ++i) h.poll_once();
+  REQUIRE(second->log->given.size() == 2);
+  h.pass_time(200ms);
+  h.poll_once();
+  h.take();
+  for (int i = 0; i < 10; ++i) h.poll_once();
+  const auto got = h.take();
+  CHECK(got.size() == 10);
+  for (const auto& m : got) CHECK(m.split == "slow");
+  CHECK(second->log->paused == std::vector<std::set<std::string>>{{"fast"}});
+  CHECK_FALSE(h.op().is_busy());
+  h.op().on_alignment_limit("group", 10);
+  CHECK(h.op().is_busy());
 }
 
 TEST_CASE("a source that never ends can only be the last of a hybrid source") {

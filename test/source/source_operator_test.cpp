@@ -226,6 +226,24 @@ TEST_CASE("a reader that can't pause splits waits as a whole, for the slowest of
   CHECK(h.op().is_busy());
 }
 
+TEST_CASE("in batch mode a reader has no watermark, and nothing waits for others") {
+  auto self = subtask(0, 1);
+  self.mode = runtime_mode::batch;
+  harness h(dealt({{"fast", 0, 100, 50}, {"slow", 0, 1, 50}}),
+            by_time().with_idleness(1s).with_watermark_alignment("group", 5ms, 1s), self);
+  h.open();
+  h.op().on_alignment_limit("group", 10);
+  for (int i = 0; i < 20; ++i) h.poll_once();
+  h.pass_time(5s);
+  CHECK_FALSE(h.op().is_busy());
+  CHECK(h.timestamps().size() == 20);
+  CHECK(h.timestamps().back() != no_timestamp);
+  CHECK(h.watermarks().empty());
+  CHECK(h.statuses().empty());
+  CHECK(h.alignment_reports().empty());
+  CHECK(h.poll_all() == poll_status::finished);
+}
+
 TEST_CASE("records must say of which split they are if event time depends on it") {
   class nameless final : public source_reader<mark, mark_split> {
    public:
