@@ -22,9 +22,8 @@ class function_source final : public function_operator<Fn, producing<T, source_o
   using base::base;
 
   void open(operator_context& context) override {
-    refuse_checkpoints(context,
-                       "it is a function, which would begin afresh after a restart (write a source "
-                       "with splits for what is to go on where it was)");
+    refuse_checkpoints(context, "it is a function, which would begin afresh after a restart",
+                       "write a source with splits, which goes on where it was");
     base::open(context);
   }
 

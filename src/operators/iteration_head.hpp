@@ -16,7 +16,7 @@ template <class T, class F, bool IsApart>
 class iteration_head final : public producing<T> {
  public:
   void open(operator_context& context) override {
-    refuse_checkpoints(context, "records that go around in its iteration would be lost");
+    refuse_checkpoints(context, "records that go around in its iteration would be lost", "");
     if constexpr (IsApart)
       feedback_ = context.side_output(feedback_tag, record_type_of<F>());
     else

@@ -54,7 +54,7 @@ class keyed_fold_operator final : public producing<T> {
     if constexpr (encodable<key> && encodable<T>)
       context.keyed_state().make<keyed_table_state<key, T>>(own_state_names::folded, *table_);
     else
-      refuse_checkpoints(context, "its records have no encoding");
+      refuse_checkpoints(context, "its records have no encoding", "give their types a codec");
     fold_.open(context);
   }
 

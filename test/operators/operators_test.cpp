@@ -218,9 +218,25 @@ TEST_CASE("what no checkpoint can hold refuses to be part of one, with its name"
     FAIL("it should have refused");
   } catch (const failure& refused) {
     CHECK(refused.code() == errc::invalid_config);
-    CHECK(std::string(refused.what())
-              .starts_with("operator 'numbers' can't be part of a job that takes checkpoints"));
+    CHECK(std::string(refused.what()) ==
+          "operator 'numbers' can't be part of a job that takes checkpoints, because it is a "
+          "function, which would begin afresh after a restart: leave "
+          "execution.checkpointing.interval out, or write a source with splits, which goes on "
+          "where it was");
   }
+  const auto advice = [&](std::string_view instead) {
+    try {
+      refuse_checkpoints(op, "of a reason", instead);
+    } catch (const failure& refused) {
+      const std::string all = refused.what();
+      return all.substr(all.find("of a reason"));
+    }
+    return std::string("none");
+  };
+  CHECK(advice("") == "of a reason: leave execution.checkpointing.interval out");
+  CHECK(advice(run_in_batch_mode) ==
+        "of a reason: leave execution.checkpointing.interval out, or run the job with "
+        "execution.runtime-mode = batch");
 }
 
 TEST_CASE("batch results are emitted about a batch at a time") {
