@@ -280,8 +280,54 @@ TEST_CASE("full window partitions see all records of a subtask at its end") {
   CHECK(largest.size() == 3);
   CHECK(std::ranges::max(largest) == std::ranges::max(rows));
 
+  CHECK(stream.full_window_partition().first(5).execute_and_collect().size() == 3 * 5);
+  CHECK(stream.full_window_partition().first(1000).execute_and_collect().size() == 100);
+
+  // A subtask's records follow each other where they are sorted.
+  const auto is_sorted = std::make_shared<bool>(true);
+  const auto passed =
+      stream.full_window_partition()
+          .sort_partition(&sale::amount)
+          .map([is_sorted, least = std::optional<std::int64_t>()](const sale& s) mutable {
+            if (least && s.amount < *least) *is_sorted = false;
+            least = s.amount;
+            return s;
+          })
+          .execute_and_collect();
+  CHECK(*is_sorted);
+  CHECK(sorted(passed) == sorted(rows));
+
   const auto of_keys = stream.key_by(&sale::shop).full_window_partition().aggregate(counting{});
   CHECK(of_keys.execute_and_collect().size() == by_shop(rows).size());
+}
+
+TEST_CASE("in_order has the records of each key side by side, sorted if that is said") {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    CAPTURE(seed);
+    world w(seed);
+    w.env->set_parallelism(1);
+    const auto rows = w.sales(200, 7);
+    const auto groups = w.stream(rows).group_by(&sale::shop);
+    const auto plain = groups.in_order().execute_and_collect();
+    const auto ordered =
+        groups.sort_group(descending(&sale::amount)).in_order().execute_and_collect();
+    for (const auto* all : {&plain, &ordered}) {
+      CHECK(sorted(*all) == sorted(rows));
+      std::size_t runs = 1;
+      for (std::size_t i = 1; i < all->size(); ++i)
+        if ((*all)[i].shop != (*all)[i - 1].shop) ++runs;
+      CHECK(runs == by_shop(rows).size());
+    }
+    for (std::size_t i = 1; i < ordered.size(); ++i)
+      if (ordered[i].shop == ordered[i - 1].shop) CHECK(ordered[i].amount <= ordered[i - 1].amount);
+    // As they came, if not: the sort is stable.
+    for (const auto& [shop, group] : by_shop(rows)) {
+      std::vector<sale> got;
+      std::ranges::copy_if(plain, std::back_inserter(got),
+                           [&, &of = shop](const sale& s) { return s.shop == of; });
+      CHECK(got == group);
+    }
+  }
 }
 
 TEST_CASE("records keep their timestamps when they are sorted") {

@@ -168,20 +168,31 @@ TEST_CASE("a join takes keys of several parts, and leaves the records of a key i
   }
 }
 
-TEST_CASE("an interval join pairs what is near in time") {
+TEST_CASE("an interval join pairs what is near in time, with its bounds or without") {
+  using pairs = std::vector<paid_order>;
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);
-    auto env = make_env(seed);
-    env.set_parallelism(1 + seed % 4);
-    const auto [orders, payments] = orders_and_payments(env);
-    const auto paid = orders.key_by(&order::id)
-                          .interval_join(payments.key_by(&payment::order_id))
-                          .between(-2ms, 20ms)
-                          .upper_bound_exclusive()
-                          .process([](const order& o, const payment& p,
-                                      collector<paid_order>& out) { out.emit(both(&o, &p)); });
-    CHECK(sorted(paid.execute_and_collect()) ==
-          std::vector<paid_order>{{"a", 10, 1}, {"a", 10, 2}, {"a", 30, 2}});
+    const auto pairs_within = [&](std::chrono::milliseconds upper, bool excludes_lower,
+                                  bool excludes_upper) {
+      auto env = make_env(seed);
+      env.set_parallelism(1 + seed % 4);
+      const auto [orders, payments] = orders_and_payments(env);
+      auto join = orders.key_by(&order::id)
+                      .interval_join(payments.key_by(&payment::order_id))
+                      .between(-2ms, upper);
+      if (excludes_lower) join = join.lower_bound_exclusive();
+      if (excludes_upper) join = join.upper_bound_exclusive();
+      const auto paid = join.process([](const order& o, const payment& p,
+                                        collector<paid_order>& out) { out.emit(both(&o, &p)); });
+      return sorted(paid.execute_and_collect());
+    };
+    CHECK(pairs_within(20ms, false, true) == pairs{{"a", 10, 1}, {"a", 10, 2}, {"a", 30, 2}});
+    // The payment of 9 is at the lower bound of the order of 11, that of 3 at the upper one of 1.
+    CHECK(pairs_within(20ms, true, true) == pairs{{"a", 10, 1}, {"a", 10, 2}});
+    CHECK(pairs_within(2ms, false, false) == pairs{{"a", 10, 1}, {"a", 30, 2}});
+    CHECK(pairs_within(2ms, true, false) == pairs{{"a", 10, 1}});
+    CHECK(pairs_within(2ms, false, true) == pairs{{"a", 30, 2}});
+    CHECK(pairs_within(2ms, true, true).empty());
   }
 }
 

@@ -319,6 +319,8 @@ TEST_CASE("a compaction of RocksDB drops what has expired") {
       value_state_descriptor<std::string>("value").enable_ttl(shown_until_cleaned_up()));
   const auto list = state->get_list_state(
       list_state_descriptor<std::string>("list").enable_ttl(shown_until_cleaned_up()));
+  const auto map = state->get_map_state(
+      map_state_descriptor<int, std::string>("map").enable_ttl(shown_until_cleaned_up()));
   const std::string row(1'000, 'x');
   constexpr std::int64_t old_keys = 200, keys_a_round = 1'500;
   const auto write = [&](std::int64_t first, std::int64_t count) {
@@ -326,6 +328,7 @@ TEST_CASE("a compaction of RocksDB drops what has expired") {
       state->set_current_key(key);
       value.update(row);
       list.update({row});
+      map.put(1, row);
     }
     state->flush();
   };
@@ -345,30 +348,46 @@ TEST_CASE("a compaction of RocksDB drops what has expired") {
     }
     return static_cast<std::int64_t>(count);
   };
+  const auto old_maps = [&] {
+    std::size_t count = 0;
+    for (std::int64_t key = 0; key < old_keys; ++key) {
+      state->set_current_key(key);
+      count += map.keys().size();
+    }
+    return static_cast<std::int64_t>(count);
+  };
   write(0, old_keys);
-  // This one lives on: its second element is as young as what follows.
+  // This one lives on: its second element is as young as what follows. Not so of a map, whose
+  // entries expire one by one.
   constexpr std::int64_t key_of_both = 1'000'000;
   state->set_current_key(key_of_both);
   list.add("old");
+  map.put(1, "old");
   world.time.advance(11s);  // before any thread of RocksDB looks at it
   state->set_current_key(key_of_both);
   list.add("young");
+  map.put(2, "young");
   CHECK(old_values() == old_keys);
   CHECK(old_lists() == old_keys);
+  CHECK(old_maps() == old_keys);
   // A memtable becomes a file once it is full, and four files are compacted, on other threads.
   auto next = old_keys;
-  for (int round = 0; round < 50 && old_values() + old_lists() > 0; ++round) {
+  const auto left = [&] { return old_values() + old_lists() + old_maps(); };
+  for (int round = 0; round < 50 && left() > 0; ++round) {
     write(next, keys_a_round);
     next += keys_a_round;
     std::this_thread::sleep_for(20ms);
   }
   CHECK(old_values() == 0);
   CHECK(old_lists() == 0);
+  CHECK(old_maps() == 0);
   state->set_current_key(old_keys);
   CHECK(value.value() == row);
   CHECK(list.get() == std::vector<std::string>{row});
+  CHECK(map.keys() == std::vector<int>{1});
   state->set_current_key(key_of_both);
   CHECK(list.get() == std::vector<std::string>{"old", "young"});
+  CHECK(map.keys() == std::vector<int>{2});
 }
 
 TEST_CASE("state is restored with its age, and with or without time to live") {
