@@ -134,12 +134,13 @@ class windowed_stream {
   auto max(Field field = {}) const {
     return extreme<extreme_fold<Field, true>>("window max", field);
   }
-  /// The record with the least value of a field, the first of several.
+  /// The record with the least value of a field; of several the first one, in the earliest slice if
+  /// the windows share slices.
   template <class Field = std::identity>
   auto min_by(Field field = {}) const {
     return extreme<extreme_by_fold<Field, false>>("window min_by", field);
   }
-  /// The record with the greatest value of a field, the first of several.
+  /// The record with the greatest value of a field; of several as with min_by.
   template <class Field = std::identity>
   auto max_by(Field field = {}) const {
     return extreme<extreme_by_fold<Field, true>>("window max_by", field);
@@ -158,7 +159,8 @@ class windowed_stream {
   }
 
   /// An object with `process(const Key&, window_context<Key, Window>&, const std::vector<T>& rows,
-  /// collector<U>&)`, and `clear(window_context<Key, Window>&)` if it keeps state per window.
+  /// collector<U>&)`, which has side outputs by the context, and `clear(window_context<Key,
+  /// Window>&)` if it keeps state per window.
   template <class U = void, class Fn>
   auto process(Fn fn) const {
     using out = std::conditional_t<std::is_void_v<U>, window_processed_type<Fn>, U>;

@@ -50,8 +50,15 @@ struct partial_contents {
 /// in place of many records (local-global aggregation, as Flink SQL's
 /// LocalSlicingWindowAggOperator; Larson: "Data reduction by partial preaggregation", ICDE 2002).
 /// Sums are kept in a table of a fixed size, where one that needs another's place sends that one
-/// on, and all go ahead of the next watermark: nothing is ever later or wronger than without. Not
-/// keyed, and no state: what is kept is sent on ahead of a checkpoint barrier, too.
+/// on, and all go ahead of the next watermark. Not keyed, and no state: what is kept is sent on
+/// ahead of a checkpoint barrier, too.
+///
+/// No record is later by it than without. While this subtask counts, event time downstream is not
+/// beyond the watermark that it has sent last, so that what is kept is in time for all windows that
+/// end after that watermark. A record that an earlier window waits for is sent on at once. And once
+/// the subtask has been idle it may be that nobody waits for it, until its watermarks have caught
+/// up with event time downstream, which is not known here: from then on sums leave with each batch,
+/// as its records would.
 template <class T, class KeyOf, class Contents>
 class local_slices_operator final
     : public producing<partial_sum<key_type<T, KeyOf>, typename Contents::accumulator>> {
@@ -77,16 +84,22 @@ class local_slices_operator final
       keys_.find(&in.rows[begin], count);
       for (std::size_t i = 0; i < count; ++i) add(in.rows[begin + i], in.timestamps[begin + i], i);
     }
-    this->out_.flush();
+    if (was_idle_)
+      send_all();
+    else
+      this->out_.flush();
   }
 
   void on_watermark(timestamp_ms at) override {
     send_all();
+    watermark_ = at;
+    slice_ = {};
     this->forwarded().push_watermark(at);
   }
   /// While the input is idle, event time goes on without it.
   void on_status(stream_status now) override {
     send_all();
+    if (now == stream_status::idle) was_idle_ = true;
     this->forwarded().push_status(now);
   }
   void prepare_snapshot(checkpoint_id) override { send_all(); }
@@ -103,13 +116,23 @@ class local_slices_operator final
     partial sum;  // without records if the place is free
   };
 
+  /// No time is in it unless it has an end.
+  struct slice_at {
+    timestamp_ms start = max_watermark;
+    timestamp_ms end = no_timestamp;
+    std::uint64_t mix = 0;       // for its sums' places
+    bool is_in_gap = false;      // of the windows
+    bool is_waited_for = false;  // by a window that has ended by this subtask's watermark
+  };
+
   void add(const T& row, timestamp_ms at, std::size_t i) {
-    if (at < slice_ || at >= slice_ + geometry_.length() || slice_ == no_timestamp) find_slice(at);
-    if (is_in_gap_) return;
+    if (at < slice_.start || at >= slice_.end) find_slice(at);
+    if (slice_.is_in_gap) return;
+    if (slice_.is_waited_for) return send_alone(row, at, i);
     const auto hash = keys_.hash(i);
-    const auto number = static_cast<std::uint32_t>((hash ^ slice_mix_) % places);
+    const auto number = static_cast<std::uint32_t>((hash ^ slice_.mix) % places);
     place& p = places_[number];
-    if (p.sum.records != 0 && p.hash == hash && p.slice == slice_ &&
+    if (p.sum.records != 0 && p.hash == hash && p.slice == slice_.start &&
         same_key(p.sum.key, keys_.at(i))) [[likely]] {
       contents_->add(p.sum.content, row, at);
       ++p.sum.records;
@@ -119,7 +142,7 @@ class local_slices_operator final
       send(p);
     else
       taken_.push_back(number);
-    p.slice = slice_;
+    p.slice = slice_.start;
     p.hash = hash;
     p.sum.key = keys_.at(i);
     p.sum.records = 1;
@@ -128,9 +151,20 @@ class local_slices_operator final
 
   void find_slice(timestamp_ms at) {
     if (!is_placeable(at)) throw_unplaceable_timestamp(at);
-    slice_ = geometry_.slice_start(at);
-    is_in_gap_ = geometry_.is_in_gap(slice_);
-    slice_mix_ = key_hash(slice_);
+    const auto start = geometry_.slice_start(at);
+    slice_ = {start, geometry_.slice_end(start), key_hash(start), geometry_.is_in_gap(start),
+              geometry_.first_window_end(start) - 1 <= watermark_};
+  }
+
+  /// Others may be behind this subtask, so that a window that has ended by its watermark is still
+  /// open: until theirs come.
+  [[gnu::noinline]] void send_alone(const T& row, timestamp_ms at, std::size_t i) {
+    place p;
+    p.slice = slice_.start;
+    p.sum.key = keys_.at(i);
+    p.sum.records = 1;
+    contents_->add_first(p.sum.content, row, at);
+    send(p);
   }
 
   void send(const place& p) {
@@ -151,10 +185,10 @@ class local_slices_operator final
   key_block<T, KeyOf> keys_;
   user_function<Contents> contents_;
   std::vector<place> places_;
-  std::vector<std::uint32_t> taken_;   // numbers of places that are not free
-  timestamp_ms slice_ = no_timestamp;  // of the record before
-  std::uint64_t slice_mix_ = 0;
-  bool is_in_gap_ = false;
+  std::vector<std::uint32_t> taken_;  // numbers of places that are not free
+  slice_at slice_;                    // of the record before
+  timestamp_ms watermark_ = no_timestamp;
+  bool was_idle_ = false;
 };
 
 template <class T, class KeyOf, class Contents>

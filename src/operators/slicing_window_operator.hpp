@@ -270,14 +270,14 @@ class slicing_window_operator final : public producing<Out> {
 
   void give(const time_window& window, const accumulator& content) {
     this->out_.set_timestamp(window.max_timestamp());
-    window_context<key, time_window> context(*backend_, window, watermark_, now_, false);
+    window_context<key, time_window> context(*backend_, side_, window, watermark_, now_, false);
     (*function_)(backend_->current_key(), context, contents_->result(content), this->out_);
   }
 
   void find_slice(timestamp_ms at) {
     if (!is_placeable(at)) throw_unplaceable_timestamp(at);
     const auto start = geometry_.slice_start(at);
-    current_ = {start, start + geometry_.length(), geometry_.first_window_end(start),
+    current_ = {start, geometry_.slice_end(start), geometry_.first_window_end(start),
                 geometry_.last_window_end(start), geometry_.is_in_gap(start)};
   }
 

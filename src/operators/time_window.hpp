@@ -39,6 +39,12 @@ struct global_window {
   auto operator<=>(const global_window&) const = default;
 };
 
+/// What the results of a window have as timestamp: its last time, or none if it never ends.
+template <class Window>
+constexpr timestamp_ms timestamp_of_results(const Window& window) noexcept {
+  return window.max_timestamp() == max_watermark ? no_timestamp : window.max_timestamp();
+}
+
 /// Longer spans of time than this (36 million years) are refused, and so are times of records that
 /// are further from 1970 than four times as much: then no sum of a time and a few spans overflows.
 inline constexpr std::int64_t span_max_ms = std::int64_t{1} << 60;

@@ -8,6 +8,7 @@
 #include "millrace/core/io.hpp"
 #include "millrace/operators/flat_map.hpp"
 #include "millrace/operators/keyed_runtime_context.hpp"
+#include "millrace/operators/side_outputs.hpp"
 #include "millrace/operators/time_window.hpp"
 #include "millrace/operators/user_function.hpp"
 #include "millrace/state/keyed_state_slot.hpp"
@@ -19,9 +20,11 @@ namespace millrace {
 template <class Key, class Window>
 class window_context {
  public:
-  window_context(keyed_state_backend<Key>& backend, const Window& window, timestamp_ms watermark,
-                 timestamp_ms now, bool windows_merge)
+  /// All that is referred to outlives the context.
+  window_context(keyed_state_backend<Key>& backend, side_outputs& side, const Window& window,
+                 timestamp_ms watermark, timestamp_ms now, bool windows_merge)
       : backend_(backend),
+        side_(side),
         window_(window),
         watermark_(watermark),
         now_(now),
@@ -33,6 +36,14 @@ class window_context {
   timestamp_ms current_watermark() const noexcept { return watermark_; }
   /// The wall clock's time.
   timestamp_ms current_processing_time() const noexcept { return now_; }
+
+  /// Emits to a side output, with the timestamp that the window's results have. Dropped if the job
+  /// does not read that side output. Throws `failure(type_mismatch)` if it reads it as another
+  /// type.
+  template <class T>
+  void output(const output_tag<T>& tag, std::type_identity_t<T> row) const {
+    side_.emit(tag, std::move(row), timestamp_of_results(window_));
+  }
 
   /// State of the key in this window, by a name of its own, for windows that fire more than once.
   /// The function clears it in its `clear`, else it stays for ever. Throws `failure` where windows
@@ -57,6 +68,7 @@ class window_context {
 
  private:
   keyed_state_backend<Key>& backend_;
+  side_outputs& side_;
   const Window& window_;
   timestamp_ms watermark_;
   timestamp_ms now_;

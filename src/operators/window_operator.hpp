@@ -89,15 +89,14 @@ class window_operator final : public producing<Out> {
       for (std::size_t i = 0; i < count; ++i)
         add(in.rows[begin + i], in.timestamp_of(begin + i), i);
     }
-    this->out_.flush();
-    side_.flush();
+    flush();
     ask_for_wake_up();
   }
 
   void on_watermark(timestamp_ms at) override {
     now_ = context_->time().wall_ms();
     timers_->advance_watermark(at, [this](const auto& due) { fire<true>(due); });
-    this->out_.flush();
+    flush();
     ask_for_wake_up();
     producing<Out>::on_watermark(at);
   }
@@ -106,14 +105,14 @@ class window_operator final : public producing<Out> {
     now_ = now;
     // A time is over once the clock shows the next one, so that no more records come for it.
     timers_->advance_processing_time(now - 1, [this](const auto& due) { fire<false>(due); });
-    this->out_.flush();
+    flush();
     ask_for_wake_up();
   }
 
   bool finish() override {
     trigger_context_.set_ending();
     timers_->advance_processing_time(max_watermark, [this](const auto& due) { fire<false>(due); });
-    this->out_.flush();
+    flush();
     contents_.finish();
     function_.finish();
     return true;
@@ -250,8 +249,7 @@ class window_operator final : public producing<Out> {
 
   void emit(const window& w, const window& state) {
     panes_.set_current_namespace(state);
-    // A window without end has no last timestamp.
-    this->out_.set_timestamp(w.max_timestamp() == max_watermark ? no_timestamp : w.max_timestamp());
+    this->out_.set_timestamp(timestamp_of_results(w));
     auto context = context_of(w);
     if constexpr (is_evicted<Contents>) {
       const pane* found = panes_.find();
@@ -293,7 +291,7 @@ class window_operator final : public producing<Out> {
   }
 
   window_context<key, window> context_of(const window& w) {
-    return {*backend_, w, timers_->current_watermark(), now_, Assigner::is_merging};
+    return {*backend_, side_, w, timers_->current_watermark(), now_, Assigner::is_merging};
   }
 
   timestamp_ms cleanup_time(const window& w) const noexcept {
@@ -324,6 +322,12 @@ class window_operator final : public producing<Out> {
       alive_.clear();
     else
       alive_.update(std::move(list));
+  }
+
+  /// Late records go to side outputs, and so may functions when a window fires or is forgotten.
+  void flush() {
+    this->out_.flush();
+    side_.flush();
   }
 
   void ask_for_wake_up() {

@@ -1,28 +1,35 @@
 #pragma once
 
 #include <cstdint>
-#include <numeric>
 
 #include "millrace/operators/time_window.hpp"
 
 namespace millrace {
 
 /// How windows of one size and slide are cut into slices that never straddle the edge of a window,
-/// so that each window is a run of whole slices (Krishnamurthy et al., "On-the-fly sharing for
-/// streamed aggregation", 2006; Carbone et al., "Cutty", 2016; Traub et al., "Scotty", 2018; Flink
-/// SQL's SliceAssigners). All slices have the greatest common divisor of size and slide as length.
+/// so that each window is a run of whole slices (Traub et al., "Scotty", 2018; Flink SQL's
+/// SliceAssigners). Slices are as long as they can be: within each slide one window begins, at its
+/// start, and one ends, size modulo slide later. So there is one slice a slide, or two if the slide
+/// does not divide the size (the paired windows of Krishnamurthy, Wu, Franklin: "On-the-fly sharing
+/// for streamed aggregation", SIGMOD 2006). Slices of equal length, the greatest common divisor of
+/// size and slide, could be as many as there are milliseconds.
 class slice_geometry {
  public:
   slice_geometry(std::int64_t size, std::int64_t slide, std::int64_t offset)
-      : size_(size), slide_(slide), offset_(offset), length_(std::gcd(size, slide)) {}
+      : size_(size), slide_(slide), offset_(offset), first_length_(size % slide) {}
 
   std::int64_t size() const noexcept { return size_; }
   std::int64_t slide() const noexcept { return slide_; }
-  std::int64_t length() const noexcept { return length_; }
 
   /// Start of the slice that a time is in.
   timestamp_ms slice_start(timestamp_ms at) const noexcept {
-    return window_start(at, offset_, length_);
+    const auto start = window_start(at, offset_, slide_);
+    return at - start < first_length_ ? start : start + first_length_;
+  }
+  /// End of the slice at `start`, which is where the next one begins.
+  timestamp_ms slice_end(timestamp_ms start) const noexcept {
+    const auto of_slide = window_start(start, offset_, slide_);
+    return start - of_slide < first_length_ ? of_slide + first_length_ : of_slide + slide_;
   }
   /// End of the first window that has the slice at `start` in it. Beyond that of the last one if
   /// the slice lies in a gap between windows.
@@ -44,7 +51,7 @@ class slice_geometry {
   std::int64_t size_;
   std::int64_t slide_;
   std::int64_t offset_;
-  std::int64_t length_;
+  std::int64_t first_length_;  // of two slices in a slide, or 0 if there is one
 };
 
 }  // namespace millrace

@@ -231,9 +231,7 @@ class job {
   }
 
   void make_streams() {
-    // What is summed up ahead of the exchange may become late before its sum is sent on, if its
-    // reader was idle and is not waited for yet. A single reader is.
-    if (is_paced_ && (has_two_streams() || shape_ == shape::local_windows)) readers_ = 1;
+    if (is_paced_ && has_two_streams()) readers_ = 1;
     if (is_paced_) {
       paced_ = std::make_shared<paced_streams>(random_, has_two_streams() ? 2 : readers_);
       if (shape_ != shape::local_windows && random_.one_of(2))

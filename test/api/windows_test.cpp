@@ -76,10 +76,16 @@ struct count_firings {
                collector<reading>& out) {
     const auto here = ++in.window_state(firings).get_or_default();
     const auto everywhere = ++in.global_state(total).get_or_default();
+    if (in.window().start > 0) in.output(late_in_the_day, rows.front());
     out.emplace(sensor, static_cast<std::int64_t>(rows.size()), here * 100 + everywhere);
   }
-  void clear(context& in) { in.window_state(firings).clear(); }
+  void clear(context& in) {
+    in.window_state(firings).clear();
+    in.output(cleared, in.window().start);
+  }
 
+  output_tag<reading> late_in_the_day{"late in the day"};
+  output_tag<std::int64_t> cleared{"cleared"};
   value_state_descriptor<std::int64_t> firings{"firings"};
   value_state_descriptor<std::int64_t> total{"total"};
 };
@@ -120,7 +126,8 @@ TEST_CASE("a keyed stream is aggregated in windows, whatever the parallelism and
 TEST_CASE("local aggregation changes nothing but the way") {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);
-    auto env = make_env(seed);
+    const auto runner = std::make_shared<local_runner>(pipeline_settings{.seed = seed});
+    stream_environment env({}, runner);
     env.set_parallelism(1 + seed % 4);
     const auto readings = env.from_generator(
         [](std::uint64_t i) {
@@ -146,6 +153,10 @@ TEST_CASE("local aggregation changes nothing but the way") {
     auto got = sums.execute_and_collect();
     for (auto& r : got) r.at = 0;
     CHECK(sorted(got) == sorted(all));
+    const auto& vertices = runner->last_graph().vertices;
+    CHECK(std::any_of(vertices.begin(), vertices.end(), [](const graph::job_vertex& v) {
+      return v.name.find("local window reduce") != std::string::npos;
+    }));
   }
 }
 
@@ -160,23 +171,39 @@ TEST_CASE("local aggregation is refused where records must not be summed up") {
                        failure);
 }
 
-TEST_CASE("records that are late for all their windows are counted in the job's result") {
-  auto env = make_env(1);
-  env.set_parallelism(1);
-  const auto readings = env.from_generator(
-      [](std::uint64_t i) {
-        const auto n = static_cast<std::int64_t>(i);
-        return reading{"a", 1, n % 100 == 99 ? 0 : 1000 + n};
-      },
-      {.count = 2000, .per_second = 500});
-  in_event_time(readings, 1ms)
-      .key_by(&reading::sensor)
-      .window(tumbling_event_time_windows::of(10ms))
-      .sum(&reading::value)
-      .discard();
-  const auto totals = env.execute().accumulators;
-  REQUIRE(totals.contains("late records dropped"));
-  CHECK(std::get<std::int64_t>(totals.at("late records dropped").value) >= 19);
+TEST_CASE(
+    "records that are late for all their windows are counted, and in batch mode none is late") {
+  for (const auto mode : {graph::runtime_mode::streaming, graph::runtime_mode::batch}) {
+    auto env = make_env(1);
+    env.set_parallelism(1);
+    env.set_runtime_mode(mode);
+    const auto readings = env.from_generator(
+        [](std::uint64_t i) {
+          const auto n = static_cast<std::int64_t>(i);
+          return reading{"a", 1, n % 100 == 99 ? 0 : 1000 + n};
+        },
+        {.count = 2000, .per_second = 500});
+    // Of the windows' sums that of the first one.
+    const auto first = std::make_shared<std::int64_t>(0);
+    const auto total = std::make_shared<std::int64_t>(0);
+    in_event_time(readings, 1ms)
+        .key_by(&reading::sensor)
+        .window(tumbling_event_time_windows::of(10ms))
+        .sum(&reading::value)
+        .add_sink([=](const reading& sum) {
+          if (sum.at < 10) *first = sum.value;
+          *total += sum.value;
+        });
+    const auto totals = env.execute().accumulators;
+    if (mode == graph::runtime_mode::batch) {
+      CHECK(totals.empty());
+      CHECK(*first == 20);
+      CHECK(*total == 2000);
+    } else {
+      REQUIRE(totals.contains("late records dropped"));
+      CHECK(std::get<std::int64_t>(totals.at("late records dropped").value) >= 19);
+    }
+  }
 }
 
 TEST_CASE("late records can be read from a side output, and are not counted then") {
@@ -197,6 +224,40 @@ TEST_CASE("late records can be read from a side output, and are not counted then
   const auto rows = sums.side_output(late).execute_and_collect();
   CHECK(rows.size() >= 19);
   CHECK(std::all_of(rows.begin(), rows.end(), [](const reading& r) { return r.at == 0; }));
+}
+
+TEST_CASE("windows have the least and greatest values, and the records that have them") {
+  const auto windows = [](stream_environment& env) {
+    env.set_parallelism(1);
+    return in_event_time(env.from_elements<reading>(
+                             {{"a", 5, 12}, {"a", 7, 13}, {"a", 5, 3}, {"a", 7, 4}, {"a", 1, 15}}),
+                         20ms)
+        .key_by(&reading::sensor)
+        .window(sliding_event_time_windows::of(20ms, 10ms));
+  };
+  using rows = std::vector<reading>;
+  const auto shared = [&](auto verb) {
+    auto env = make_env(1);
+    return verb(windows(env)).execute_and_collect();
+  };
+  // Of three windows; the second has both slices, of which the earlier one counts first.
+  CHECK(shared([](const auto& w) { return w.min(&reading::value); }) ==
+        rows{{"a", 5, 3}, {"a", 1, 3}, {"a", 1, 12}});
+  CHECK(shared([](const auto& w) { return w.max(&reading::value); }) ==
+        rows{{"a", 7, 3}, {"a", 7, 3}, {"a", 7, 12}});
+  CHECK(shared([](const auto& w) { return w.min_by(&reading::value); }) ==
+        rows{{"a", 5, 3}, {"a", 1, 15}, {"a", 1, 15}});
+  CHECK(shared([](const auto& w) { return w.max_by(&reading::value); }) ==
+        rows{{"a", 7, 4}, {"a", 7, 4}, {"a", 7, 13}});
+  // With a trigger of its own each window has its records as they came; only one is full.
+  const auto apart = [&](auto verb) {
+    auto env = make_env(1);
+    return verb(windows(env).trigger(count_trigger::of(5))).execute_and_collect();
+  };
+  CHECK(apart([](const auto& w) { return w.min(&reading::value); }) == rows{{"a", 1, 12}});
+  CHECK(apart([](const auto& w) { return w.max(&reading::value); }) == rows{{"a", 7, 12}});
+  CHECK(apart([](const auto& w) { return w.min_by(&reading::value); }) == rows{{"a", 1, 15}});
+  CHECK(apart([](const auto& w) { return w.max_by(&reading::value); }) == rows{{"a", 7, 13}});
 }
 
 TEST_CASE("sessions are as long as records keep coming") {
@@ -272,8 +333,9 @@ TEST_CASE("windows of processing time emit what they have at the end of the inpu
   CHECK(sorted(sums.execute_and_collect()) == std::vector<reading>{{"a", 3}, {"b", 4}});
 }
 
-TEST_CASE("a process function has state of each window and of each key") {
+TEST_CASE("a process function has state of each window and of each key, and side outputs") {
   auto env = make_env(1);
+  const count_firings function;
   const auto firings =
       in_event_time(
           env.from_elements<reading>(
@@ -282,9 +344,22 @@ TEST_CASE("a process function has state of each window and of each key") {
           .key_by(&reading::sensor)
           .window(tumbling_event_time_windows::of(10ms))
           .trigger(count_trigger::of(2))
-          .process(count_firings());
+          .process(function);
+  using rows = std::vector<reading>;
+  const auto late = std::make_shared<rows>();
+  const auto cleared = std::make_shared<std::vector<std::int64_t>>();
+  firings.side_output(function.late_in_the_day)
+      .process([late](const reading& r, process_context& now, collector<reading>&) {
+        late->push_back({r.sensor, r.value, now.timestamp()});
+      })
+      .discard();
+  firings.side_output(function.cleared).add_sink([cleared](const std::int64_t& start) {
+    cleared->push_back(start);
+  });
   CHECK(sorted(firings.execute_and_collect()) ==
         std::vector<reading>{{"a", 2, 101}, {"a", 2, 103}, {"a", 4, 202}});
+  CHECK(*late == rows{{"a", 1, 19}});  // with the window's timestamp, as its result
+  CHECK(sorted(*cleared) == std::vector<std::int64_t>{0, 10});
 }
 
 TEST_CASE("a record without a timestamp is refused by windows of event time") {

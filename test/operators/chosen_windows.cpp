@@ -129,6 +129,7 @@ struct show_window {
     if (const auto* rows = std::get_if<2>(&content))
       for (const auto& row : *rows) now.values.push_back(row.value);
     if (content.index() == 2) std::sort(now.values.begin(), now.values.end());
+    context.output(fired_aside, now);
     out.emit(std::move(now));
   }
   template <class Window>

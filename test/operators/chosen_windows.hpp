@@ -49,6 +49,9 @@ struct chosen_windows {
 /// Where the operators put late events.
 inline const output_tag<reference::event> late_events("late");
 
+/// Where all but those that share slices say again what fired.
+inline const output_tag<fired> fired_aside("fired");
+
 /// Keyed by event::key.
 operator_factory_ptr make_operator(const chosen_windows& how);
 

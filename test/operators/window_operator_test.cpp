@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/operators/interval_join.hpp"
+#include "millrace/operators/local_slices.hpp"
 #include "millrace/operators/slicing_window_operator.hpp"
 #include "support/operator_harness.hpp"
 
@@ -105,6 +106,37 @@ void restore_keyed_state(harness& op, const saved_groups& saved) {
 
 }  // namespace
 
+TEST_CASE("slices are as long as can be, and no edge of a window is within one") {
+  struct sizes {
+    std::int64_t size, slide, offset;
+  };
+  for (const auto [size, slide, offset] :
+       {sizes{600'000, 7'001, 0}, sizes{60, 10, -3}, sizes{10, 10, 4}, sizes{7, 3, 1},
+        sizes{3, 7, -20}, sizes{5, 4, 2}, sizes{1, 1, 0}}) {
+    CAPTURE(size);
+    CAPTURE(slide);
+    const slice_geometry slices(size, slide, offset);
+    const auto is_edge = [&](timestamp_ms at) {
+      return window_start(at, offset, slide) == at ||
+             window_start(at - size, offset, slide) == at - size;
+    };
+    for (auto at = slices.slice_start(-2 * size - 11); at < 2 * size;) {
+      const auto end = slices.slice_end(at);
+      REQUIRE(end > at);
+      CHECK(is_edge(at));
+      for (auto within = at + 1; within < end; ++within)
+        if (slices.slice_start(within) != at || is_edge(within)) FAIL_CHECK(within);
+      // By trying all windows.
+      const auto first = window_start(at - size, offset, slide) + slide;
+      const auto last = window_start(at, offset, slide);
+      CHECK(slices.is_in_gap(at) == (first > last));
+      if (first <= last) CHECK(slices.first_window_end(at) == first + size);
+      CHECK(slices.last_window_end(at) == last + size);
+      at = end;
+    }
+  }
+}
+
 TEST_CASE("functions of windows are opened and closed, whatever they are wrapped in") {
   for (const auto make : {&sliced, &by_the_clock}) {
     const auto seen = std::make_shared<life>();
@@ -140,6 +172,39 @@ TEST_CASE("a window that has fired fires again for a late record after a restore
   after.process_timed({{7, 10}, {7, 100}}, {85, 95});
   after.advance_to(200);
   CHECK(after.take() == rows{{3, 16}, {4, 100}});
+}
+
+TEST_CASE(
+    "sums ahead of the exchange wait for a watermark only where nobody else may be ahead of it") {
+  using totals = folded_contents<row, sum_fold<key_of>>;
+  using sum = partial_sum<std::int64_t, row>;
+  operator_harness<row, sum> op(
+      make_local_slices<row>(slice_geometry(10, 10, 0), &row::key, totals{{&row::value}}));
+  // How many records each sum is of, and what they sum up to.
+  const auto sent = [&] {
+    std::vector<std::pair<std::int64_t, std::int64_t>> all;
+    for (const auto& s : op.take()) all.emplace_back(s.records, s.content.value);
+    return all;
+  };
+  using sums = decltype(sent());
+  op.open();
+  op.process_timed({{7, 1}, {7, 2}}, {5, 6});
+  CHECK(sent().empty());
+  op.advance_to(8);
+  CHECK(sent() == sums{{2, 3}});
+  op.process_timed({{7, 4}}, {5});  // behind the watermark, but its window is not over
+  CHECK(sent().empty());
+  op.advance_to(9);
+  CHECK(sent() == sums{{1, 4}});
+  // Others may not be as far, and the window open until they are.
+  op.process_timed({{7, 8}, {7, 16}, {7, 32}}, {5, 15, 6});
+  CHECK(sent() == sums{{1, 8}, {1, 32}});
+  op.op().on_status(stream_status::idle);
+  CHECK(sent() == sums{{1, 16}});
+  // Others may have gone on, and be ahead until a watermark has caught up.
+  op.op().on_status(stream_status::active);
+  op.process_timed({{7, 64}, {7, 128}}, {25, 26});
+  CHECK(sent() == sums{{2, 192}});
 }
 
 TEST_CASE("windows of processing time fire after a restore, though no record comes") {
@@ -191,8 +256,9 @@ TEST_CASE("states of functions can't have names like those of operators") {
       "own states; choose another name";
   CHECK_THROWS_WITH_AS(context.get_state(taken), why, failure);
   const time_window at{0, 10};
-  window_context<std::int64_t, time_window> of_window(op.keyed_backend<std::int64_t>(), at, 0, 0,
-                                                      false);
+  side_outputs side;
+  window_context<std::int64_t, time_window> of_window(op.keyed_backend<std::int64_t>(), side, at, 0,
+                                                      0, false);
   CHECK_THROWS_WITH_AS(of_window.window_state(taken), why, failure);
   CHECK_THROWS_WITH_AS(of_window.global_state(taken), why, failure);
 }

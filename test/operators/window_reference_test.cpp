@@ -115,7 +115,12 @@ void run_case(std::uint64_t seed) {
   keyed_subtasks<event, fired> subtasks(make_operator(now.windows), now.parallelism,
                                         backend.backend, now.inputs.count());
   if (now.reads_late) subtasks.listen(late_events);
+  subtasks.listen(fired_aside);
   subtasks.open();
+  // Whatever made a window fire, what its function says aside comes with its result.
+  const auto require_same_aside = [&] {
+    REQUIRE(subtasks.emitted_on(fired_aside) == (now.windows.is_sliced ? 0 : subtasks.emitted()));
+  };
   interpreter expected(now.windows.job, subtasks.clock());
   REQUIRE(subtasks.clock() == clock_start);
   while (now.stream.has_next()) {
@@ -126,9 +131,11 @@ void run_case(std::uint64_t seed) {
       for (const auto& [said, reached] : now.inputs.hear(*at)) {
         if (reached) expected.watermark(*reached);
         subtasks.tell(said);
+        require_same_aside();
       }
     if (!now.random.one_of(5)) continue;
     subtasks.pass_time(now.random.one_of(4) ? now.random.upto(1, 60) : now.random.upto(1, 6));
+    require_same_aside();
     expected.clock(subtasks.clock());
   }
   expected.end();
@@ -136,6 +143,7 @@ void run_case(std::uint64_t seed) {
   const auto wanted = sorted(as_fired(expected.firings, now.windows));
   REQUIRE(got.size() == wanted.size());
   REQUIRE(got == wanted);
+  if (!now.windows.is_sliced) REQUIRE(sorted(subtasks.side_output(fired_aside)) == wanted);
   if (now.reads_late) REQUIRE(sorted(subtasks.side_output(late_events)) == sorted(expected.late));
   const auto dropped = now.reads_late ? 0 : static_cast<std::int64_t>(expected.late.size());
   REQUIRE(subtasks.late() == dropped);
@@ -269,9 +277,9 @@ TEST_CASE("sliding windows that share slices keep one entry a key, with a slice 
   window_job job;
   job.size = 60'000;
   job.slide = 1'000;
-  const auto run = [&](bool is_sliced) {
+  const auto run = [](const window_job& of, bool is_sliced) {
     auto windows = std::make_unique<operator_harness<event, fired>>(
-        make_operator({job, keeping::sum, is_sliced}), runtime_context::identity(),
+        make_operator({of, keeping::sum, is_sliced}), runtime_context::identity(),
         std::make_shared<hashmap_state_backend>());
     windows->open();
     timestamp_ms at = 0;
@@ -282,13 +290,17 @@ TEST_CASE("sliding windows that share slices keep one entry a key, with a slice 
     }
     return windows;
   };
-  const auto sliced = run(true);
+  const auto sliced = run(job, true);
   const auto slices = slices_in(*sliced->keyed_state().state());
   // Windows from that of 240 s on are not over.
   CHECK(slices == std::map<std::int64_t, std::size_t>{{1, 60}, {2, 1}});
   CHECK(sliced->take().size() == 299);
+  // Two a slide at most, whatever the sizes, and some that are over and not yet forgotten.
+  auto uneven = job;
+  uneven.slide = 7'001;
+  CHECK(slices_in(*run(uneven, true)->keyed_state().state())[1] <= 2 * 9 + 2 * 9 / 3);
   // What a key of few records costs without.
-  const auto apart = run(false);
+  const auto apart = run(job, false);
   entry_counter windows;
   auto& state = *apart->keyed_state().state();
   for (auto g = state.groups().first; g <= state.groups().last; ++g)
@@ -314,6 +326,7 @@ TEST_CASE("the random streams have all that streams have, and windows all that i
   input_shape inputs;
   std::set<std::tuple<assigner, bool, triggering, bool, keeping>> windows;
   std::set<std::tuple<assigner, bool, keeping>> sliced;
+  int uneven = 0;  // of those, with slices of two lengths
   std::set<std::tuple<assigner, evicting, bool, keeping>> evictors;
   std::set<std::tuple<triggering, bool, bool, bool>> timeouts;
   std::map<std::tuple<assigner, bool, std::uint32_t>, int> subtasks;
@@ -327,6 +340,7 @@ TEST_CASE("the random streams have all that streams have, and windows all that i
     ++places[{backend_of_case(seed).name, now.parallelism}];
     if (now.windows.is_sliced) {
       sliced.emplace(which, job.lateness > 0, keeps);
+      if (job.size % job.slide != 0) ++uneven;
     } else {
       windows.emplace(which, job.is_event_time, job.trigger, job.lateness > 0, keeps);
       evictors.emplace(which, job.evictor, job.evicts_after, keeps);
@@ -345,6 +359,7 @@ TEST_CASE("the random streams have all that streams have, and windows all that i
   CHECK(windows.size() == (2 + 1) * (2 * 6 + 2 * 5) * 3 + 6 * 3);
   // What shares slices is tumbling or sliding, and sums up in either way.
   CHECK(sliced.size() == 2 * 2 * 2);
+  CHECK(uneven > 100);
   CHECK(evictors.size() == 5 * (1 + 3 * 2) * 3);
   CHECK(timeouts.size() == 6 * 2 * 2 * 2);
   CHECK(subtasks.size() == (5 + 2) * 4);

@@ -104,6 +104,19 @@ class keyed_subtasks {
       for (const auto& row : s->side_rows(tag)) all.push_back(row);
     return all;
   }
+  /// How many rows came out so far.
+  std::size_t emitted() const {
+    std::size_t count = 0;
+    for (const auto& s : subtasks_) count += s->timestamps().size();
+    return count;
+  }
+  /// How many came to a side output that is listened to.
+  template <class T>
+  std::size_t emitted_on(const output_tag<T>& tag) const {
+    std::size_t count = 0;
+    for (const auto& s : subtasks_) count += s->side_rows(tag).size();
+    return count;
+  }
   /// As the job's result would say.
   std::int64_t late() const {
     std::int64_t sum = 0;

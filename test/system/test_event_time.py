@@ -81,19 +81,21 @@ class LateRecords(SystemTest):
             self.assertEqual(done.stderr.count(f"{self.SAID}: 9\n"), 1, done.stderr)
 
     def test_a_run_says_it(self):
-        embedded = self.cluster.millrace("run", test_job("late_counts"))
+        with Cluster(master=False) as nobody:
+            nobody.config.pop("jobmanager.rpc.address")
+            nobody.write_config()
+            embedded = nobody.millrace("run", test_job("late_counts"))
         self.assertIn(f"{self.SAID} = 9\n", embedded.stderr)
         attached = self.cluster.run(test_job("late_counts"))
         self.assertIn(f"{self.SAID} = 9\n", attached.stdout)
 
     def test_describe_says_it_of_a_job_that_has_finished(self):
-        job = self.cluster.run_detached("-D", "execution.local-aggregation=true",
-                                        test_job("late_counts"))
+        job = self.cluster.run_detached(test_job("late_counts"))
         self.cluster.await_status(job, "FINISHED", 20)
         described = self.cluster.json("describe", job)
         self.assertEqual(described["accumulators"], {self.SAID: 9})
         text = self.cluster.millrace("describe", job).stdout
-        self.assert_says(text, "Result", f"{self.SAID} = 9\n", "local window sum")
+        self.assert_says(text, "Result", f"{self.SAID} = 9\n")
         self.assertIn("numLateRecordsDropped = 9", text)
 
 

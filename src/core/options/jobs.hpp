@@ -45,7 +45,7 @@ inline constexpr config_option<std::string> runtime_mode{
      .group = "Jobs",
      .default_text = "streaming",
      .description = "`streaming` emits every update; `batch`, for bounded input, emits the "
-                    "final result of each key once.",
+                    "final result of each key once, and event time goes on at the end only.",
      .form = value_form::choice,
      .choices = runtime_modes}};
 
