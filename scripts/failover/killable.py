@@ -5,7 +5,6 @@ import collections
 import os
 import pathlib
 import shutil
-import signal
 import sqlite3
 import sys
 
@@ -59,11 +58,6 @@ class KillableCluster(Cluster):
         shutil.move(self.folder, kept)
         return kept
 
-    @property
-    def checkpoints(self):
-        """Where the jobs have theirs."""
-        return self.folder / "checkpoints"
-
     def settings_of_jobs(self, parallelism=2, interval_ms=100, variant="hashmap"):
         """Arguments for `run` of a job that is to survive whatever is done to it."""
         settings = {"execution.checkpointing.interval": f"{interval_ms} ms",
@@ -75,30 +69,6 @@ class KillableCluster(Cluster):
                     **VARIANTS[variant]}
         return ["-p", parallelism,
                 *(word for key, value in settings.items() for word in ("-D", f"{key}={value}"))]
-
-    def kill(self, *victims):
-        """kill -9, all at once. Workers among them are no task managers any more."""
-        for victim in victims:
-            victim.signal(signal.SIGKILL)
-        for victim in victims:
-            self.forget(victim)
-
-    def forget(self, victim):
-        """It has ended, or ends now."""
-        victim.wait()
-        if victim in self.task_managers:
-            self.task_managers.remove(victim)
-
-    def completed_checkpoints(self, job):
-        """The numbers of those that lie on disk now."""
-        return {int(path.parent.name.removeprefix("chk-"))
-                for path in (self.checkpoints / job).glob("chk-*/_metadata")}
-
-    def await_checkpoint(self, job):
-        """Until another one is complete, so that there is something to go back to."""
-        last = max(self.completed_checkpoints(job), default=0)
-        wait_until(lambda: max(self.completed_checkpoints(job), default=0) > last, 60,
-                   "a checkpoint is complete")
 
 
 class PaidOrders:

@@ -87,9 +87,8 @@ def kill_task_manager_actor(run):
     run.await_checkpoint()
     address = run.nodes.json("nodes")["nodes"][0]["address"]
     run.chaos("task-manager", address)
-    victim = next(tm for tm in run.nodes.task_managers if address in tm.out())
-    victim.wait()  # a process without its worker ends
-    run.nodes.task_managers.remove(victim)
+    victim = run.nodes.task_manager_at(address)
+    run.nodes.forget(victim)  # a process without its worker ends
     run.nodes.start_task_manager()
 
 

@@ -5,6 +5,7 @@ folder with configuration, logs and secret is removed at its end. The build unde
 MILLRACE_BUILD_DIR.
 """
 
+import datetime
 import json
 import os
 import pathlib
@@ -56,8 +57,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until(condition, seconds, what):
-    """Calls `condition` until it yields something true, and returns that."""
+def wait_until(condition, seconds, what, pause=0.01):
+    """Calls `condition` every `pause` seconds until it yields something true, and returns that."""
     deadline = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
@@ -65,7 +66,15 @@ def wait_until(condition, seconds, what):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds * PATIENCE} s: {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
+
+
+def logged_at(log, pattern):
+    """Wall time, in seconds since the epoch, of a log's first line that has this in it; or None."""
+    for line in log.splitlines():
+        if re.search(pattern, line):
+            return datetime.datetime.fromisoformat(line.split()[0]).timestamp()
+    return None
 
 
 def resident_kib(pid):
@@ -217,6 +226,23 @@ class Cluster:
             self.await_listening(node)
         return node
 
+    def task_manager_at(self, address):
+        """The one that says it listens there."""
+        return next(node for node in self.task_managers if f" {address}\n" in node.out())
+
+    def kill(self, *victims):
+        """kill -9, all at once. Workers among them are no task managers any more."""
+        for victim in victims:
+            victim.signal(signal.SIGKILL)
+        for victim in victims:
+            self.forget(victim)
+
+    def forget(self, victim):
+        """It has ended, or ends now."""
+        victim.wait()
+        if victim in self.task_managers:
+            self.task_managers.remove(victim)
+
     def await_nodes(self, count):
         """Until the master knows exactly this many task managers."""
         wait_until(lambda: len(self.json("nodes")["nodes"]) == count, 10,
@@ -251,6 +277,22 @@ class Cluster:
     def job(self, job):
         """Its entry in the list of all jobs."""
         return next(entry for entry in self.json("list", "-a")["jobs"] if entry["id"] == job)
+
+    @property
+    def checkpoints(self):
+        """A place for those of its jobs."""
+        return self.folder / "checkpoints"
+
+    def completed_checkpoints(self, job):
+        """The numbers of those that lie there now."""
+        return {int(path.parent.name.removeprefix("chk-"))
+                for path in (self.checkpoints / job).glob("chk-*/_metadata")}
+
+    def await_checkpoint(self, job, seconds=60):
+        """Until another one is complete, so that there is something to go back to."""
+        last = max(self.completed_checkpoints(job), default=0)
+        wait_until(lambda: max(self.completed_checkpoints(job), default=0) > last, seconds,
+                   "a checkpoint is complete")
 
     def await_status(self, job, status, seconds=10):
         wait_until(lambda: self.job(job)["status"] == status, seconds, f"job {job} is {status}")

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Nodes that die, hang, come early or come back."""
 
-import datetime
 import re
 import signal
 import time
 
 import cluster
-from cluster import Cluster, PATIENCE, SystemTest, test_job, wait_until
+from cluster import Cluster, PATIENCE, SystemTest, logged_at, test_job, wait_until
 
 
 class LostNodes(SystemTest):
@@ -36,7 +35,7 @@ class LostNodes(SystemTest):
         job = self.running_job(nodes)
         killed = time.time()
         nodes.task_managers[1].process.kill()
-        noticed = wait_until(lambda: noticed_at(nodes.master.err(), "lost"), 5,
+        noticed = wait_until(lambda: logged_at(nodes.master.err(), "lost"), 5,
                              "the master logs the loss")
         self.assertLess(noticed - killed, 0.1 * PATIENCE)
         nodes.await_status(job, "FAILED")
@@ -99,14 +98,6 @@ class LostNodes(SystemTest):
             self.skipTest("sanitizers use memory of their own")
         for node in [nodes.master, nodes.task_managers[0]]:
             self.assertLess(cluster.resident_kib(node.pid), 40 * 1024)
-
-
-def noticed_at(log, word):
-    """Wall time of the first line of a log with this word in it."""
-    for line in log.splitlines():
-        if word in line:
-            return datetime.datetime.fromisoformat(line.split()[0]).timestamp()
-    return None
 
 
 if __name__ == "__main__":
