@@ -32,15 +32,14 @@ struct comparison {
   double ratio_max = 0;
 };
 
-/// Runs both in turn, `rounds` times after one round that does not count, so that a machine whose
-/// speed drifts does not favour one of them.
+/// Calls both in turn, `rounds` times, so that a machine whose speed drifts does not favour one of
+/// them. Each returns the seconds that the same amount of work has taken it.
 template <class Reference, class Engine>
-comparison compare(int rounds, Reference&& reference, Engine&& engine) {
+comparison compare_measured(int rounds, Reference&& reference, Engine&& engine) {
   std::vector<double> references, engines, ratios;
-  for (int round = 0; round <= rounds; ++round) {
-    const double r = seconds_of(reference);
-    const double e = seconds_of(engine);
-    if (round == 0) continue;
+  for (int round = 0; round < rounds; ++round) {
+    const double r = reference();
+    const double e = engine();
     references.push_back(r);
     engines.push_back(e);
     ratios.push_back(r / e);
@@ -48,6 +47,15 @@ comparison compare(int rounds, Reference&& reference, Engine&& engine) {
   return {median(references), median(engines), median(ratios),
           *std::min_element(ratios.begin(), ratios.end()),
           *std::max_element(ratios.begin(), ratios.end())};
+}
+
+/// The same for work that is measured as a whole, after one round that does not count.
+template <class Reference, class Engine>
+comparison compare(int rounds, Reference&& reference, Engine&& engine) {
+  reference();
+  engine();
+  return compare_measured(
+      rounds, [&] { return seconds_of(reference); }, [&] { return seconds_of(engine); });
 }
 
 /// One line: both speeds in `unit` per second, the ratio, and the goal it is held against (0 for

@@ -32,6 +32,7 @@
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/keyed_state_backend.hpp"
 #include "millrace/state/rocksdb_state_backend.hpp"
+#include "spread_key.hpp"
 
 using namespace millrace;
 
@@ -42,11 +43,8 @@ constexpr std::uint64_t block_rows = 64;
 /// Blocks of reads from disk are larger, so that RocksDB can serve them together.
 constexpr std::uint64_t disk_block_rows = 1024;
 
-/// The key of the nth record: spread, and cheap to make, so that state is what is measured.
 std::int64_t key_of(std::uint64_t n, std::uint64_t keys) noexcept {
-  std::uint64_t x = n * 0x9E3779B97F4A7C15ull;
-  x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93ull;
-  return static_cast<std::int64_t>(((x >> 32) * keys) >> 32);
+  return static_cast<std::int64_t>(bench::spread_key(n, keys));
 }
 
 /// Records as an operator gets them: whole batches.

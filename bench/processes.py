@@ -15,11 +15,9 @@ import sys
 import tempfile
 import time
 
-SOURCE = pathlib.Path(__file__).resolve().parent.parent
-os.environ.setdefault("MILLRACE_BUILD_DIR", str(SOURCE / "build" / "release"))
-sys.path.insert(0, str(SOURCE / "test" / "system"))
+import clusters
 
-import cluster  # noqa: E402  (needs the path and the build folder)
+cluster = clusters.of_build()
 
 RECORD_BYTES = 64
 EXCHANGED_RECORDS = 50_000_000
@@ -88,13 +86,13 @@ def start_cluster(rounds):
             library = cluster.example("word_count")
             try:
                 start = time.monotonic()
-                subprocess.run([SOURCE / "scripts" / "start-cluster.sh"], check=True,
+                subprocess.run([cluster.SOURCE / "scripts" / "start-cluster.sh"], check=True,
                                env=environment, stdout=subprocess.DEVNULL)
                 subprocess.run([cluster.MILLRACE, "run", "-d", library, "--input", cluster.TEXT],
                                check=True, env=environment, stdout=subprocess.DEVNULL)
                 times.append(time.monotonic() - start)
             finally:
-                subprocess.run([SOURCE / "scripts" / "stop-cluster.sh"], env=environment,
+                subprocess.run([cluster.SOURCE / "scripts" / "stop-cluster.sh"], env=environment,
                                stdout=subprocess.DEVNULL, check=False)
     return report("start-cluster.sh to an accepted job", times, "s", "< 1", lambda v: v < 1)
 
