@@ -185,8 +185,8 @@ class Recoveries:
         return operator["metrics"].get("new_keys", 0)
 
     def first_records(self):
-        """The latest attempt of each subtask, and when it has processed its first record, in seconds
-        since the epoch; without those that have not yet."""
+        """The latest attempt of each subtask, and when it has processed its first record, in
+        seconds since the epoch; without those that have not yet."""
         latest = {}
         for path in self.progress.iterdir():
             subtask, attempt = map(int, path.name.split("-"))
