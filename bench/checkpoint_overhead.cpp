@@ -65,12 +65,7 @@ class temporary_directory {
   std::string path_;
 };
 
-configuration configured(const std::vector<std::pair<std::string, std::string>>& settings) {
-  configuration config;
-  for (const auto& [key, value] : settings)
-    if (const auto set = config.set(key, value, "the benchmark"); !set) throw failure(set.error());
-  return config;
-}
+using settings = std::vector<std::pair<std::string, std::string>>;
 
 /// How many records each of the source's subtasks has made, roughly. What is on its way to the
 /// counting subtasks is bounded by the credit of their channels, and does not matter.
@@ -156,7 +151,11 @@ class benchmark {
         seconds_(seconds),
         backend_(std::move(backend)),
         directory_(std::move(directory)) {
-    auto made = make_embedded_runner(configured(settings()), parallelism);
+    configuration config;
+    for (const auto& [key, value] :
+         settings{{"state.backend.type", backend_}, {"io.tmp.dirs", directory_ + "/tmp"}})
+      if (auto set = config.set(key, value, "the benchmark"); !set) throw failure(set.error());
+    auto made = make_embedded_runner(config, parallelism);
     if (!made) throw failure(made.error());
     runner_ = std::move(*made);
   }
@@ -164,30 +163,25 @@ class benchmark {
   std::uint64_t keys() const noexcept { return keys_; }
 
   measured_job without_checkpoints() {
-    const running r(*this, configured(settings()));
+    const running r(*this, {});
     return r.measure(seconds_, nullptr);
   }
 
   measured_job with_checkpoints() {
-    auto all = settings();
-    all.insert(all.end(), {{"execution.checkpointing.interval", "1 s"},
-                           {"state.checkpoints.dir", directory_ + "/checkpoints"}});
-    const running r(*this, configured(all));
+    const running r(*this, {{"execution.checkpointing.interval", "1 s"},
+                            {"state.checkpoints.dir", directory_ + "/checkpoints"}});
     checkpoint_watch checkpoints(directory_ + "/checkpoints/" + to_string(r.id()));
     r.await([&, before = checkpoints.latest()] { return checkpoints.latest() > before; });
     return r.measure(seconds_, &checkpoints);
   }
 
  private:
-  std::vector<std::pair<std::string, std::string>> settings() const {
-    return {{"state.backend.type", backend_}, {"io.tmp.dirs", directory_ + "/tmp"}};
-  }
-
   /// A job whose state is complete. Cancelled at the end.
   class running {
    public:
-    running(const benchmark& of, const configuration& config) {
-      stream_environment env(config, of.runner_);
+    running(const benchmark& of, const settings& of_job) {
+      stream_environment env({}, of.runner_);
+      for (const auto& [key, value] : of_job) env.set(key, value);
       env.set_parallelism(parallelism);
       const auto records =
           bench::records_by_key(env, {}, [watch = watch_, keys = of.keys_](std::uint64_t n) {
@@ -210,10 +204,13 @@ class benchmark {
 
     job_id id() const { return client_->id(); }
 
-    /// Until it is so. Throws if the job ends before.
+    /// Until it is so. Throws if the job ends before, or it takes very long.
     template <class Condition>
     void await(Condition&& is_so) const {
+      const auto deadline = std::chrono::steady_clock::now() + 30min;
       while (!is_so()) {
+        if (std::chrono::steady_clock::now() > deadline)
+          throw failure(errc::timeout, "no end after half an hour: try less state or less time");
         const auto ended = client_->wait_for(10ms);
         if (!ended) continue;
         if (!*ended) throw failure(ended->error());

@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     const auto c = bench::compare(
         rounds, [&, k = keys] { hand_written(records, k); },
         [&, k = keys] {
-          bench::count_keys(*runner, {}, records,
+          bench::count_keys(*runner, records,
                             [k](std::uint64_t n) { return bench::spread_key(n, k); });
         });
     good = bench::print("keyed count, " + std::to_string(keys) + " keys", c,

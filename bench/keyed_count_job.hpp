@@ -28,9 +28,8 @@ auto records_by_key(stream_environment& env, generator_options options, KeyOf ke
 
 /// Counts records by key at parallelism 2.
 template <class KeyOf>
-void count_keys(const std::shared_ptr<job_runner>& runner, const configuration& config,
-                std::uint64_t records, KeyOf key_of) {
-  stream_environment env(config, runner);
+void count_keys(const std::shared_ptr<job_runner>& runner, std::uint64_t records, KeyOf key_of) {
+  stream_environment env({}, runner);
   env.set_parallelism(2);
   records_by_key(env, {.count = records}, std::move(key_of)).sum(&key_count::count).discard();
   env.execute("keyed count");
