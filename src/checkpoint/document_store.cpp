@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/core/hash.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/core/kill_point.hpp"
@@ -21,10 +22,6 @@ constexpr std::uint32_t document_version = 1;
 constexpr std::string_view part_suffix = ".part";
 /// Beyond this it is no document of ours.
 constexpr std::uint64_t document_bytes_max = std::uint64_t{256} << 20;
-
-std::string folder_of(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
-}
 
 std::string checksum_text(const std::string& content) {
   std::string text = format_hex_id(0, XXH3_64bits(content.data(), content.size()));
@@ -105,11 +102,11 @@ directory_document_store::directory_document_store(std::shared_ptr<file_system> 
 status directory_document_store::put(const std::string& name, const std::string& text) {
   const auto path = directory_ + "/" + name;
   const auto part = path + std::string(part_suffix);
-  const auto folder = folder_of(path);
+  const auto folder = parent_of(path);
   if (!files_->stat(folder)) {
     auto made = files_->create_directories(folder)
                     .and_then([&] { return files_->sync_directory(directory_); })
-                    .and_then([&] { return files_->sync_directory(folder_of(directory_)); });
+                    .and_then([&] { return files_->sync_directory(parent_of(directory_)); });
     if (!made) return made;
   }
   auto file = files_->open_writer(part, write_mode::truncate);
@@ -141,7 +138,7 @@ result<std::vector<std::string>> directory_document_store::list(const std::strin
   }
   for (const auto& entry : *entries)
     if (!entry.is_directory && !entry.path.ends_with(part_suffix))
-      names.push_back(entry.path.substr(entry.path.rfind('/') + 1));
+      names.push_back(last_part_of(entry.path));
   return names;
 }
 
@@ -149,7 +146,7 @@ status directory_document_store::remove(const std::string& name) {
   const auto path = directory_ + "/" + name;
   auto removed = files_->remove(path);
   if (!removed) return removed.error().code == errc::not_found ? status() : removed;
-  return files_->sync_directory(folder_of(path));
+  return files_->sync_directory(parent_of(path));
 }
 
 }  // namespace millrace

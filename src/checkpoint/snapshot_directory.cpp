@@ -7,6 +7,7 @@
 #include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/checkpoint/state_file.hpp"
+#include "millrace/checkpoint/stored_key_groups.hpp"
 #include "millrace/core/fingerprint.hpp"
 #include "millrace/core/kill_point.hpp"
 
@@ -69,15 +70,24 @@ status check_snapshot(file_system& files, const std::string& location) {
   const auto check = [&](const stored_bytes& piece) {
     return read_stored_blocks(files, directory, piece, [](byte_view) { return status(); });
   };
+  const auto check_keyed = [&](const operator_metadata& op, const stored_keyed_state& keyed) {
+    auto done = check(keyed.bytes);
+    if (!keyed.database) return done;
+    for (const auto& file : keyed.database->files)
+      done = done.and_then([&] { return check(file.bytes); });
+    return done.and_then([&] {
+      return check_database(files, directory, keyed).map_error([&](const error& why) {
+        return error{why.code, "a state database of operator '" + op.name + "' (uid " + op.uid +
+                                   ") in checkpoint " +
+                                   std::to_string(metadata->checkpoint.number) +
+                                   " can't be opened: " + why.message};
+      });
+    });
+  };
   for (const auto& op : metadata->operators)
     for (const auto& subtask : op.subtasks) {
       status done;
-      if (const auto& keyed = subtask.state.keyed) {
-        done = check(keyed->bytes);
-        if (keyed->database)
-          for (const auto& file : keyed->database->files)
-            done = done.and_then([&] { return check(file.bytes); });
-      }
+      if (subtask.state.keyed) done = check_keyed(op, *subtask.state.keyed);
       if (done && subtask.state.operators) done = check(*subtask.state.operators);
       if (!done) return done;
     }

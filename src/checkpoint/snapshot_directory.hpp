@@ -21,8 +21,9 @@ status complete_snapshot(file_system& files, const std::string& directory,
 /// types it has is then known in this process.
 result<checkpoint_metadata> load_checkpoint(file_system& files, const std::string& location);
 
-/// Reads all that a restart from there would, and compares checksums. `invalid_data` or `not_found`
-/// with the path of what is damaged.
+/// Reads all that a restart from there would, compares checksums, and opens databases.
+/// `invalid_data` or `not_found` with the path of what is damaged, or the operator whose database
+/// is.
 status check_snapshot(file_system& files, const std::string& location);
 
 /// Whether it is a failure of check_snapshot, or one that it may explain.

@@ -1,4 +1,5 @@
 #include "millrace/checkpoint/state_file.hpp"
+#include "millrace/checkpoint/file_tree.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/running_checksum.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
@@ -156,9 +158,7 @@ std::string path_of_stored(const std::string& directory, const stored_bytes& pie
   constexpr std::string_view above = "../";
   const bool is_name = directory != "." && !directory.ends_with("/.") && !directory.ends_with("..");
   if (!is_name || !piece.file.starts_with(above)) return directory + "/" + piece.file;
-  const auto slash = directory.rfind('/');
-  const auto parent = slash == std::string::npos ? std::string(".") : directory.substr(0, slash);
-  return parent + "/" + piece.file.substr(above.size());
+  return parent_of(directory) + "/" + piece.file.substr(above.size());
 }
 
 result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,

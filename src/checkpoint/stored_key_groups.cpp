@@ -11,48 +11,58 @@
 
 namespace millrace {
 
-namespace {
+stored_key_group_reader::stored_key_group_reader(file_system& files, std::string directory,
+                                                 const stored_keyed_state& state)
+    : files_(files), directory_(std::move(directory)), state_(state) {}
 
-using key_group_visitor = std::function<status(std::uint32_t, std::vector<std::byte>)>;
+stored_key_group_reader::~stored_key_group_reader() = default;
 
-/// What is not in a database.
-status each_encoded_group(file_system& files, const std::string& directory,
-                          const stored_keyed_state& state, key_group_range groups,
-                          const key_group_visitor& visit) {
+status stored_key_group_reader::open() {
+  if (!state_.database || database_ != nullptr) return {};
+  source_ = std::make_shared<stored_database_files>(files_, directory_, *state_.database);
+  return open_database_files(source_)
+      .and_then([&](std::unique_ptr<byte_store> store) {
+        return database_key_groups::of(std::move(store), state_.database->tables);
+      })
+      .map([&](database_key_groups all) {
+        database_ = std::make_unique<database_key_groups>(std::move(all));
+      });
+}
+
+result<std::vector<std::byte>> stored_key_group_reader::read(std::uint32_t group) {
+  // RocksDB says less about a file that could not be read than who has read it for it.
+  const auto explained = [&](const error& why) {
+    return tl::unexpected(source_ ? source_->first_failure().value_or(why) : why);
+  };
+  try {
+    if (const auto opened = open(); !opened) return explained(opened.error());
+    const auto i = group - state_.first_group;
+    auto beside = read_stored(files_, directory_, state_.bytes, i == 0 ? 0 : state_.ends[i - 1],
+                              state_.ends[i], state_.checksums[i]);
+    if (!beside || database_ == nullptr) return beside;
+    auto whole = database_->read(group, *beside);
+    return whole ? std::move(whole) : explained(whole.error());
+  } catch (const failure& e) {
+    return explained(e.what_failed());
+  }
+}
+
+status check_database(file_system& files, const std::string& directory,
+                      const stored_keyed_state& state) {
+  if (!state.database || state.ends.empty()) return {};
+  return stored_key_group_reader(files, directory, state).read(state.first_group).map([](auto) {});
+}
+
+status each_key_group(file_system& files, const std::string& directory,
+                      const stored_keyed_state& state, key_group_range groups,
+                      const std::function<status(std::uint32_t, std::vector<std::byte>)>& visit) {
+  stored_key_group_reader reader(files, directory, state);
   for (auto group = groups.first; group <= groups.last; ++group) {
-    const auto i = group - state.first_group;
-    auto bytes = read_stored(files, directory, state.bytes, i == 0 ? 0 : state.ends[i - 1],
-                             state.ends[i], state.checksums[i]);
+    auto bytes = reader.read(group);
     if (!bytes) return tl::unexpected(bytes.error());
     if (auto done = visit(group, std::move(*bytes)); !done) return done;
   }
   return {};
-}
-
-}  // namespace
-
-status each_key_group(file_system& files, const std::string& directory,
-                      const stored_keyed_state& state, key_group_range groups,
-                      const key_group_visitor& visit) {
-  if (!state.database) return each_encoded_group(files, directory, state, groups, visit);
-  const auto source = std::make_shared<stored_database_files>(files, directory, *state.database);
-  const auto explained = [&](const error& why) {
-    return tl::unexpected(source->first_failure().value_or(why));
-  };
-  try {
-    auto database = open_database_files(source).and_then([&](std::unique_ptr<byte_store> store) {
-      return database_key_groups::of(std::move(store), state.database->tables);
-    });
-    if (!database) return explained(database.error());
-    return each_encoded_group(files, directory, state, groups,
-                              [&](std::uint32_t group, std::vector<std::byte> beside) -> status {
-                                auto whole = database->read(group, beside);
-                                return whole ? visit(group, std::move(*whole))
-                                             : tl::unexpected(whole.error());
-                              });
-  } catch (const failure& e) {
-    return explained(e.what_failed());
-  }
 }
 
 result<std::vector<encoded_key_group>> read_key_groups(file_system& files,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,11 +16,35 @@
 
 namespace millrace {
 
-/// Reads key groups of stored keyed state in canonical form (`keyed_state_backend_base` describes
-/// it), whatever form is stored, in their order: calls `visit(group, bytes)` for each of `groups`,
-/// which the state must have; without bytes for one that has no entries. What `visit` fails with
-/// ends it. `directory` is that of the metadata, which were loaded by load_checkpoint, so that
-/// their types are known. Blocks.
+class database_key_groups;
+class stored_database_files;
+
+/// Reads stored keyed state in canonical form (`keyed_state_backend_base` describes it), whatever
+/// form is stored, group by group. A database is opened by the first read, with all its files
+/// checked, and stays open. Blocks; one call at a time.
+class stored_key_group_reader {
+ public:
+  /// `directory` is that of the metadata, which were loaded by load_checkpoint, so that their types
+  /// are known. `files` and `state` outlive it.
+  stored_key_group_reader(file_system& files, std::string directory,
+                          const stored_keyed_state& state);
+  ~stored_key_group_reader();
+
+  /// A group that the state has; without bytes if it has no entries.
+  result<std::vector<std::byte>> read(std::uint32_t group);
+
+ private:
+  status open();
+
+  file_system& files_;
+  std::string directory_;
+  const stored_keyed_state& state_;
+  std::shared_ptr<stored_database_files> source_;  // null if there is no database, or not yet
+  std::unique_ptr<database_key_groups> database_;
+};
+
+/// The same for some groups in their order: calls `visit(group, bytes)` for each of `groups`, which
+/// the state must have. What `visit` fails with ends it. Blocks.
 status each_key_group(
     file_system& files, const std::string& directory, const stored_keyed_state& state,
     key_group_range groups,
@@ -30,6 +55,11 @@ result<std::vector<encoded_key_group>> read_key_groups(file_system& files,
                                                        const std::string& directory,
                                                        const stored_keyed_state& state,
                                                        key_group_range groups);
+
+/// Opens the database of `state`, if it has one, and reads a key group: its files may be as they
+/// were stored and yet be no database. `invalid_data` or `not_found` then. Blocks.
+status check_database(file_system& files, const std::string& directory,
+                      const stored_keyed_state& state);
 
 /// Appends all groups of `state`, in canonical form and one at a time in memory, to a file; the
 /// handle of what was written.

@@ -1,11 +1,7 @@
 #include "millrace/state/rocksdb_store.hpp"
 
-#include <rocksdb/compaction_filter.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
-#include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
@@ -15,7 +11,6 @@
 #include <system_error>
 #include <utility>
 
-#include "millrace/core/codec.hpp"
 #include "millrace/state/object_cache.hpp"
 #include "millrace/state/rocksdb_image_files.hpp"
 
@@ -45,6 +40,12 @@ void check(const rocksdb::Status& s, const char* what, const std::string& path) 
                               "; check the disk of 'io.tmp.dirs' for space and errors");
 }
 
+/// Whether files are no database, however often they are opened.
+bool is_damage(const rocksdb::Status& s) {
+  return s.IsCorruption() || s.IsInvalidArgument() || s.IsNotSupported() || s.IsNotFound() ||
+         s.IsPathNotFound();
+}
+
 void remove_all(const std::string& path) noexcept {
   std::error_code ignored;
   std::filesystem::remove_all(path, ignored);
@@ -72,71 +73,6 @@ result<std::vector<database_file>> files_of_checkpoint(const std::string& direct
 }
 
 }  // namespace
-
-// -- what stores have in common -------------------------------------------------------------------
-
-rocksdb_resources::rocksdb_resources(std::string where, std::uint64_t memory_bytes,
-                                     double object_share)
-    : directory(std::move(where)),
-      object_bytes(static_cast<std::size_t>(static_cast<double>(memory_bytes) * object_share)),
-      blocks(rocksdb::NewLRUCache(memory_bytes - object_bytes)),
-      memtables(std::make_shared<rocksdb::WriteBufferManager>((memory_bytes - object_bytes) / 2,
-                                                              blocks)) {}
-
-rocksdb_resources::~rocksdb_resources() {
-  if (!directory.empty()) remove_all(directory);
-}
-
-rocksdb::ColumnFamilyOptions rocksdb_resources::column_family_options() const {
-  rocksdb::BlockBasedTableOptions blocks_of_table;
-  blocks_of_table.block_cache = blocks;
-  blocks_of_table.cache_index_and_filter_blocks = true;
-  blocks_of_table.cache_index_and_filter_blocks_with_high_priority = true;
-  blocks_of_table.pin_l0_filter_and_index_blocks_in_cache = true;
-  // A filter of a whole file may be larger than its share of a small cache, and would be read
-  // from disk for every look-up.
-  blocks_of_table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-  blocks_of_table.partition_filters = true;
-  blocks_of_table.metadata_block_size = 4096;
-  blocks_of_table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  blocks_of_table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
-  blocks_of_table.format_version = 5;
-
-  rocksdb::ColumnFamilyOptions options;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks_of_table));
-  options.write_buffer_size =
-      std::clamp<std::size_t>(blocks->GetCapacity() / 8, 1u << 20, 64u << 20);
-  options.target_file_size_base = std::max<std::size_t>(options.write_buffer_size, 8u << 20);
-  options.max_bytes_for_level_base = 4 * options.target_file_size_base;
-  options.level_compaction_dynamic_level_bytes = true;
-  // Most keys that are looked up are not in a memtable, whose skip list is dear to search.
-  options.memtable_prefix_bloom_size_ratio = 0.1;
-  options.memtable_whole_key_filtering = true;
-  // What the cache of objects writes back comes sorted, so the next row of a key group belongs
-  // close to the last one.
-  options.memtable_insert_with_hint_prefix_extractor.reset(
-      rocksdb::NewFixedPrefixTransform(row_group_bytes));
-  options.compression = rocksdb::kNoCompression;
-  options.bottommost_compression = rocksdb::kLZ4Compression;
-  return options;
-}
-
-rocksdb::DBOptions rocksdb_resources::database_options() const {
-  rocksdb::DBOptions options;
-  options.write_buffer_manager = memtables;
-  options.max_background_jobs = 2;
-  options.max_open_files = 512;
-  options.stats_dump_period_sec = 0;
-  options.stats_persist_period_sec = 0;
-  options.keep_log_file_num = 1;
-  // Each snapshot copies it.
-  options.max_manifest_file_size = 4u << 20;
-  options.info_log_level = rocksdb::InfoLogLevel::HEADER_LEVEL;
-  options.avoid_flush_during_shutdown = true;
-  return options;
-}
-
-// -- tables ---------------------------------------------------------------------------------------
 
 class rocksdb_store::batch final : public byte_batch {
  public:
@@ -178,44 +114,6 @@ class rocksdb_store::cursor final : public byte_cursor {
   std::string prefix_;
   const std::string& path_;
   std::unique_ptr<rocksdb::Iterator> rows_;
-};
-
-/// Drops values when a compaction meets them after their time. Runs on RocksDB's threads. A
-/// database is opened before it is known how long the values of its tables live.
-class rocksdb_store::ttl_filter_factory final : public rocksdb::CompactionFilterFactory {
- public:
-  explicit ttl_filter_factory(const clock& time) : time_(time) {}
-
-  void set_ttl(std::int64_t ttl_ms) noexcept { ttl_ms_ = ttl_ms; }
-  const char* Name() const override { return "millrace.ttl"; }
-  std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
-      const rocksdb::CompactionFilter::Context&) override {
-    const auto ttl_ms = ttl_ms_.load();
-    return ttl_ms > 0 ? std::make_unique<filter>(ttl_ms, time_) : nullptr;
-  }
-
- private:
-  class filter final : public rocksdb::CompactionFilter {
-   public:
-    filter(std::int64_t ttl_ms, const clock& time) : ttl_ms_(ttl_ms), time_(time) {}
-
-    const char* Name() const override { return "millrace.ttl"; }
-    bool Filter(int, const rocksdb::Slice&, const rocksdb::Slice& value, std::string*,
-                bool*) const override {
-      std::int64_t touched_ms = 0;
-      if (value.size() < sizeof(touched_ms)) return false;
-      codec<std::int64_t>::load(view_of(value).data(), touched_ms);
-      const auto now_ms = time_.wall_ms();
-      return now_ms > touched_ms && now_ms - touched_ms >= ttl_ms_;
-    }
-
-   private:
-    std::int64_t ttl_ms_;
-    const clock& time_;
-  };
-
-  std::atomic<std::int64_t> ttl_ms_{0};  // 0: for ever
-  const clock& time_;
 };
 
 class rocksdb_store::table_of_family final : public byte_table {
@@ -322,9 +220,11 @@ result<std::unique_ptr<rocksdb_store>> rocksdb_store::open(std::shared_ptr<rocks
       new rocksdb_store(std::move(all), image->directory(), &time));
   store->image_ = std::move(image);
   if (const auto s = store->open_families(store->all_->database_options(), false); !s.ok())
-    return fail(errc::io, "can't open the restored state database of operator '" + who + "' in '" +
-                              store->path_ + "': " + s.ToString() +
-                              "; check the disk of 'io.tmp.dirs' for space and errors");
+    return fail(is_damage(s) ? errc::invalid_data : errc::io,
+                "can't open the restored state database of operator '" + who + "' in '" +
+                    store->path_ + "': " + s.ToString() +
+                    (is_damage(s) ? "; the checkpoint that it comes from is damaged"
+                                  : "; check the disk of 'io.tmp.dirs' for space and errors"));
   return store;
 }
 
@@ -349,7 +249,7 @@ rocksdb::Status rocksdb_store::open_families(rocksdb::DBOptions options, bool is
   auto s = rocksdb::DB::ListColumnFamilies(options, path_, &names);
   if (!s.ok()) return s;
   std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
-  std::vector<std::shared_ptr<ttl_filter_factory>> filters;
+  std::vector<std::shared_ptr<rocksdb_ttl_filter>> filters;
   for (const auto& name : names)
     wanted.emplace_back(name, name == rocksdb::kDefaultColumnFamilyName
                                   ? rocksdb::ColumnFamilyOptions()
@@ -372,10 +272,10 @@ rocksdb::Status rocksdb_store::open_families(rocksdb::DBOptions options, bool is
 }
 
 rocksdb::ColumnFamilyOptions rocksdb_store::family_options(
-    std::shared_ptr<ttl_filter_factory>& filter) const {
+    std::shared_ptr<rocksdb_ttl_filter>& filter) const {
   auto options = all_->column_family_options();
   if (time_ == nullptr) return options;
-  filter = std::make_shared<ttl_filter_factory>(*time_);
+  filter = std::make_shared<rocksdb_ttl_filter>(*time_);
   options.compaction_filter_factory = filter;
   return options;
 }

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/write_buffer_manager.h>
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,27 +11,12 @@
 #include "millrace/core/io.hpp"
 #include "millrace/state/byte_store.hpp"
 #include "millrace/state/database_image.hpp"
+#include "millrace/state/rocksdb_resources.hpp"
+#include "millrace/state/rocksdb_ttl_filter.hpp"
 
 // For sources of this folder only: it brings RocksDB's headers along.
 
 namespace millrace {
-
-/// What all stores of a backend have in common. Safe to use from any thread.
-struct rocksdb_resources {
-  /// `where` goes with it, unless it is empty.
-  rocksdb_resources(std::string where, std::uint64_t memory_bytes, double object_share);
-  ~rocksdb_resources();
-
-  rocksdb::ColumnFamilyOptions column_family_options() const;
-  rocksdb::DBOptions database_options() const;
-
-  const std::string directory;
-  const std::size_t object_bytes;
-  const std::shared_ptr<rocksdb::Cache> blocks;
-  const std::shared_ptr<rocksdb::WriteBufferManager> memtables;
-  std::atomic<std::uint32_t> open_stores{0};
-  std::atomic<std::uint64_t> directories_made{0};  ///< Each has the number in its name.
-};
 
 /// Tables in a RocksDB database, a column family each. Used from one thread at a time.
 class rocksdb_store final : public byte_store {
@@ -61,16 +43,15 @@ class rocksdb_store final : public byte_store {
   class batch;
   class cursor;
   class table_of_family;
-  class ttl_filter_factory;
   struct family {
     rocksdb::ColumnFamilyHandle* handle = nullptr;
-    std::shared_ptr<ttl_filter_factory> filter;
+    std::shared_ptr<rocksdb_ttl_filter> filter;
   };
 
   rocksdb_store(std::shared_ptr<rocksdb_resources> all, std::string path, const clock* time);
   /// Opens all families that there are.
   rocksdb::Status open_families(rocksdb::DBOptions options, bool is_read_only);
-  rocksdb::ColumnFamilyOptions family_options(std::shared_ptr<ttl_filter_factory>& filter) const;
+  rocksdb::ColumnFamilyOptions family_options(std::shared_ptr<rocksdb_ttl_filter>& filter) const;
   family& family_of(const std::string& name);
 
   std::shared_ptr<rocksdb_resources> all_;

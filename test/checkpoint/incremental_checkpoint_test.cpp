@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 
 #include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/checkpoint/snapshot_inspection.hpp"
@@ -394,6 +395,66 @@ TEST_CASE("metadata name shared files in one way only") {
        {"../shared/12/", "../shared/x/f", "../shared/0/f", "../shared/1/../f", "../shared/1/..",
         "../shared/1", "shared/1/f", "../other/1/f", "../../shared/1/f", "../shared/1/a/b"})
     CHECK_FALSE(is_shared_file(bad));
+}
+
+TEST_CASE("files that are as they were stored, and yet no database, are damage") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  const auto location = job.storage.location_of(one);
+  auto metadata = load_checkpoint(*job.disk, location).value();
+  auto& files = metadata.operators.at(0).subtasks.at(0).state.keyed->database->files;
+  SUBCASE("that name another as their beginning") {
+    const std::string text = "MANIFEST-999999\n";
+    const auto bytes = std::as_bytes(std::span(text));
+    for (auto& file : files)
+      if (file.name == "CURRENT") file.bytes = keep_bytes({bytes.begin(), bytes.end()});
+  }
+  SUBCASE("of which one is missing") {
+    std::erase_if(files, [](const auto& file) { return file.name.ends_with(".sst"); });
+  }
+  REQUIRE(complete_snapshot(*job.disk, location, metadata));
+
+  const auto checked = check_snapshot(*job.disk, location);
+  REQUIRE_FALSE(checked);
+  CHECK(is_damage(checked.error().code));
+  CHECK(checked.error().message.find("operator 'operator' (uid uid) in checkpoint 1") !=
+        std::string::npos);
+
+  // Whether it goes on with the files, or reads what is in them.
+  auto restored = job.read(1, 0, 1, job.backend.get());
+  REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
+  const keyed_state_environment env{.operator_name = "counter",
+                                    .operator_uid = "uid-of-counter",
+                                    .groups = {0, test_max_parallelism - 1},
+                                    .max_parallelism = test_max_parallelism,
+                                    .time = &job.world.time};
+  const auto opened = job.backend->open_image(env, restored->operators.at(0).database);
+  REQUIRE_FALSE(opened);
+  CHECK(is_damage(opened.error().code));
+  CHECK(opened.error().message.find("operator 'counter'") != std::string::npos);
+  const auto read = job.read(1, 0, 2, job.backend.get());
+  REQUIRE_FALSE(read);
+  CHECK(is_damage(read.error().code));
+}
+
+TEST_CASE("key groups are read one by one from a database that stays open") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  const auto location = job.storage.location_of(one);
+  const auto metadata = load_checkpoint(*job.disk, location).value();
+  const auto& keyed = *metadata.operators.at(0).subtasks.at(0).state.keyed;
+  const auto all = read_key_groups(*job.disk, location, keyed, keyed.groups()).value();
+  stored_key_group_reader reader(*job.disk, location, keyed);
+  REQUIRE(reader.read(keyed.first_group));
+  const auto reads = job.disk->reads();
+  for (const auto& [group, bytes] : all) CHECK(reader.read(group).value() == bytes);
+  // Opening it reads all files; the blocks that were read since are fewer.
+  const auto then = job.disk->reads() - reads;
+  stored_key_group_reader again(*job.disk, location, keyed);
+  REQUIRE(again.read(keyed.first_group));
+  CHECK(then < all.size() * (job.disk->reads() - reads - then));
 }
 
 }  // namespace incremental_checkpoint_test
