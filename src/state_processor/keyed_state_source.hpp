@@ -11,12 +11,11 @@
 #include "millrace/core/codec.hpp"
 #include "millrace/operators/user_function.hpp"
 #include "millrace/source/fetching_reader.hpp"
-#include "millrace/source/source.hpp"
 #include "millrace/state/keyed_state_backend.hpp"
 #include "millrace/state_processor/keyed_state_reader_function.hpp"
 #include "millrace/state_processor/saved_key_group.hpp"
-#include "millrace/state_processor/saved_state_enumerator.hpp"
 #include "millrace/state_processor/saved_state_fetcher.hpp"
+#include "millrace/state_processor/saved_state_source.hpp"
 
 namespace millrace {
 
@@ -27,6 +26,37 @@ template <class Fn, class Key>
 concept opened_with_backend = requires(Fn& fn, keyed_state_backend<Key>& state) {
   fn.open_with_backend(state);
 };
+
+/// Lets a function take handles of states that are not for any key yet.
+template <class Key, class Fn>
+void open_to_read(user_function<Fn>& fn, operator_context& task, keyed_state_backend<Key>& state) {
+  state.set_has_key(false);
+  if constexpr (opened_with_backend<Fn, Key>) {
+    fn->open_with_backend(state);
+  } else {
+    keyed_runtime_context<Key> runtime(task, state);
+    fn.open_with(task, runtime);
+  }
+  state.set_has_key(true);
+}
+
+/// The names of the states that a function asks for.
+template <class Key, class Fn>
+std::set<std::string> states_asked_by(const Fn& fn, operator_context& task,
+                                      const saved_state_query& query) {
+  keyed_state_backend<Key> none({.operator_name = task.runtime().operator_name(),
+                                 .operator_uid = query.uid,
+                                 .subtask_index = task.runtime().subtask_index(),
+                                 .groups = {0, 0},
+                                 .max_parallelism = 1,
+                                 .time = &task.time()});
+  user_function<Fn> opened(fn);
+  open_to_read(opened, task, none);
+  std::set<std::string> names;
+  for (const auto& each : none.states()) names.insert(each.name);
+  opened.close();
+  return names;
+}
 
 /// One key group of a snapshot as live state, which a function goes through key by key. State of a
 /// snapshot has the same form whatever its backend was; here it is in memory, a group at a time.
@@ -47,20 +77,10 @@ class key_group_scan {
   /// Before the first read().
   void open(operator_context& task) {
     group_.check_key_type(fingerprint_of<Key>());
-    state_.set_has_key(false);
-    if constexpr (opened_with_backend<Fn, Key>) {
-      fn_->open_with_backend(state_);
-    } else {
-      keyed_runtime_context<Key> runtime(task, state_);
-      fn_.open_with(task, runtime);
-    }
-    state_.set_has_key(true);
+    open_to_read(fn_, task, state_);
     group_.restore_to(state_);
     keys_ = group_.keys(state_.states());
   }
-
-  const saved_key_group& group() const noexcept { return group_; }
-  std::vector<state_info> states() const { return state_.states(); }
 
   /// Reads a few keys from the `done`th on, and counts them. Whether any is left.
   bool read(std::uint64_t& done, collector<Out>& out) {
@@ -90,7 +110,9 @@ class key_group_scan {
 
 }  // namespace detail
 
-/// Reads the key groups of its splits, one at a time.
+/// Reads the key groups of its splits, one at a time. Tells the enumerator first which states the
+/// function asks for: whether there are such states no reader can say, as each has some of the key
+/// groups only.
 template <class Key, class Out, class Fn>
 class keyed_state_reader final : public fetching_reader<Out, saved_state_split, saved_piece> {
   using base = fetching_reader<Out, saved_state_split, saved_piece>;
@@ -99,9 +121,14 @@ class keyed_state_reader final : public fetching_reader<Out, saved_state_split, 
   keyed_state_reader(reader_context& context, const saved_state_query& query, const Fn& fn)
       : base(context, {.open_max = 1, .requests_splits = true}),
         fetching_(context.task().files(), query),
+        query_(query),
         fn_(fn) {}
 
-  void finish() override { missing_.check(); }
+  void start() override {
+    const auto asked = detail::states_asked_by<Key>(fn_, this->context().task(), query_);
+    this->context().send_event(encode_to_bytes(asked));
+    base::start();
+  }
   void close() noexcept override {
     base::close();
     if (scan_) scan_->close();
@@ -117,7 +144,6 @@ class keyed_state_reader final : public fetching_reader<Out, saved_state_split, 
     if (!piece.groups.empty() && !scan_) {
       scan_ = std::make_unique<scan>(this->context().task(), split, std::move(piece), fn_);
       scan_->open(this->context().task());
-      missing_.look(split.subject(), scan_->group(), scan_->states());
     }
     split.next = piece.number;
     if (scan_ && scan_->read(split.done, out)) return true;
@@ -131,34 +157,24 @@ class keyed_state_reader final : public fetching_reader<Out, saved_state_split, 
   using scan = detail::key_group_scan<Key, Out, Fn>;
 
   saved_state_fetching fetching_;
+  saved_state_query query_;
   Fn fn_;
   std::unique_ptr<scan> scan_;  // of the group in turn
-  missing_states missing_;
 };
 
 /// The keyed state of an operator of a snapshot, as what a function makes of each key.
 template <class Key, class Out, class Fn>
-class keyed_state_source final : public source<Out, saved_state_split, saved_state_enumeration> {
+class keyed_state_source final : public saved_state_source<Out> {
  public:
   keyed_state_source(saved_state_query query, Fn fn)
-      : query_(std::move(query)), fn_(std::move(fn)) {}
+      : saved_state_source<Out>(std::move(query)), fn_(std::move(fn)) {}
 
-  boundedness ends() const noexcept override { return boundedness::bounded; }
   std::unique_ptr<source_reader<Out, saved_state_split>> create_reader(
       reader_context& context) const override {
-    return std::make_unique<keyed_state_reader<Key, Out, Fn>>(context, query_, fn_);
-  }
-  std::unique_ptr<split_enumerator<saved_state_split, saved_state_enumeration>> create_enumerator(
-      enumerator_context& context) const override {
-    return restore_enumerator(context, {});
-  }
-  std::unique_ptr<split_enumerator<saved_state_split, saved_state_enumeration>> restore_enumerator(
-      enumerator_context& context, saved_state_enumeration state) const override {
-    return std::make_unique<saved_state_enumerator>(context, query_, std::move(state));
+    return std::make_unique<keyed_state_reader<Key, Out, Fn>>(context, this->query(), fn_);
   }
 
  private:
-  saved_state_query query_;
   Fn fn_;
 };
 

@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "millrace/source/fetching_reader.hpp"
-#include "millrace/source/source.hpp"
 #include "millrace/state/operator_state.hpp"
-#include "millrace/state_processor/saved_state_enumerator.hpp"
 #include "millrace/state_processor/saved_state_fetcher.hpp"
+#include "millrace/state_processor/saved_state_source.hpp"
 
 namespace millrace {
 
@@ -95,30 +94,19 @@ class operator_state_reader final
 
 /// One operator state of an operator of a snapshot.
 template <class Elements>
-class operator_state_source final
-    : public source<typename Elements::record, saved_state_split, saved_state_enumeration> {
+class operator_state_source final : public saved_state_source<typename Elements::record> {
   using record = typename Elements::record;
 
  public:
   operator_state_source(saved_state_query query, Elements elements)
-      : query_(std::move(query)), elements_(std::move(elements)) {}
+      : saved_state_source<record>(std::move(query)), elements_(std::move(elements)) {}
 
-  boundedness ends() const noexcept override { return boundedness::bounded; }
   std::unique_ptr<source_reader<record, saved_state_split>> create_reader(
       reader_context& context) const override {
-    return std::make_unique<operator_state_reader<Elements>>(context, query_, elements_);
-  }
-  std::unique_ptr<split_enumerator<saved_state_split, saved_state_enumeration>> create_enumerator(
-      enumerator_context& context) const override {
-    return restore_enumerator(context, {});
-  }
-  std::unique_ptr<split_enumerator<saved_state_split, saved_state_enumeration>> restore_enumerator(
-      enumerator_context& context, saved_state_enumeration state) const override {
-    return std::make_unique<saved_state_enumerator>(context, query_, std::move(state));
+    return std::make_unique<operator_state_reader<Elements>>(context, this->query(), elements_);
   }
 
  private:
-  saved_state_query query_;
   Elements elements_;
 };
 

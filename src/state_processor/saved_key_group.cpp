@@ -65,12 +65,6 @@ void saved_key_group::each_entry(const key_group_section& section, Visit&& visit
                                   "' that can't be read: " + good.error().message);
 }
 
-std::set<std::string> saved_key_group::state_names() const {
-  std::set<std::string> names;
-  for (const auto& section : sections_) names.insert(section.info.name);
-  return names;
-}
-
 void saved_key_group::check_key_type(std::uint64_t wanted) const {
   const auto named = [](std::uint64_t type) {
     return known_description(type).value_or("a type of unknown form");
@@ -127,23 +121,6 @@ saved_key_group::timers saved_key_group::timers_of(byte_view key) const {
   std::ranges::sort(found.event_time);
   std::ranges::sort(found.processing_time);
   return found;
-}
-
-void missing_states::look(const std::string& subject, const saved_key_group& group,
-                          const std::vector<state_info>& asked) {
-  subject_ = subject;
-  for (const auto& each : asked) asked_.insert(each.name);
-  found_.merge(group.state_names());
-}
-
-void missing_states::check() const {
-  for (const auto& name : asked_) {
-    if (found_.contains(name)) continue;
-    std::string known;
-    for (const auto& each : found_) known += (known.empty() ? "'" : ", '") + each + "'";
-    throw failure(errc::invalid_argument, subject_ + " has no keyed state '" + name +
-                                              "' in the snapshot: those that it has are " + known);
-  }
 }
 
 }  // namespace millrace

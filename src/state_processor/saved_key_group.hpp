@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +19,6 @@ class saved_key_group {
   /// `subject` is the operator as errors call it. `invalid_data` for parts that are no key groups.
   saved_key_group(std::string subject, std::uint32_t group, std::vector<encoded_key_group> parts);
 
-  /// Names of the states that it has.
-  std::set<std::string> state_names() const;
   /// `type_mismatch` with both types if its keys have another one than that of the fingerprint.
   void check_key_type(std::uint64_t wanted) const;
   /// Gives the states that the backend was asked for their content. `type_mismatch` for those that
@@ -54,22 +51,6 @@ class saved_key_group {
   std::vector<encoded_key_group> parts_;
   std::vector<key_group_section> sections_;  // of parts_
   std::vector<saved_timer> timers_;          // by key
-};
-
-/// Finds out which states a function asks for that no key group has. A group may lack one that
-/// others have: where nobody has asked for it yet, and nothing was saved.
-class missing_states {
- public:
-  /// The function was given this group, and asks for these states.
-  void look(const std::string& subject, const saved_key_group& group,
-            const std::vector<state_info>& asked);
-  /// Throws `failure(invalid_argument)` with the names that there are, if there is such a state.
-  void check() const;
-
- private:
-  std::string subject_;
-  std::set<std::string> asked_;
-  std::set<std::string> found_;
 };
 
 }  // namespace millrace

@@ -13,6 +13,7 @@
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/state_evolution.hpp"
 #include "millrace/state_processor/saved_operator.hpp"
+#include "millrace/state_processor/saved_states.hpp"
 
 namespace millrace {
 
@@ -99,7 +100,11 @@ result<splits> find_splits(file_system& files, const saved_state_query& query,
 
 saved_state_enumerator::saved_state_enumerator(enumerator_context& context, saved_state_query query,
                                                saved_state_enumeration state)
-    : split_enumerator(context), query_(std::move(query)), waiting_(std::move(state)) {}
+    : split_enumerator(context),
+      query_(std::move(query)),
+      waiting_(std::move(state)),
+      are_states_asked_(query_.of_subtasks.has_value()),
+      are_states_there_(are_states_asked_) {}
 
 void saved_state_enumerator::start() {
   if (waiting_) return;
@@ -124,6 +129,25 @@ void saved_state_enumerator::handle_split_request(std::uint32_t subtask) {
   serve();
 }
 
+/// They all run the same function.
+void saved_state_enumerator::handle_event(std::uint32_t, byte_view event) {
+  if (std::exchange(are_states_asked_, true)) return;
+  auto asked = decode_bytes<std::set<std::string>>(event);
+  if (!asked) throw failure(asked.error());
+  auto outcome = std::make_shared<status>();
+  context().io().submit(
+      [outcome, query = query_, asked = *std::move(asked), files = &context().files()] {
+        *outcome = load_operator(*files, query.path, query.uid).and_then([&](const auto& op) {
+          return check_keyed_states(*files, snapshot_directory_of(query.path), op, asked);
+        });
+      },
+      [this, outcome] {
+        if (!*outcome) throw failure(outcome->error());
+        are_states_there_ = true;
+        serve();
+      });
+}
+
 void saved_state_enumerator::add_splits_back(std::vector<saved_state_split> splits, std::uint32_t) {
   // They are known, or nobody could have had some.
   waiting_->insert(waiting_->begin(), std::make_move_iterator(splits.begin()),
@@ -132,7 +156,7 @@ void saved_state_enumerator::add_splits_back(std::vector<saved_state_split> spli
 }
 
 void saved_state_enumerator::serve() {
-  if (!waiting_) return;
+  if (!waiting_ || !are_states_there_) return;
   for (; !asking_.empty(); asking_.pop_front()) {
     const auto subtask = asking_.front();
     if (waiting_->empty())

@@ -1,5 +1,6 @@
 #include "millrace/state_processor/saved_state_fetcher.hpp"
 
+#include <map>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -17,48 +18,19 @@ class saved_operator_of_reader {
   saved_operator_of_reader(file_system& files, saved_state_query query)
       : files_(files), query_(std::move(query)), directory_(snapshot_directory_of(query_.path)) {}
 
-  /// Any thread; blocks. Its piece is empty if nothing was saved there.
-  result<saved_piece> read(const saved_state_split& split, std::uint32_t number) {
-    const auto* op = metadata();
-    if (op == nullptr) return tl::unexpected(op_->error());
-    saved_piece piece;
-    piece.number = number;
-    auto done = query_.of_subtasks ? read_subtask(*op, piece) : read_group(*op, piece);
-    if (!done)
-      return fail(done.error().code,
-                  "the state of " + split.subject() + " can't be read: " + done.error().message);
-    return piece;
-  }
-
- private:
-  const operator_metadata* metadata() {
+  /// Any thread; blocks.
+  result<const operator_metadata*> metadata() {
     std::lock_guard lock(mutex_);
     if (!op_) op_ = load_operator(files_, query_.path, query_.uid);
-    return *op_ ? &**op_ : nullptr;
+    if (!*op_) return tl::unexpected(op_->error());
+    return &**op_;
   }
 
-  status read_group(const operator_metadata& op, saved_piece& piece) {
-    for (const auto& subtask : op.subtasks) {
-      const auto& keyed = subtask.state.keyed;
-      if (!keyed || !keyed->groups().contains(piece.number)) continue;
-      auto read = read_key_groups(files_, directory_, *keyed, {piece.number, piece.number});
-      if (!read) return tl::unexpected(read.error());
-      if (!read->front().bytes.empty()) piece.groups.push_back(std::move(read->front()));
-    }
-    return {};
-  }
+  file_system& files() const noexcept { return files_; }
+  const saved_state_query& query() const noexcept { return query_; }
+  const std::string& directory() const noexcept { return directory_; }
 
-  status read_subtask(const operator_metadata& op, saved_piece& piece) {
-    if (piece.number >= op.subtasks.size() || !op.subtasks[piece.number].state.operators) return {};
-    const auto bytes = read_stored(files_, directory_, *op.subtasks[piece.number].state.operators);
-    if (!bytes) return tl::unexpected(bytes.error());
-    auto states = decode_bytes<subtask_operator_state>(*bytes);
-    if (!states) return tl::unexpected(states.error());
-    for (auto& state : *states)
-      if (state.name == query_.of_subtasks->name) piece.state = std::move(state);
-    return {};
-  }
-
+ private:
   file_system& files_;
   saved_state_query query_;
   std::string directory_;
@@ -75,17 +47,61 @@ class saved_state_fetcher final : public split_fetcher<saved_piece> {
 
   result<bool> fetch(saved_piece& into) override {
     for (; split_.next <= split_.last;) {
-      auto piece = of_->read(split_, split_.next++);
-      if (!piece) return tl::unexpected(piece.error());
+      auto piece = read(split_.next++);
+      if (!piece)
+        return fail(piece.error().code, "the state of " + split_.subject() +
+                                            " can't be read: " + piece.error().message);
       into = std::move(*piece);
       if (!into.groups.empty() || into.state) break;
     }
-    return split_.next <= split_.last;
+    if (split_.next <= split_.last) return true;
+    readers_.clear();  // here, and not in the task's thread
+    return false;
   }
 
  private:
+  /// Its piece is empty if nothing was saved there.
+  result<saved_piece> read(std::uint32_t number) {
+    const auto op = of_->metadata();
+    if (!op) return tl::unexpected(op.error());
+    saved_piece piece;
+    piece.number = number;
+    auto done = of_->query().of_subtasks ? read_subtask(**op, piece) : read_group(**op, piece);
+    if (!done) return tl::unexpected(done.error());
+    return piece;
+  }
+
+  status read_group(const operator_metadata& op, saved_piece& piece) {
+    for (std::uint32_t i = 0; i < op.subtasks.size(); ++i) {
+      const auto& keyed = op.subtasks[i].state.keyed;
+      const bool has_it = keyed && keyed->groups().contains(piece.number);
+      if (!has_it) {
+        readers_.erase(i);  // groups come in their order: it is through
+        continue;
+      }
+      auto& reader = readers_.try_emplace(i, of_->files(), of_->directory(), *keyed).first->second;
+      auto read = reader.read(piece.number);
+      if (!read) return tl::unexpected(read.error());
+      if (!read->empty()) piece.groups.push_back({piece.number, std::move(*read)});
+    }
+    return {};
+  }
+
+  status read_subtask(const operator_metadata& op, saved_piece& piece) const {
+    if (piece.number >= op.subtasks.size() || !op.subtasks[piece.number].state.operators) return {};
+    const auto bytes =
+        read_stored(of_->files(), of_->directory(), *op.subtasks[piece.number].state.operators);
+    if (!bytes) return tl::unexpected(bytes.error());
+    auto states = decode_bytes<subtask_operator_state>(*bytes);
+    if (!states) return tl::unexpected(states.error());
+    for (auto& state : *states)
+      if (state.name == of_->query().of_subtasks->name) piece.state = std::move(state);
+    return {};
+  }
+
   std::shared_ptr<saved_operator_of_reader> of_;
   saved_state_split split_;
+  std::map<std::uint32_t, stored_key_group_reader> readers_;  // by subtask that has the next group
 };
 
 }  // namespace

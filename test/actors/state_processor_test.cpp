@@ -556,6 +556,50 @@ TEST_CASE("A job that reads a snapshot goes on where it was") {
   for (std::size_t i = 0; i < read.size(); ++i) REQUIRE(read[i] == static_cast<std::int64_t>(i));
 }
 
+namespace {
+
+/// Fills a state for few keys only, so that most key groups have nothing of it.
+class fill_sparsely final : public keyed_state_bootstrap_function<std::string, entry> {
+ public:
+  void open(keyed_runtime_context<std::string>& context) override {
+    value_ = context.get_state(value);
+    rare_ = context.get_state(value_state_descriptor<std::int64_t>("rare"));
+  }
+  void process_element(const entry& row, keyed_state_bootstrap_context<std::string>&) override {
+    value_.update(row.n);
+    if (row.n == 7) rare_.update(row.n);
+  }
+
+ private:
+  value_state<std::int64_t> value_;
+  value_state<std::int64_t> rare_;
+};
+
+}  // namespace
+
+TEST_CASE("A state that few key groups have is missing for nobody") {
+  const processed_world world;
+  {
+    stream_environment env(world.config({}));
+    savepoint_writer::new_savepoint(env)
+        .with_operator("sparse", operator_transformation::bootstrap_with(
+                                     env.from_collection(entries(1)).key_by(&entry::key))
+                                     .transform(fill_sparsely{}))
+        .write(world.path("sparse"));
+    env.execute();
+  }
+  for (const std::uint32_t parallelism : {1, 4}) {
+    stream_environment env(world.config({}));
+    env.set_parallelism(parallelism);
+    const auto read =
+        savepoint_reader::read(env, world.path("sparse"))
+            .read_keyed_state<std::string>("sparse", value_state_descriptor<std::int64_t>("rare"))
+            .execute_and_collect();
+    REQUIRE(read.size() == 1);
+    CHECK(read[0].second == 7);
+  }
+}
+
 TEST_CASE("What can't be read says whose it is and what to do") {
   const processed_world world;
   const auto place = world.savepoint("hashmap", 2);
