@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/actors/answer_of.hpp"
 #include "millrace/actors/artifact_store.hpp"
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/insistent_io.hpp"
@@ -19,6 +20,7 @@
 #include "millrace/actors/job_master.hpp"
 #include "millrace/actors/job_watchers.hpp"
 #include "millrace/actors/local_messages.hpp"
+#include "millrace/actors/master_requests.hpp"
 #include "millrace/actors/recovered_jobs.hpp"
 #include "millrace/actors/replacement_pauses.hpp"
 #include "millrace/actors/spawn_control.hpp"
@@ -40,7 +42,14 @@ class dispatcher {
  public:
   static inline const char* name = "millrace.dispatcher";
 
-  explicit dispatcher(caf::event_based_actor* self) : self_(self), watchers_(*self) {}
+  explicit dispatcher(caf::event_based_actor* self)
+      : self_(self),
+        requests_(*self,
+                  [this](const job_id& id) -> mastered_job* {
+                    const auto found = jobs_.find(id);
+                    return found == jobs_.end() ? nullptr : &found->second;
+                  }),
+        watchers_(*self) {}
   /// `recovered` is called when the jobs of the store are there.
   void init(dispatcher_options options, std::function<void()> recovered);
 
@@ -76,23 +85,13 @@ class dispatcher {
   const caf::actor& resource_manager() const { return options_.resource_manager; }
 
  private:
-  struct running_job {
-    caf::actor master;  ///< Null while it is to get another one.
+  struct running_job : mastered_job {
     graph::job_graph graph;
-    wire::job_overview overview;                 ///< As far as it is known here.
-    std::vector<std::function<void()>> waiting;  ///< For a master.
-    bool is_cancelled = false;                   ///< Somebody has asked for it.
-    replacement_pauses pauses;                   ///< Before it gets another master.
+    wire::job_overview overview;  ///< As far as it is known here.
+    bool is_cancelled = false;    ///< Somebody has asked for it.
+    replacement_pauses pauses;    ///< Before it gets another master.
   };
 
-  /// Hands a request on to the master of a job, the next one if it is just being replaced;
-  /// `otherwise` answers for one that is over, a `result<Answer>`. A master that ends meanwhile has
-  /// told us so before the request comes back.
-  template <class Answer, class Request, class Otherwise>
-  caf::result<Answer> ask_master(const job_id& id, const Request& request, Otherwise otherwise);
-  template <class Answer, class Request, class Otherwise>
-  void ask_master(const job_id& id, const Request& request, Otherwise otherwise,
-                  caf::response_promise promise);
   /// In memory: the store has it.
   void add_job(stored_job job);
   void spawn_master(const job_id& id, running_job& job, job_ledger from);
@@ -112,6 +111,7 @@ class dispatcher {
   std::optional<insistent_io> insistent_;
   std::optional<artifact_store> artifacts_;
   std::map<job_id, running_job> jobs_;
+  master_requests requests_;
   job_watchers watchers_;
   std::map<job_id, caf::actor> masters_;  ///< That live: also of jobs that have just ended.
   std::optional<job_history> history_;
@@ -130,15 +130,6 @@ error shutting_down() {
 }
 
 /// For who calls back with a result, which is taken if it may be changed.
-auto answer_of(caf::response_promise promise) {
-  return [promise = std::move(promise)](auto&& answer) mutable {
-    if (answer)
-      promise.deliver(std::move(*answer));
-    else
-      promise.deliver(to_caf(answer.error()));
-  };
-}
-
 void dispatcher::init(dispatcher_options options, std::function<void()> recovered) {
   options_ = std::move(options);
   random_.seed(options_.seed);
@@ -345,49 +336,13 @@ caf::result<wire::job_list> dispatcher::on_list() {
   return promise;
 }
 
-template <class Answer, class Request, class Otherwise>
-caf::result<Answer> dispatcher::ask_master(const job_id& id, const Request& request,
-                                           Otherwise otherwise) {
-  auto promise = self_->make_response_promise();
-  const caf::result<Answer> answer = promise;
-  ask_master<Answer>(id, request, std::move(otherwise), std::move(promise));
-  return answer;
-}
-
-template <class Answer, class Request, class Otherwise>
-void dispatcher::ask_master(const job_id& id, const Request& request, Otherwise otherwise,
-                            caf::response_promise promise) {
-  const auto job = jobs_.find(id);
-  if (job == jobs_.end()) {
-    answer_of(promise)(otherwise());
-    return;
-  }
-  const auto ask_the_next = [=, this] { ask_master<Answer>(id, request, otherwise, promise); };
-  if (!job->second.master) return job->second.waiting.push_back(ask_the_next);
-  self_->request(job->second.master, caf::infinite, request)
-      .then([promise](Answer& answer) mutable { promise.deliver(std::move(answer)); },
-            [this, promise, ask_the_next, id](caf::error& e) mutable {
-              if (e != caf::sec::request_receiver_down) return promise.deliver(std::move(e));
-              // What the master has done of it is not known, and the next one may do it again.
-              if constexpr (std::is_same_v<Request, wire::take_savepoint> ||
-                            std::is_same_v<Request, wire::stop_job>)
-                return promise.deliver(
-                    to_caf({errc::master_lost,
-                            "the job's master was lost meanwhile: 'millrace checkpoints " +
-                                to_string(id) + "' shows what it had completed"}));
-              const auto found = jobs_.find(id);
-              if (found == jobs_.end()) return ask_the_next();
-              found->second.waiting.push_back(ask_the_next);
-            });
-}
-
 caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job& request) {
-  return ask_master<wire::job_details>(request.job, request,
-                                       [this, id = request.job]() -> result<wire::job_details> {
-                                         if (const auto* ended = history_->find(id))
-                                           return ended->details;
-                                         return tl::unexpected(unknown_job(id));
-                                       });
+  return requests_.ask<wire::job_details>(request.job, request,
+                                          [this, id = request.job]() -> result<wire::job_details> {
+                                            if (const auto* ended = history_->find(id))
+                                              return ended->details;
+                                            return tl::unexpected(unknown_job(id));
+                                          });
 }
 
 caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
@@ -426,7 +381,7 @@ error dispatcher::is_over(const job_id& id, const std::string& what) const {
 
 caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
     const wire::list_checkpoints& request) {
-  return ask_master<wire::checkpoint_list>(
+  return requests_.ask<wire::checkpoint_list>(
       request.job, request, [this, id = request.job]() -> result<wire::checkpoint_list> {
         return tl::unexpected(is_over(id, " has no checkpoints any more"));
       });
@@ -434,7 +389,7 @@ caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
 
 caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
     const wire::take_checkpoint& request) {
-  return ask_master<wire::checkpoint_taken>(
+  return requests_.ask<wire::checkpoint_taken>(
       request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
         return tl::unexpected(is_over(id, " can take no checkpoint"));
       });
@@ -442,14 +397,14 @@ caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
 
 caf::result<wire::checkpoint_taken> dispatcher::on_take_savepoint(
     const wire::take_savepoint& request) {
-  return ask_master<wire::checkpoint_taken>(
+  return requests_.ask<wire::checkpoint_taken>(
       request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
         return tl::unexpected(is_over(id, " can take no savepoint"));
       });
 }
 
 caf::result<wire::checkpoint_taken> dispatcher::on_stop(const wire::stop_job& request) {
-  return ask_master<wire::checkpoint_taken>(
+  return requests_.ask<wire::checkpoint_taken>(
       request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
         return tl::unexpected(is_over(id, " can't be stopped"));
       });
@@ -546,7 +501,7 @@ caf::result<caf::message> dispatcher::on_kill(wire::kill_actor& request) {
   };
   if (request.target == wire::chaos_target::task) {
     auto promise = self_->make_response_promise();
-    ask_master<wire::ack>(id, request, no_job, promise);
+    requests_.ask<wire::ack>(id, request, no_job, promise);
     return promise;
   }
   const auto job = jobs_.find(id);
