@@ -147,6 +147,51 @@ TEST_CASE("in batch mode the timers that are left fire at the end, but not those
   CHECK(op.runtime().metric("processing_time_timers_dropped").value() == 2);
 }
 
+TEST_CASE("processing-time timers go on after a restart, those whose time has passed at once") {
+  for (const auto& [name, backend] : test::all_state_backends()) {
+    CAPTURE(name);
+    using harness = operator_harness<std::int64_t, std::int64_t>;
+    const auto factory = make_keyed_process<std::int64_t, std::int64_t>(&itself, later{});
+    std::vector<encoded_key_group> saved;
+    {
+      harness op(factory, {}, backend);
+      op.open();
+      op.process({1});
+      op.pass_time(std::chrono::milliseconds(10));
+      CHECK(op.take() == std::vector<std::int64_t>{1});  // and never again
+      op.process({2, 3});
+      op.pass_time(std::chrono::milliseconds(4));
+      op.process({4});
+      saved = op.keyed_snapshot();
+    }
+    const auto sorted_rows = [](harness& op) {
+      auto got = op.take();
+      std::sort(got.begin(), got.end());
+      return got;
+    };
+    for (const auto down_time : {2, 8, 1'000'000}) {
+      CAPTURE(down_time);
+      harness op(factory, {}, backend);
+      op.pass_time(std::chrono::milliseconds(14 + down_time));
+      op.keyed_state().restore(saved);
+      op.open();  // no record comes
+      CHECK(op.take().empty());
+      op.pass_time(std::chrono::milliseconds(0));
+      const auto at_once = sorted_rows(op);
+      if (down_time < 6)
+        CHECK(at_once.empty());
+      else if (down_time < 10)
+        CHECK(at_once == std::vector<std::int64_t>{2, 3});
+      else
+        CHECK(at_once == std::vector<std::int64_t>{2, 3, 4});
+      op.pass_time(std::chrono::hours(1));
+      auto all = at_once;
+      for (const auto row : sorted_rows(op)) all.push_back(row);
+      CHECK(all == std::vector<std::int64_t>{2, 3, 4});
+    }
+  }
+}
+
 TEST_CASE("no timer fires once the function is closed") {
   operator_harness<std::int64_t, std::int64_t> op(
       make_keyed_process<std::int64_t, std::int64_t>(&itself, later{}));
