@@ -42,7 +42,8 @@ const command stop_command{
         "JOB is the job's id, or a beginning of it that no other job's id has. Sources stop, the "
         "savepoint is\nthe last thing that the job does, sinks commit, and the job is FINISHED. "
         "Without --drain, windows and\ntimers wait in the savepoint; with it they fire, which is "
-        "for jobs that are not to go on. If the\nsavepoint fails, the job goes on.",
+        "for jobs that are not to go on. If the\nsavepoint fails, the job goes on. If a task fails "
+        "behind it, the job is restarted from there, and\nstopped anew.",
     .add_options = add_stop_options,
     .run = stop_job,
 };

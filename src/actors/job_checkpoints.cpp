@@ -43,7 +43,8 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, 
   if (!here.empty()) recover_files(std::move(here));
   for (const auto& id : coordinator_.recover(completed, not_ours, opts.from.last_checkpoint))
     discard(id);
-  if (epoch_ > 1) remove_unknown();
+  if (epoch_ > 1 && settings().is_enabled()) remove_unknown();
+  for (auto& begun : opts.from.savepoints) remove_unfinished(std::move(begun));
 }
 
 /// Before anything is removed: what these share with later ones must stay.
@@ -66,6 +67,23 @@ void job_checkpoints::remove_unknown() {
         if (!how)
           log_event(log_level::warn, "cannot remove what an earlier master has left",
                     {{"job", to_string(job_)}, {"reason", how.error().message}});
+      });
+}
+
+/// A savepoint that an earlier master has begun, and told nobody of.
+void job_checkpoints::remove_unfinished(begun_savepoint begun) {
+  enqueue(
+      [files = files_, store = store_, job = job_, epoch = epoch_, begun] {
+        return remove_unfinished_savepoint(*files, begun.location).and_then([&] {
+          return store->checkpoint_dropped(job, epoch, begun.checkpoint);
+        });
+      },
+      [this, begun](const status& how) {
+        if (!how)
+          log_event(log_level::warn, "cannot remove an unfinished savepoint",
+                    {{"job", to_string(job_)},
+                     {"location", begun.location},
+                     {"reason", how.error().message}});
       });
 }
 
@@ -204,41 +222,46 @@ void job_checkpoints::end(graph::job_status how) {
     w.promise.deliver(to_caf(
         {errc::cancelled, "the job has ended: it is " + std::string(graph::to_string(how))}));
   const bool is_kept = coordinator_.settings().keeps_checkpoints(how);
-  storage_work_.push_back({[this, is_kept] {
-                             // Not before: what is being stored now may be complete by then.
-                             std::vector<checkpoint_id> keep;
-                             std::vector<status_work> claimed;
-                             for (const auto& id : coordinator_.kept().all()) {
-                               const bool is_here = !places_.contains(id);
-                               if (!is_kept && !is_here) claimed.push_back(removal_of(id));
-                               if (is_kept && is_here) keep.push_back(id);
-                             }
-                             return [storage = storage_, keep, claimed] {
-                               auto done = storage->clean_up(keep);
-                               for (const auto& remove : claimed) done = done.and_then(remove);
-                               pass(kill_point::checkpoints_removed);
-                               return done;
-                             };
-                           },
-                           [this](const status& done) {
-                             if (!done)
-                               log_event(
-                                   log_level::warn, "cannot remove checkpoints",
-                                   {{"job", to_string(job_)}, {"reason", done.error().message}});
-                           }});
+  storage_work_.push_back(
+      {[this, is_kept] {
+         // Not before: what is being stored now may be complete by then.
+         std::vector<checkpoint_id> keep;
+         std::vector<status_work> claimed;
+         for (const auto& id : coordinator_.kept().all()) {
+           const bool is_here = !places_.contains(id);
+           if (!is_kept && !is_here) claimed.push_back(removal_of(id));
+           if (is_kept && is_here) keep.push_back(id);
+         }
+         // Without checkpoints there need not be a directory for them.
+         return [storage = storage_, keep, claimed, has_any = settings().is_enabled()] {
+           auto done = has_any ? storage->clean_up(keep) : status();
+           for (const auto& remove : claimed) done = done.and_then(remove);
+           pass(kill_point::checkpoints_removed);
+           return done;
+         };
+       },
+       [this](const status& done) {
+         if (!done)
+           log_event(log_level::warn, "cannot remove checkpoints",
+                     {{"job", to_string(job_)}, {"reason", done.error().message}});
+       }});
   if (storage_work_.size() == 1) work_on_next();
 }
 
 // -- carrying out ---------------------------------------------------------------------------------
 
 void job_checkpoints::carry_out(const checkpoint_decision& decision) {
+  std::vector<wanted_savepoint> again;
   for (const auto& aborted : decision.aborted) {
     log_event(log_level::warn, "checkpoint failed",
               {{"job", to_string(job_)},
                {"checkpoint", std::to_string(aborted.checkpoint.number)},
                {"reason", aborted.message}});
     hooks_.abort(aborted.tasks, aborted.checkpoint);
-    answer(aborted.checkpoint, aborted.message);  // before its place is forgotten
+    // One that has ended is no reason to refuse what somebody asked for: the others go on.
+    if (aborted.why == checkpoint_failure::task_finished) want_again(aborted.checkpoint, again);
+    const auto code = is_of_its_own(aborted.why) ? errc::io : errc::stale;
+    answer(aborted.checkpoint, error{code, aborted.message});  // before its place is forgotten
     discard(aborted.checkpoint);
   }
   for (const auto& id : decision.store) {
@@ -268,7 +291,15 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
     discard(coordinator_.latest());
   if (decision.begin) begin(*decision.begin);
   set_timer();
+  for (auto& each : again) take_savepoint(each.kind, std::move(each.parent), std::move(each.done));
   if (decision.fail_job) hooks_.fail_job(*decision.fail_job);
+}
+
+void job_checkpoints::want_again(checkpoint_id savepoint, std::vector<wanted_savepoint>& again) {
+  const auto its = places_.find(savepoint);
+  if (its == places_.end() || !its->second.done) return;
+  again.push_back(
+      {record_of(savepoint).kind, its->second.parent, std::exchange(its->second.done, {})});
 }
 
 void job_checkpoints::begin(checkpoint_id checkpoint) {
@@ -292,13 +323,14 @@ void job_checkpoints::begin(checkpoint_id checkpoint) {
   enqueue(
       [files = files_, parent = its->second.parent, store = store_, job = job_, epoch = epoch_,
        checkpoint, made]() -> status {
-        if (auto noted = store->checkpoint_begun(job, epoch, checkpoint); !noted) return noted;
-        *made = make_savepoint_directory(*files, parent, job, checkpoint);
+        *made = free_savepoint_path(*files, parent, job, checkpoint);
         if (!*made) return tl::unexpected(made->error());
-        return {};
+        return store->savepoint_begun(job, epoch, {checkpoint, **made}).and_then([&] {
+          return make_savepoint_directory(*files, **made);
+        });
       },
       [this, checkpoint, made](const status& how) {
-        if (how) places_.at(checkpoint).location = **made;
+        if (*made) places_.at(checkpoint).location = **made;  // there may be something of it
         begun(checkpoint, how);
       });
 }
@@ -324,25 +356,25 @@ void job_checkpoints::begun(checkpoint_id checkpoint, const status& how) {
 }
 
 /// To those who have asked for it, or for one before that this one speaks for.
-void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failure) {
+void job_checkpoints::answer(checkpoint_id checkpoint, const std::optional<error>& failure) {
   if (const auto its = places_.find(checkpoint); its != places_.end()) {
-    if (failure.empty()) its->second.owner = snapshot_owner::user;
+    if (!failure) its->second.owner = snapshot_owner::user;
     if (const auto done = std::exchange(its->second.done, {}))
-      done(failure.empty() ? result<checkpoint_record>(record_of(checkpoint))
-                           : fail(errc::io, "the savepoint could not be taken: " + failure));
+      done(!failure ? result<checkpoint_record>(record_of(checkpoint))
+                    : fail(failure->code, "the savepoint could not be taken: " + failure->message));
     return forget_old_places();
   }
   std::vector<waiter> others;
   for (auto& w : std::exchange(waiters_, {})) {
     const bool is_meant =
-        failure.empty() ? w.checkpoint && w.checkpoint <= checkpoint : w.checkpoint == checkpoint;
+        !failure ? w.checkpoint && w.checkpoint <= checkpoint : w.checkpoint == checkpoint;
     if (!is_meant)
       others.push_back(std::move(w));
-    else if (failure.empty())
+    else if (!failure)
       w.promise.deliver(wire::checkpoint_taken{record_of(checkpoint)});
     else
-      w.promise.deliver(to_caf(
-          {errc::io, "checkpoint " + std::to_string(checkpoint.number) + " failed: " + failure}));
+      w.promise.deliver(to_caf({failure->code, "checkpoint " + std::to_string(checkpoint.number) +
+                                                   " failed: " + failure->message}));
   }
   waiters_.insert(waiters_.end(), std::make_move_iterator(others.begin()),
                   std::make_move_iterator(others.end()));
@@ -350,13 +382,19 @@ void job_checkpoints::answer(checkpoint_id checkpoint, const std::string& failur
 
 void job_checkpoints::discard(checkpoint_id checkpoint) {
   // Where a savepoint is, is known when its beginning is through. What a later master would go on
-  // from must be whole.
+  // from must be whole; what it is to remove, it must know of.
   storage_work_.push_back({[this, checkpoint]() -> status_work {
+                             const auto its = places_.find(checkpoint);
+                             const bool is_unfinished = its != places_.end() && !its->second.owner;
                              return [store = store_, job = job_, epoch = epoch_, checkpoint,
-                                     remove = removal_of(checkpoint)] {
-                               return store->checkpoint_dropped(job, epoch, checkpoint)
-                                   .map([] { pass(kill_point::checkpoint_forgotten); })
-                                   .and_then(remove);
+                                     is_unfinished, remove = removal_of(checkpoint)] {
+                               const auto forget = [&] {
+                                 return store->checkpoint_dropped(job, epoch, checkpoint).map([] {
+                                   pass(kill_point::checkpoint_forgotten);
+                                 });
+                               };
+                               return is_unfinished ? remove().and_then(forget)
+                                                    : forget().and_then(remove);
                              };
                            },
                            [this, checkpoint](const status& how) {
@@ -379,7 +417,8 @@ job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkp
   return [storage = storage_, files = files_, store = store_, job = job_, epoch = epoch_, metadata,
           is_here, is_restart_point, where = location_of(checkpoint)] {
     auto done = is_here ? storage->complete(metadata) : complete_snapshot(*files, where, metadata);
-    if (!done || !is_restart_point) return done;
+    if (!done) return done;
+    if (!is_restart_point) return store->savepoint_completed(job, epoch, metadata.checkpoint);
     // Nobody is told before a later master would go on from it.
     return store
         ->checkpoint_completed(

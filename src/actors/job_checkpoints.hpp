@@ -103,6 +103,7 @@ class job_checkpoints {
   /// when it is complete, or has failed; it may be within this call.
   using savepoint_done = std::function<void(result<checkpoint_record>)>;
   void take_savepoint(checkpoint_kind kind, std::string parent, savepoint_done done);
+  const checkpoint_settings& settings() const noexcept { return coordinator_.settings(); }
   /// As checkpoint_coordinator.
   bool is_running() const noexcept { return coordinator_.is_running(); }
   void hold();
@@ -130,6 +131,12 @@ class job_checkpoints {
     savepoint_done done;  // until it has ended
   };
 
+  struct wanted_savepoint {
+    checkpoint_kind kind = checkpoint_kind::savepoint;
+    std::string parent;
+    savepoint_done done;
+  };
+
   void carry_out(const checkpoint_decision& decision);
   void begin(checkpoint_id checkpoint);
   status_work completion_of(checkpoint_id checkpoint) const;
@@ -139,8 +146,11 @@ class job_checkpoints {
   void forget_old_places();
   void recover_files(std::vector<checkpoint_id> completed);
   void remove_unknown();
+  void remove_unfinished(begun_savepoint begun);
   void begun(checkpoint_id checkpoint, const status& how);
-  void answer(checkpoint_id checkpoint, const std::string& failure);
+  /// Takes over what one is wanted for that is given up, to be taken anew.
+  void want_again(checkpoint_id savepoint, std::vector<wanted_savepoint>& again);
+  void answer(checkpoint_id checkpoint, const std::optional<error>& failure);
   void enqueue(status_work work, std::function<void(const status&)> done);
   void work_on_next();
   void discard(checkpoint_id checkpoint);

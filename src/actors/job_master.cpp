@@ -42,8 +42,8 @@ void job_master::init(job_master_options options) {
   start_ms_ = now_ms() - std::max<std::int64_t>(age_ms, 0);  // earlier masters included
   slots_.emplace(graph::assign_slots(options_.graph));
   const auto settings = checkpoint_settings_of(options_.config);  // the dispatcher has looked
-  const bool is_checkpointed =
-      settings && settings->is_enabled() && options_.graph.mode == graph::runtime_mode::streaming;
+  const bool has_snapshots = settings && options_.graph.mode == graph::runtime_mode::streaming;
+  const bool is_checkpointed = has_snapshots && settings->is_enabled();
   auto strategy = make_restart_strategy(options_.config, is_checkpointed, options_.seed);
   const auto response = strategy->description() == "none" ? graph::failure_response::fail_job
                                                           : graph::failure_response::restart_region;
@@ -53,7 +53,7 @@ void job_master::init(job_master_options options) {
                      graph::first_attempt_of(options_.from.epoch));
   io_ = std::make_unique<actor_io_executor>(*self_, options_.resources.io);
   insistent_.emplace(*self_, *io_);
-  if (is_checkpointed) start_checkpoints(*settings);
+  if (has_snapshots) start_checkpoints(*settings);
   make_coordinators();
   log_event(log_level::info, "job started",
             {{"job", to_string(options_.job)},
@@ -112,7 +112,9 @@ void job_master::carry_out(const graph::execution_decision& decision) {
   const bool restart_all = tell_savepoints(decision);
   if (checkpoints_ && (decision.has_failed || !is_at_work()))
     checkpoints_->on_not_running(is_at_work() ? checkpoint_failure::task_failed
-                                              : checkpoint_failure::stopped);
+                                 : execution_->status() == graph::job_status::finished
+                                     ? checkpoint_failure::job_finished
+                                     : checkpoint_failure::stopped);
   if (decision.has_failed && !MILLRACE_MUTANT(failure_ignored)) expect_restart();
   for (const auto region : decision.restartable) restarts_->add(region);
   if (!decision.restartable.empty()) restart();
@@ -126,6 +128,7 @@ void job_master::carry_out(const graph::execution_decision& decision) {
 bool job_master::tell_savepoints(const graph::execution_decision& decision) {
   if (!savepoints_) return false;
   const auto now = execution_->status();
+  if (now == graph::job_status::finished) savepoints_->on_all_finished();
   if (!is_at_work() && now != graph::job_status::finished)
     savepoints_->on_ended(
         {errc::cancelled, "the job ends: it is " + std::string(graph::to_string(now))});

@@ -13,7 +13,7 @@ namespace millrace {
 
 void job_master::make_coordinators() {
   coordinators_.emplace(*self_, *io_, options_.job, execution_->plan(), options_.library,
-                        checkpoints_.has_value(), options_.resources,
+                        is_checkpointed(), options_.resources,
                         job_coordinators::callbacks{
                             [this] { deploy_when_complete(); },
                             [this](error why) { on_coordinator_failure(std::move(why)); },
@@ -254,13 +254,24 @@ error job_master::takes_no_checkpoints() const {
                                       std::string(options::checkpointing_interval.key)};
 }
 
+status job_master::check_savepoints() const {
+  const auto subject = "job '" + execution_->plan().name + "' ";
+  if (!savepoints_)
+    return fail(errc::invalid_argument, subject + "runs in batch mode: it takes no savepoints");
+  for (const auto& [task, why] : savepoint_refusals_)
+    if (is_live(task))
+      return fail(errc::invalid_argument, subject + "can take no savepoint: " + why);
+  return {};
+}
+
 caf::result<wire::checkpoint_taken> job_master::on_take_savepoint(
     const wire::take_savepoint& request) {
-  return savepoints_ ? savepoints_->take(request.directory) : to_caf(takes_no_checkpoints());
+  if (const auto can = check_savepoints(); !can) return to_caf(can.error());
+  return savepoints_->take(request.directory);
 }
 
 caf::result<wire::checkpoint_taken> job_master::on_stop(const wire::stop_job& request) {
-  if (!savepoints_) return to_caf(takes_no_checkpoints());
+  if (const auto can = check_savepoints(); !can) return to_caf(can.error());
   auto answer = savepoints_->stop(request.directory, request.drain);
   // They may have emitted everything before they are told to.
   if (request.drain) take_last_if_all_wait();
@@ -268,7 +279,7 @@ caf::result<wire::checkpoint_taken> job_master::on_stop(const wire::stop_job& re
 }
 
 caf::result<wire::checkpoint_taken> job_master::on_take_checkpoint() {
-  if (!checkpoints_) return to_caf(takes_no_checkpoints());
+  if (!is_checkpointed()) return to_caf(takes_no_checkpoints());
   auto promise = self_->make_response_promise();
   const caf::result<wire::checkpoint_taken> answer = promise;
   checkpoints_->take(std::move(promise));

@@ -100,7 +100,11 @@ class job_master {
   /// Where tasks that are deployed now begin; nothing: afresh.
   std::optional<wire::restore_point> restore_point() const;
   bool had_finished(const graph::subtask_ref& subtask) const;
+  /// Whether the job takes checkpoints by itself; else there are savepoints only.
+  bool is_checkpointed() const { return checkpoints_ && checkpoints_->settings().is_enabled(); }
   error takes_no_checkpoints() const;
+  /// Whether a savepoint can be asked for at all.
+  status check_savepoints() const;
   void expect_restart();
   /// Whether a failure may come from a damaged checkpoint that there may be a way around.
   bool may_be_damage(const error& why) const {
@@ -150,9 +154,11 @@ class job_master {
   std::unique_ptr<actor_io_executor> io_;  // of the coordinators and the checkpoints
   std::optional<insistent_io> insistent_;
   std::optional<job_coordinators> coordinators_;
-  std::optional<job_checkpoints> checkpoints_;  // nothing if the job takes none
+  std::optional<job_checkpoints> checkpoints_;  // nothing in batch mode
   std::optional<job_savepoints> savepoints_;    // the same
-  std::optional<snapshot_origin> origin_;       // nothing if the job starts afresh
+  /// Why there can be no savepoint while they run.
+  std::map<execution_attempt_id, std::string> savepoint_refusals_;
+  std::optional<snapshot_origin> origin_;  // nothing if the job starts afresh
   std::optional<restart_schedule> restarts_;
   std::set<execution_attempt_id> await_last_;  // have emitted everything
   std::string waiting_for_;

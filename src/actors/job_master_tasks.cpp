@@ -114,6 +114,9 @@ void job_master::on_state_changed(wire::task_state_changed& change) {
     metrics_.finish(change.report);
     accumulators_[{task.vertex, task.subtask}] = std::move(change.accumulators);
   }
+  if (!change.savepoint_refusal.empty())
+    savepoint_refusals_[task] = std::move(change.savepoint_refusal);
+  if (graph::is_terminal(change.state)) savepoint_refusals_.erase(task);
   if (checkpoints_) on_task_progress(task, change.state);
   carry_out(decision);
   tell_coordinators_of(task, change.state);
@@ -133,7 +136,9 @@ void job_master::on_task_progress(const execution_attempt_id& task, graph::execu
   for (const auto count : counts) others += count;
   others -= counts[static_cast<std::size_t>(graph::execution_state::running)];
   others -= counts[static_cast<std::size_t>(graph::execution_state::finished)];
-  if (others == 0 && execution_->status() == graph::job_status::running) checkpoints_->on_running();
+  if (others != 0 || execution_->status() != graph::job_status::running) return;
+  checkpoints_->on_running();
+  savepoints_->on_running();
 }
 
 void job_master::on_reports(const wire::task_reports& reports) {

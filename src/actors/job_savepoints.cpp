@@ -73,6 +73,16 @@ bool job_savepoints::on_failure() {
   return restarts_all;
 }
 
+void job_savepoints::on_running() {
+  const auto decision = stop_.on_running();
+  if (decision.take_savepoint || decision.drain_sources) checkpoints_.hold();
+  carry_out(decision);
+}
+
+void job_savepoints::on_all_finished() {
+  stop_.on_all_finished();
+}
+
 void job_savepoints::on_finished() {
   carry_out(stop_.on_finished());
 }

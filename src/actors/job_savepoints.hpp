@@ -37,7 +37,11 @@ class job_savepoints {
   bool on_all_await_last();
   /// A task has failed; checkpoints are not told yet. Whether all are to be restarted.
   bool on_failure();
-  /// The job has finished.
+  /// All tasks run, also: still; checkpoints have been told.
+  void on_running();
+  /// All tasks have ended well; checkpoints are not told yet.
+  void on_all_finished();
+  /// The job has finished, and whoever asks finds it so.
   void on_finished();
   /// It ends otherwise; checkpoints are not told yet.
   void on_ended(const error& why);

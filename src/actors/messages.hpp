@@ -401,6 +401,8 @@ struct task_state_changed {
   std::string failed_operator;  ///< Where the cause arose, if in an operator.
   task_report report;
   accumulator_map accumulators;  ///< In a final state.
+  /// When running: why no savepoint can be taken while it does. Empty if one can.
+  std::string savepoint_refusal;
 };
 
 /// task manager -> job master, each metrics.update.interval.

@@ -6,6 +6,7 @@
 
 #include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/checkpoint/savepoint_directory.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/core/logging.hpp"
 
@@ -17,7 +18,7 @@ namespace {
 status clean_up(job_store& store, const std::shared_ptr<file_system>& files, const stored_job& job,
                 graph::job_status how, const configuration& node) {
   const auto settings = configuration_of(job.graph, node).and_then(checkpoint_settings_of);
-  if (settings && settings->is_enabled() && job.graph.mode == graph::runtime_mode::streaming) {
+  if (settings && job.graph.mode == graph::runtime_mode::streaming) {
     std::vector<checkpoint_id> keep;
     const auto ledger = store.ledger_of(job.job);
     if (!ledger) return tl::unexpected(ledger.error());
@@ -27,9 +28,13 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
       else if (pointer.owner == snapshot_owner::claimed)
         if (auto removed = remove_snapshot(*files, pointer.location); !removed) return removed;
     }
+    for (const auto& begun : ledger->savepoints)
+      if (auto removed = remove_unfinished_savepoint(*files, begun.location); !removed)
+        return removed;
     file_checkpoint_storage storage(files, settings->directory_of(job.job),
                                     settings->memory_threshold_bytes);
-    if (auto cleaned = storage.clean_up(keep); !cleaned) return cleaned;
+    if (settings->is_enabled())
+      if (auto cleaned = storage.clean_up(keep); !cleaned) return cleaned;
   }
   return store.forget(job.job);
 }

@@ -15,6 +15,7 @@
 #include "millrace/actors/task_actor_report.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/checkpoint_uploads.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
 #include "millrace/core/kill_point.hpp"
 #include "millrace/core/mutant.hpp"
@@ -89,6 +90,7 @@ class task_host : public task_services {
   template <class Call>
   void guarded(Call&& call) noexcept;
   void make_outputs();
+  error not_restored(const error& why) const;
   /// Has the state stored, in the savepoint's directory or, without one, among the checkpoints.
   void store(task_snapshot snapshot, std::optional<std::string> directory);
   wire::task_state_changed changed_to(graph::execution_state state) const;
@@ -173,10 +175,7 @@ void task_host::start() {
       [this, read] {
         pass(kill_point::state_read);
         const auto& from = *setup_.restore;
-        if (!read->state)
-          return fail(
-              {read->state.error().code, "checkpoint " + std::to_string(from.checkpoint.number) +
-                                             " can't be restored: " + read->state.error().message});
+        if (!read->state) return fail(not_restored(read->state.error()));
         // Another job removes its files when it likes: then all are stored anew.
         if (setup_.checkpoints && setup_.checkpoints->location_of(from.checkpoint) == from.location)
           uploads_.add(from.checkpoint, std::move(read->files));
@@ -184,12 +183,23 @@ void task_host::start() {
       });
 }
 
+error task_host::not_restored(const error& why) const {
+  return {why.code, "checkpoint " + std::to_string(setup_.restore->checkpoint.number) +
+                        " can't be restored: " + why.message};
+}
+
 void task_host::begin(std::optional<task_restore> from) {
   guarded([&] {
     task_ = std::make_unique<stream_task>(*setup_.graph, setup_.id, setup_.program, *this,
                                           setup_.options);
-    if (from) task_->restore(std::move(*from));
-    task_->open();
+    if (!from) return task_->open();
+    try {
+      task_->restore(std::move(*from));
+      task_->open();
+    } catch (const operator_failure& e) {
+      if (!is_damage(e.code())) throw;
+      throw operator_failure(e.operator_name(), not_restored(e.what_failed()));
+    }
   });
   if (ended_) return;
   if (setup_.restore) pass(kill_point::task_restored);
@@ -198,7 +208,9 @@ void task_host::begin(std::optional<task_restore> from) {
                 wire::open_channel{in.producer, setup_.id, in.edge, setup_.channel_bytes},
                 caf::actor(self_));
   if (!inputs_.empty()) self_->delayed_send(self_, setup_.open_timeout, local::tick{});
-  self_->send(setup_.task_manager, changed_to(graph::execution_state::running));
+  auto running = changed_to(graph::execution_state::running);
+  running.savepoint_refusal = task_->chain().savepoint_refusal();
+  self_->send(setup_.task_manager, std::move(running));
   for (const auto& [channel, credit] : std::exchange(early_credit_, {}))
     guarded([&] { task_->on_channel_open(channel, credit); });
   if (ended_) return;

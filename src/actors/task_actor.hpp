@@ -41,7 +41,7 @@ struct task_setup {
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;
-  std::shared_ptr<checkpoint_storage> checkpoints;  ///< Null if the job takes none.
+  std::shared_ptr<checkpoint_storage> checkpoints;  ///< And savepoints; null in batch mode.
   std::optional<wire::restore_point> restore;       ///< Nothing to begin afresh.
 };
 

@@ -38,7 +38,8 @@ struct task_roster::deployment {
   configuration config;  // the node's, with the job's settings over it
   std::vector<wire::peer_location> peers;
   std::map<std::pair<std::uint32_t, std::uint32_t>, wire::task_placement> placement_of;
-  std::shared_ptr<checkpoint_storage> checkpoints;  // null if the job takes none
+  std::shared_ptr<checkpoint_storage> checkpoints;  // and savepoints; null in batch mode
+  bool is_checkpointed = false;                     // it takes checkpoints by itself
   std::optional<wire::restore_point> restore;
   program_store::program program;  // null until it is here
 };
@@ -91,9 +92,11 @@ status task_roster::deploy(wire::deploy_tasks request) {
   }
   const auto settings = checkpoint_settings_of(d->config);
   if (!settings) return tl::unexpected(settings.error());
-  if (settings->is_enabled() && request.graph.mode == graph::runtime_mode::streaming)
+  if (request.graph.mode == graph::runtime_mode::streaming) {
     d->checkpoints = std::make_shared<file_checkpoint_storage>(
         options_.files, settings->directory_of(d->job), settings->memory_threshold_bytes);
+    d->is_checkpointed = settings->is_enabled();
+  }
   d->restore = std::move(request.restore);
   d->graph = std::make_shared<const graph::job_graph>(std::move(request.graph));
   for (const auto& t : request.tasks) {
@@ -166,7 +169,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
                             .memory_bytes = d.config.get(options::sort_memory).bytes};
   setup.options.auto_watermark_interval = d.config.get(options::auto_watermark_interval);
   setup.options.snapshot_slice_bytes = d.config.get(options::snapshot_slice).bytes;
-  setup.options.is_checkpointed = d.checkpoints != nullptr;
+  setup.options.is_checkpointed = d.is_checkpointed;
   setup.options.alignment_max = d.config.get(options::aligned_checkpoint_timeout);
   setup.checkpoints = d.checkpoints;
   setup.restore = d.restore;

@@ -67,7 +67,6 @@ void checkpoint_coordinator::give_up_latest() {
 
 checkpoint_decision checkpoint_coordinator::on_running(std::int64_t now_ms, std::uint64_t wall_ms) {
   checkpoint_decision decision;
-  if (!settings_.is_enabled()) return decision;
   decider_.start(now_ms);
   begin_what_is_due(now_ms, wall_ms, decision);
   return decision;

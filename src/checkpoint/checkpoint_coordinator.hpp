@@ -50,7 +50,8 @@ struct checkpoint_decision {
 /// Savepoints are checkpoints that somebody asked for. They begin at once, count neither as
 /// failures nor among those that are kept, end no checkpoint and are ended by none, and nothing is
 /// committed with them: a restart never goes back to one (as in Flink since 1.15). All but the
-/// final one, behind which the job stops.
+/// final one, behind which the job stops. A job whose settings say that it takes no checkpoints has
+/// savepoints only (as in Flink).
 ///
 /// Invariants: numbers only grow, over all restarts of the job; a completed checkpoint ends all
 /// earlier ones that are under way; nothing is removed before a later one is stored; only tasks

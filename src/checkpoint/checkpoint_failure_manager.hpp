@@ -16,9 +16,12 @@ enum class checkpoint_failure : std::uint8_t {
   not_running,    ///< Not all tasks ran any more when it was to begin.
   subsumed,       ///< A later one was completed first.
   stopped,        ///< The job ends.
+  job_finished,   ///< All tasks have ended well.
 };
 
 std::string_view to_string(checkpoint_failure why) noexcept;
+/// Whether the checkpoint itself has failed, and was not given up for the sake of something else.
+bool is_of_its_own(checkpoint_failure why) noexcept;
 
 /// Counts checkpoints that fail one after the other (Flink's CheckpointFailureManager). Those that
 /// were given up for the sake of something else do not count.

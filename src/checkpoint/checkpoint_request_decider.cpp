@@ -20,7 +20,7 @@ bool checkpoint_request_decider::begin(std::int64_t now_ms, std::size_t under_wa
 }
 
 std::optional<std::int64_t> checkpoint_request_decider::next_ms(std::size_t under_way) const {
-  if (!due_ms_ || under_way >= concurrent_max_) return std::nullopt;
+  if (!due_ms_ || interval_ms_ == 0 || under_way >= concurrent_max_) return std::nullopt;
   if (is_requested_) return std::numeric_limits<std::int64_t>::min();
   return ended_ms_ ? std::max(*due_ms_, *ended_ms_ + min_pause_ms_) : *due_ms_;
 }

@@ -14,7 +14,8 @@ namespace millrace {
 /// - one is due an interval after the last one began, but not before the minimal pause since the
 ///   last one ended is over;
 /// - what somebody asked for is due at once, whatever interval and pause say;
-/// - none begins while as many as may are under way.
+/// - none begins while as many as may are under way, nor ever in a job that takes none (an interval
+///   of 0), of which it is only known here whether all tasks run.
 ///
 /// Plain; times are ms of any clock that never goes back. Owned by the coordinator.
 class checkpoint_request_decider {

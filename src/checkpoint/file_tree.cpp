@@ -2,20 +2,34 @@
 
 namespace millrace {
 
+namespace {
+
+/// Somebody who does not know yet may still be making files: each a few, and none where there is no
+/// directory any more.
+constexpr int rounds_max = 16;
+
+}  // namespace
+
 status fine_if_missing(status done) {
   if (!done && done.error().code == errc::not_found) return {};
   return done;
 }
 
 status remove_tree(file_system& files, const std::string& directory) {
-  auto entries = files.list(directory);
-  if (!entries) return fine_if_missing(tl::unexpected(entries.error()));
-  for (const auto& entry : *entries) {
-    auto removed = entry.is_directory ? remove_tree(files, entry.path)
-                                      : fine_if_missing(files.remove(entry.path));
-    if (!removed) return removed;
+  status removed;
+  for (int round = 0; round < rounds_max; ++round) {
+    const auto entries = files.list(directory);
+    if (!entries) return fine_if_missing(tl::unexpected(entries.error()));
+    if (entries->empty() && round > 0) return removed;  // it is not for what is in it
+    for (const auto& entry : *entries) {
+      removed = entry.is_directory ? remove_tree(files, entry.path)
+                                   : fine_if_missing(files.remove(entry.path));
+      if (!removed) return removed;
+    }
+    removed = fine_if_missing(files.remove(directory));
+    if (removed) return removed;
   }
-  return fine_if_missing(files.remove(directory));
+  return removed;
 }
 
 std::string last_part_of(const std::string& path) {

@@ -11,7 +11,7 @@ namespace millrace {
 /// A status that is good if a file was to be removed and is not there.
 status fine_if_missing(status done);
 
-/// Removes a directory with what is in it. Fine if it is not there.
+/// Removes a directory with what is in it, and what comes meanwhile. Fine if it is not there.
 status remove_tree(file_system& files, const std::string& directory);
 
 /// What is behind the last '/' of a path.

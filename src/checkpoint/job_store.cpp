@@ -41,9 +41,13 @@ std::string text_of_ledger(const job_ledger& ledger) {
     checkpoints.push_back({{"checkpoint", pointer.checkpoint.number},
                            {"location", pointer.location},
                            {"owner", owner_names[static_cast<std::size_t>(pointer.owner)]}});
+  json savepoints = json::array();
+  for (const auto& begun : ledger.savepoints)
+    savepoints.push_back({{"checkpoint", begun.checkpoint.number}, {"location", begun.location}});
   return json{{"epoch", ledger.epoch},
               {"last_checkpoint", ledger.last_checkpoint},
-              {"checkpoints", std::move(checkpoints)}}
+              {"checkpoints", std::move(checkpoints)},
+              {"savepoints", std::move(savepoints)}}
       .dump();
 }
 
@@ -51,7 +55,7 @@ result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
   const json root = json::parse(text, nullptr, false);
   json_problem problem;
   const json_cursor at(root, problem);
-  at.expect_fields({"epoch", "last_checkpoint", "checkpoints"});
+  at.expect_fields({"epoch", "last_checkpoint", "checkpoints", "savepoints"});
   job_ledger ledger;
   ledger.epoch = at.field("epoch").number64();
   ledger.last_checkpoint = at.field("last_checkpoint").number64();
@@ -65,8 +69,19 @@ result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
                                   item.field("location").text(),
                                   static_cast<snapshot_owner>(owner - owner_names.begin())});
   });
+  at.field("savepoints").items([&](const json_cursor& item) {
+    item.expect_fields({"checkpoint", "location"});
+    ledger.savepoints.push_back(
+        {checkpoint_id{item.field("checkpoint").number64()}, item.field("location").text()});
+  });
   if (problem) return malformed(name, *problem);
   return ledger;
+}
+
+/// Whether it was there.
+bool forget_savepoint(job_ledger& ledger, checkpoint_id which) {
+  return std::erase_if(ledger.savepoints,
+                       [&](const auto& begun) { return begun.checkpoint == which; }) != 0;
 }
 
 std::string text_of_job(const stored_job& job) {
@@ -215,6 +230,21 @@ status job_store::checkpoint_begun(const job_id& job, std::uint64_t epoch,
   });
 }
 
+status job_store::savepoint_begun(const job_id& job, std::uint64_t epoch,
+                                  const begun_savepoint& savepoint) {
+  return update(job, epoch, [&](job_ledger& ledger) {
+    ledger.last_checkpoint = std::max(ledger.last_checkpoint, savepoint.checkpoint.number);
+    ledger.savepoints.push_back(savepoint);
+    return true;
+  });
+}
+
+status job_store::savepoint_completed(const job_id& job, std::uint64_t epoch,
+                                      checkpoint_id savepoint) {
+  return update(job, epoch,
+                [&](job_ledger& ledger) { return forget_savepoint(ledger, savepoint); });
+}
+
 status job_store::checkpoint_completed(const job_id& job, std::uint64_t epoch,
                                        const checkpoint_pointer& pointer) {
   return update(job, epoch, [&](job_ledger& ledger) {
@@ -223,6 +253,7 @@ status job_store::checkpoint_completed(const job_id& job, std::uint64_t epoch,
     // Nobody goes back to a user's any more.
     std::erase_if(all, [](const auto& earlier) { return earlier.owner == snapshot_owner::user; });
     all.push_back(pointer);
+    forget_savepoint(ledger, pointer.checkpoint);
     return true;
   });
 }
@@ -230,9 +261,11 @@ status job_store::checkpoint_completed(const job_id& job, std::uint64_t epoch,
 status job_store::checkpoint_dropped(const job_id& job, std::uint64_t epoch,
                                      checkpoint_id checkpoint) {
   return update(job, epoch, [&](job_ledger& ledger) {
-    return std::erase_if(ledger.checkpoints, [&](const auto& pointer) {
-             return pointer.checkpoint == checkpoint;
-           }) != 0;
+    const bool was_begun = forget_savepoint(ledger, checkpoint);
+    return std::erase_if(ledger.checkpoints,
+                         [&](const auto& pointer) { return pointer.checkpoint == checkpoint; }) !=
+               0 ||
+           was_begun;
   });
 }
 

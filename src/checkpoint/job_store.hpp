@@ -40,11 +40,20 @@ struct checkpoint_pointer {
   bool operator==(const checkpoint_pointer&) const = default;
 };
 
+/// A savepoint that was begun, and whose directory may be there.
+struct begun_savepoint {
+  checkpoint_id checkpoint;
+  std::string location;
+
+  bool operator==(const begun_savepoint&) const = default;
+};
+
 /// What a master of a job goes on from.
 struct job_ledger {
   std::uint64_t epoch = 0;                      ///< Of the master: the nth that the job has.
   std::uint64_t last_checkpoint = 0;            ///< The highest number that was ever begun.
   std::vector<checkpoint_pointer> checkpoints;  ///< Completed and kept, ascending.
+  std::vector<begun_savepoint> savepoints{};    ///< That have not ended yet.
 
   bool operator==(const job_ledger&) const = default;
 };
@@ -75,11 +84,17 @@ class job_store {
 
   /// The number will not be given again.
   status checkpoint_begun(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
+  /// The same of a savepoint that will lie there: who finds it later, without metadata, is to
+  /// remove it. Before its directory is made.
+  status savepoint_begun(const job_id& job, std::uint64_t epoch, const begun_savepoint& savepoint);
+  /// It is complete, and nobody's but the user's.
+  status savepoint_completed(const job_id& job, std::uint64_t epoch, checkpoint_id savepoint);
   /// Its metadata are stored: from now on it is what a master goes on from. Tell sinks behind it.
   /// Nothing happens if a later one is there.
   status checkpoint_completed(const job_id& job, std::uint64_t epoch,
                               const checkpoint_pointer& pointer);
-  /// Nobody goes back to it: now its files may be removed. Fine if it was never completed.
+  /// Nobody goes back to it: now its files may be removed. Fine if it was never completed. Of a
+  /// savepoint that has failed: they have been removed.
   status checkpoint_dropped(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
 
   /// The job has ended, and is never run again. What is in it is the caller's.

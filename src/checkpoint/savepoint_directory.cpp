@@ -1,5 +1,6 @@
 #include "millrace/checkpoint/savepoint_directory.hpp"
 
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
@@ -21,24 +22,31 @@ std::string name_of_savepoint(const job_id& job, checkpoint_id checkpoint, int a
 
 }  // namespace
 
-result<std::string> make_savepoint_directory(file_system& files, const std::string& parent,
-                                             const job_id& job, checkpoint_id checkpoint) {
+result<std::string> free_savepoint_path(file_system& files, const std::string& parent,
+                                        const job_id& job, checkpoint_id checkpoint) {
   auto below = parent;
   while (below.size() > 1 && below.ends_with('/')) below.pop_back();
   for (int attempt = 0; attempt < names_tried_max; ++attempt) {
-    const auto path = below + "/" + name_of_savepoint(job, checkpoint, attempt);
-    if (const auto found = files.stat(path); found || found.error().code != errc::not_found) {
-      if (!found) return tl::unexpected(found.error());
-      continue;
-    }
-    return files.create_directories(path)
-        .and_then([&] { return files.sync_directory(below); })
-        .map([&] {
-          pass(kill_point::savepoint_begun);
-          return path;
-        });
+    auto path = below + "/" + name_of_savepoint(job, checkpoint, attempt);
+    const auto found = files.stat(path);
+    if (found) continue;
+    if (found.error().code != errc::not_found) return tl::unexpected(found.error());
+    return path;
   }
   return fail(errc::io, "there is no free name for a savepoint below '" + parent + "'");
+}
+
+status make_savepoint_directory(file_system& files, const std::string& path) {
+  return files.create_directories(path)
+      .and_then([&] { return files.sync_directory(parent_of(path)); })
+      .map([] { pass(kill_point::savepoint_begun); });
+}
+
+status remove_unfinished_savepoint(file_system& files, const std::string& path) {
+  const auto metadata = files.stat(path + "/" + std::string(metadata_file_name));
+  if (metadata) return {};
+  if (metadata.error().code != errc::not_found) return tl::unexpected(metadata.error());
+  return remove_tree(files, path);
 }
 
 status dispose_savepoint(file_system& files, const std::string& path) {

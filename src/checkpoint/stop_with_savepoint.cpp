@@ -9,9 +9,14 @@ namespace millrace {
 stop_decision stop_with_savepoint::on_request(bool drain) {
   MILLRACE_ASSERT(!is_under_way(), "a job stops once");
   is_drained_ = drain;
-  phase_ = drain ? phase::draining : phase::saving;
+  location_.clear();
+  return begin();
+}
+
+stop_decision stop_with_savepoint::begin() {
+  phase_ = is_drained_ ? phase::draining : phase::saving;
   stop_decision decision;
-  (drain ? decision.drain_sources : decision.take_savepoint) = true;
+  (is_drained_ ? decision.drain_sources : decision.take_savepoint) = true;
   return decision;
 }
 
@@ -36,15 +41,14 @@ stop_decision stop_with_savepoint::on_not_saved(const error& why) {
 stop_decision stop_with_savepoint::on_failure() {
   switch (phase_) {
     case phase::idle:
+    case phase::recovering:
+    case phase::too_late:
       return {};
     case phase::stopping: {
       // Others have ended already: they, too, begin again from the savepoint.
       stop_decision decision;
       decision.restart_all = true;
-      decision.answer = fail(errc::stale, "the savepoint at " + location_ +
-                                              " is complete, but a task failed before the job had "
-                                              "stopped: the job goes on from the savepoint");
-      phase_ = phase::idle;
+      phase_ = phase::recovering;
       return decision;
     }
     case phase::draining:
@@ -54,25 +58,34 @@ stop_decision stop_with_savepoint::on_failure() {
   return {};
 }
 
+stop_decision stop_with_savepoint::on_running() {
+  return phase_ == phase::recovering ? begin() : stop_decision();
+}
+
+void stop_with_savepoint::on_all_finished() {
+  if (phase_ != phase::idle && phase_ != phase::stopping) phase_ = phase::too_late;
+}
+
 stop_decision stop_with_savepoint::on_finished() {
   stop_decision decision;
   if (phase_ == phase::stopping)
-    decision.answer = std::exchange(location_, {});
+    decision.answer = location_;
   else if (phase_ != phase::idle)
     decision.answer =
-        fail(errc::stale, "the job finished by itself before the savepoint was taken");
+        fail(errc::stale,
+             "the job finished by itself before the savepoint was taken" + of_earlier_savepoint());
   phase_ = phase::idle;
   return decision;
 }
 
 stop_decision stop_with_savepoint::on_ended(const error& why) {
   stop_decision decision;
-  if (phase_ == phase::stopping)
+  if (phase_ == phase::stopping || phase_ == phase::recovering)
     decision.answer =
         fail(why.code, "the savepoint at " + location_ +
                            " is complete, but the job did not stop by it: " + why.message);
   else if (phase_ != phase::idle)
-    decision.answer = tl::unexpected(why);
+    decision.answer = fail(why.code, why.message + of_earlier_savepoint());
   phase_ = phase::idle;
   return decision;
 }
@@ -81,12 +94,18 @@ stop_decision stop_with_savepoint::give_up(error why) {
   stop_decision decision;
   decision.resume = true;
   decision.restart_all = is_drained_;
-  why.message += is_drained_ ? "; its sources had ended, so the job is restarted from its last "
-                               "checkpoint"
+  why.message += is_drained_ ? "; its sources had ended, so the job goes on by a restart, if at all"
                              : "; the job goes on";
+  why.message += of_earlier_savepoint();
   decision.answer = tl::unexpected(std::move(why));
   phase_ = phase::idle;
   return decision;
+}
+
+std::string stop_with_savepoint::of_earlier_savepoint() const {
+  return location_.empty()
+             ? std::string()
+             : "; the savepoint at " + location_ + ", from before a restart, is complete";
 }
 
 }  // namespace millrace

@@ -22,13 +22,15 @@ struct stop_decision {
 /// StopWithSavepointTerminationHandler). Plain: told what was observed, it answers what to do.
 /// Owned by the job master.
 ///
-///     idle --> saving ---------------------> stopping --> idle
-///        \--> draining --> saving            (the savepoint is complete: tasks end)
+///     idle --> [draining -->] saving --> stopping --> idle
+///                   ^           ^            |  (a task fails)
+///                   \-----------\-- recovering
 ///
 /// Without draining, the job just goes on if the savepoint fails: its tasks have waited behind the
 /// barrier. Sources that were drained have ended, so then the job is restarted from its last
 /// checkpoint. If a task fails once the savepoint is complete, all are restarted from that, so that
-/// nothing which was committed with it is emitted again.
+/// nothing which was committed with it is emitted again, and the job is stopped anew as soon as all
+/// run, with another savepoint: who has asked for the end gets it. (Flink's job goes on instead.)
 class stop_with_savepoint {
  public:
   bool is_under_way() const noexcept { return phase_ != phase::idle; }
@@ -42,6 +44,11 @@ class stop_with_savepoint {
   stop_decision on_not_saved(const error& why);
   /// A task has failed, or the job as a whole.
   stop_decision on_failure();
+  /// All tasks run, for the first time or again.
+  stop_decision on_running();
+  /// All tasks have ended well: what is not saved by now never will be.
+  void on_all_finished();
+  /// The same, and now the outcome may be told.
   stop_decision on_finished();
   /// It ended otherwise: it was cancelled, or has failed.
   stop_decision on_ended(const error& why);
@@ -49,16 +56,21 @@ class stop_with_savepoint {
  private:
   enum class phase : std::uint8_t {
     idle,
-    draining,  ///< Sources have been told to end; what they have emitted is on its way.
-    saving,    ///< The savepoint is under way.
-    stopping,  ///< It is complete, and tasks end.
+    draining,    ///< Sources have been told to end; what they have emitted is on its way.
+    saving,      ///< The savepoint is under way.
+    stopping,    ///< It is complete, and tasks end.
+    recovering,  ///< A task failed then; all are restarted from it.
+    too_late,    ///< The job has finished by itself.
   };
 
+  stop_decision begin();
   stop_decision give_up(error why);
+  /// For messages: the one that a job which had to be restarted was to stop with.
+  std::string of_earlier_savepoint() const;
 
   phase phase_ = phase::idle;
   bool is_drained_ = false;
-  std::string location_;
+  std::string location_;  // of the savepoint that is complete
 };
 
 }  // namespace millrace

@@ -25,6 +25,7 @@ void collected_batches::forget(std::uint32_t subtask) {
     size_ -= p.rows->size();
     return true;
   });
+  last_checkpoint_.erase(subtask);
 }
 
 bool collected_batches::is_full() const {

@@ -9,10 +9,7 @@ namespace millrace {
 void collecting_sink::open(operator_context& context) {
   subtask_ = context.runtime().subtask_index();
   is_checkpointed_ = context.is_checkpointed();
-  if (!is_checkpointed_) {
-    if (context.runtime().attempt() > 0) rows_->forget(subtask_);
-    return;
-  }
+  if (!is_checkpointed_ && context.runtime().attempt() > 0) rows_->forget(subtask_);
   kept_ =
       context.operator_state().get_list_state(list_state_descriptor<collected_part>("collected"));
   std::map<std::uint64_t, std::vector<batch_ptr>> restored;

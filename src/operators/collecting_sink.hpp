@@ -20,8 +20,9 @@ struct collected_part {
 };
 
 /// Hands its rows to the program that runs the job; if there are checkpoints, once the one behind
-/// them is complete, so that each row comes once whatever fails. Without them, a subtask that is
-/// restarted begins afresh, and what it had brought is forgotten.
+/// them is complete, so that each row comes once whatever fails. Without them, rows come at once
+/// and are part of no savepoint; a subtask that is restarted begins afresh, or from what the job
+/// was started from, and what it had brought is forgotten.
 class collecting_sink final : public stream_operator {
  public:
   collecting_sink(const record_type& type, std::shared_ptr<collected_batches> rows)

@@ -84,8 +84,12 @@ class operator_context {
   /// How often generators are asked for watermarks (`pipeline.auto-watermark-interval`); 0 for
   /// never.
   virtual std::chrono::milliseconds auto_watermark_interval() const noexcept = 0;
-  /// Whether the job takes checkpoints. If not, on_checkpoint_complete never comes.
+  /// Whether the job takes checkpoints. If not, there are savepoints only: on_checkpoint_complete
+  /// comes for the one that the job is stopped with, if ever.
   virtual bool is_checkpointed() const noexcept = 0;
+  /// In a job that takes no checkpoints: no snapshot can hold what the operator has, so there are
+  /// to be no savepoints while its task runs. `why` is what who asks for one is told.
+  virtual void refuse_savepoints(std::string /*why*/) {}
   /// Whether the operator's state comes from a checkpoint; its states then hold it from open() on.
   virtual bool is_restored() const noexcept = 0;
   /// Sends an event to the operator's coordinator in the job master. Events of one subtask arrive

@@ -47,6 +47,8 @@ class operator_chain {
   void restore(std::vector<operator_snapshot> saved);
   void open();
   void close() noexcept;
+  /// Why an operator of it, open, can't be part of a savepoint; empty if all can.
+  const std::string& savepoint_refusal() const noexcept { return savepoint_refusal_; }
 
   /// Null if the head is no source.
   source_operator* source() noexcept { return source_; }
@@ -160,6 +162,7 @@ class operator_chain {
   std::size_t finished_ = 0;  // operators whose finish() is through
   bool input_ended_ = false;  // the operator in turn was told that its input has ended
   bool open_ = false;
+  std::string savepoint_refusal_;
 };
 
 }  // namespace millrace

@@ -34,7 +34,7 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       gate_(input_of_each_channel(graph, who)),
       watermarks_(input_of_each_channel(graph, who)),
       aligner_(gate_.channel_count(), options.alignment_max),
-      is_checkpointed_(options.is_checkpointed),
+      awaits_last_(options.is_checkpointed),
       alignment_max_(options.alignment_max),
       slice_bytes_(options.snapshot_slice_bytes),
       since_when_(services.time().now()) {
@@ -263,6 +263,7 @@ void stream_task::take(input_gate::arrival next) {
       pass_time(watermarks_.on_end(next.channel));
       if (gate_.has_ended(input)) chain_.end_input(input);
     }
+    if (std::holds_alternative<end_of_data>(next.what)) awaits_last_ = true;
     if (std::holds_alternative<end_of_input>(next.what))
       act(aligner_.on_closed(next.channel, services_.time().now()), next.channel);
   }
@@ -373,7 +374,7 @@ task_progress stream_task::finish() {
     if (finished == finish_status::more) return task_progress::ready;
     chain_.flush();
     if (finished == finish_status::busy) return task_progress::waiting;
-    if (is_checkpointed_ && !MILLRACE_MUTANT(last_checkpoint_not_awaited)) {
+    if (awaits_last_ && !MILLRACE_MUTANT(last_checkpoint_not_awaited)) {
       for (auto& e : chain_.exchanges()) e->broadcast(end_of_data{});
       services_.await_last_checkpoint();
       phase_ = phase::awaiting_checkpoint;

@@ -55,7 +55,9 @@ struct task_times {
 /// checkpoints.
 /// A task of a checkpointed job that has emitted everything does not end at once: it says so
 /// downstream by `end_of_data`, goes on taking part in checkpoints, and ends when one is complete
-/// that has seen it so, and those upstream have ended. So sinks can commit what came last.
+/// that has seen it so, and those upstream have ended. So sinks can commit what came last. In a job
+/// that takes no checkpoints only sources that are drained wait so, and who hears `end_of_data`:
+/// for the savepoint that the job is stopped with.
 ///
 /// Behind the barrier of a final savepoint a task does nothing: its sources are not asked, its
 /// timers do not fire, and what comes waits. If the savepoint becomes complete, the task ends
@@ -97,7 +99,7 @@ class stream_task {
   void on_checkpoint_aborted(checkpoint_id checkpoint);
   /// The job is to end: a source has nothing more to emit, and event time is over. Without effect
   /// on tasks that have inputs.
-  void drain() noexcept { is_drained_ = true; }
+  void drain() noexcept { is_drained_ = awaits_last_ = true; }
 
   task_progress step();
 
@@ -196,7 +198,7 @@ class stream_task {
     std::vector<bool> has_come;  ///< By input channel, as the aligner says.
     std::chrono::steady_clock::time_point overtakes_from;  ///< If aligned_at_first.
   };
-  bool is_checkpointed_;
+  bool awaits_last_;  // checkpoint, once it has emitted everything
   std::chrono::milliseconds alignment_max_;
   struct coordinator_event {
     std::uint32_t operator_index = 0;

@@ -191,7 +191,7 @@ TEST_CASE_FIXTURE(master_with_savepoints, "a job that could not be stopped goes 
 }
 
 TEST_CASE_FIXTURE(master_with_savepoints,
-                  "a task that fails while the job stops goes back to the savepoint") {
+                  "a job whose task fails while it stops goes back to the savepoint, and stops") {
   const auto job = running();
   pass_with_heartbeats(10s);
   acknowledge_all(*tm, 1);
@@ -200,18 +200,135 @@ TEST_CASE_FIXTURE(master_with_savepoints,
   const auto place = tm->targets.at(0).location;
   const auto tasks = tasks_of(*tm);
   tell(*tm, tasks[3], execution_state::failed, error{errc::user_function, "boom"});
-  CHECK(answer_of(stopped).error().message.find(place) != std::string::npos);
   for (std::size_t i = 0; i < 3; ++i) tell(*tm, tasks[i], execution_state::canceled);
   pass_with_heartbeats(2s);
   REQUIRE(tm->deployments.back().restore);
   CHECK(tm->deployments.back().restore->checkpoint == checkpoint_id{2});
   CHECK(tm->deployments.back().restore->location == place);
-  // It takes checkpoints again, and the savepoint outlives them.
+  CHECK(tm->triggers.size() == 2);
   tell_all(*tm, execution_state::running);
-  pass_with_heartbeats(10s);
-  acknowledge_all(*tm, 3);
-  CHECK(checkpoints(job).completed == 3);
+  REQUIRE(tm->triggers.size() == 3);
+  CHECK(tm->triggers[2].cut.kind == checkpoint_kind::final_savepoint);
+  SUBCASE("with another savepoint") {
+    acknowledge_all(*tm, 3);
+    tell_all(*tm, execution_state::finished);
+    const auto savepoint = answer_of(stopped);
+    REQUIRE_MESSAGE(savepoint, (savepoint ? std::string() : savepoint.error().message));
+    CHECK(savepoint->checkpoint == checkpoint_id{3});
+    CHECK(jobs()[0].status == job_status::finished);
+    CHECK(std::filesystem::exists(savepoint->location + "/_metadata"));
+  }
+  SUBCASE("or goes on if that fails, and takes checkpoints again") {
+    report(*tm, wire::decline_checkpoint{tasks_of(*tm)[0], {3}, error{errc::io, "disk full"}});
+    CHECK(answer_of(stopped).error().message.find(place) != std::string::npos);
+    pass_with_heartbeats(10s);
+    acknowledge_all(*tm, 4);
+    CHECK(checkpoints(job).completed == 3);
+  }
   CHECK(std::filesystem::exists(place + "/_metadata"));
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints,
+                  "a task that ends meanwhile is no reason to refuse a savepoint") {
+  const auto job = running();
+  const auto tasks = tasks_of(*tm);
+  auto asked = request(wire::take_savepoint{job, {}});
+  REQUIRE(tm->targets.size() == 1);
+  const auto first = tm->targets[0].location;
+  acknowledge(*tm, tasks[1], 1);
+  tell(*tm, tasks[0], execution_state::finished);
+  CHECK(tm->aborts.size() == 1);
+  REQUIRE(tm->targets.size() == 2);
+  CHECK(tm->targets[1].tasks.size() == 3);
+  CHECK_FALSE(std::filesystem::exists(first));
+  SUBCASE("which is whole then") {
+    for (std::size_t i = 1; i < tasks.size(); ++i) acknowledge(*tm, tasks[i], 2);
+    const auto taken = answer_of(asked);
+    REQUIRE(taken);
+    CHECK(taken->location == tm->targets[1].location);
+    CHECK(std::filesystem::exists(taken->location + "/_metadata"));
+  }
+  SUBCASE("unless all do") {
+    for (std::size_t i = 1; i < tasks.size(); ++i) tell(*tm, tasks[i], execution_state::finished);
+    const auto taken = answer_of(asked);
+    REQUIRE_FALSE(taken);
+    CHECK(taken.error().code == errc::stale);
+    CHECK(taken.error().message.find("the job has finished") != std::string::npos);
+    for (const auto& target : tm->targets) CHECK_FALSE(std::filesystem::exists(target.location));
+  }
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a job that finishes while it is to stop says so") {
+  const auto job = running();
+  bool drain = false;
+  SUBCASE("at once") {}
+  SUBCASE("drained") {
+    drain = true;
+  }
+  auto stopped = request(wire::stop_job{job, {}, drain});
+  tell_all(*tm, execution_state::finished);
+  CHECK(answer_of(stopped).error().message ==
+        "the job finished by itself before the savepoint was taken");
+  CHECK(jobs()[0].status == job_status::finished);
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints, "a job that takes no checkpoints has savepoints") {
+  const auto job =
+      running({{"execution.checkpointing.interval", "0 ms"}, {"state.checkpoints.dir", ""}});
+  pass_with_heartbeats(1'000s);
+  CHECK(tm->triggers.empty());
+  const auto checkpoint = ask<wire::checkpoint_taken>(wire::take_checkpoint{job});
+  REQUIRE_FALSE(checkpoint);
+  CHECK(checkpoint.error().message.find("takes no checkpoints") != std::string::npos);
+  auto asked = request(wire::take_savepoint{job, {}});
+  acknowledge_all(*tm, 1);
+  const auto taken = answer_of(asked);
+  REQUIRE_MESSAGE(taken, (taken ? std::string() : taken.error().message));
+  CHECK(std::filesystem::exists(taken->location + "/_metadata"));
+  CHECK(tm->completions.empty());
+
+  SUBCASE("and may stop with one") {
+    auto stopped = request(wire::stop_job{job, {}, false});
+    acknowledge_all(*tm, 2);
+    REQUIRE(tm->completions.size() == 1);
+    tell_all(*tm, execution_state::finished);
+    const auto savepoint = answer_of(stopped);
+    REQUIRE(savepoint);
+    free_slots(*tm);
+    const auto next = running({{"execution.checkpointing.interval", "0 ms"},
+                               {"execution.savepoint.path", savepoint->location},
+                               {"execution.savepoint-restore-mode", "CLAIM"}});
+    CHECK(tm->deployments.back().restore->location == savepoint->location);
+    ask<wire::ack>(wire::cancel_job{next});
+    tell_all(*tm, execution_state::canceled);
+    CHECK_FALSE(std::filesystem::exists(savepoint->location));
+  }
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints,
+                  "there is no savepoint while a task runs that none can hold") {
+  const auto job = start({{"execution.checkpointing.interval", "0 ms"}});
+  const auto tasks = tasks_of(*tm);
+  wire::task_state_changed change;
+  change.task = change.report.task = tasks[0];
+  change.state = execution_state::running;
+  change.savepoint_refusal = "operator 'loop' can't be part of a savepoint, because it is one";
+  report(*tm, change);
+  for (std::size_t i = 1; i < tasks.size(); ++i) tell(*tm, tasks[i], execution_state::running);
+  auto asked = request(wire::take_savepoint{job, directory.path("s")});
+  const auto refused = answer_of(asked);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::invalid_argument);
+  CHECK(refused.error().message.find("operator 'loop'") != std::string::npos);
+  for (const bool drain : {false, true}) {
+    auto stop = request(wire::stop_job{job, directory.path("s"), drain});
+    CHECK(answer_of(stop).error().code == errc::invalid_argument);
+  }
+  CHECK(tm->triggers.empty());
+  CHECK(tm->drains.empty());
+  tell(*tm, tasks[0], execution_state::finished);
+  static_cast<void>(request(wire::take_savepoint{job, directory.path("s")}));
+  CHECK(tm->triggers.size() == 1);
 }
 
 TEST_CASE_FIXTURE(master_with_savepoints, "a job starts from a savepoint, which stays the user's") {

@@ -265,6 +265,24 @@ TEST_CASE_FIXTURE(surviving_master, "what a master had begun when it died is rem
   CHECK(std::filesystem::exists(directory_of(job, 1) + "/_metadata"));
 }
 
+TEST_CASE_FIXTURE(surviving_master, "a savepoint that dies with its master leaves nothing") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  const auto take = [&] {
+    client->send(dispatcher, wire::take_savepoint{job, directory.path("savepoints")});
+    run();
+    return tm->targets.back().location;
+  };
+  const auto complete = take();
+  acknowledge_all(*tm, 2);
+  const auto unfinished = take();
+  CHECK(std::filesystem::exists(unfinished));
+  start_again();
+  pass_with_heartbeats(1s);
+  CHECK_FALSE(std::filesystem::exists(unfinished));
+  CHECK(std::filesystem::exists(complete + "/_metadata"));
+}
+
 TEST_CASE_FIXTURE(surviving_master, "a job that had ended is not run again, and leaves nothing") {
   auto tm = add_task_manager(2);
   const auto job = start_and_take_one(*tm);

@@ -20,9 +20,9 @@ struct checkpointed_job {
   checkpoint_coordinator coordinator;
   std::int64_t now = 0;
 
-  explicit checkpointed_job(checkpoint_settings settings)
+  explicit checkpointed_job(checkpoint_settings settings, bool is_enabled = true)
       : execution(job_of(word_count()), {1, 2}, 0, graph::failure_response::restart_region),
-        coordinator(enabled(settings), execution.plan(), {1, 2}) {
+        coordinator(is_enabled ? enabled(settings) : settings, execution.plan(), {1, 2}) {
     execution.start(0);
     for (const auto& vertex : execution.plan().vertices)
       for (std::uint32_t i = 0; i < vertex.parallelism; ++i) {
@@ -463,6 +463,33 @@ TEST_CASE("a damaged checkpoint is given up for the one before") {
   auto committing = job.execution.plan();
   committing.vertices.back().operators.back().kind = "committer";
   CHECK(checkpoint_coordinator(settings, committing, {1, 2}).has_committers());
+}
+
+TEST_CASE("a job that takes no checkpoints has savepoints all the same") {
+  checkpointed_job job({.timeout_ms = 5'000}, false);
+  CHECK_FALSE(job.coordinator.is_running());
+  CHECK_FALSE(job.coordinator.on_running(0, 0).begin);
+  CHECK(job.coordinator.is_running());
+  CHECK_FALSE(job.coordinator.next_ms());
+  CHECK_FALSE(job.at(1'000'000).begin);
+  CHECK_FALSE(job.coordinator.on_request(job.now, 0).begin);
+
+  const auto savepoint =
+      job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, job.now, 0).begin;
+  REQUIRE(savepoint == one);
+  CHECK(job.coordinator.next_ms() == job.now + 5'000);  // it may take too long
+  job.coordinator.on_begun(one, *plan_checkpoint(job.execution), {});
+  const auto saved = job.complete(one);
+  CHECK(saved.saved == one);
+  CHECK_FALSE(saved.begin);
+  CHECK_FALSE(job.coordinator.latest());
+
+  const auto last =
+      job.coordinator.on_savepoint_request(checkpoint_kind::final_savepoint, job.now, 0).begin;
+  REQUIRE(last == two);
+  job.coordinator.on_begun(two, *plan_checkpoint(job.execution), {});
+  CHECK(job.complete(two).completed == two);
+  CHECK(job.coordinator.latest() == two);
 }
 
 }  // namespace checkpoint_coordinator_test

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "millrace/checkpoint/checkpoint_settings.hpp"
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "support/memory_files.hpp"
@@ -132,6 +133,79 @@ TEST_CASE("cleaning up leaves nothing but what is kept") {
   REQUIRE(world.storage.clean_up({}));
   CHECK(world.disk->paths().empty());
   REQUIRE(world.storage.clean_up({}));
+}
+
+TEST_CASE("what a task stores of a checkpoint that was given up goes at the end at the latest") {
+  stored_world world;
+  world.complete(1);
+  REQUIRE(world.storage.begin({2}));
+  REQUIRE(world.storage.discard({2}));
+  // It was on its way, and has made its files when their directory was already gone.
+  for (const char* path : {"/c/job/chk-2/v1-s2-a3.state", "/c/job/shared/2/v1-s2-a3-o0-7.sst"})
+    world.disk->put(path, "late");
+  SUBCASE("by who goes on with the job") {
+    const std::vector<checkpoint_id> keep{{1}};
+    REQUIRE(world.storage.clean_up(keep));
+    CHECK_FALSE(world.disk->stat("/c/job/chk-2"));
+    CHECK_FALSE(world.disk->stat("/c/job/shared/2"));
+    CHECK(world.storage.completed() == keep);
+  }
+  SUBCASE("when the job ends") {
+    REQUIRE(world.storage.clean_up({}));
+    CHECK_FALSE(world.disk->stat("/c/job"));
+  }
+}
+
+namespace {
+
+/// Each time that a directory is to be removed, somebody has just made another file in it.
+class crowded_files final : public file_system {
+ public:
+  explicit crowded_files(std::shared_ptr<memory_files> disk, int late)
+      : disk_(std::move(disk)), late_(late) {}
+
+  status remove(const std::string& path) override {
+    const auto found = disk_->stat(path);
+    if (found && found->is_directory && late_ > 0)
+      disk_->put(path + "/late-" + std::to_string(late_--), "late");
+    return disk_->remove(path);
+  }
+  result<file_info> stat(const std::string& path) override { return disk_->stat(path); }
+  result<std::vector<file_info>> list(const std::string& directory) override {
+    return disk_->list(directory);
+  }
+  result<std::unique_ptr<file_reader>> open_reader(const std::string& path) override {
+    return disk_->open_reader(path);
+  }
+  result<std::unique_ptr<file_writer>> open_writer(const std::string& path,
+                                                   write_mode mode) override {
+    return disk_->open_writer(path, mode);
+  }
+  status create_directories(const std::string& path) override {
+    return disk_->create_directories(path);
+  }
+  status rename(const std::string& from, const std::string& to) override {
+    return disk_->rename(from, to);
+  }
+  status sync_directory(const std::string& path) override { return disk_->sync_directory(path); }
+
+ private:
+  std::shared_ptr<memory_files> disk_;
+  int late_;
+};
+
+}  // namespace
+
+TEST_CASE("a directory is removed though files are still being made in it") {
+  auto disk = std::make_shared<memory_files>();
+  disk->put("/c/job/chk-2/v1-s2-a3.state", "some");
+  crowded_files files(disk, 3);
+  REQUIRE(remove_tree(files, "/c/job"));
+  CHECK_FALSE(disk->stat("/c/job"));
+  // But not for ever.
+  disk->put("/c/job/chk-2/v1-s2-a3.state", "some");
+  crowded_files endless(disk, 1'000);
+  CHECK_FALSE(remove_tree(endless, "/c/job"));
 }
 
 TEST_CASE("beginning again removes what an earlier attempt has left") {

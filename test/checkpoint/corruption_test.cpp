@@ -110,7 +110,7 @@ struct stored_files {
     add(with_files, with_files.location_of({3}), 3);
     add(with_files, with_files.location_of({4}), 4);
     add(inlined, inlined.location_of({4}), 4);
-    const auto savepoint = make_savepoint_directory(*disk, "/s", job, {5}).value();
+    const auto savepoint = free_savepoint_path(*disk, "/s", job, {5}).value();
     add(with_files, savepoint, 5);
     REQUIRE(store.add({job, 1'700'000'000'000, job_of(word_count())}));
     REQUIRE(store.begin_epoch(job));

@@ -108,6 +108,22 @@ TEST_CASE_FIXTURE(stored_jobs, "the latest snapshot is what a job goes back to, 
   CHECK(open().ledger_of(job).value() == job_ledger{1, 0, {claimed, {{7}, "/c/chk-7"}}});
 }
 
+TEST_CASE_FIXTURE(stored_jobs, "a savepoint that was begun is known until it has ended") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  for (std::uint64_t n = 1; n <= 4; ++n)
+    REQUIRE(store.savepoint_begun(job, 1, {{n}, "/s/savepoint-" + std::to_string(n)}));
+  REQUIRE(store.savepoint_completed(job, 1, {1}));
+  REQUIRE(store.checkpoint_dropped(job, 1, {2}));
+  const checkpoint_pointer last{{3}, "/s/savepoint-3", snapshot_owner::user};
+  REQUIRE(store.checkpoint_completed(job, 1, last));
+  CHECK(open().ledger_of(job).value() == job_ledger{1, 4, {last}, {{{4}, "/s/savepoint-4"}}});
+  REQUIRE(store.begin_epoch(job));
+  CHECK(store.savepoint_completed(job, 1, {4}).error().code == errc::stale);
+  CHECK(store.savepoint_begun(job, 1, {{5}, "/s/savepoint-5"}).error().code == errc::stale);
+}
+
 TEST_CASE_FIXTURE(stored_jobs, "a document is there as a whole or not at all") {
   auto store = open();
   REQUIRE(store.add(accepted()));

@@ -41,7 +41,8 @@ struct saved_world {
   checkpoint_metadata metadata;
 
   explicit saved_world(checkpoint_kind kind = checkpoint_kind::savepoint) {
-    place = make_savepoint_directory(disk, "/s", {1, 2}, {9}).value();
+    place = free_savepoint_path(disk, "/s", {1, 2}, {9}).value();
+    REQUIRE(make_savepoint_directory(disk, place));
     state_world world(std::make_shared<hashmap_state_backend>());
     auto keyed = world.make<std::string>();
     for (const char* key : {"ann", "bob"}) {
@@ -98,9 +99,10 @@ TEST_CASE("a savepoint gets a directory of its own, and may be moved") {
   saved_world world;
   CHECK(world.place.starts_with("/s/savepoint-000000-"));
   CHECK(world.place.size() == std::string("/s/savepoint-000000-").size() + 12);
-  const auto other = make_savepoint_directory(world.disk, "/s/", {1, 2}, {9});
+  const auto other = free_savepoint_path(world.disk, "/s/", {1, 2}, {9});
   REQUIRE(other);
   CHECK(*other != world.place);
+  CHECK(other->starts_with("/s/savepoint-000000-"));
 
   for (const auto& path : world.disk.paths())
     if (path.starts_with(world.place + "/"))
@@ -221,6 +223,17 @@ TEST_CASE("a job starts from a savepoint if its operators are there") {
         errc::not_found);
 }
 
+TEST_CASE("what an unfinished savepoint has left can be removed, a complete one stays") {
+  saved_world world;
+  REQUIRE(remove_unfinished_savepoint(world.disk, world.place));
+  CHECK(load_checkpoint(world.disk, world.place));
+  world.disk.put("/s/savepoint-1/_metadata.part", "half of it");
+  world.disk.put("/s/savepoint-1/v0-s0-a0.state", "some");
+  REQUIRE(remove_unfinished_savepoint(world.disk, "/s/savepoint-1"));
+  CHECK_FALSE(world.disk.stat("/s/savepoint-1"));
+  CHECK(remove_unfinished_savepoint(world.disk, "/s/savepoint-1"));
+}
+
 TEST_CASE("a stop that is not drained takes its savepoint at once") {
   stop_with_savepoint stop;
   CHECK(stop.on_request(false).take_savepoint);
@@ -260,17 +273,59 @@ TEST_CASE("a stop that fails lets the job go on") {
   CHECK_FALSE(*after.answer);
   CHECK_FALSE(after.restart_all);
 
-  stop.on_request(false);
-  stop.on_saved("/s/2");
-  after = stop.on_failure();  // others may have ended already
-  CHECK(after.answer->error().message.find("/s/2") != std::string::npos);
-  CHECK(after.restart_all);
-
   stop.on_request(true);
   CHECK(stop.on_failure().restart_all);
   stop.on_request(true);
   CHECK(stop.on_ended({errc::cancelled, "cancelled"}).answer->error().code == errc::cancelled);
   CHECK_FALSE(stop.on_failure().answer);
+}
+
+TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew") {
+  for (const bool drain : {false, true}) {
+    CAPTURE(drain);
+    stop_with_savepoint stop;
+    stop.on_request(drain);
+    stop.on_all_await_last();
+    stop.on_saved("/s/1");
+    auto after = stop.on_failure();  // others may have ended already
+    CHECK_FALSE(after.answer);
+    CHECK(after.restart_all);
+    CHECK_FALSE(stop.on_failure().restart_all);  // of all, which that has brought about
+    CHECK(stop.is_under_way());
+    after = stop.on_running();
+    CHECK(after.take_savepoint == !drain);
+    CHECK(after.drain_sources == drain);
+    stop.on_all_await_last();
+    SUBCASE("which comes to its end") {
+      stop.on_saved("/s/2");
+      CHECK(**stop.on_finished().answer == "/s/2");
+    }
+    SUBCASE("which may fail for good") {
+      const auto failed = stop.on_not_saved({errc::io, "disk full"});
+      REQUIRE(failed.answer);
+      CHECK(failed.answer->error().message.find("/s/1") != std::string::npos);
+    }
+    CHECK_FALSE(stop.is_under_way());
+  }
+  stop_with_savepoint stop;
+  stop.on_request(false);
+  stop.on_saved("/s/1");
+  stop.on_failure();
+  const auto ended = stop.on_ended({errc::cancelled, "cancelled"});
+  CHECK(ended.answer->error().code == errc::cancelled);
+  CHECK(ended.answer->error().message.find("/s/1") != std::string::npos);
+}
+
+TEST_CASE("a job that finishes before its savepoint is complete says so") {
+  for (const bool drain : {false, true}) {
+    stop_with_savepoint stop;
+    stop.on_request(drain);
+    stop.on_all_finished();
+    CHECK_FALSE(stop.on_not_saved({errc::stale, "the job has finished"}).answer);
+    const auto end = stop.on_finished();
+    REQUIRE(end.answer);
+    CHECK(end.answer->error().message.find("finished by itself") != std::string::npos);
+  }
 }
 
 }  // namespace savepoint_test

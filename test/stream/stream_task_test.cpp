@@ -880,6 +880,49 @@ TEST_CASE("a triggered task waits for what those upstream had sent before they e
   CHECK(t.task.step() == task_progress::finished);
 }
 
+TEST_CASE("without checkpoints only a task that is drained waits, for the savepoint at the end") {
+  const auto last = cut_of(1, checkpoint_kind::final_savepoint);
+  running_task source(pipeline(counting_source(100, 1)), source_vertex);
+  source.task.on_channel_open(0, wide);
+  source.task.step();
+  source.task.drain();
+  while (source.task.step() == task_progress::ready) {
+  }
+  CHECK(sent_text(source.world).ends_with("data "));
+  CHECK(source.world.last_checkpoints_awaited == 1);
+  source.task.on_checkpoint_trigger(last);
+  CHECK(source.task.step() == task_progress::waiting);
+  REQUIRE(source.world.snapshots.size() == 1);
+  CHECK(source.world.snapshots[0].operators_finished);
+  source.task.on_checkpoint_complete({1});
+  while (source.task.step() == task_progress::ready) {
+  }
+  CHECK(sent_text(source.world).ends_with("data b1 end "));
+
+  // Who hears of it waits, too.
+  running_task t(pipeline(), map_vertex);
+  t.task.on_channel_open(0, wide);
+  t.give(0, 3);
+  t.task.on_element(0, end_of_data{});
+  CHECK(t.task.step() == task_progress::waiting);
+  CHECK(t.world.last_checkpoints_awaited == 1);
+  t.task.on_element(0, last);
+  t.task.on_element(0, end_of_input{});
+  CHECK(t.task.step() == task_progress::waiting);
+  t.task.on_checkpoint_complete({1});
+  CHECK(t.task.step() == task_progress::finished);
+  CHECK(sent_text(t.world) == "3 data b1 end ");
+}
+
+TEST_CASE("an operator may refuse savepoints") {
+  script loop;
+  loop.on_open = [](operator_context& context) { context.refuse_savepoints("it is a loop"); };
+  running_task t(pipeline({}, loop), map_vertex);
+  CHECK(t.task.chain().savepoint_refusal() == "it is a loop");
+  running_task other(pipeline(), map_vertex);
+  CHECK(other.task.chain().savepoint_refusal().empty());
+}
+
 TEST_CASE("a task that is restored as finished ends at once and runs nothing") {
   auto make = pipeline();
   fake_services world;
