@@ -120,37 +120,6 @@ void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view e
     chain_.on_coordinator_event(operator_index, event);
 }
 
-void stream_task::hear_held_events() {
-  for (const auto& held : std::exchange(held_events_, {}))
-    chain_.on_coordinator_event(held.operator_index, held.event);
-}
-
-void stream_task::on_checkpoint_trigger(const barrier& cut) {
-  if (phase_ < phase::restored_finished) act(aligner_.on_trigger(cut, services_.time().now()));
-}
-
-void stream_task::on_checkpoint_complete(checkpoint_id checkpoint) {
-  if (first_after_all_ && checkpoint >= first_after_all_) is_last_complete_ = true;
-  if (phase_ == phase::stopped && checkpoint >= stopped_at_) is_stop_certain_ = true;
-  if (checkpoint <= last_prepared_) chain_.on_checkpoint_complete(checkpoint);
-}
-
-void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
-  act(aligner_.on_abort(checkpoint));
-  recorder_.give_up(checkpoint);
-  if (snapshot_ && snapshot_->cut.checkpoint == checkpoint) {
-    snapshot_.reset();
-    hear_held_events();
-  }
-  if (writing_ && writing_->cut.checkpoint == checkpoint) {
-    chain_.abandon_snapshot();
-    writing_.reset();
-  }
-  if (checkpoint <= last_prepared_) chain_.on_checkpoint_aborted(checkpoint);
-  if (phase_ == phase::stopped && checkpoint == stopped_at_ && !is_stop_certain_)
-    phase_ = phase::running;
-}
-
 void stream_task::check_output_channel(std::uint32_t channel) const {
   if (channel < chain_.output_channel_count()) return;
   throw failure(errc::protocol, "credit arrived for output channel " + std::to_string(channel) +
@@ -269,94 +238,9 @@ void stream_task::take(input_gate::arrival next) {
   }
 }
 
-void stream_task::act(const barrier_aligner::decision& what, std::uint32_t channel) {
-  if (what.release) gate_.unblock_all();
-  if (what.block) gate_.block(channel);
-  if (what.cancelled)
-    for (auto& e : chain_.exchanges()) e->broadcast(cancel_barrier{*what.cancelled});
-  // One that could not be taken yet gives way to a later one.
-  if (!what.aligned) return;
-  hear_held_events();
-  snapshot_ = due_snapshot{*what.aligned, what.alignment, what.has_come,
-                           services_.time().now() - what.alignment + alignment_max_};
-}
-
-bool stream_task::take_snapshot() {
-  if (writing_) return false;
-  const auto cut = snapshot_->cut;
-  const bool overtakes = cut.alignment == barrier_alignment::unaligned;
-  if (chain_.is_blocked() && !overtakes) return false;
-  const auto begin = services_.time().now();
-  last_prepared_ = cut.checkpoint;
-  chain_.prepare_snapshot(cut.checkpoint);
-  if (chain_.holds_up_barrier()) return false;
-  chain_.flush();
-  // What was flushed may have no credit, and then the barrier would wait unseen.
-  if (cut.alignment == barrier_alignment::aligned_at_first && chain_.is_blocked()) return false;
-  auto& taken = writing_.emplace();
-  taken.cut = cut;
-  if (!MILLRACE_MUTANT(barrier_kept)) chain_.send_barrier(cut, taken.in_flight);
-  taken.operators_finished = phase_ == phase::awaiting_checkpoint;
-  taken.operators = chain_.begin_snapshot(
-      cut.checkpoint, cut.base ? snapshot_form::native : snapshot_form::canonical);
-  taken.alignment = snapshot_->alignment;
-  taken.frozen_at = services_.time().now();
-  taken.synchronous = taken.frozen_at - begin;
-  if (taken.operators_finished && !first_after_all_) first_after_all_ = cut.checkpoint;
-  const auto has_come = std::move(snapshot_->has_come);
-  snapshot_.reset();
-  if (overtakes) record_channels(taken, has_come);
-  hear_held_events();
-  if (cut.kind == checkpoint_kind::final_savepoint && phase_ == phase::running) {
-    phase_ = phase::stopped;
-    stopped_at_ = cut.checkpoint;
-  }
-  return true;
-}
-
-/// The state stays behind until it is written.
-void stream_task::record_channels(task_snapshot& taken, const std::vector<bool>& has_come) {
-  std::vector<bool> awaited(gate_.channel_count());
-  for (std::uint32_t c = 0; c < gate_.channel_count(); ++c)
-    if (!has_come[c])
-      awaited[c] = !gate_.collect_ahead_of(taken.cut.checkpoint, c, taken.in_flight);
-  auto state = std::exchange(taken.operators, {});
-  recorder_.begin(taken, std::move(awaited), services_.time().now());
-  taken.operators = std::move(state);
-  taken.in_flight.clear();
-}
-
-void stream_task::hand_on_whole_snapshots() {
-  for (auto& whole : recorder_.take_whole(services_.time().now()))
-    services_.acknowledge_checkpoint(std::move(whole));
-}
-
-void stream_task::mind_alignment_time() {
-  if (const auto due = aligner_.deadline()) {
-    if (since_when_ >= *due)
-      act(aligner_.on_time(since_when_));
-    else
-      services_.wake_at(*due);
-  }
-  if (!snapshot_ || snapshot_->cut.alignment != barrier_alignment::aligned_at_first) return;
-  if (since_when_ >= snapshot_->overtakes_from)
-    snapshot_->cut.alignment = barrier_alignment::unaligned;
-  else
-    services_.wake_at(snapshot_->overtakes_from);
-}
-
 /// Output without credit gains nothing by being flushed, and would become smaller batches.
 task_progress stream_task::wait_with_snapshot() {
   return chain_.is_blocked() ? task_progress::waiting : wait_for_input();
-}
-
-void stream_task::write_snapshot() {
-  if (!chain_.write_snapshot(writing_->operators, slice_bytes_)) return;
-  auto written = *std::exchange(writing_, std::nullopt);
-  if (written.cut.alignment != barrier_alignment::unaligned)
-    return services_.acknowledge_checkpoint(std::move(written));
-  recorder_.add_state(written.cut.checkpoint, std::move(written.operators));
-  hand_on_whole_snapshots();
 }
 
 /// Nothing more to do right now, so nothing is gained by keeping partly filled batches.

@@ -207,6 +207,30 @@ TEST_CASE("collected rows of a job without checkpoints are those of the last att
   CHECK(take_rows<std::string>(*rows) == texts{"1", "0", "0", "1"});
 }
 
+TEST_CASE("collected rows of a job without checkpoints are part of no savepoint") {
+  const auto rows = std::make_shared<collected_batches>();
+  const auto factory = make_collecting_sink(record_type_of<std::string>(), rows);
+  std::vector<saved_operator_state> waiting;
+  {
+    operator_harness<std::string, std::string> op(factory);
+    op.take_checkpoints();
+    op.open();
+    op.process({"a"});
+    waiting = op.checkpoint({1});
+  }
+  // What a job with checkpoints had not brought yet comes at once.
+  operator_harness<std::string, std::string> op(factory);
+  op.restore(waiting);
+  op.open();
+  op.process({"b"});
+  const auto saved = op.checkpoint({2});
+  op.op().on_checkpoint_complete({2});
+  operator_harness<std::string, std::string> next(factory);
+  next.restore(saved);
+  next.open();
+  CHECK(take_rows<std::string>(*rows) == texts{"a", "b"});
+}
+
 TEST_CASE("what no checkpoint can hold refuses to be part of one, with its name") {
   runtime_context::identity self;
   self.operator_name = "numbers";
