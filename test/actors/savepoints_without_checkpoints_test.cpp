@@ -50,6 +50,7 @@ class copying_job {
   configuration config(const settings& more = {}) const {
     configuration made;
     settings all{{"state.savepoints.dir", path("savepoints")},
+                 {"metrics.update.interval", "20 ms"},
                  {"state.storage.fs.memory-threshold", "0"}};
     for (const auto& [key, value] : more) all[key] = value;
     for (const auto& [key, value] : all) REQUIRE(made.set(key, value, "test"));
@@ -100,7 +101,7 @@ TEST_CASE("A job without checkpoints stops with a savepoint, and another goes on
   SUBCASE("drained: what was read is not read again") {
     drain = true;
   }
-  const auto client = job.start("", 10'000);
+  const auto client = job.start("", 4'000);
   copying_job::wait_for_rows(*client, 2'000);
   const auto savepoint = client->stop_with_savepoint("", drain);
   REQUIRE_MESSAGE(savepoint.has_value(), (savepoint ? std::string() : savepoint.error().message));

@@ -166,9 +166,10 @@ class crowded_files final : public file_system {
 
   status remove(const std::string& path) override {
     const auto found = disk_->stat(path);
-    if (found && found->is_directory && late_ > 0)
-      disk_->put(path + "/late-" + std::to_string(late_--), "late");
-    return disk_->remove(path);
+    if (!found || !found->is_directory) return disk_->remove(path);
+    if (late_ > 0) disk_->put(path + "/late-" + std::to_string(late_--), "late");
+    return disk_->list(path)->empty() ? disk_->remove(path)
+                                      : fail(errc::io, "can't remove: Directory not empty");
   }
   result<file_info> stat(const std::string& path) override { return disk_->stat(path); }
   result<std::vector<file_info>> list(const std::string& directory) override {
