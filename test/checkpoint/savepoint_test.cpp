@@ -281,32 +281,33 @@ TEST_CASE("a stop that fails lets the job go on") {
 }
 
 TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew") {
-  for (const bool drain : {false, true}) {
-    CAPTURE(drain);
-    stop_with_savepoint stop;
-    stop.on_request(drain);
-    stop.on_all_await_last();
-    stop.on_saved("/s/1");
-    auto after = stop.on_failure();  // others may have ended already
-    CHECK_FALSE(after.answer);
-    CHECK(after.restart_all);
-    CHECK_FALSE(stop.on_failure().restart_all);  // of all, which that has brought about
-    CHECK(stop.is_under_way());
-    after = stop.on_running();
-    CHECK(after.take_savepoint == !drain);
-    CHECK(after.drain_sources == drain);
-    stop.on_all_await_last();
-    SUBCASE("which comes to its end") {
-      stop.on_saved("/s/2");
-      CHECK(**stop.on_finished().answer == "/s/2");
+  for (const bool drain : {false, true})
+    for (const bool fails_for_good : {false, true}) {
+      CAPTURE(drain);
+      CAPTURE(fails_for_good);
+      stop_with_savepoint stop;
+      stop.on_request(drain);
+      stop.on_all_await_last();
+      stop.on_saved("/s/1");
+      auto after = stop.on_failure();  // others may have ended already
+      CHECK_FALSE(after.answer);
+      CHECK(after.restart_all);
+      CHECK_FALSE(stop.on_failure().restart_all);  // of all, which that has brought about
+      CHECK(stop.is_under_way());
+      after = stop.on_running();
+      CHECK(after.take_savepoint == !drain);
+      CHECK(after.drain_sources == drain);
+      stop.on_all_await_last();
+      if (fails_for_good) {
+        const auto failed = stop.on_not_saved({errc::io, "disk full"});
+        REQUIRE(failed.answer);
+        CHECK(failed.answer->error().message.find("/s/1") != std::string::npos);
+      } else {
+        stop.on_saved("/s/2");
+        CHECK(**stop.on_finished().answer == "/s/2");
+      }
+      CHECK_FALSE(stop.is_under_way());
     }
-    SUBCASE("which may fail for good") {
-      const auto failed = stop.on_not_saved({errc::io, "disk full"});
-      REQUIRE(failed.answer);
-      CHECK(failed.answer->error().message.find("/s/1") != std::string::npos);
-    }
-    CHECK_FALSE(stop.is_under_way());
-  }
   stop_with_savepoint stop;
   stop.on_request(false);
   stop.on_saved("/s/1");
