@@ -99,7 +99,8 @@ class keyed_process_base : public producing<Out> {
     if (context_->runtime().mode() == runtime_mode::streaming)
       return timers_->processing_time_timer_count();
     const auto dropped = timers_->end_processing_time(
-        [&](const auto& due) { fire(due, time_domain::processing_time); });
+        [&](const auto& due) { fire(due, time_domain::processing_time); },
+        [&](const auto& due) { fire(due, time_domain::event_time); });
     end_call();
     return dropped;
   }

@@ -72,13 +72,15 @@ class timer_service final : public keyed_state_table_of<Key> {
   }
 
   /// All processing-time timers that are left fire at once, as the input of a job in batch mode has
-  /// ended (Flink's BatchExecutionInternalTimeService). What `fire` registers would never end: it
-  /// is dropped. Returns how many were.
-  template <class Fire>
-  std::size_t end_processing_time(Fire&& fire) {
+  /// ended (Flink's BatchExecutionInternalTimeService), and then what timers of event time they
+  /// have registered, whose time has passed. What is registered of processing time meanwhile would
+  /// never end: it is dropped. Returns how many were.
+  template <class Fire, class FireEventTime>
+  std::size_t end_processing_time(Fire&& fire, FireEventTime&& fire_event_time) {
     is_ending_ = true;
     dropped_ = 0;
     fire_until(processing_timers_, max_watermark, fire);
+    fire_until(event_timers_, watermark_, fire_event_time);
     is_ending_ = false;
     return dropped_;
   }

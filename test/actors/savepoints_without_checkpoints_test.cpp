@@ -121,7 +121,7 @@ TEST_CASE("A job without checkpoints stops with a savepoint, and another goes on
 
 TEST_CASE("A savepoint of a job without checkpoints changes nothing for it") {
   copying_job job;
-  const auto client = job.start("", 20'000);
+  const auto client = job.start("", 4'000);
   copying_job::wait_for_rows(*client, 2'000);
   const auto savepoint = client->savepoint(job.path("beside"));
   REQUIRE_MESSAGE(savepoint.has_value(), (savepoint ? std::string() : savepoint.error().message));

@@ -147,6 +147,31 @@ TEST_CASE("in batch mode the timers that are left fire at the end, but not those
   CHECK(op.runtime().metric("processing_time_timers_dropped").value() == 2);
 }
 
+TEST_CASE("what timers register at the end of a batch job in event time fires, too") {
+  struct in_event_time : later {
+    void on_timer(timestamp_ms at, on_timer_context<std::int64_t>& now,
+                  collector<std::int64_t>& out) override {
+      auto timers = now.timer_service();
+      if (now.time_domain() == time_domain::processing_time)
+        timers.register_event_time_timer(at + 1'000);
+      else
+        out.emit(now.current_key());
+      timers.register_processing_time_timer(at + 10);
+    }
+  };
+  runtime_context::identity self;
+  self.mode = runtime_mode::batch;
+  operator_harness<std::int64_t, std::int64_t> op(
+      make_keyed_process<std::int64_t, std::int64_t>(&itself, in_event_time{}), self);
+  op.open();
+  op.process({1, 2});
+  op.advance_to(max_watermark);
+  CHECK(op.take().empty());
+  op.finish();
+  CHECK(op.take().size() == 2);
+  CHECK(op.runtime().metric("processing_time_timers_dropped").value() == 4);
+}
+
 TEST_CASE("processing-time timers go on after a restart, those whose time has passed at once") {
   for (const auto& [name, backend] : test::all_state_backends()) {
     CAPTURE(name);
