@@ -159,6 +159,7 @@ class cached_map_store {
   }
   void thaw() noexcept { frozen_rows_.reset(); }
 
+  void reserve(std::uint32_t, std::size_t) noexcept {}
   void restore(const Key& key, const N& ns, const MapKey& map_key, V value) {
     put_into(map_of(scoped_hash(key_hash(key), ns), {key, ns}), map_key, std::move(value));
   }

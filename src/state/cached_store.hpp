@@ -135,6 +135,7 @@ class cached_store {
   }
   void thaw() noexcept { frozen_rows_.reset(); }
 
+  void reserve(std::uint32_t, std::size_t) noexcept {}
   void restore(const Key& key, const N& ns, V value) {
     put_at(scoped_hash(key_hash(key), ns), {key, ns}, std::move(value));
   }

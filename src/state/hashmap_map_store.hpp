@@ -98,6 +98,8 @@ class hashmap_map_store {
   }
   void thaw() noexcept { maps_.thaw(); }
 
+  /// Of how many keys the entries are is not known.
+  void reserve(std::uint32_t, std::size_t) noexcept {}
   void restore(const Key& key, const N& ns, const MapKey& map_key, V value) {
     maps_.at(key, ns).insert_or_assign(map_key, std::move(value));
   }

@@ -96,6 +96,10 @@ class hashmap_store final : private entry_saver {
   }
   void thaw() noexcept { table_.thaw(); }
 
+  /// Room for more values of a group.
+  void reserve(std::uint32_t group, std::size_t values) {
+    table_.reserve(group - table_.first_group(), values);
+  }
   /// Adds what a snapshot has, replacing what is there.
   void restore(const Key& key, const N& ns, V value) { at(key, ns) = std::move(value); }
   /// The value of any key and namespace; made by `V{}` if there is none.

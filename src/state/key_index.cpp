@@ -40,6 +40,13 @@ void key_index::grow() {
   resize(mask_ == 0 ? slots_min : 2 * (mask_ + 1));
 }
 
+void key_index::reserve(std::size_t entries) {
+  if (entries == 0) return;
+  auto slots = std::max(slots_min, mask_ + 1);
+  while (entries * 10 > slots * 7) slots *= 2;
+  if (slots > mask_ + 1) resize(slots);
+}
+
 /// From the tags alone: keys are hashed once, by the caller.
 void key_index::resize(std::size_t slots) {
   key_index larger(slots);

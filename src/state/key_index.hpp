@@ -35,6 +35,8 @@ class key_index {
     grow();
     return true;
   }
+  /// Makes room for `entries` in all, at once.
+  void reserve(std::size_t entries);
   /// The empty slot where a new entry of that tag belongs.
   std::size_t empty_slot(std::uint32_t tag) const noexcept;
   void set(std::size_t at, slot to) noexcept;

@@ -95,7 +95,8 @@ void keyed_state_backend_base::evict_adopted(const std::string& name) {
     byte_writer entries;
     append_entries(table, *layout, group, entries);
     if (entries.size() == 0) continue;
-    unclaimed.entries[group] = std::make_shared<std::vector<std::byte>>(std::move(entries).take());
+    const auto whole = std::make_shared<const std::vector<std::byte>>(std::move(entries).take());
+    unclaimed.entries[group].push_back({whole, *whole});
     erase_rows(table, group);
   }
 }
@@ -113,28 +114,42 @@ byte_table& keyed_state_backend_base::stored_table(const state_info& wanted,
 }
 
 status keyed_state_backend_base::restore_key_group(std::uint32_t group, byte_reader& in) {
+  return restore_sections(group, in, [](byte_view entries) -> shared_bytes {
+    const auto copy =
+        std::make_shared<const std::vector<std::byte>>(entries.begin(), entries.end());
+    return {copy, *copy};
+  });
+}
+
+status keyed_state_backend_base::restore_key_group(std::uint32_t group,
+                                                   std::vector<std::byte> bytes) {
+  if (bytes.empty()) return {};
+  const auto whole = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  byte_reader in(*whole);
+  return restore_sections(group, in, [&](byte_view entries) -> shared_bytes {
+    return {whole, entries};
+  });
+}
+
+template <class Keep>
+status keyed_state_backend_base::restore_sections(std::uint32_t group, byte_reader& in,
+                                                  Keep&& keep) {
   MILLRACE_ASSERT(env_.groups.contains(group), "a key group of another subtask");
   const auto sections = read_key_group(in, group);
   if (!sections)
     return fail(sections.error().code, "the keyed state of operator '" + env_.operator_name +
                                            "' can't be restored: " + sections.error().message);
-  for (const auto& [info, entries] : *sections)
-    if (auto done = restore_section(group, info, entries); !done) return done;
-  return {};
-}
-
-status keyed_state_backend_base::restore_section(std::uint32_t group, const state_info& saved,
-                                                 byte_view entries) {
-  const auto table = tables_.find(saved.name);
-  if (table != tables_.end()) return restore_entries(*table->second, group, saved, entries);
-
-  auto [at, is_new] = unclaimed_.try_emplace(saved.name, unclaimed_state{saved, {}});
-  if (!is_new && at->second.info != saved)
-    return fail(errc::invalid_data,
-                subject(saved.name) + " is described in two ways by parts of one snapshot");
-  auto& kept = at->second.entries[group];
-  if (kept == nullptr) kept = std::make_shared<std::vector<std::byte>>();
-  kept->insert(kept->end(), entries.begin(), entries.end());
+  for (const auto& [saved, entries] : *sections) {
+    if (const auto table = tables_.find(saved.name); table != tables_.end()) {
+      if (auto done = restore_entries(*table->second, group, saved, entries); !done) return done;
+      continue;
+    }
+    auto [at, is_new] = unclaimed_.try_emplace(saved.name, unclaimed_state{saved, {}});
+    if (!is_new && at->second.info != saved)
+      return fail(errc::invalid_data,
+                  subject(saved.name) + " is described in two ways by parts of one snapshot");
+    at->second.entries[group].push_back(keep(entries));
+  }
   return {};
 }
 
@@ -145,21 +160,22 @@ status keyed_state_backend_base::restore_entries(keyed_state_table& table, std::
     return fail(errc::type_mismatch,
                 subject(saved.name) + " can't be restored: " + how.error().message +
                     "; give the state of the new type a new name, or keep the old type");
-  byte_reader in(entries);
   encoded_entry entry;
-  while (in.remaining() > 0 && get_entry(in, entry)) {
-    result<std::vector<std::byte>> evolved;
-    if (*how) {
-      evolved = (*how)->evolve(entry.value);
-      if (evolved) entry.value = *evolved;
-    }
-    const auto done = evolved.map([](const auto&) {}).and_then([&] {
-      return table.restore_entry(group, saved, entry);
-    });
-    if (!done)
+  std::size_t count = 0;
+  for (byte_reader in(entries); in.remaining() > 0 && get_entry(in, entry);) ++count;
+  table.reserve(group, count);
+  const auto restore = [&]() -> status {
+    if (!*how) return table.restore_entry(group, saved, entry);
+    const auto evolved = (*how)->evolve(entry.value);
+    if (!evolved) return tl::unexpected(evolved.error());
+    entry.value = *evolved;
+    return table.restore_entry(group, saved, entry);
+  };
+  byte_reader in(entries);
+  while (in.remaining() > 0 && get_entry(in, entry))
+    if (const auto done = restore(); !done)
       return fail(done.error().code,
                   subject(saved.name) + " can't be restored: " + done.error().message);
-  }
   return in.to_status();
 }
 
@@ -203,11 +219,14 @@ void keyed_state_backend_base::add_table(std::unique_ptr<keyed_state_table> tabl
   if (adopted_.contains(kept.info().name)) evict_adopted(kept.info().name);
   const auto waiting = unclaimed_.find(kept.info().name);
   if (waiting == unclaimed_.end()) return;
-  const auto unclaimed = std::move(waiting->second);
+  auto unclaimed = std::move(waiting->second);
   unclaimed_.erase(waiting);
-  for (const auto& [group, entries] : unclaimed.entries)
-    if (auto done = restore_entries(kept, group, unclaimed.info, *entries); !done)
-      throw failure(done.error());
+  for (auto& [group, parts] : unclaimed.entries) {
+    for (const auto& each : parts)
+      if (auto done = restore_entries(kept, group, unclaimed.info, each.part); !done)
+        throw failure(done.error());
+    parts.clear();  // what is in the table is not needed twice
+  }
 }
 
 }  // namespace millrace

@@ -65,6 +65,9 @@ class keyed_state_backend_base {
   /// Adds what a snapshot has of a group, of this backend or another; not while one is written. On
   /// failure, `invalid_data` or `type_mismatch`, the content is unspecified.
   status restore_key_group(std::uint32_t group, byte_reader& in);
+  /// The same without copying what has to wait for somebody to ask for it: the bytes are kept
+  /// instead. A group that has no entries has no bytes.
+  status restore_key_group(std::uint32_t group, std::vector<std::byte> bytes);
 
   /// Brings what is only in memory to where the backend keeps it.
   void flush();
@@ -101,7 +104,10 @@ class keyed_state_backend_base {
     unclaimed_entries entries;
   };
 
-  status restore_section(std::uint32_t group, const state_info& saved, byte_view entries);
+  /// Gives each section that nobody asked for yet to `keep(view)`, which returns what is kept of
+  /// it.
+  template <class Keep>
+  status restore_sections(std::uint32_t group, byte_reader& in, Keep&& keep);
   status restore_entries(keyed_state_table& table, std::uint32_t group, const state_info& saved,
                          byte_view entries);
   std::string subject(const std::string& state) const;

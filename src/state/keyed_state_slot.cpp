@@ -7,11 +7,9 @@ namespace millrace {
 void keyed_state_slot::take(std::unique_ptr<keyed_state_backend_base> made) {
   state_ = std::move(made);
   if (!tables_.empty()) state_->adopt_tables(std::exchange(tables_, {}));
-  for (const auto& [group, bytes] : std::exchange(restored_, {})) {
-    if (bytes.empty()) continue;
-    byte_reader in(bytes);
-    if (auto done = state_->restore_key_group(group, in); !done) throw failure(done.error());
-  }
+  for (auto& [group, bytes] : std::exchange(restored_, {}))
+    if (auto done = state_->restore_key_group(group, std::move(bytes)); !done)
+      throw failure(done.error());
 }
 
 void keyed_state_slot::read_image() {

@@ -47,7 +47,10 @@ bool keyed_state_snapshot::write(snapshot_budget& budget) {
 std::uint64_t keyed_state_snapshot::entry_bytes(std::size_t which) const {
   if (sections_[which] != nullptr) return sections_[which]->size_of(group_ - groups_.first);
   const auto kept = parts_[which].unclaimed.find(group_);
-  return kept == parts_[which].unclaimed.end() ? 0 : kept->second->size();
+  std::uint64_t bytes = 0;
+  if (kept != parts_[which].unclaimed.end())
+    for (const auto& each : kept->second) bytes += each.part.size();
+  return bytes;
 }
 
 void keyed_state_snapshot::add_entries(std::size_t which, std::vector<piece>& to) {
@@ -60,11 +63,12 @@ void keyed_state_snapshot::add_entries(std::size_t which, std::vector<piece>& to
   }
   const auto kept = parts_[which].unclaimed.find(group_);
   if (kept == parts_[which].unclaimed.end()) return;
-  for (byte_view rest(*kept->second); !rest.empty();) {
-    const auto next = rest.first(std::min(rest.size(), snapshot_section::piece_bytes));
-    to.push_back({{}, next});
-    rest = rest.subspan(next.size());
-  }
+  for (const auto& each : kept->second)
+    for (auto rest = each.part; !rest.empty();) {
+      const auto next = rest.first(std::min(rest.size(), snapshot_section::piece_bytes));
+      to.push_back({{}, next});
+      rest = rest.subspan(next.size());
+    }
 }
 
 keyed_state_snapshot::assembly keyed_state_snapshot::begin_assembly() {

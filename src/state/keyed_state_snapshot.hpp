@@ -19,9 +19,15 @@
 
 namespace millrace {
 
+/// A part of bytes that several have, and that stay where they are.
+struct shared_bytes {
+  std::shared_ptr<const std::vector<std::byte>> whole;
+  byte_view part;
+};
+
 /// What is kept of a state that nobody asked for yet: encoded entries by key group. Snapshots share
 /// them.
-using unclaimed_entries = std::map<std::uint32_t, std::shared_ptr<std::vector<std::byte>>>;
+using unclaimed_entries = std::map<std::uint32_t, std::vector<shared_bytes>>;
 
 /// What a snapshot consists of (as Flink's SavepointFormatType).
 enum class snapshot_form : std::uint8_t {

@@ -39,6 +39,8 @@ class keyed_state_table {
   virtual const state_info& info() const noexcept = 0;
   /// Entries of one key group. Their order is the same for the same history of calls.
   virtual void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) = 0;
+  /// So many entries of a group are about to be restored.
+  virtual void reserve(std::uint32_t /*group*/, std::size_t /*entries*/) {}
   /// Adds an entry of a group of this backend that `saved` describes, which is compatible with
   /// `info()`. Fails on bytes that are no such entry, or of a key of another group.
   virtual status restore_entry(std::uint32_t group, const state_info& saved,

@@ -105,6 +105,15 @@ class keyed_table {
     return erase(hash, key, hash_of, [](entry&) {});
   }
 
+  /// Room for more keys of group `first_group() + offset`. With some to spare, as what comes next
+  /// would otherwise have all of them moved.
+  void reserve(std::uint32_t offset, std::size_t keys) {
+    group& g = groups_[offset];
+    const auto all = g.entries.size() + keys;
+    g.entries.reserve(all + all / spare_part);
+    g.index.reserve(all);
+  }
+
   // -- snapshots ---------------------------------------------------------------------------------
 
   /// From now on until thaw(), `saver` saves each of the entries that there are now, once, at the
@@ -169,6 +178,7 @@ class keyed_table {
   static constexpr std::size_t cached_bytes = 256 * 1024;
   /// Of a cache.
   static constexpr std::size_t line_bytes = 64;
+  static constexpr std::size_t spare_part = 8;
   /// With this as the first group every group is beyond the last one.
   static constexpr std::uint32_t inaccessible = std::uint32_t{1} << 31;
 

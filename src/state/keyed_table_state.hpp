@@ -56,6 +56,9 @@ class keyed_table_state final : public keyed_state_backend_base {
     }
     void end_snapshot() noexcept override { table_.thaw(); }
 
+    void reserve(std::uint32_t group, std::size_t entries) override {
+      table_.reserve(group - table_.first_group(), entries);
+    }
     status restore_entry(std::uint32_t group, const state_info&,
                          const encoded_entry& entry) override {
       Key key{};

@@ -81,6 +81,7 @@ class state_table : public keyed_state_table_of<Key>, public namespace_control<N
     return store_.write_frozen(group, budget);
   }
   void end_snapshot() noexcept final { store_.thaw(); }
+  void reserve(std::uint32_t group, std::size_t entries) final { store_.reserve(group, entries); }
   void flush() final { store_.flush(); }
   std::size_t cached_bytes() const noexcept final { return store_.cached_bytes(); }
   void release_memory(std::size_t keep_bytes) final { store_.release_memory(keep_bytes); }

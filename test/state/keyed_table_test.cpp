@@ -55,6 +55,29 @@ TEST_CASE("a key group's entries are enumerated in the order of insertion") {
   }
 }
 
+TEST_CASE("room that was made for keys is used before anything moves") {
+  for (const std::size_t before : {0, 1, 500}) {
+    CAPTURE(before);
+    keyed_table<std::int64_t, std::int64_t> table({0, 0}, 1);
+    std::int64_t key = 0;
+    const auto add = [&](std::size_t count) {
+      for (const auto end = key + static_cast<std::int64_t>(count); key < end; ++key)
+        table.find_or_make(key_hash(key), key, [&] { return key; });
+    };
+    add(before);
+    table.reserve(0, 0);
+    table.reserve(0, 1000);
+    const auto* first = table.entries_of(0).data();
+    add(1100);  // and some more
+    CHECK(table.entries_of(0).data() == first);
+    CHECK(table.size() == before + 1100);
+    for (std::int64_t each = 0; each < key; ++each) {
+      REQUIRE(table.find(key_hash(each), each) != nullptr);
+      CHECK(*table.find(key_hash(each), each) == each);
+    }
+  }
+}
+
 TEST_CASE("keys whose hashes collide stay apart") {
   keyed_table<int, int> table({0, 0}, 1);
   for (int key = 0; key < 100; ++key) table.find_or_make(42, key, [&] { return key; });

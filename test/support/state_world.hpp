@@ -77,9 +77,7 @@ inline std::vector<std::vector<std::byte>> snapshot_of(keyed_state_backend_base&
 inline status restore(keyed_state_backend_base& state,
                       const std::vector<std::vector<std::byte>>& groups) {
   for (auto g = state.groups().first; g <= state.groups().last; ++g) {
-    if (groups[g].empty()) continue;
-    byte_reader in(groups[g]);
-    if (auto done = state.restore_key_group(g, in); !done) return done;
+    if (auto done = state.restore_key_group(g, groups[g]); !done) return done;
   }
   return {};
 }
