@@ -18,6 +18,7 @@
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/actors/task_manager.hpp"
 #include "millrace/actors/wire.hpp"
+#include "millrace/checkpoint/local_state.hpp"
 #include "millrace/core/directory_lock.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
@@ -129,6 +130,7 @@ class local_node final : public cluster_node {
 
   void start_task_manager(const resource_id& id, const std::string& host, std::uint16_t port,
                           std::shared_ptr<state_backend> state) {
+    local_state_ = local_state::open(config_, to_string(id), time_->now());
     task_manager_options options;
     options.resource = id;
     options.host = host;
@@ -146,6 +148,7 @@ class local_node final : public cluster_node {
     options.state = std::move(state);
     options.blob_directory = directory_->blobs_of("taskmanager");
     options.spill_directory = directory_->spilled();
+    if (local_state_ != nullptr) options.copies = local_state_->copies();
     options.config = config_;
     options.on_fatal = [](const error& e) { end_process(e.message); };
     task_manager_ = spawn_task_manager(network_->system(), std::move(options));
@@ -190,6 +193,7 @@ class local_node final : public cluster_node {
     io_.reset();  // Its completions go to actors of the network's system.
     network_.reset();
     directory_.reset();
+    local_state_.reset();
     storage_.reset();
     if (!address_.empty()) log_event(log_level::info, "node stopped", {{"address", address_}});
   }
@@ -208,6 +212,7 @@ class local_node final : public cluster_node {
   std::unique_ptr<node_directory> directory_;
   std::unique_ptr<node_network> network_;
   std::unique_ptr<directory_lock> storage_;
+  std::unique_ptr<local_state> local_state_;
   std::shared_ptr<io_pool> io_;
   std::shared_ptr<file_system> files_;
   std::shared_ptr<const clock> time_;

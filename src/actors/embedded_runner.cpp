@@ -14,6 +14,7 @@
 #include "millrace/actors/task_manager.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/api/job_runner.hpp"
+#include "millrace/checkpoint/local_state.hpp"
 #include "millrace/core/options.hpp"
 #include "millrace/state/make_state_backend.hpp"
 #include "millrace/transport/actor_system_options.hpp"
@@ -80,6 +81,8 @@ class embedded_cluster final : public master_access {
     worker.state = std::move(state);
     worker.blob_directory = directory;
     worker.spill_directory = directory + "/spill";
+    local_state_ = local_state::open(config, to_string(worker.resource), time->now());
+    if (local_state_ != nullptr) worker.copies = local_state_->copies();
     worker.config = config;
     task_manager_ = spawn_task_manager(system_, std::move(worker));
   }
@@ -108,6 +111,7 @@ class embedded_cluster final : public master_access {
  private:
   /// Made only if something is stored; another cluster of this process may use it, too.
   const std::string directory_;
+  std::unique_ptr<local_state> local_state_;  // outlives what writes to it
   embedded_config config_;
   caf::actor_system system_;
   std::shared_ptr<io_pool> io_;  // ends before the system that its completions go to

@@ -14,6 +14,7 @@
 #include "millrace/graph/execution_state.hpp"
 #include "millrace/graph/job_graph.hpp"
 #include "millrace/graph/job_status.hpp"
+#include "millrace/graph/pipelined_regions.hpp"
 #include "millrace/stream/accumulator.hpp"
 #include "millrace/stream/element.hpp"
 #include "millrace/stream/iteration_protocol.hpp"
@@ -253,6 +254,13 @@ struct slot_status {
   job_id job;                ///< Null if free.
 };
 
+/// A job whose state a task manager has copies of, left by a process before it or from before the
+/// master was lost.
+struct kept_job {
+  job_id job;
+  std::uint32_t slots = 0;  ///< That the copies were made in.
+};
+
 /// + handle of the task manager. -> registration, or an error. Sent again with back-off until
 /// answered, and after the master was lost. A slot that it holds for a job that has ended meanwhile
 /// is answered by free_slot, too.
@@ -262,6 +270,7 @@ struct register_task_manager {
   std::uint16_t port = 0;
   std::uint64_t pid = 0;
   std::vector<slot_status> slots;
+  std::vector<kept_job> kept{};  ///< Whose slots it prefers to be.
 };
 struct registration {
   std::uint64_t master_epoch = 0;  ///< Differs between lives of the resource manager.
@@ -345,6 +354,8 @@ struct offer_slot {
   std::string host;
   std::uint16_t port = 0;
   std::uint64_t registration = 0;  ///< As in allocate_slot.
+  /// Of which the task manager has copies of state: vertex and subtask.
+  std::vector<graph::subtask_ref> kept{};
 };
 struct slot_offer_answer {
   bool accepted = false;

@@ -15,9 +15,12 @@
 #include "millrace/actors/task_actor_report.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/checkpoint_uploads.hpp"
+#include "millrace/checkpoint/local_restore.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
+#include "millrace/checkpoint/stored_files.hpp"
 #include "millrace/core/kill_point.hpp"
+#include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
 #include "millrace/stream/operator_failure.hpp"
@@ -158,16 +161,20 @@ void task_host::start() {
   self_->send(setup_.task_manager, changed_to(graph::execution_state::initializing));
   if (!setup_.restore) return begin(std::nullopt);
   struct reading {
+    explicit reading(std::shared_ptr<job_copies> copies) : from(std::move(copies)) {}
+    local_restore from;
     result<task_restore> state;
     uploaded_files files;
   };
-  const auto read = std::make_shared<reading>();
+  const auto read = std::make_shared<reading>(setup_.copies);
   io_->submit(
       [read, files = setup_.files, graph = setup_.graph, id = setup_.id, from = *setup_.restore,
-       backend = setup_.options.state] {
+       backend = setup_.options.state, copies = setup_.copies] {
         read->state = load_checkpoint(*files, from.location).and_then([&](const auto& metadata) {
           const auto assigned = assign_state(metadata, graph->vertices[id.vertex], id.subtask);
-          auto state = read_assigned_state(*files, from.location, assigned, backend.get());
+          if (copies != nullptr) copies->need(from.checkpoint, files_of(assigned, from.location));
+          auto state =
+              read_assigned_state({*files, from.location, &read->from}, assigned, backend.get());
           if (state) read->files = restored_files(assigned, *state);
           return state;
         });
@@ -176,6 +183,11 @@ void task_host::start() {
         pass(kill_point::state_read);
         const auto& from = *setup_.restore;
         if (!read->state) return fail(not_restored(read->state.error()));
+        const auto& vertex = setup_.graph->vertices[setup_.id.vertex];
+        log_task_event(log_level::info, "state read", setup_.id, vertex.name, vertex.parallelism,
+                       {{"checkpoint", std::to_string(from.checkpoint.number)},
+                        {"local bytes", std::to_string(read->from.copy_bytes())},
+                        {"remote bytes", std::to_string(read->from.original_bytes())}});
         // Another job removes its files when it likes: then all are stored anew.
         if (setup_.checkpoints && setup_.checkpoints->location_of(from.checkpoint) == from.location)
           uploads_.add(from.checkpoint, std::move(read->files));
@@ -388,10 +400,17 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
     return self_->send(setup_.task_manager, std::move(ack));
   }
   io_->submit(
-      [job, storage = setup_.checkpoints, id = setup_.id, directory = std::move(directory)] {
+      [job, storage = setup_.checkpoints, copies = setup_.copies, id = setup_.id,
+       directory = std::move(directory)] {
         try {
           job->stored = directory ? storage->store_at(*directory, id, job->snapshot)
                                   : storage->store(id, job->snapshot, job->base);
+          const auto checkpoint = job->snapshot.cut.checkpoint;
+          if (job->stored && copies != nullptr && !directory) {
+            stored_files files(storage->location_of(checkpoint));
+            files.add(*job->stored);
+            copies->need(checkpoint, files.paths());
+          }
         } catch (const std::exception& e) {
           job->stored = millrace::fail(errc::internal, e.what());
         }

@@ -11,6 +11,7 @@
 #include "millrace/actors/io_pool.hpp"
 #include "millrace/actors/messages.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/checkpoint/job_copies.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/core/io.hpp"
@@ -42,6 +43,7 @@ struct task_setup {
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;
   std::shared_ptr<checkpoint_storage> checkpoints;  ///< And savepoints; null in batch mode.
+  std::shared_ptr<job_copies> copies;               ///< Of its checkpoints; null for none.
   std::optional<wire::restore_point> restore;       ///< Nothing to begin afresh.
 };
 

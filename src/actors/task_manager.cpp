@@ -15,6 +15,7 @@
 #include "millrace/actors/io_executor_actor.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
+#include "millrace/actors/task_manager_copies.hpp"
 #include "millrace/actors/task_manager_master.hpp"
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/task_manager_programs.hpp"
@@ -57,8 +58,8 @@ class worker {
   void on_trigger(const wire::trigger_checkpoint& t) { tasks_->on_trigger_checkpoint(t); }
   void on_target(const wire::savepoint_target& t) { tasks_->on_savepoint_target(t); }
   void on_drain(const wire::drain_sources& d) { tasks_->on_drain_sources(d); }
-  void on_complete(const wire::checkpoint_complete& c) { tasks_->on_checkpoint_complete(c); }
-  void on_aborted(const wire::checkpoint_aborted& a) { tasks_->on_checkpoint_aborted(a); }
+  void on_complete(const wire::checkpoint_complete& complete);
+  void on_aborted(const wire::checkpoint_aborted& aborted);
   /// What a task has to say to the master of its job.
   template <class Message>
   void pass_on(const job_id& job, Message& message);
@@ -106,6 +107,7 @@ class worker {
   std::optional<graph::slot_table> slots_;
   std::optional<master_link> master_;
   std::optional<program_store> programs_;
+  std::optional<task_manager_copies> copies_;
   std::optional<task_roster> tasks_;
   std::optional<peer_table> peers_;
   std::map<resource_id, caf::actor> peer_actors_;
@@ -114,6 +116,7 @@ class worker {
     std::uint64_t epoch = 0;
   };
   std::map<job_id, known_job_master> job_masters_;
+  std::set<job_id> ended_jobs_;                        // whose masters have said so
   std::set<allocation_id> closing_;                    // to be freed when their tasks are gone
   std::map<local::timer_kind, std::uint64_t> timers_;  // generation of the latest one
   std::vector<std::pair<wire::allocate_slot, caf::actor>> early_;  // before the registration
@@ -131,6 +134,7 @@ void worker::init(task_manager_options options) {
   peering.self = options_.resource;
   peering.hosts_master = options_.master != nullptr;
   peers_.emplace(peering);
+  copies_.emplace(options_.copies, *io_, *options_.time);
   programs_.emplace(*self_, options_, *io_, [this] { return master_->gate(); });
   tasks_.emplace(
       *self_, options_, *programs_,
@@ -145,8 +149,8 @@ void worker::init(task_manager_options options) {
           [this](const resource_id& p) { return peer_actor(p); }});
   master_.emplace(
       *self_, options_,
-      master_link::hooks{[this] { return slot_report(); }, [this] { return grants_seen_; },
-                         [this] { on_registered(); },
+      master_link::hooks{[this] { return slot_report(); }, [this] { return copies_->kept_jobs(); },
+                         [this] { return grants_seen_; }, [this] { on_registered(); },
                          [this](const std::string& reason) { on_master_lost(reason); }});
   master_->start();
   set_timer(local::timer_kind::housekeeping, housekeeping_interval);
@@ -221,6 +225,7 @@ void worker::offer(const wire::allocate_slot& request, const caf::actor& job_mas
   offer.host = options_.host;
   offer.port = options_.port;
   offer.registration = request.registration;
+  offer.kept = copies_->kept_of(request.job);
   self_->request(job_master, offer_timeout, std::move(offer), caf::actor(self_))
       .then([this,
              request](const wire::slot_offer_answer& a) { on_offer_answered(request, a.accepted); },
@@ -263,6 +268,7 @@ void worker::forget_if_over(const job_id& id) {
     if (s.state != graph::slot_state::free && s.job == id) return;
   if (!MILLRACE_MUTANT(program_kept)) programs_->release(id);
   tasks_->forget_job(id);
+  copies_->job_left(id, ended_jobs_.erase(id) != 0);
   if (const auto found = job_masters_.find(id); found != job_masters_.end()) {
     self_->demonitor(found->second.handle);
     job_masters_.erase(found);
@@ -270,6 +276,9 @@ void worker::forget_if_over(const job_id& id) {
 }
 
 void worker::on_free_slot(const wire::free_slot& request) {
+  // The resource manager may say so of a job that only gets another master.
+  if (const auto master = master_of(request.job); master && self_->current_sender() == master)
+    ended_jobs_.insert(request.job);
   for (const auto& s : slots_->report()) {
     if (s.state != graph::slot_state::free && s.allocation == request.allocation &&
         s.job == request.job)
@@ -307,6 +316,7 @@ caf::result<wire::ack> worker::on_deploy_tasks(wire::deploy_tasks& request) {
                                       " was sent to a slot that is not the job's (any more)"});
   const auto job = request.job;
   const auto count = request.tasks.size();
+  copies_->job_came(job);
   if (auto taken = tasks_->deploy(std::move(request)); !taken) return refuse(taken.error());
   log_event(log_level::info, "deploying tasks",
             {{"job", to_string(job)}, {"tasks", std::to_string(count)}});
@@ -324,6 +334,16 @@ void worker::on_cancel_tasks(const wire::cancel_tasks& request) {
 
 void worker::on_state_changed(wire::task_state_changed& change) {
   tasks_->on_state_changed(std::move(change));
+}
+
+void worker::on_complete(const wire::checkpoint_complete& complete) {
+  copies_->on_complete(complete);
+  tasks_->on_checkpoint_complete(complete);
+}
+
+void worker::on_aborted(const wire::checkpoint_aborted& aborted) {
+  copies_->on_aborted(aborted);
+  tasks_->on_checkpoint_aborted(aborted);
 }
 
 void worker::tell_job_master(wire::task_state_changed change) {
@@ -479,6 +499,7 @@ void worker::keep_house() {
     tell_freed(s);
     forget_if_over(s.job);
   }
+  copies_->keep_house();
   set_timer(local::timer_kind::housekeeping, housekeeping_interval);
 }
 

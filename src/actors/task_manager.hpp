@@ -9,6 +9,7 @@
 
 #include "millrace/actors/io_pool.hpp"
 #include "millrace/actors/program_provider.hpp"
+#include "millrace/checkpoint/local_copies.hpp"
 #include "millrace/core/configuration.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
@@ -41,6 +42,7 @@ struct task_manager_options {
   std::shared_ptr<state_backend> state;  ///< Of all tasks; null for the hashmap backend.
   std::string blob_directory;            ///< For job libraries; made if missing.
   std::string spill_directory;           ///< For what tasks don't keep in memory; made if missing.
+  std::shared_ptr<local_copies> copies;  ///< Of state, near at hand; null for none.
   configuration config;
 
   /// A task does not end though it was cancelled `task.cancellation.timeout` ago, so that its slot

@@ -68,6 +68,7 @@ void master_link::register_now() {
   request.port = options_.port;
   request.pid = options_.pid;
   request.slots = hooks_.slots();
+  request.kept = hooks_.kept();
   const auto asked = gate_;
   self_.request(asked, registration_timeout, std::move(request), caf::actor(&self_))
       .then(

@@ -26,6 +26,7 @@ class master_link {
  public:
   struct hooks {
     std::function<std::vector<wire::slot_status>()> slots;
+    std::function<std::vector<wire::kept_job>()> kept;
     /// Number of the last allocate_slot that `slots` takes into account.
     std::function<std::uint64_t()> grants_seen;
     std::function<void()> on_registered;

@@ -7,6 +7,7 @@
 #include "millrace/actors/task_manager_peers.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/checkpoint_settings.hpp"
+#include "millrace/checkpoint/job_copies.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/core/options.hpp"
@@ -40,6 +41,7 @@ struct task_roster::deployment {
   std::map<std::pair<std::uint32_t, std::uint32_t>, wire::task_placement> placement_of;
   std::shared_ptr<checkpoint_storage> checkpoints;  // and savepoints; null in batch mode
   bool is_checkpointed = false;                     // it takes checkpoints by itself
+  std::shared_ptr<job_copies> copies;               // null for none
   std::optional<wire::restore_point> restore;
   program_store::program program;  // null until it is here
 };
@@ -93,9 +95,16 @@ status task_roster::deploy(wire::deploy_tasks request) {
   const auto settings = checkpoint_settings_of(d->config);
   if (!settings) return tl::unexpected(settings.error());
   if (request.graph.mode == graph::runtime_mode::streaming) {
-    d->checkpoints = std::make_shared<file_checkpoint_storage>(
-        options_.files, settings->directory_of(d->job), settings->memory_threshold_bytes);
+    const auto directory = settings->directory_of(d->job);
+    auto files = options_.files;
     d->is_checkpointed = settings->is_enabled();
+    if (d->is_checkpointed && options_.copies != nullptr &&
+        d->config.get(options::local_recovery)) {
+      d->copies = std::make_shared<job_copies>(options_.copies, d->job, directory);
+      files = std::make_shared<copied_files>(files, d->copies);
+    }
+    d->checkpoints = std::make_shared<file_checkpoint_storage>(files, directory,
+                                                               settings->memory_threshold_bytes);
   }
   d->restore = std::move(request.restore);
   d->graph = std::make_shared<const graph::job_graph>(std::move(request.graph));
@@ -172,6 +181,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   setup.options.is_checkpointed = d.is_checkpointed;
   setup.options.alignment_max = d.config.get(options::aligned_checkpoint_timeout);
   setup.checkpoints = d.checkpoints;
+  setup.copies = d.copies;
   setup.restore = d.restore;
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
     const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});

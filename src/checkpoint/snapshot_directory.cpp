@@ -68,7 +68,7 @@ status check_snapshot(file_system& files, const std::string& location) {
   if (!metadata) return tl::unexpected(metadata.error());
   const auto directory = snapshot_directory_of(location);
   const auto check = [&](const stored_bytes& piece) {
-    return read_stored_blocks(files, directory, piece, [](byte_view) { return status(); });
+    return read_stored_blocks({files, directory}, piece, [](byte_view) { return status(); });
   };
   const auto check_keyed = [&](const operator_metadata& op, const stored_keyed_state& keyed) {
     auto done = check(keyed.bytes);
@@ -76,7 +76,7 @@ status check_snapshot(file_system& files, const std::string& location) {
     for (const auto& file : keyed.database->files)
       done = done.and_then([&] { return check(file.bytes); });
     return done.and_then([&] {
-      return check_database(files, directory, keyed).map_error([&](const error& why) {
+      return check_database({files, directory}, keyed).map_error([&](const error& why) {
         return error{why.code, "a state database of operator '" + op.name + "' (uid " + op.uid +
                                    ") in checkpoint " +
                                    std::to_string(metadata->checkpoint.number) +

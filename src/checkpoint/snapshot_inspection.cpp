@@ -42,7 +42,7 @@ class state_walk {
       if (!state.keyed) continue;
       bool is_wanted = true;
       const auto done =
-          each_key_group(files_, directory_, *state.keyed, state.keyed->groups(),
+          each_key_group({files_, directory_}, *state.keyed, state.keyed->groups(),
                          [&](std::uint32_t group, const std::vector<std::byte>& bytes) -> status {
                            if (bytes.empty()) return {};
                            byte_reader in(bytes);
@@ -65,7 +65,7 @@ class state_walk {
     for (std::uint32_t s = 0; s < op_.subtasks.size(); ++s) {
       const auto& stored = op_.subtasks[s].state.operators;
       if (!stored) continue;
-      const auto bytes = read_stored(files_, directory_, *stored);
+      const auto bytes = read_stored({files_, directory_}, *stored);
       if (!bytes) return in_operator(op_, bytes.error());
       const auto states = decode_bytes<subtask_operator_state>(*bytes);
       if (!states) return in_operator(op_, states.error());

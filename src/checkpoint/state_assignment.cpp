@@ -7,6 +7,7 @@
 #include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/checkpoint/stored_database_files.hpp"
+#include "millrace/checkpoint/stored_files.hpp"
 #include "millrace/checkpoint/stored_key_groups.hpp"
 #include "millrace/core/codec.hpp"
 #include "millrace/core/mutant.hpp"
@@ -54,32 +55,32 @@ status check_same_shape(const checkpoint_metadata& metadata, const graph::job_gr
 
 /// The keyed state of one operator as the files that it was stored as, if the backend can go on
 /// with them and they are all of it; else false.
-result<bool> bring_database(file_system& files, const std::string& directory,
+result<bool> bring_database(const snapshot_source& source,
                             const std::vector<state_assignment::keyed_part>& parts,
                             state_backend* backend, operator_snapshot& to) {
   if (backend == nullptr || parts.size() != 1) return false;
   const auto& from = *parts[0].state;
   if (!from.database || from.groups() != parts[0].groups) return false;
-  auto image = backend->bring(stored_database_files(files, directory, *from.database));
+  auto image = backend->bring(stored_database_files(source, *from.database));
   if (!image) return tl::unexpected(image.error());
   if (*image == nullptr) return false;
   stored_keyed_state beside = from;
   beside.database.reset();
-  auto groups = read_key_groups(files, directory, beside, parts[0].groups);
+  auto groups = read_key_groups(source, beside, parts[0].groups);
   if (!groups) return tl::unexpected(groups.error());
   to.keyed_state = std::move(*groups);
   to.database = std::move(*image);
   return true;
 }
 
-result<subtask_operator_state> read_operator_state(file_system& files, const std::string& directory,
+result<subtask_operator_state> read_operator_state(const snapshot_source& source,
                                                    const std::vector<const stored_bytes*>& subtasks,
                                                    std::uint32_t subtask,
                                                    std::uint32_t parallelism) {
   std::vector<subtask_operator_state> saved(subtasks.size());
   for (std::size_t i = 0; i < subtasks.size(); ++i) {
     if (subtasks[i] == nullptr) continue;
-    auto bytes = read_stored(files, directory, *subtasks[i]);
+    auto bytes = read_stored(source, *subtasks[i]);
     if (!bytes) return tl::unexpected(bytes.error());
     auto decoded = decode_bytes<subtask_operator_state>(*bytes);
     if (!decoded) return tl::unexpected(decoded.error());
@@ -160,7 +161,7 @@ state_assignment assign_state(const checkpoint_metadata& metadata, const graph::
   return assigned;
 }
 
-result<task_restore> read_assigned_state(file_system& files, const std::string& directory,
+result<task_restore> read_assigned_state(const snapshot_source& source,
                                          const state_assignment& assigned, state_backend* backend) {
   task_restore restore;
   restore.checkpoint = assigned.checkpoint;
@@ -168,23 +169,23 @@ result<task_restore> read_assigned_state(file_system& files, const std::string& 
   if (restore.is_finished) return restore;
   for (const auto& op : assigned.operators) {
     auto& to = restore.operators.emplace_back();
-    const auto brought = bring_database(files, directory, op.keyed, backend, to);
+    const auto brought = bring_database(source, op.keyed, backend, to);
     if (!brought) return named(op.name, brought.error());
     for (const auto& part : op.keyed) {
       if (*brought) break;
-      auto groups = read_key_groups(files, directory, *part.state, part.groups);
+      auto groups = read_key_groups(source, *part.state, part.groups);
       if (!groups) return named(op.name, groups.error());
       to.keyed_state.insert(to.keyed_state.end(), std::make_move_iterator(groups->begin()),
                             std::make_move_iterator(groups->end()));
     }
     if (op.operator_state.empty()) continue;
-    auto state = read_operator_state(files, directory, op.operator_state, assigned.subtask,
-                                     assigned.parallelism);
+    auto state =
+        read_operator_state(source, op.operator_state, assigned.subtask, assigned.parallelism);
     if (!state) return named(op.name, state.error());
     to.operator_state = std::move(*state);
   }
   if (assigned.in_flight != nullptr) {
-    auto batches = read_stored(files, directory, *assigned.in_flight).and_then([](auto bytes) {
+    auto batches = read_stored(source, *assigned.in_flight).and_then([](auto bytes) {
       return decode_in_flight(bytes);
     });
     if (!batches)
@@ -193,6 +194,17 @@ result<task_restore> read_assigned_state(file_system& files, const std::string& 
     restore.in_flight = std::move(*batches);
   }
   return restore;
+}
+
+std::vector<std::string> files_of(const state_assignment& assigned, const std::string& directory) {
+  stored_files all(directory);
+  for (const auto& op : assigned.operators) {
+    for (const auto& part : op.keyed) all.add(*part.state);
+    for (const auto* piece : op.operator_state)
+      if (piece != nullptr) all.add(*piece);
+  }
+  if (assigned.in_flight != nullptr) all.add(*assigned.in_flight);
+  return all.paths();
 }
 
 uploaded_files restored_files(const state_assignment& assigned, const task_restore& restored) {

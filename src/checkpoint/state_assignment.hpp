@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
+#include "millrace/checkpoint/state_file.hpp"
 #include "millrace/checkpoint/task_state_store.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
@@ -52,12 +53,15 @@ struct state_assignment {
 state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_vertex& vertex,
                               std::uint32_t subtask);
 
-/// Reads it. `directory` is where the metadata lie. Keyed state comes as key groups, or, if it was
+/// Reads it. Keyed state comes as key groups, or, if it was
 /// stored as the database of just this subtask and `backend` can go on with that, as an image of
 /// it. Blocks. Errors name the operator.
-result<task_restore> read_assigned_state(file_system& files, const std::string& directory,
+result<task_restore> read_assigned_state(const snapshot_source& source,
                                          const state_assignment& assigned,
                                          state_backend* backend = nullptr);
+
+/// The paths of the files that it is in, each once. `directory` is that of the metadata.
+std::vector<std::string> files_of(const state_assignment& assigned, const std::string& directory);
 
 /// Where the files of the images lie that the task was restored with.
 uploaded_files restored_files(const state_assignment& assigned, const task_restore& restored);

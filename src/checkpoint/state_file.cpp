@@ -41,29 +41,43 @@ tl::unexpected<error> damaged(const std::string& path, const std::string& what) 
   return fail(errc::invalid_data, "the state file '" + path + "' is damaged: " + what);
 }
 
-result<std::vector<std::byte>> read_bytes(file_reader& file, const std::string& path,
-                                          std::uint64_t offset, std::uint64_t length) {
+status check_is_inside(const file_reader& file, const std::string& path, std::uint64_t offset,
+                       std::uint64_t length) {
   if (offset > file.size() || length > file.size() - offset)
     return damaged(path, "it has " + std::to_string(file.size()) + " bytes, and " +
                              std::to_string(length) + " from byte " + std::to_string(offset) +
                              " on are wanted");
-  std::vector<std::byte> bytes(length);
-  if (length == 0) return bytes;
-  auto got = file.read_at(offset, bytes);
+  return {};
+}
+
+status read_into(file_reader& file, const std::string& path, std::uint64_t offset,
+                 std::span<std::byte> into) {
+  const auto got = file.read_at(offset, into);
   if (!got) return tl::unexpected(got.error());
-  if (*got != length) return damaged(path, "it ends early");
+  if (*got != into.size()) return damaged(path, "it ends early");
+  return {};
+}
+
+result<std::vector<std::byte>> read_bytes(file_reader& file, const std::string& path,
+                                          std::uint64_t offset, std::uint64_t length) {
+  if (auto good = check_is_inside(file, path, offset, length); !good)
+    return tl::unexpected(good.error());
+  std::vector<std::byte> bytes(length);
+  if (auto read = read_into(file, path, offset, bytes); !read) return tl::unexpected(read.error());
   return bytes;
 }
 
 /// Reads a part of a file block by block.
 status read_blocks(file_reader& file, const std::string& path, std::uint64_t begin,
                    std::uint64_t length, const std::function<status(byte_view)>& visit) {
+  if (auto good = check_is_inside(file, path, begin, length); !good) return good;
+  std::vector<std::byte> block(std::min<std::uint64_t>(block_bytes, length));
   for (std::uint64_t done = 0; done < length;) {
-    const auto block =
-        read_bytes(file, path, begin + done, std::min<std::uint64_t>(block_bytes, length - done));
-    if (!block) return tl::unexpected(block.error());
-    if (auto good = visit(*block); !good) return good;
-    done += block->size();
+    const auto wanted = std::min<std::uint64_t>(block.size(), length - done);
+    const auto into = std::span(block).first(static_cast<std::size_t>(wanted));
+    if (auto read = read_into(file, path, begin + done, into); !read) return read;
+    if (auto good = visit(into); !good) return good;
+    done += wanted;
   }
   return {};
 }
@@ -161,9 +175,9 @@ std::string path_of_stored(const std::string& directory, const stored_bytes& pie
   return parent_of(directory) + "/" + piece.file.substr(above.size());
 }
 
-result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
-                                           const stored_bytes& piece, std::uint64_t begin,
-                                           std::uint64_t end, std::uint64_t checksum) {
+result<std::vector<std::byte>> read_stored(const snapshot_source& from, const stored_bytes& piece,
+                                           std::uint64_t begin, std::uint64_t end,
+                                           std::uint64_t checksum) {
   if (begin > end || end > piece.length)
     return fail(errc::invalid_data, "a piece of state is to be read beyond its end");
   if (piece.file.empty()) {
@@ -174,29 +188,33 @@ result<std::vector<std::byte>> read_stored(file_system& files, const std::string
       return fail(errc::invalid_data, "a piece of state in the metadata has another checksum");
     return std::vector<std::byte>(part.begin(), part.end());
   }
-  const auto path = path_of_stored(directory, piece);
-  const auto file = open_state_file(files, path);
-  if (!file) return tl::unexpected(file.error());
-  auto bytes = read_bytes(**file, path, piece.offset + begin, end - begin);
-  if (bytes && checksum_of(*bytes) != checksum)
-    return damaged(path, "bytes " + std::to_string(piece.offset + begin) + " to " +
-                             std::to_string(piece.offset + end) + " have another checksum");
-  return bytes;
+  const auto read = [&](file_system& files,
+                        const std::string& path) -> result<std::vector<std::byte>> {
+    const auto file = open_state_file(files, path);
+    if (!file) return tl::unexpected(file.error());
+    auto bytes = read_bytes(**file, path, piece.offset + begin, end - begin);
+    if (bytes && checksum_of(*bytes) != checksum)
+      return damaged(path, "bytes " + std::to_string(piece.offset + begin) + " to " +
+                               std::to_string(piece.offset + end) + " have another checksum");
+    return bytes;
+  };
+  return read_copy_or_original(from, piece, end - begin, read);
 }
 
-result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
-                                           const stored_bytes& piece) {
-  return read_stored(files, directory, piece, 0, piece.length, piece.checksum);
+result<std::vector<std::byte>> read_stored(const snapshot_source& from, const stored_bytes& piece) {
+  return read_stored(from, piece, 0, piece.length, piece.checksum);
 }
 
-status read_stored_blocks(file_system& files, const std::string& directory,
-                          const stored_bytes& piece,
+status read_stored_blocks(const snapshot_source& from, const stored_bytes& piece,
                           const std::function<status(byte_view)>& visit) {
-  if (piece.file.empty()) {
-    const auto bytes = read_stored(files, directory, piece);
-    return bytes ? visit(*bytes) : tl::unexpected(bytes.error());
-  }
-  const auto path = path_of_stored(directory, piece);
+  if (!piece.file.empty())
+    return read_piece_blocks(from.files, path_of_stored(from.directory, piece), piece, visit);
+  const auto bytes = read_stored(from, piece);
+  return bytes ? visit(*bytes) : tl::unexpected(bytes.error());
+}
+
+status read_piece_blocks(file_system& files, const std::string& path, const stored_bytes& piece,
+                         const std::function<status(byte_view)>& visit) {
   const auto file = open_state_file(files, path);
   if (!file) return tl::unexpected(file.error());
   running_checksum checksum;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "millrace/checkpoint/local_restore.hpp"
 #include "millrace/checkpoint/stored_state.hpp"
 #include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/error.hpp"
@@ -55,19 +56,49 @@ class state_file_writer {
 /// metadata.
 std::string path_of_stored(const std::string& directory, const stored_bytes& piece);
 
-/// Bytes `begin` to `end` of a stored piece, whose checksum is `checksum`. `directory` is that of
-/// the metadata. `invalid_data`, with the path, if they are not what was written.
-result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
-                                           const stored_bytes& piece, std::uint64_t begin,
-                                           std::uint64_t end, std::uint64_t checksum);
-/// All of it.
-result<std::vector<std::byte>> read_stored(file_system& files, const std::string& directory,
-                                           const stored_bytes& piece);
+/// Where pieces of a snapshot are read.
+struct snapshot_source {
+  file_system& files;
+  std::string directory;  ///< Of the metadata.
+  /// What is looked at first, and counts what is read of files; null to read the originals only.
+  local_restore* local = nullptr;
+};
 
-/// All of it, block by block, for pieces of any size. What was given to `visit` counts only if it
-/// ends well. What `visit` fails with ends it.
-status read_stored_blocks(file_system& files, const std::string& directory,
-                          const stored_bytes& piece, const std::function<status(byte_view)>& visit);
+/// Has `use(files, path)`, which returns a `result` or `status`, read a piece that is in a file:
+/// its copy on this machine, if there is one, and the original if that does not end well.
+template <class Use>
+auto read_copy_or_original(const snapshot_source& from, const stored_bytes& piece,
+                           std::uint64_t bytes, Use&& use) {
+  const auto path = path_of_stored(from.directory, piece);
+  const auto copy = from.local != nullptr ? from.local->copy_of(path) : std::nullopt;
+  if (copy) {
+    auto done = use(from.local->disk(), *copy);
+    if (done) {
+      from.local->count_copy(bytes);
+      return done;
+    }
+    from.local->pass_over(path, *copy, done.error());
+  }
+  auto done = use(from.files, path);
+  if (done && from.local != nullptr) from.local->count_original(bytes);
+  return done;
+}
+
+/// Bytes `begin` to `end` of a stored piece, whose checksum is `checksum`. `invalid_data`, with the
+/// path, if they are not what was written.
+result<std::vector<std::byte>> read_stored(const snapshot_source& from, const stored_bytes& piece,
+                                           std::uint64_t begin, std::uint64_t end,
+                                           std::uint64_t checksum);
+/// All of it.
+result<std::vector<std::byte>> read_stored(const snapshot_source& from, const stored_bytes& piece);
+
+/// All of it, block by block, for pieces of any size; of the originals only. What was given to
+/// `visit` counts only if it ends well. What `visit` fails with ends it.
+status read_stored_blocks(const snapshot_source& from, const stored_bytes& piece,
+                          const std::function<status(byte_view)>& visit);
+/// The same for a piece that is in the file at `path`.
+status read_piece_blocks(file_system& files, const std::string& path, const stored_bytes& piece,
+                         const std::function<status(byte_view)>& visit);
 
 /// A handle that holds the bytes itself.
 stored_bytes keep_bytes(std::vector<std::byte> bytes);

@@ -47,9 +47,8 @@ class kept_reader final : public file_reader {
 
 }  // namespace
 
-stored_database_files::stored_database_files(file_system& files, std::string directory,
-                                             const stored_database& database)
-    : files_(files), directory_(std::move(directory)), database_(database) {
+stored_database_files::stored_database_files(snapshot_source from, const stored_database& database)
+    : from_(std::move(from)), database_(database) {
   for (const auto& file : database_.files) names_.push_back({file.name, file.bytes.length});
 }
 
@@ -75,11 +74,19 @@ result<std::unique_ptr<file_reader>> stored_database_files::open(const std::stri
   const auto piece = find(name);
   if (!piece) return tl::unexpected(piece.error());
   const auto& where = **piece;
-  const auto none = [](byte_view) { return status(); };
-  if (auto intact = read_stored_blocks(files_, directory_, where, none); !intact)
-    return tl::unexpected(noted(intact.error()));
-  if (where.file.empty()) return std::make_unique<kept_reader>(where.kept);
-  auto whole = files_.open_reader(path_of_stored(directory_, where));
+  if (where.file.empty()) {
+    auto bytes = read_stored(from_, where);
+    if (!bytes) return tl::unexpected(noted(bytes.error()));
+    return std::make_unique<kept_reader>(std::move(*bytes));
+  }
+  const auto open_intact = [&](file_system& files,
+                               const std::string& path) -> result<std::unique_ptr<file_reader>> {
+    const auto none = [](byte_view) { return status(); };
+    if (auto intact = read_piece_blocks(files, path, where, none); !intact)
+      return tl::unexpected(intact.error());
+    return files.open_reader(path);
+  };
+  auto whole = read_copy_or_original(from_, where, where.length, open_intact);
   if (!whole) return tl::unexpected(noted(whole.error()));
   return std::make_unique<piece_reader>(std::move(*whole), where.offset, where.length);
 }
@@ -87,12 +94,23 @@ result<std::unique_ptr<file_reader>> stored_database_files::open(const std::stri
 status stored_database_files::copy(const std::string& name, const std::string& path) const {
   const auto piece = find(name);
   if (!piece) return tl::unexpected(piece.error());
+  const auto& where = **piece;
   local_file_system local;
-  const auto file = local.open_writer(path, write_mode::create);
-  if (!file) return tl::unexpected(file.error());
-  auto done = read_stored_blocks(files_, directory_, **piece, [&](byte_view block) {
-                return (*file)->append(block);
-              }).and_then([&] { return (*file)->close(); });
+  const auto write = [&](const auto& read_blocks) -> status {
+    // Emptied, if a damaged copy was written to it first.
+    const auto file = local.open_writer(path, write_mode::truncate);
+    if (!file) return tl::unexpected(file.error());
+    return read_blocks([&](byte_view block) { return (*file)->append(block); }).and_then([&] {
+      return (*file)->close();
+    });
+  };
+  const auto copy_piece = [&](file_system& files, const std::string& from) {
+    return write([&](const auto& visit) { return read_piece_blocks(files, from, where, visit); });
+  };
+  auto done =
+      where.file.empty()
+          ? write([&](const auto& visit) { return read_stored_blocks(from_, where, visit); })
+          : read_copy_or_original(from_, where, where.length, copy_piece);
   if (!done) return tl::unexpected(noted(done.error()));
   return done;
 }

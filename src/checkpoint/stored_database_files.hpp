@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "millrace/checkpoint/state_file.hpp"
 #include "millrace/checkpoint/stored_state.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
@@ -16,8 +17,8 @@ namespace millrace {
 /// The files of a database in a snapshot, as it can be read.
 class stored_database_files final : public database_files {
  public:
-  /// `directory` is that of the metadata. `files` and `database` outlive it.
-  stored_database_files(file_system& files, std::string directory, const stored_database& database);
+  /// What `from` refers to, and `database`, outlive it.
+  stored_database_files(snapshot_source from, const stored_database& database);
 
   const std::vector<database_file>& files() const noexcept override { return names_; }
   const std::vector<state_info>& tables() const noexcept override { return database_.tables; }
@@ -33,8 +34,7 @@ class stored_database_files final : public database_files {
   /// Keeps it.
   error noted(const error& why) const;
 
-  file_system& files_;
-  std::string directory_;
+  snapshot_source from_;
   const stored_database& database_;
   std::vector<database_file> names_;
   mutable std::mutex mutex_;  // of what follows

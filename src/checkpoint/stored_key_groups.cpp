@@ -11,15 +11,15 @@
 
 namespace millrace {
 
-stored_key_group_reader::stored_key_group_reader(file_system& files, std::string directory,
+stored_key_group_reader::stored_key_group_reader(snapshot_source from,
                                                  const stored_keyed_state& state)
-    : files_(files), directory_(std::move(directory)), state_(state) {}
+    : from_(std::move(from)), state_(state) {}
 
 stored_key_group_reader::~stored_key_group_reader() = default;
 
 status stored_key_group_reader::open() {
   if (!state_.database || database_ != nullptr) return {};
-  source_ = std::make_shared<stored_database_files>(files_, directory_, *state_.database);
+  source_ = std::make_shared<stored_database_files>(from_, *state_.database);
   return open_database_files(source_)
       .and_then([&](std::unique_ptr<byte_store> store) {
         return database_key_groups::of(std::move(store), state_.database->tables);
@@ -37,8 +37,8 @@ result<std::vector<std::byte>> stored_key_group_reader::read(std::uint32_t group
   try {
     if (const auto opened = open(); !opened) return explained(opened.error());
     const auto i = group - state_.first_group;
-    auto beside = read_stored(files_, directory_, state_.bytes, i == 0 ? 0 : state_.ends[i - 1],
-                              state_.ends[i], state_.checksums[i]);
+    auto beside = read_stored(from_, state_.bytes, i == 0 ? 0 : state_.ends[i - 1], state_.ends[i],
+                              state_.checksums[i]);
     if (!beside || database_ == nullptr) return beside;
     auto whole = database_->read(group, *beside);
     return whole ? std::move(whole) : explained(whole.error());
@@ -47,16 +47,15 @@ result<std::vector<std::byte>> stored_key_group_reader::read(std::uint32_t group
   }
 }
 
-status check_database(file_system& files, const std::string& directory,
-                      const stored_keyed_state& state) {
+status check_database(const snapshot_source& from, const stored_keyed_state& state) {
   if (!state.database || state.ends.empty()) return {};
-  return stored_key_group_reader(files, directory, state).read(state.first_group).map([](auto) {});
+  return stored_key_group_reader(from, state).read(state.first_group).map([](auto) {});
 }
 
-status each_key_group(file_system& files, const std::string& directory,
-                      const stored_keyed_state& state, key_group_range groups,
+status each_key_group(const snapshot_source& from, const stored_keyed_state& state,
+                      key_group_range groups,
                       const std::function<status(std::uint32_t, std::vector<std::byte>)>& visit) {
-  stored_key_group_reader reader(files, directory, state);
+  stored_key_group_reader reader(from, state);
   for (auto group = groups.first; group <= groups.last; ++group) {
     auto bytes = reader.read(group);
     if (!bytes) return tl::unexpected(bytes.error());
@@ -65,12 +64,11 @@ status each_key_group(file_system& files, const std::string& directory,
   return {};
 }
 
-result<std::vector<encoded_key_group>> read_key_groups(file_system& files,
-                                                       const std::string& directory,
+result<std::vector<encoded_key_group>> read_key_groups(const snapshot_source& from,
                                                        const stored_keyed_state& state,
                                                        key_group_range groups) {
   std::vector<encoded_key_group> all;
-  return each_key_group(files, directory, state, groups,
+  return each_key_group(from, state, groups,
                         [&](std::uint32_t group, std::vector<std::byte> bytes) -> status {
                           all.push_back({group, std::move(bytes)});
                           return {};
@@ -78,12 +76,12 @@ result<std::vector<encoded_key_group>> read_key_groups(file_system& files,
       .map([&] { return std::move(all); });
 }
 
-result<stored_keyed_state> copy_key_groups(file_system& files, const std::string& directory,
+result<stored_keyed_state> copy_key_groups(const snapshot_source& from,
                                            const stored_keyed_state& state, state_file_writer& to) {
   stored_keyed_state copied;
   copied.first_group = state.first_group;
   running_checksum all;
-  return each_key_group(files, directory, state, state.groups(),
+  return each_key_group(from, state, state.groups(),
                         [&](std::uint32_t group, const std::vector<std::byte>& bytes) -> status {
                           auto written = to.append(bytes);
                           if (!written) return tl::unexpected(written.error());

@@ -1,5 +1,6 @@
 #include "millrace/checkpoint/task_state_store.hpp"
 
+#include <charconv>
 #include <memory>
 #include <set>
 #include <vector>
@@ -187,6 +188,22 @@ status store_shared(file_system& files, const std::string& directory, checkpoint
 
 std::string state_file_name(const execution_attempt_id& who) {
   return name_of(who) + ".state";
+}
+
+std::optional<graph::subtask_ref> subtask_of_state_file(std::string_view name) {
+  const auto number = [&](char ahead) -> std::optional<std::uint32_t> {
+    std::uint32_t found = 0;
+    if (!name.starts_with(ahead)) return std::nullopt;
+    const auto* end = name.data() + name.size();
+    const auto [rest, code] = std::from_chars(name.data() + 1, end, found);
+    if (code != std::errc{} || rest == end || *rest != '-') return std::nullopt;
+    name.remove_prefix(static_cast<std::size_t>(rest + 1 - name.data()));
+    return found;
+  };
+  const auto vertex = number('v');
+  const auto subtask = vertex ? number('s') : std::nullopt;
+  if (!subtask || !name.starts_with('a')) return std::nullopt;
+  return graph::subtask_ref{*vertex, *subtask};
 }
 
 uploaded_files uploaded_files_of(const stored_task_state& state) {

@@ -2,19 +2,25 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "millrace/checkpoint/stored_state.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
+#include "millrace/graph/pipelined_regions.hpp"
 #include "millrace/stream/task_snapshot.hpp"
 
 namespace millrace {
 
 /// The file of a snapshot's directory that has the state of a subtask.
 std::string state_file_name(const execution_attempt_id& who);
+/// The vertex and subtask whose state a file of that name has, of its own or shared. Nothing for
+/// other names.
+std::optional<graph::subtask_ref> subtask_of_state_file(std::string_view name);
 
 /// Files of a task's databases that a checkpoint has, by operator index of the vertex and by name:
 /// what a later one refers to instead of storing it again.

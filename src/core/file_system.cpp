@@ -6,6 +6,10 @@
 
 namespace millrace {
 
+status file_system::link(const std::string& from, const std::string& to) {
+  return fail(errc::io, "can't link '" + from + "' to '" + to + "': this file system has no links");
+}
+
 bool is_glob(std::string_view path) noexcept {
   return path.find_first_of("*?[") != std::string_view::npos;
 }

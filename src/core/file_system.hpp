@@ -76,6 +76,10 @@ class file_system {
   virtual status create_directories(const std::string& path) = 0;
   /// Replaces `to` atomically. Durable after `sync_directory` of the directory of `to`.
   virtual status rename(const std::string& from, const std::string& to) = 0;
+  /// Gives a file a second name, under which it stays when the first one goes. Fails if there is
+  /// something of that name, and where it could only be done by copying: as it is here, for file
+  /// systems without links.
+  virtual status link(const std::string& from, const std::string& to);
   /// A file or an empty directory.
   virtual status remove(const std::string& path) = 0;
   /// Makes creations, renames and removals inside a directory survive a power cut.
@@ -92,6 +96,7 @@ class local_file_system final : public file_system {
                                                    write_mode mode) override;
   status create_directories(const std::string& path) override;
   status rename(const std::string& from, const std::string& to) override;
+  status link(const std::string& from, const std::string& to) override;
   status remove(const std::string& path) override;
   status sync_directory(const std::string& path) override;
 };

@@ -198,6 +198,11 @@ status local_file_system::rename(const std::string& from, const std::string& to)
   return {};
 }
 
+status local_file_system::link(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) != 0) return os_failure("link", from + "' to '" + to, errno);
+  return {};
+}
+
 status local_file_system::remove(const std::string& path) {
   if (::remove(path.c_str()) != 0) return os_failure("remove", path, errno);
   return {};

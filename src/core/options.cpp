@@ -35,6 +35,14 @@ status check_high_availability(const configuration& config) {
   return {};
 }
 
+status check_local_state(const configuration& config) {
+  const auto directory = config.get(local_state_directory);
+  if (directory.find(',') == std::string::npos) return {};
+  return fail(errc::invalid_config, std::string(local_state_directory.key) + " is " +
+                                        quoted(config, local_state_directory) +
+                                        " but must be one directory: a list is not supported");
+}
+
 std::string_view type_name(value_form form) noexcept {
   switch (form) {
     case value_form::boolean:
@@ -87,7 +95,8 @@ status check(const configuration& config) {
                                "at least");
       })
       .and_then([&] { return must_not_exceed(batch_bytes, channel_bytes, true, "at least"); })
-      .and_then([&] { return check_high_availability(config); });
+      .and_then([&] { return check_high_availability(config); })
+      .and_then([&] { return check_local_state(config); });
 }
 
 std::string markdown() {

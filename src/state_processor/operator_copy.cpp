@@ -64,7 +64,7 @@ class subtask_copy {
   status copy_keyed(std::optional<stored_keyed_state>& keyed) {
     if (!keyed || (keyed->bytes.file.empty() && !keyed->database)) return {};
     return open().and_then([&] {
-      return copy_key_groups(files_, from_, *keyed, *file_).map([&](stored_keyed_state copied) {
+      return copy_key_groups({files_, from_}, *keyed, *file_).map([&](stored_keyed_state copied) {
         keyed = std::move(copied);
       });
     });
@@ -72,7 +72,7 @@ class subtask_copy {
   status copy_bytes(std::optional<stored_bytes>& stored) {
     if (!stored || stored->file.empty()) return {};
     return open().and_then([&]() -> status {
-      const auto bytes = read_stored(files_, from_, *stored);
+      const auto bytes = read_stored({files_, from_}, *stored);
       if (!bytes) return tl::unexpected(bytes.error());
       return file_->append(*bytes).map([&](stored_bytes copied) { stored = std::move(copied); });
     });

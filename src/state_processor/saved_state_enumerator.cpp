@@ -64,7 +64,7 @@ result<splits> split_operator_state(file_system& files, const std::string& direc
   for (std::uint32_t i = 0; i < op.subtasks.size(); ++i) {
     const auto& stored = op.subtasks[i].state.operators;
     if (!stored) continue;
-    const auto states = read_stored(files, directory, *stored).and_then([](const auto& bytes) {
+    const auto states = read_stored({files, directory}, *stored).and_then([](const auto& bytes) {
       return decode_bytes<subtask_operator_state>(bytes);
     });
     if (!states)

@@ -26,9 +26,8 @@ class saved_operator_of_reader {
     return &**op_;
   }
 
-  file_system& files() const noexcept { return files_; }
+  snapshot_source source() const { return {files_, directory_}; }
   const saved_state_query& query() const noexcept { return query_; }
-  const std::string& directory() const noexcept { return directory_; }
 
  private:
   file_system& files_;
@@ -79,7 +78,7 @@ class saved_state_fetcher final : public split_fetcher<saved_piece> {
         readers_.erase(i);  // groups come in their order: it is through
         continue;
       }
-      auto& reader = readers_.try_emplace(i, of_->files(), of_->directory(), *keyed).first->second;
+      auto& reader = readers_.try_emplace(i, of_->source(), *keyed).first->second;
       auto read = reader.read(piece.number);
       if (!read) return tl::unexpected(read.error());
       if (!read->empty()) piece.groups.push_back({piece.number, std::move(*read)});
@@ -89,8 +88,7 @@ class saved_state_fetcher final : public split_fetcher<saved_piece> {
 
   status read_subtask(const operator_metadata& op, saved_piece& piece) const {
     if (piece.number >= op.subtasks.size() || !op.subtasks[piece.number].state.operators) return {};
-    const auto bytes =
-        read_stored(of_->files(), of_->directory(), *op.subtasks[piece.number].state.operators);
+    const auto bytes = read_stored(of_->source(), *op.subtasks[piece.number].state.operators);
     if (!bytes) return tl::unexpected(bytes.error());
     auto states = decode_bytes<subtask_operator_state>(*bytes);
     if (!states) return tl::unexpected(states.error());

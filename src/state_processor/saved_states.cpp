@@ -36,7 +36,7 @@ status check_keyed_states(file_system& files, const std::string& directory,
     const auto groups = beside.groups();
     for (auto group = groups.first; group <= groups.last; ++group) {
       if (has_all()) return {};
-      const auto read = read_key_groups(files, directory, beside, {group, group});
+      const auto read = read_key_groups({files, directory}, beside, {group, group});
       const auto added = read ? add_names(read->front(), known) : tl::unexpected(read.error());
       if (!added)
         return fail(added.error().code,

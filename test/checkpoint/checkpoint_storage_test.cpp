@@ -80,10 +80,10 @@ TEST_CASE("a checkpoint is read back as it was stored") {
 
     const auto& keyed = *read->operators[1].subtasks[0].state.keyed;
     CHECK(keyed.groups() == key_group_range{4, 6});
-    CHECK(read_stored(*world.disk, location, keyed.bytes) == bytes_of("group foursix"));
-    CHECK(read_stored(*world.disk, location, keyed.bytes, keyed.ends[1], keyed.ends[2],
+    CHECK(read_stored({*world.disk, location}, keyed.bytes) == bytes_of("group foursix"));
+    CHECK(read_stored({*world.disk, location}, keyed.bytes, keyed.ends[1], keyed.ends[2],
                       keyed.checksums[2]) == bytes_of("six"));
-    CHECK(read_stored(*world.disk, location, keyed.bytes, keyed.ends[0], keyed.ends[1],
+    CHECK(read_stored({*world.disk, location}, keyed.bytes, keyed.ends[0], keyed.ends[1],
                       keyed.checksums[1]) == bytes_of(""));
     if (threshold == 0) CHECK(check_state_file(*world.disk, location + "/v1-s2-a3.state"));
   }
@@ -240,10 +240,10 @@ TEST_CASE("damage to any file of a checkpoint is noticed wherever it is") {
     for (const auto& op : metadata->operators) {
       const auto& state = op.subtasks[0].state;
       if (state.operators)
-        if (auto r = read_stored(*world.disk, location, *state.operators); !r)
+        if (auto r = read_stored({*world.disk, location}, *state.operators); !r)
           return tl::unexpected(r.error());
       if (state.keyed)
-        if (auto r = read_stored(*world.disk, location, state.keyed->bytes); !r)
+        if (auto r = read_stored({*world.disk, location}, state.keyed->bytes); !r)
           return tl::unexpected(r.error());
     }
     return check_state_file(*world.disk, location + "/v1-s2-a3.state");
@@ -342,7 +342,7 @@ TEST_CASE("batches on their way are stored with their type, and counted") {
     REQUIRE(state);
     REQUIRE(state->in_flight);
     CHECK(state->in_flight->file.empty() == (threshold != 0));
-    const auto bytes = read_stored(*world.disk, "/c/job/chk-1", *state->in_flight);
+    const auto bytes = read_stored({*world.disk, "/c/job/chk-1"}, *state->in_flight);
     REQUIRE(bytes);
     const auto read = decode_in_flight(*bytes);
     REQUIRE(read);

@@ -149,7 +149,7 @@ struct stored_files {
     if (!metadata) return tl::unexpected(metadata.error());
     restored all;
     for (std::uint32_t s = 0; s < parallelism; ++s) {
-      auto state = read_assigned_state(*disk, location, assign_state(*metadata, vertex, s));
+      auto state = read_assigned_state({*disk, location}, assign_state(*metadata, vertex, s));
       if (!state) return tl::unexpected(state.error());
       all.push_back(std::move(*state));
     }

@@ -220,7 +220,7 @@ TEST_CASE("the key groups of a stored state are the same in either form") {
   const auto stored = job.take(1, none);
   const auto expected = snapshot_of(*job.state);
   std::vector<std::vector<std::byte>> found(test_max_parallelism);
-  REQUIRE(each_key_group(*job.disk, job.storage.location_of(one), *stored.operators[0].keyed,
+  REQUIRE(each_key_group({*job.disk, job.storage.location_of(one)}, *stored.operators[0].keyed,
                          {0, test_max_parallelism - 1},
                          [&](std::uint32_t group, std::vector<std::byte> bytes) -> status {
                            found[group] = std::move(bytes);
@@ -229,7 +229,7 @@ TEST_CASE("the key groups of a stored state are the same in either form") {
   CHECK(found == expected);
   std::size_t visits = 0;
   const auto ended =
-      each_key_group(*job.disk, job.storage.location_of(one), *stored.operators[0].keyed, {3, 9},
+      each_key_group({*job.disk, job.storage.location_of(one)}, *stored.operators[0].keyed, {3, 9},
                      [&](std::uint32_t group, const std::vector<std::byte>&) -> status {
                        CHECK(group == 3 + visits++);
                        return visits < 3 ? status() : fail(errc::cancelled, "enough");
@@ -445,14 +445,14 @@ TEST_CASE("key groups are read one by one from a database that stays open") {
   const auto location = job.storage.location_of(one);
   const auto metadata = load_checkpoint(*job.disk, location).value();
   const auto& keyed = *metadata.operators.at(0).subtasks.at(0).state.keyed;
-  const auto all = read_key_groups(*job.disk, location, keyed, keyed.groups()).value();
-  stored_key_group_reader reader(*job.disk, location, keyed);
+  const auto all = read_key_groups({*job.disk, location}, keyed, keyed.groups()).value();
+  stored_key_group_reader reader({*job.disk, location}, keyed);
   REQUIRE(reader.read(keyed.first_group));
   const auto reads = job.disk->reads();
   for (const auto& [group, bytes] : all) CHECK(reader.read(group).value() == bytes);
   // Opening it reads all files; the blocks that were read since are fewer.
   const auto then = job.disk->reads() - reads;
-  stored_key_group_reader again(*job.disk, location, keyed);
+  stored_key_group_reader again({*job.disk, location}, keyed);
   REQUIRE(again.read(keyed.first_group));
   CHECK(then < all.size() * (job.disk->reads() - reads - then));
 }

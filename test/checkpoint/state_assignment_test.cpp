@@ -71,7 +71,7 @@ struct saved_job {
   }
 
   task_restore restored(const graph::job_vertex& vertex, std::uint32_t subtask) {
-    auto read = read_assigned_state(*disk, "/c/chk-1", assign_state(metadata, vertex, subtask));
+    auto read = read_assigned_state({*disk, "/c/chk-1"}, assign_state(metadata, vertex, subtask));
     REQUIRE(read);
     return std::move(*read);
   }
@@ -154,7 +154,7 @@ TEST_CASE("a damaged piece names the file and the operator") {
   content[20] = static_cast<char>(content[20] ^ 1);
   saved.disk->put("/c/chk-1/v0-s0-a0.state", content);
   const auto read =
-      read_assigned_state(*saved.disk, "/c/chk-1", assign_state(saved.metadata, vertex_of(1), 0));
+      read_assigned_state({*saved.disk, "/c/chk-1"}, assign_state(saved.metadata, vertex_of(1), 0));
   REQUIRE_FALSE(read);
   CHECK(read.error().code == errc::invalid_data);
   CHECK(read.error().message.find("operator 'count'") != std::string::npos);

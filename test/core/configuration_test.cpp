@@ -158,6 +158,10 @@ TEST_CASE("what is printed reads back the same") {
 }
 
 TEST_CASE("options that contradict each other are refused") {
+  CHECK(
+      options::check(parsed("taskmanager.state.local.root-dirs = /a,/b")).error().message ==
+      "taskmanager.state.local.root-dirs is '/a,/b' (cluster.conf:1) but must be one directory: a "
+      "list is not supported");
   CHECK(options::check(parsed("heartbeat.timeout = 1 s")).error().message ==
         "heartbeat.timeout is '1 s' (cluster.conf:1) but must be longer than heartbeat.interval, "
         "which is '1 s' (default)");

@@ -9,7 +9,10 @@
 
 #include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/checkpoint/checkpoint_uploads.hpp"
+#include "millrace/checkpoint/job_copies.hpp"
+#include "millrace/checkpoint/local_restore.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
+#include "millrace/checkpoint/stored_files.hpp"
 #include "millrace/state/rocksdb_state_backend.hpp"
 #include "support/memory_files.hpp"
 #include "support/native_snapshots.hpp"
@@ -29,15 +32,25 @@ struct incremental_job {
   state_world world{backend};
   std::shared_ptr<memory_files> disk = std::make_shared<memory_files>();
   std::string directory;
+  /// Of the machine that the task runs on.
+  std::shared_ptr<memory_files> local_disk = std::make_shared<memory_files>();
+  std::shared_ptr<local_copies> all_copies = std::make_shared<local_copies>(local_disk, "/local");
+  std::shared_ptr<job_copies> copies;
   file_checkpoint_storage storage;
 
   // Of the task.
   std::uint32_t attempt = 0;
   std::unique_ptr<keyed_state_backend<std::int64_t>> state = world.make<std::int64_t>();
   checkpoint_uploads uploads;
+  std::unique_ptr<local_restore> from;  // the latest
 
   explicit incremental_job(std::string where = "/c/job", std::uint64_t threshold = 0)
-      : directory(std::move(where)), storage(disk, directory, threshold) {}
+      : directory(std::move(where)),
+        copies(std::make_shared<job_copies>(all_copies, job, directory)),
+        storage(std::make_shared<copied_files>(disk, copies), directory, threshold) {}
+
+  /// From now on the task's machine keeps copies.
+  void keep_copies() { all_copies->job_came(job); }
 
   /// Keys from..to-1 get the value that `value_of` says.
   void put(std::int64_t from, std::int64_t to, const std::string& what) {
@@ -64,7 +77,11 @@ struct incremental_job {
   /// The task's part.
   result<stored_task_state> store(std::uint64_t n, checkpoint_id base) {
     auto stored = storage.store({job, 1, 0, attempt}, snapshot(n, base), uploads.base(base));
-    if (stored) uploads.add({n}, uploaded_files_of(*stored));
+    if (!stored) return stored;
+    uploads.add({n}, uploaded_files_of(*stored));
+    stored_files files(storage.location_of({n}));
+    files.add(*stored);
+    copies->need({n}, files.paths());
     return stored;
   }
   static checkpoint_metadata metadata_of(std::uint64_t n, const stored_task_state& stored) {
@@ -87,6 +104,7 @@ struct incremental_job {
     auto stored = store(n, base);
     REQUIRE_MESSAGE(stored, (stored ? std::string() : stored.error().message));
     REQUIRE(storage.complete(metadata_of(n, *stored)));
+    all_copies->confirm(job, {n});
     return *std::move(stored);
   }
 
@@ -110,7 +128,9 @@ struct incremental_job {
     return load_checkpoint(*disk, location).and_then([&](const checkpoint_metadata& metadata) {
       const auto vertex = vertex_of(parallelism);
       const auto assigned = assign_state(metadata, vertex, subtask);
-      auto restored = read_assigned_state(*disk, location, assigned, with);
+      copies->need(metadata.checkpoint, files_of(assigned, location));
+      from = std::make_unique<local_restore>(copies);
+      auto restored = read_assigned_state({*disk, location, from.get()}, assigned, with);
       if (restored && found != nullptr) *found = restored_files(assigned, *restored);
       return restored;
     });

@@ -199,6 +199,45 @@ class Recovery(SystemTest):
         self.assertGreaterEqual(nodes.json("describe", job)["restarts"], 2)
         self.check_output(nodes)
 
+    def test_a_restarted_worker_restores_state_from_the_disk_of_the_one_that_was_killed(self):
+        nodes = self.cluster_with(slots=1,
+                                  config={"heartbeat.interval": "200 ms",
+                                          "heartbeat.timeout": "2 s",
+                                          "state.backend.local-recovery": "true"})
+        local = nodes.folder / "local"
+        nodes.config["taskmanager.state.local.root-dirs"] = local
+        nodes.write_config()
+        for _ in range(2):
+            nodes.start_task_manager()
+        nodes.await_nodes(2)
+        job = nodes.run_detached(*self.job_arguments(
+            nodes, settings=["state.storage.fs.memory-threshold=0"]))
+        for kill in range(2):
+            self.await_checkpoints(nodes, job, 2)
+            victim = nodes.task_managers.pop(0)
+            victim.process.kill()
+            victim.wait()
+            # It waits for a slot. Nobody is to look at the originals.
+            wait_until(lambda: nodes.job(job)["status"] == "RESTARTING", 20, "the loss is noticed")
+            time.sleep(0.5)
+            for original in (nodes.folder / "checkpoints").rglob("*.state"):
+                original.unlink()
+            nodes.start_task_manager()
+            wait_until(lambda: nodes.json("describe", job)["restarts"] > kill, 20,
+                       "the job is restarted")
+        self.await_checkpoints(nodes, job, 1)
+        self.let_it_end(nodes)
+        nodes.await_status(job, "FINISHED", seconds=60)
+        self.check_output(nodes)
+        read = [line for node in nodes.processes for line in (node.out() + node.err()).splitlines()
+                if "state read" in line]
+        self.assertGreater(len(read), 0)
+        for line in read:
+            self.assertIn("remote bytes=0", line)
+        self.assertTrue(any("local bytes=0" not in line for line in read), read)
+        nodes.end_all()
+        self.assertEqual(list(local.iterdir()), [])
+
     @staticmethod
     def one_at_work(nodes, job):
         """A task manager that runs tasks of the job: one whose slot is not free."""

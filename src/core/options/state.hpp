@@ -30,6 +30,26 @@ inline constexpr config_option<memory_size> rocksdb_memory{
      .form = value_form::memory,
      .min = std::int64_t{8} << 20}};
 
+inline constexpr config_option<bool> local_recovery{
+    {.key = "state.backend.local-recovery",
+     .group = "State",
+     .default_text = "false",
+     .description =
+         "Whether a task manager keeps second copies of the state files of checkpoints on "
+         "a disk of its own, from which tasks that restart there are restored. To be set "
+         "for task managers; a job can be left out by setting it to `false` for the job.",
+     .form = value_form::boolean}};
+
+inline constexpr config_option<std::string> local_state_directory{
+    {.key = "taskmanager.state.local.root-dirs",
+     .group = "State",
+     .default_text = "",
+     .description = "Directory on a disk of the task manager's machine for the copies of "
+                    "`state.backend.local-recovery`, one only; empty for `io.tmp.dirs`. Each task "
+                    "manager has a directory of its own below it, which a restarted one takes over "
+                    "from a dead one.",
+     .form = value_form::text}};
+
 inline constexpr config_option<memory_size> snapshot_slice{
     {.key = "state.backend.snapshot-slice",
      .group = "State",
