@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,10 @@ namespace millrace {
 
 /// The slots that a job needs, those that task managers have offered, and what to deploy where once
 /// all are there. A slot that is lost leaves its place to the next that is offered; the others keep
-/// theirs, and the tasks in them. Plain; owned by the job master.
+/// theirs, and the tasks in them. Of the places that are free, a slot gets the one with the most
+/// tasks whose state its task manager has copies of (Flink's sticky assignment by previous
+/// allocations), even if another slot, without such copies and without tasks yet, was offered
+/// earlier and has to make way. Plain; owned by the job master.
 class job_slots {
  public:
   struct slot {
@@ -22,8 +26,7 @@ class job_slots {
     wire::peer_location where;
   };
 
-  explicit job_slots(graph::slot_plan plan)
-      : plan_(std::move(plan)), held_(plan_.requests.size()) {}
+  explicit job_slots(graph::slot_plan plan);
 
   std::uint32_t needed() const noexcept {
     return static_cast<std::uint32_t>(plan_.requests.size());
@@ -41,12 +44,22 @@ class job_slots {
   const slot& slot_of(graph::subtask_ref subtask) const;
   /// For those tasks that are scheduled, one message for each task manager, by its id. Requires
   /// is_complete().
-  std::map<resource_id, wire::deploy_tasks> deployments(
-      const graph::execution_graph& execution) const;
+  std::map<resource_id, wire::deploy_tasks> deployments(const graph::execution_graph& execution);
 
  private:
+  struct place {
+    std::set<graph::subtask_ref> subtasks;  ///< That run there.
+    std::optional<slot> held;
+    std::size_t kept = 0;      ///< Of the subtasks, those whose state is near the slot.
+    bool is_deployed = false;  ///< Tasks have been sent there.
+
+    bool is_free() const noexcept { return !held; }
+  };
+  static std::size_t kept_in(const place& p, const wire::offer_slot& offer);
+  place* place_for(const wire::offer_slot& offer);
+
   graph::slot_plan plan_;
-  std::vector<std::optional<slot>> held_;  // by the plan's number
+  std::vector<place> places_;  // by the plan's number
 };
 
 }  // namespace millrace

@@ -147,7 +147,9 @@ caf::result<wire::registration> resource_manager::on_register(
     granted_[slot.allocation] = {slot.job, id, 0, true};
     self_->send(handle, wire::free_slot{slot.job, slot.allocation});
   }
-  matcher_.add_task_manager(id, tm.address, slots);
+  std::map<job_id, std::uint32_t> had;
+  for (const auto& kept : request.kept) had[kept.job] = kept.slots;
+  matcher_.add_task_manager(id, tm.address, slots, std::move(had));
   log_event(log_level::info, "task manager registered",
             {{"address", tm.address},
              {"resource", to_string(id)},
@@ -268,6 +270,7 @@ void resource_manager::on_require_slots(const wire::require_slots& request,
   if (j.needed == 0) {
     j.allocations.clear();
     matcher_.withdraw(request.job);
+    matcher_.forget(request.job);
   }
   match();
 }

@@ -18,9 +18,10 @@ bool is_free(const slot_info& slot) {
 // -- task managers ------------------------------------------------------------------------------
 
 lost_slots slot_matcher::add_task_manager(const resource_id& id, std::string address,
-                                          const std::vector<slot_info>& slots) {
+                                          const std::vector<slot_info>& slots,
+                                          std::map<job_id, std::uint32_t> had) {
   auto before = remove_task_manager(id);
-  known_task_manager added{id, std::move(address), {}};
+  known_task_manager added{id, std::move(address), {}, std::move(had)};
   for (const auto& info : slots) {
     added.slots.push_back({info, true});
     if (is_free(info)) continue;
@@ -29,6 +30,7 @@ lost_slots slot_matcher::add_task_manager(const resource_id& id, std::string add
     std::erase_if(before.lost, is_held);
     std::erase_if(before.requeued, is_held);
     if (job_demand* d = find_demand(info.job)) std::erase(d->pending, info.allocation);
+    added.note_slots_of(info.job);
   }
   task_managers_.push_back(std::move(added));
   return before;
@@ -99,7 +101,7 @@ std::vector<slot_grant> slot_matcher::match() {
 }
 
 slot_grant slot_matcher::grant(const job_id& job, const allocation_id& allocation) {
-  known_task_manager* chosen = next_task_manager();
+  known_task_manager* chosen = next_task_manager(job);
   MILLRACE_ASSERT(chosen != nullptr, "granted more slots than are free");
   auto free = std::find_if(chosen->slots.begin(), chosen->slots.end(),
                            [](const known_slot& s) { return is_free(s.info); });
@@ -112,6 +114,7 @@ void slot_matcher::confirm(const resource_id& task_manager, const allocation_id&
   if (known_slot* held = find_slot(task_manager, allocation)) {
     held->info.state = slot_state::active;
     held->confirmed = true;
+    find_task_manager(task_manager)->note_slots_of(held->info.job);
   }
 }
 
@@ -137,6 +140,10 @@ void slot_matcher::withdraw(const job_id& job) {
   std::erase_if(queue_, [&](const job_demand& d) { return d.job == job; });
 }
 
+void slot_matcher::forget(const job_id& job) {
+  for (auto& tm : task_managers_) tm.had.erase(job);
+}
+
 std::vector<slot_failure> slot_matcher::expire(std::int64_t now_ms) {
   std::vector<slot_failure> failures;
   if (MILLRACE_MUTANT(slot_timeout_never_armed)) return failures;
@@ -160,6 +167,24 @@ std::optional<std::int64_t> slot_matcher::next_deadline_ms() const {
 std::uint32_t slot_matcher::known_task_manager::free_count() const {
   return static_cast<std::uint32_t>(std::count_if(
       slots.begin(), slots.end(), [](const known_slot& s) { return is_free(s.info); }));
+}
+
+std::uint32_t slot_matcher::known_task_manager::used_by(const job_id& job) const {
+  return static_cast<std::uint32_t>(std::ranges::count_if(
+      slots, [&](const known_slot& s) { return !is_free(s.info) && s.info.job == job; }));
+}
+
+void slot_matcher::known_task_manager::note_slots_of(const job_id& job) {
+  const auto now = std::ranges::count_if(slots, [&](const known_slot& s) {
+    return !is_free(s.info) && s.confirmed && s.info.job == job;
+  });
+  auto& most = had[job];
+  most = std::max(most, static_cast<std::uint32_t>(now));
+}
+
+bool slot_matcher::known_task_manager::is_missed_by(const job_id& job) const {
+  const auto found = had.find(job);
+  return found != had.end() && used_by(job) < found->second;
 }
 
 std::uint32_t slot_matcher::registered_count() const {
@@ -190,8 +215,7 @@ std::uint32_t slot_matcher::pending_count(const job_id& job) const {
 
 std::uint32_t slot_matcher::used_by(const job_id& job) const {
   std::uint32_t count = 0;
-  for (const auto& tm : task_managers_)
-    for (const auto& slot : tm.slots) count += !is_free(slot.info) && slot.info.job == job;
+  for (const auto& tm : task_managers_) count += tm.used_by(job);
   return count;
 }
 
@@ -203,12 +227,16 @@ slot_matcher::job_demand* slot_matcher::find_demand(const job_id& job) {
   return nullptr;
 }
 
+slot_matcher::known_task_manager* slot_matcher::find_task_manager(const resource_id& task_manager) {
+  const auto found = std::ranges::find(task_managers_, task_manager, &known_task_manager::id);
+  return found == task_managers_.end() ? nullptr : &*found;
+}
+
 slot_matcher::known_slot* slot_matcher::find_slot(const resource_id& task_manager,
                                                   const allocation_id& allocation) {
-  for (auto& tm : task_managers_)
-    if (tm.id == task_manager)
-      for (auto& slot : tm.slots)
-        if (!is_free(slot.info) && slot.info.allocation == allocation) return &slot;
+  if (auto* tm = find_task_manager(task_manager))
+    for (auto& slot : tm->slots)
+      if (!is_free(slot.info) && slot.info.allocation == allocation) return &slot;
   return nullptr;
 }
 
@@ -219,18 +247,21 @@ bool slot_matcher::is_granted(const allocation_id& allocation) const {
   return false;
 }
 
-slot_matcher::known_task_manager* slot_matcher::next_task_manager() {
+slot_matcher::known_task_manager* slot_matcher::next_task_manager(const job_id& job) {
   // Compares a.free / a.slots with b.free / b.slots without division; ties by registration.
   auto emptier = [](const known_task_manager& a, const known_task_manager& b) {
     return std::uint64_t{a.free_count()} * b.slots.size() >
            std::uint64_t{b.free_count()} * a.slots.size();
   };
   known_task_manager* best = nullptr;
-  for (auto& tm : task_managers_) {
-    if (tm.free_count() == 0) continue;
-    if (!best || (placement_ == slot_placement::spread ? emptier(tm, *best) : emptier(*best, tm)))
-      best = &tm;
-  }
+  const auto is_better = [&](const known_task_manager& tm) {
+    if (best == nullptr) return true;
+    if (const bool is_missed = tm.is_missed_by(job); is_missed != best->is_missed_by(job))
+      return is_missed;
+    return placement_ == slot_placement::spread ? emptier(tm, *best) : emptier(*best, tm);
+  };
+  for (auto& tm : task_managers_)
+    if (tm.free_count() != 0 && is_better(tm)) best = &tm;
   return best;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,9 @@ struct task_manager_slots {
 /// cluster is large enough for it keeps later ones waiting, so that it is not overtaken for ever;
 /// one that the whole cluster could not satisfy does not.
 ///
+/// A job gets slots where it had some that it lacks now, for there may be copies of its state; else
+/// as the placement says.
+///
 /// Invariant: slots in use + free slots = registered slots.
 class slot_matcher {
  public:
@@ -65,9 +69,11 @@ class slot_matcher {
 
   /// A task manager and what its slots hold: all free, or, if it outlived the resource manager it
   /// knew, some in use. Registering again replaces what was known about it, as if it had been
-  /// removed before; what it does not hold any more is returned.
+  /// removed before; what it does not hold any more is returned. `had` are numbers of slots that
+  /// jobs had there before it registered.
   lost_slots add_task_manager(const resource_id& id, std::string address,
-                              const std::vector<slot_info>& slots);
+                              const std::vector<slot_info>& slots,
+                              std::map<job_id, std::uint32_t> had = {});
 
   /// It is gone, and its slots with it. Grants that it had not confirmed go back to where their job
   /// stands in the queue.
@@ -103,6 +109,9 @@ class slot_matcher {
   /// The job wants no more slots. What it has is kept until released.
   void withdraw(const job_id& job);
 
+  /// The job will not come back: where it had slots does not matter any more.
+  void forget(const job_id& job);
+
   /// The jobs whose deadline has passed while they wait; they wait no longer. "job 'wc' needs 5
   /// slots, 1 free of 4 registered (on 2 task managers) after 300 s; …"
   std::vector<slot_failure> expire(std::int64_t now_ms);
@@ -129,8 +138,14 @@ class slot_matcher {
     resource_id id;
     std::string address;
     std::vector<known_slot> slots;
+    std::map<job_id, std::uint32_t> had;  ///< The most confirmed slots of a job at once.
 
     std::uint32_t free_count() const;
+    std::uint32_t used_by(const job_id& job) const;
+    /// What is confirmed now counts for `had`.
+    void note_slots_of(const job_id& job);
+    /// Whether the job had more slots here than it has now.
+    bool is_missed_by(const job_id& job) const;
   };
 
   /// A job in the queue, and what it waits for.
@@ -144,9 +159,10 @@ class slot_matcher {
   };
 
   job_demand* find_demand(const job_id& job);
+  known_task_manager* find_task_manager(const resource_id& task_manager);
   known_slot* find_slot(const resource_id& task_manager, const allocation_id& allocation);
   bool is_granted(const allocation_id& allocation) const;
-  known_task_manager* next_task_manager();
+  known_task_manager* next_task_manager(const job_id& job);
   std::uint32_t used_by(const job_id& job) const;
   bool requeue(const job_id& job, const allocation_id& allocation);
   slot_grant grant(const job_id& job, const allocation_id& allocation);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -64,6 +65,50 @@ TEST_CASE("spread evens out what fill packs") {
     matcher.add_task_manager(tm2, "two", free_slots(3));
     matcher.request(a, "wc", allocations(a, 4), 0, 1000);
     CHECK(where(matcher.match()) == expected);
+  }
+}
+
+TEST_CASE("a job gets slots where it had some that it lacks") {
+  for (const auto placement : {slot_placement::fill, slot_placement::spread}) {
+    slot_matcher matcher(placement);
+    matcher.add_task_manager(tm1, "one", free_slots(2));
+    matcher.add_task_manager(tm2, "two", free_slots(2));
+    // Both have two, of which the second task manager's are lost.
+    matcher.request(a, "wc", allocations(a, 4), 0, 1000);
+    for (const auto& grant : matcher.match()) matcher.confirm(grant.task_manager, grant.allocation);
+    CHECK(matcher.remove_task_manager(tm2).lost.size() == 2);
+    // Others come, and the one that was started over its disk.
+    const resource_id tm3{1, 3};
+    const resource_id tm4{1, 4};
+    matcher.add_task_manager(tm3, "three", free_slots(1));
+    matcher.add_task_manager(tm4, "four", free_slots(4), {{a, 2}, {b, 1}});
+    matcher.request(a, "wc", allocations(a, 2, 4), 0, 1000);
+    const auto grants = matcher.match();
+    CHECK(where(grants) == tms{4, 4});
+    for (const auto& grant : grants) matcher.confirm(grant.task_manager, grant.allocation);
+
+    // It has all that it had: what else it wants, the placement says.
+    matcher.request(a, "wc", allocations(a, 1, 6), 0, 1000);
+    const auto more = matcher.match();
+    CHECK(where(more) == (placement == slot_placement::fill ? tms{4} : tms{3}));
+    matcher.reject(more[0].task_manager, more[0].allocation);
+    matcher.withdraw(a);
+
+    // Its slots are given back, as when its master has died, and asked for anew.
+    for (std::uint64_t i = 0; i < 6; ++i)
+      for (const auto& tm : {tm1, tm4}) matcher.release(tm, {a.low, i});
+    matcher.request(a, "wc", allocations(a, 4, 10), 0, 1000);
+    auto again = where(matcher.match());
+    std::ranges::sort(again);
+    CHECK(again == tms{1, 1, 4, 4});
+
+    // Once it has ended, nothing of it matters.
+    for (std::uint64_t i = 10; i < 14; ++i)
+      for (const auto& tm : {tm1, tm4}) matcher.release(tm, {a.low, i});
+    matcher.withdraw(a);
+    matcher.forget(a);
+    matcher.request(a, "wc", allocations(a, 1, 20), 0, 1000);
+    CHECK(where(matcher.match()) == tms{1});
   }
 }
 
