@@ -115,8 +115,9 @@ void job_master::carry_out(const graph::execution_decision& decision) {
                                  : execution_->status() == graph::job_status::finished
                                      ? checkpoint_failure::job_finished
                                      : checkpoint_failure::stopped);
-  if (decision.has_failed && !MILLRACE_MUTANT(failure_ignored)) expect_restart();
-  for (const auto region : decision.restartable) restarts_->add(region);
+  if (decision.has_failed) expect_restart();
+  for (const auto region : decision.restartable)
+    if (!MILLRACE_MUTANT(failure_ignored)) restarts_->add(region);
   if (!decision.restartable.empty()) restart();
   if (decision.status && graph::is_terminal(*decision.status)) end();
   if (restart_all)

@@ -218,8 +218,7 @@ void job_master::send_to_task(const wire::coordinator_event& event) {
 }
 
 void job_master::on_acknowledged(wire::acknowledge_checkpoint& ack) {
-  if (checkpoints_ && (is_live(ack.what.task) || MILLRACE_MUTANT(stale_acknowledgement_counts)))
-    checkpoints_->on_acknowledged(ack);
+  if (checkpoints_ && is_live(ack.what.task)) checkpoints_->on_acknowledged(ack);
 }
 
 void job_master::on_declined(const wire::decline_checkpoint& decline) {

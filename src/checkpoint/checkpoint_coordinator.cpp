@@ -165,10 +165,12 @@ checkpoint_decision checkpoint_coordinator::on_not_begun(checkpoint_id checkpoin
 checkpoint_decision checkpoint_coordinator::on_acknowledged(checkpoint_acknowledgement ack,
                                                             std::int64_t) {
   checkpoint_decision decision;
-  const auto checkpoint = ack.checkpoint;
-  const auto found = pending_.find(checkpoint);
-  if (found != pending_.end() &&
-      found->second.acknowledge(std::move(ack)) == pending_checkpoint::answer::complete)
+  auto found = pending_.find(ack.checkpoint);
+  if (MILLRACE_MUTANT(stale_acknowledgement_counts) && found == pending_.end() && !pending_.empty())
+    found = pending_.begin();
+  if (found == pending_.end()) return decision;
+  const auto checkpoint = found->first;
+  if (found->second.acknowledge(std::move(ack)) == pending_checkpoint::answer::complete)
     decision.store.push_back(checkpoint);
   return decision;
 }
@@ -222,6 +224,7 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
   std::vector<checkpoint_id> subsumed;
   for (const auto& [id, p] : pending_)
     if (id < checkpoint && p.cut().kind == checkpoint_kind::checkpoint) subsumed.push_back(id);
+  if (MILLRACE_MUTANT(subsumed_goes_on)) subsumed.clear();
   for (const auto& id : subsumed) abort(id, checkpoint_failure::subsumed, {}, now_ms, decision);
   begin_what_is_due(now_ms, wall_ms, decision);
   return decision;

@@ -5,7 +5,6 @@
 
 #include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/core/assert.hpp"
-#include "millrace/core/mutant.hpp"
 
 namespace millrace {
 
@@ -23,12 +22,7 @@ void pending_checkpoint::gather(checkpoint_plan plan,
 }
 
 pending_checkpoint::answer pending_checkpoint::acknowledge(checkpoint_acknowledgement ack) {
-  if (MILLRACE_MUTANT(stale_acknowledgement_counts))
-    std::erase_if(awaited_, [&](const auto& task) {
-      return task.vertex == ack.task.vertex && task.subtask == ack.task.subtask;
-    });
-  else if (phase_ != phase::gathering || awaited_.erase(ack.task) == 0)
-    return answer::not_expected;
+  if (phase_ != phase::gathering || awaited_.erase(ack.task) == 0) return answer::not_expected;
   const std::pair where(ack.task.vertex, ack.task.subtask);
   taken_[where] = std::move(ack);
   if (!awaited_.empty()) return answer::taken;
