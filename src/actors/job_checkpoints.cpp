@@ -417,7 +417,7 @@ job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkp
   return [storage = storage_, files = files_, store = store_, job = job_, epoch = epoch_, metadata,
           is_here, is_restart_point, where = location_of(checkpoint)] {
     auto done = is_here ? storage->complete(metadata) : complete_snapshot(*files, where, metadata);
-    if (!done) return done;
+    if (!done || MILLRACE_MUTANT(completion_not_recorded)) return done;
     if (!is_restart_point) return store->savepoint_completed(job, epoch, metadata.checkpoint);
     // Nobody is told before a later master would go on from it.
     return store

@@ -391,7 +391,10 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
   };
   const auto job = std::make_shared<upload>();
   job->snapshot = std::move(snapshot);
-  if (const auto base = job->snapshot.cut.base) job->base = uploads_.base(*base);
+  const auto& cut = job->snapshot.cut;
+  if (cut.base)
+    job->base = uploads_.base(
+        MILLRACE_MUTANT(previous_is_base) ? checkpoint_id{cut.checkpoint.number - 1} : *cut.base);
   pass(kill_point::snapshot_taken);
   if (MILLRACE_MUTANT(acknowledged_before_upload)) {
     wire::acknowledge_checkpoint ack;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "millrace/core/assert.hpp"
+#include "millrace/core/mutant.hpp"
 
 namespace millrace {
 
@@ -25,6 +26,7 @@ void shared_state_registry::begin(checkpoint_id checkpoint, checkpoint_id base) 
   MILLRACE_ASSERT(!checkpoints_.contains(checkpoint), "a checkpoint begins once");
   const auto found = checkpoints_.find(base);
   auto files = found == checkpoints_.end() ? std::set<std::string>() : found->second.files;
+  if (MILLRACE_MUTANT(base_not_held)) files.clear();
   hold(files);
   checkpoints_[checkpoint] = {std::move(files), false};
 }
@@ -49,6 +51,8 @@ shared_state_registry::removal shared_state_registry::drop(checkpoint_id checkpo
   checkpoints_.erase(found);
   std::vector<std::string> unused;
   release(dropped.files, unused);
+  if (MILLRACE_MUTANT(shared_file_removed_early))
+    unused.assign(dropped.files.begin(), dropped.files.end());
   // What was never complete has stored nothing that anybody could refer to.
   if (!unknown_.empty()) return dropped.is_complete ? removal() : removal{{checkpoint}, {}};
   return removal_of(checkpoint, unused);
@@ -56,6 +60,7 @@ shared_state_registry::removal shared_state_registry::drop(checkpoint_id checkpo
 
 void shared_state_registry::recover(checkpoint_id checkpoint,
                                     const std::vector<std::string>& files) {
+  if (MILLRACE_MUTANT(recovered_files_forgotten)) return;
   std::set<std::string> its(files.begin(), files.end());
   hold(its);
   checkpoints_[checkpoint] = {std::move(its), true};
@@ -71,7 +76,7 @@ void shared_state_registry::release(const std::set<std::string>& files,
     const auto found = holders_.find(file);
     if (--found->second != 0) continue;
     holders_.erase(found);
-    unused.push_back(file);
+    if (!MILLRACE_MUTANT(shared_file_kept)) unused.push_back(file);
   }
 }
 

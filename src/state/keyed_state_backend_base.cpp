@@ -5,6 +5,7 @@
 
 #include "millrace/core/assert.hpp"
 #include "millrace/core/codec.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/state/key_group_sections.hpp"
 #include "millrace/state/row_layout.hpp"
 #include "millrace/state/state_evolution.hpp"
@@ -72,7 +73,7 @@ std::shared_ptr<database_image> keyed_state_backend_base::freeze_store() {
   std::ranges::sort(stored, {}, &state_info::name);
   const auto can_be_read = [](const state_info& info) { return row_layout::of(info).has_value(); };
   if (stored.empty() || !std::ranges::all_of(stored, can_be_read)) return nullptr;
-  flush();
+  if (!MILLRACE_MUTANT(cache_not_flushed)) flush();
   auto image = store_->freeze();
   if (image != nullptr) image->tables = std::move(stored);
   return image;
