@@ -244,12 +244,12 @@ class caf_host final : public sim_host {
     std::sort(names.begin(), names.end());
     return names;
   }
-  void kill_actor(const std::string& wanted) override {
-    caf::strong_actor_ptr oldest;
+  void kill_actor(const std::string& wanted, std::size_t which) override {
+    std::vector<caf::strong_actor_ptr> found;
     for_each_actor([&](const caf::strong_actor_ptr& actor, const std::string& name) {
-      if (name == wanted && !oldest) oldest = actor;
+      if (name == wanted) found.push_back(actor);
     });
-    if (oldest) caf::anon_send_exit(oldest, caf::exit_reason::kill);
+    if (!found.empty()) caf::anon_send_exit(found[which % found.size()], caf::exit_reason::kill);
   }
   std::size_t timer_count() const override { return clock().schedule().size(); }
 

@@ -68,6 +68,9 @@ std::string to_string(const fault& f) {
     case fault_kind::job_master_dies:
       what = "kill a job master";
       break;
+    case fault_kind::task_dies:
+      what = "kill task " + amount + " of " + a;
+      break;
   }
   const auto length = f.kind == fault_kind::library_lost || f.length.count() == 0
                           ? std::string()

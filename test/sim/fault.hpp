@@ -24,6 +24,7 @@ enum class fault_kind : std::uint8_t {
   dispatcher_dies,  ///< The actor alone. As the next two, it happens on machine 0.
   resource_manager_dies,  ///< The actor alone.
   job_master_dies,        ///< The actor of any job, alone.
+  task_dies,              ///< The actor of the `amount`-th of `a`'s tasks, in turn, alone.
 };
 
 /// Something bad that begins when the cluster has made so many steps and heals after some time.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "millrace/millrace.hpp"
+#include "sim/asking_source.hpp"
 #include "sim/staged_source.hpp"
 #include "support/captured_job.hpp"
 
@@ -33,6 +34,8 @@ std::string_view name_of(step_kind kind) {
       return "keyed_count";
     case step_kind::loop:
       return "loop";
+    case step_kind::kept_count:
+      return "kept_count";
     case step_kind::rebalance:
       return "rebalance";
     case step_kind::rescale:
@@ -128,6 +131,20 @@ row parse_row(const std::string& line) {
   return r;
 }
 
+/// How many rows the key had so far.
+class kept_count {
+ public:
+  void open(keyed_runtime_context<std::int64_t>& context) {
+    count_ = context.get_state(value_state_descriptor<std::int64_t>("count"));
+  }
+  void process_element(const row& r, keyed_process_context<std::int64_t>&, collector<row>& out) {
+    out.emit({r.key, ++count_.get_or_default()});
+  }
+
+ private:
+  value_state<std::int64_t> count_;
+};
+
 data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& steps) {
   for (const auto& step : steps) {
     const auto argument = step.argument;
@@ -177,6 +194,9 @@ data_stream<row> extend(data_stream<row> stream, const std::vector<job_step>& st
                      .set_parallelism(p);
         break;
       }
+      case step_kind::kept_count:
+        stream = stream.key_by(&row::key).process(kept_count()).set_parallelism(p);
+        break;
       case step_kind::rebalance:
         stream = stream.rebalance();
         break;
@@ -317,6 +337,14 @@ data_stream<row> source_of(stream_environment& env, const job_branch& branch,
         .map(parse_row)
         .set_parallelism(branch.parallelism);
   }
+  if (branch.rows_per_split != 0)
+    return env
+        .from_source(
+            make_asking_source({.make = [keys](std::uint64_t i) { return source_row(i, keys); },
+                                .rows = branch.rows,
+                                .rows_per_split = branch.rows_per_split,
+                                .per_second = branch.per_second}))
+        .set_parallelism(branch.parallelism);
   generator_options options;
   options.count = branch.rows;
   if (branch.per_second > 0) options.per_second = branch.per_second;
@@ -450,6 +478,33 @@ job_spec make_checkpointed_spec(std::uint32_t parallelism_max, random_source& ra
   return spec;
 }
 
+void keep_counts_as_state(job_spec& spec) {
+  const auto change = [](std::vector<job_step>& steps) {
+    auto before = step_kind::map;
+    for (auto& step : steps) {
+      // Keys would take the place of a broadcast that nobody has taken.
+      if (step.kind == step_kind::keyed_count && before != step_kind::broadcast)
+        step.kind = step_kind::kept_count;
+      before = step.kind;
+    }
+  };
+  for (auto& branch : spec.branches) change(branch.steps);
+  change(spec.steps);
+}
+
+void take_exchanges_out(job_spec& spec) {
+  if (spec.branches.size() != 1 || spec.stage.kind != stage_kind::none) return;
+  const auto width = spec.branches[0].parallelism = spec.sink_parallelism;
+  const auto change = [&](std::vector<job_step>& steps) {
+    std::erase_if(steps, [](const auto& step) {
+      return is_exchange(step.kind) || step.kind == step_kind::keyed_count;
+    });
+    for (auto& step : steps) step.parallelism = width;
+  };
+  change(spec.branches[0].steps);
+  change(spec.steps);
+}
+
 job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
                        random_source& random) {
   const auto width = [&] { return static_cast<std::uint32_t>(random.between(1, parallelism_max)); };
@@ -556,6 +611,7 @@ std::string to_string(const job_spec& spec) {
   for (const auto& b : spec.branches) {
     text << " [" << (b.from_file ? "file " : "") << b.rows << " rows " << b.keys << " keys";
     if (b.per_second > 0) text << " at " << b.per_second << "/s";
+    if (b.rows_per_split != 0) text << " in splits of " << b.rows_per_split;
     if (b.time != time_kind::none)
       text << (b.time == time_kind::periodic ? " periodic" : " punctuated") << " time";
     text << " /" << b.parallelism;

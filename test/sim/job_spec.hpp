@@ -28,6 +28,7 @@ enum class step_kind : std::uint8_t {
   rekey,        ///< Another key of `argument` keys, made from both fields.
   keyed_count,  ///< By key: how many so far, or in batch mode how many.
   loop,         ///< Goes around as `one_trip` says until `argument` divides the value.
+  kept_count,  ///< As keyed_count, by a function that keeps the counts as state; not in batch mode.
   rebalance,
   rescale,
   shuffle,
@@ -58,6 +59,8 @@ struct job_branch {
   std::vector<job_step> steps;
   time_kind time = time_kind::none;
   std::int64_t first_value = 0;  ///< Of its rows, and so their first time.
+  /// Not 0: readers ask for one split of so many rows after the other. Without event time only.
+  std::uint64_t rows_per_split = 0;
 };
 
 struct job_spec {
@@ -87,6 +90,11 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
 
 /// A job that goes on after failures, and takes some virtual time.
 job_spec make_checkpointed_spec(std::uint32_t parallelism_max, random_source& random);
+/// Its rows are counted by functions with state, wherever they are counted but behind a broadcast.
+void keep_counts_as_state(job_spec& spec);
+/// Its subtasks are chains from source to sink that exchange nothing, as far as it has one branch
+/// without a stage: each is a region of its own.
+void take_exchanges_out(job_spec& spec);
 
 std::string to_string(const job_spec& spec);
 

@@ -38,7 +38,8 @@ constexpr mutant mutants[] = {
     {"last_checkpoint_not_awaited",
      "a task ends without the checkpoint that commits its last rows"},
     {"acknowledged_before_upload", "a task acknowledges state that it has not stored"},
-    {"stale_acknowledgement_counts", "the acknowledgement of a dead attempt counts for the living"},
+    {"stale_acknowledgement_counts",
+     "what is acknowledged of an earlier checkpoint counts for the next"},
     {"completion_told_early", "sinks commit before the checkpoint is stored"},
     {"checkpoint_removed_early", "a checkpoint is removed when the next one begins"},
     {"restore_left_out", "a restarted region begins afresh"},
@@ -56,6 +57,16 @@ constexpr mutant mutants[] = {
     {"replayed_behind_new_input", "batches from a checkpoint are overtaken by new input"},
     {"change_overtakes_snapshot", "what changes while a snapshot is written gets into it"},
     {"failure_ignored", "a failed region is never restarted"},
+    {"subsumed_goes_on", "a checkpoint that a later one has overtaken is not given up"},
+    {"completion_not_recorded", "the next master does not hear of a completed checkpoint"},
+    {"shared_file_removed_early", "a file goes with the first checkpoint that has it"},
+    {"shared_file_kept", "a file stays that no checkpoint has any more"},
+    {"base_not_held", "files that a checkpoint under way may refer to go with its base"},
+    {"previous_is_base", "a task refers to files of the checkpoint before, complete or not"},
+    {"recovered_files_forgotten", "files of an earlier master's checkpoints are not counted"},
+    {"earlier_files_cleaned_up", "of several checkpoints that are kept, only the last keeps files"},
+    {"timers_beside_files_lost", "what a native snapshot has beside its files is not restored"},
+    {"cache_not_flushed", "a native snapshot lacks what is only in the cache"},
 };
 
 }  // namespace

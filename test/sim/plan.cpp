@@ -121,11 +121,15 @@ fault plan_fault(const plan& p, random_source& random) {
   return f;
 }
 
+void sort_by_step(std::vector<fault>& faults) {
+  std::sort(faults.begin(), faults.end(),
+            [](const fault& x, const fault& y) { return x.at_step < y.at_step; });
+}
+
 void plan_faults(plan& p, std::size_t most, random_source& random) {
   const auto count = 1 + random.below(most);
   for (std::uint64_t i = 0; i < count; ++i) p.faults.push_back(plan_fault(p, random));
-  std::sort(p.faults.begin(), p.faults.end(),
-            [](const fault& x, const fault& y) { return x.at_step < y.at_step; });
+  sort_by_step(p.faults);
 }
 
 /// The job that speed is measured with.
@@ -151,6 +155,47 @@ void plan_unaligned(plan& p, random_source& random) {
     set(p.config, "taskmanager.network.batch-bytes", "1024 b");
     set(p.config, "taskmanager.network.channel-bytes", "4096 b");
     p.jobs.back().spec.slow_us = random.between(100, random.chance(50) ? 2'000 : 30'000);
+  }
+}
+
+/// Something is about to be stored or removed at all times, while tasks die, and come back soon.
+/// Not with sinks that write files: there, the clean-up of an attempt that has ended may come so
+/// late that it removes files of the next one.
+void plan_slow_storage(plan& p, random_source& random) {
+  p.jobs.back().spec.to_file = false;
+  p.storage_latency = milliseconds(random.between(10, 200));
+  set(p.config, "execution.checkpointing.interval",
+      std::to_string(random.between(10, 200)) + " ms");
+  set(p.config, "restart-strategy.fixed-delay.delay",
+      std::to_string(random.between(1, 20)) + " ms");
+  for (auto deaths = random.between(2, 8); deaths > 0; --deaths) {
+    fault f;
+    f.kind = fault_kind::task_dies;
+    f.at_step = random.below(8'000);
+    f.a = static_cast<std::size_t>(random.below(p.machines.size()));
+    f.amount = static_cast<unsigned>(random.below(16));
+    p.faults.push_back(f);
+  }
+}
+
+/// State is in files, of which a checkpoint stores those that its base does not have.
+void plan_shared_files(plan& p, random_source& random) {
+  set(p.config, "state.backend.type", "rocksdb");
+  set(p.config, "state.storage.fs.memory-threshold", "0");
+  set(p.config, "state.checkpoints.num-retained", std::to_string(random.between(1, 3)));
+  keep_counts_as_state(p.jobs.back().spec);
+}
+
+/// Splits are handed out while the job runs, as fast as it takes them or at some rate.
+void plan_asking_sources(plan& p, random_source& random) {
+  auto& spec = p.jobs.back().spec;
+  if (spec.has_latecomer) return;
+  for (auto& branch : spec.branches) {
+    if (branch.from_file || branch.time != time_kind::none) continue;
+    branch.rows_per_split = 1 + random.below(3);
+    if (random.chance(50)) continue;
+    branch.per_second = 0;
+    if (spec.slow_us == 0) spec.slow_us = random.between(500, 8000);
   }
 }
 
@@ -187,10 +232,19 @@ void plan_checkpoints(plan& p, random_source& random) {
   }
   std::erase_if(p.faults, [](const fault& f) { return f.kind == fault_kind::library_lost; });
   for (auto& f : p.faults) f.at_step = random.below(20'000);
-  std::sort(p.faults.begin(), p.faults.end(),
-            [](const fault& x, const fault& y) { return x.at_step < y.at_step; });
   plan_scheduling(p, random);
   if (random.chance(50)) plan_unaligned(p, random);
+  if (random.chance(50)) plan_slow_storage(p, random);
+  if (random.chance(10)) take_exchanges_out(p.jobs.back().spec);
+  if (random.chance(40)) plan_shared_files(p, random);
+  if (random.chance(70)) plan_asking_sources(p, random);
+  if (random.chance(10)) {
+    p.jobs.back().cancel_after = milliseconds(random.between(100, 5000));
+    if (random.chance(70))
+      set(p.config, "execution.checkpointing.externalized-checkpoint-retention",
+          "retain-on-cancellation");
+  }
+  sort_by_step(p.faults);
 }
 
 }  // namespace

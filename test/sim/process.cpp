@@ -5,6 +5,8 @@
 
 #include "millrace/actors/master.hpp"
 #include "millrace/actors/task_manager.hpp"
+#include "millrace/core/options.hpp"
+#include "sim/layered_backend.hpp"
 
 namespace millrace::sim {
 
@@ -64,6 +66,8 @@ void process::start_node(const planned_machine& what, const configuration& confi
     options.io = io_;
     options.files = files_;
     options.time = clock_;
+    if (config.get(options::state_backend_type) == "rocksdb")
+      options.state = std::make_shared<layered_backend>();
     options.blob_directory = blob_directory(machine_) + "/taskmanager";
     options.spill_directory = blob_directory(machine_) + "/spill";
     options.config = config;

@@ -107,8 +107,9 @@ class sim_host {
 
   // -- Harm --------------------------------------------------------------------------
 
-  /// Ends the oldest actor of the engine's that has this name, if there is one.
-  virtual void kill_actor(const std::string& name) = 0;
+  /// Ends one of the engine's actors that have this name, if there are any: the oldest, or the
+  /// `which`-th after it, in turn.
+  virtual void kill_actor(const std::string& name, std::size_t which = 0) = 0;
 };
 
 /// `observer` may be null and must outlive the host.

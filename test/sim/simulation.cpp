@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/core/logging.hpp"
+#include "millrace/core/options.hpp"
 
 namespace millrace::sim {
 
@@ -22,6 +23,8 @@ constexpr std::uint64_t steps_max = 3'000'000;
 constexpr seconds recovery_time{20};
 /// Ticks, heartbeats and their answers of a process that is master and task manager at once.
 constexpr std::size_t repeating_timers_max = 10;
+/// How often the files of checkpoints are looked at.
+constexpr std::uint64_t steps_per_look = 128;
 
 }  // namespace
 
@@ -52,6 +55,7 @@ run_outcome simulation::run() {
   check_jobs();
   if (outcome_.violations.empty()) check_rest();
   for (const auto& v : monitor_.violations()) violation(v);
+  for (const auto& v : checkpoints_.violations()) violation(v);
   outcome_.virtual_time = now_ - start_;
   return outcome_;
 }
@@ -271,7 +275,7 @@ void simulation::check_rest() {
   const auto all_tidy = [&] {
     return std::all_of(processes_.begin(), processes_.end(),
                        [&](const auto& p) { return !p || is_tidy(*p); }) &&
-           unfinished_files().empty();
+           unfinished_files().empty() && checkpoints_left().empty();
   };
   if (run_until(all_tidy, seconds(30))) return check_timers();
   for (const auto& p : processes_) {
@@ -283,6 +287,7 @@ void simulation::check_rest() {
               (p->io().is_idle() ? "" : ", I/O"));
   }
   for (const auto& path : unfinished_files()) violation("the file " + path + " is left");
+  for (const auto& problem : checkpoints_left()) violation(problem);
 }
 
 /// CAF keeps the timeout of a request until it is due, answered or not; only what repeats may stay.
@@ -296,16 +301,31 @@ void simulation::check_timers() {
                 std::to_string(p->machine()));
 }
 
-/// What nobody will finish where storage or a process has failed does not count.
+/// What nobody will finish where storage or a process has failed does not count; nor do parts that
+/// a checkpoint may have of a job that was cancelled.
 std::vector<std::string> simulation::unfinished_files() const {
   if (storage_failed_ || has_failed_) return {};
+  for (const auto& job : jobs_)
+    if (job->spec->is_checkpointed && job->may_be_cancelled) return {};
   auto paths = world_.files->paths();
   std::erase_if(paths, [](const std::string& path) {
     return !path.ends_with(".part") && !path.ends_with(".inprogress") &&
-           !path.starts_with("/checkpoints/") && !path.starts_with("/ha/default/graphs/") &&
-           !path.starts_with("/ha/default/ledgers/");
+           !path.starts_with("/ha/default/graphs/") && !path.starts_with("/ha/default/ledgers/");
   });
   return paths;
+}
+
+std::vector<std::string> simulation::checkpoints_left() {
+  if (storage_failed_) return {};
+  // Kept are only those of a job that was cancelled, if that is what it is to be.
+  std::size_t kept = 0;
+  for (const auto& job : jobs_)
+    if (const auto& result = job->at_client->result;
+        result && result->status == graph::job_status::canceled &&
+        plan_.config.get(options::checkpoints_retention) == "retain-on-cancellation")
+      // A master that dies may have left the one to be removed next.
+      kept = plan_.config.get(options::checkpoints_retained) + (has_failed_ ? 1 : 0);
+  return checkpoints_.problems_at_end(kept);
 }
 
 // -- steps ----------------------------------------------------------------------------------------
@@ -398,6 +418,7 @@ bool simulation::step() {
   if (alternatives_ == 0) return pass_time();
   ++outcome_.steps;
   now_ += plan_.scheduler.step_time;
+  if (outcome_.steps % steps_per_look == 0 && !storage_failed_) checkpoints_.look();
   network_.set_time(now_);
   for (int tries = 0;; ++tries) {
     auto which = random_.below(alternatives_);
@@ -568,6 +589,9 @@ void simulation::apply(const fault& f) {
                                   : f.kind == fault_kind::job_master_dies
                                       ? "millrace.job_master"
                                       : "millrace.resource_manager");
+      return;
+    case fault_kind::task_dies:
+      if (p != nullptr) p->host().kill_actor("millrace.task", f.amount);
       return;
   }
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/checkpoint_files.hpp"
 #include "sim/plan.hpp"
 #include "sim/process.hpp"
 #include "sim/protocol_monitor.hpp"
@@ -65,6 +66,8 @@ class simulation {
   void check_rest();
   void check_timers();
   std::vector<std::string> unfinished_files() const;
+  /// What is wrong with the files of checkpoints when their jobs have ended.
+  std::vector<std::string> checkpoints_left();
   void check_job(const job_record& job, std::size_t number);
 
   // Steps.
@@ -100,6 +103,7 @@ class simulation {
   network network_;
   protocol_monitor monitor_;
   world world_;
+  checkpoint_files checkpoints_{*world_.files, "/checkpoints"};
   time_point start_{};
   time_point now_{};
   time_point last_trouble_{};

@@ -1,0 +1,88 @@
+#include "sim/checkpoint_files.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "millrace/checkpoint/checkpoint_metadata.hpp"
+
+namespace checkpoint_files_test {
+
+using namespace millrace;
+using namespace millrace::sim;
+
+namespace {
+
+/// A checkpoint that shares one file, which checkpoint `stored_by` has stored.
+void complete(test::memory_files& files, std::uint64_t number, std::uint64_t stored_by) {
+  checkpoint_metadata metadata;
+  metadata.checkpoint = {number};
+  auto& op = metadata.operators.emplace_back();
+  op.uid = op.name = "operator";
+  op.max_parallelism = 1;
+  auto& keyed = op.subtasks.emplace_back().state.keyed.emplace();
+  keyed.ends = {0};
+  keyed.checksums = {0};
+  auto& file = keyed.database.emplace().files.emplace_back();
+  file.name = "1.sst";
+  file.bytes.file = "../shared/" + std::to_string(stored_by) + "/1.sst";
+  files.put("/c/job/chk-" + std::to_string(number) + "/_metadata", to_json(metadata));
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint that has lost a file is found") {
+  test::memory_files files;
+  checkpoint_files watched(files, "/c");
+  files.put("/c/job/shared/1/1.sst", "");
+  complete(files, 1, 1);
+  complete(files, 2, 1);
+  watched.look();
+  CHECK(watched.violations().empty());
+  REQUIRE(files.remove("/c/job/shared/1/1.sst"));
+  watched.look();
+  watched.look();
+  CHECK(watched.violations() ==
+        std::vector<std::string>{
+            "checkpoint /c/job/chk-1 is complete, but its file shared/1/1.sst is gone",
+            "checkpoint /c/job/chk-2 is complete, but its file shared/1/1.sst is gone"});
+}
+
+TEST_CASE("a file that no checkpoint has may stay for a while only") {
+  test::memory_files files;
+  checkpoint_files watched(files, "/c");
+  files.put("/c/job/shared/2/1.sst", "");
+  files.put("/c/job/shared/9/1.sst", "");  // of one that is under way
+  complete(files, 2, 2);
+  watched.look();
+  for (std::uint64_t n = 3; n < 7; ++n) {
+    CHECK(watched.violations().empty());
+    files.put("/c/job/shared/3/1.sst", "");
+    complete(files, n, 3);
+    static_cast<void>(files.remove("/c/job/chk-" + std::to_string(n - 1) + "/_metadata"));
+    watched.look();
+  }
+  CHECK(watched.violations() ==
+        std::vector<std::string>{
+            "the file /c/job/shared/2/1.sst stays, though no checkpoint has it"});
+}
+
+TEST_CASE("at the end only what is to be kept may be left") {
+  test::memory_files files;
+  checkpoint_files watched(files, "/c");
+  CHECK(watched.problems_at_end(0).empty());
+  files.put("/c/job/chk-1/v0.state", "");
+  CHECK(watched.problems_at_end(1) ==
+        std::vector<std::string>{"the file /c/job/chk-1/v0.state is left"});
+  REQUIRE(files.remove("/c/job/chk-1/v0.state"));
+  complete(files, 2, 1);
+  files.put("/c/job/shared/2/1.sst", "");
+  CHECK(watched.problems_at_end(0).at(0) == "1 checkpoints are left in /c/job");
+  const auto problems = watched.problems_at_end(1);
+  REQUIRE(problems.size() == 2);
+  CHECK(problems[0].starts_with("a checkpoint that is left is damaged: "));
+  CHECK(problems[1] == "the file /c/job/shared/2/1.sst is left");
+}
+
+}  // namespace checkpoint_files_test
