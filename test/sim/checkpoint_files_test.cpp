@@ -17,6 +17,7 @@ namespace {
 /// A checkpoint that shares one file, which checkpoint `stored_by` has stored.
 void complete(test::memory_files& files, std::uint64_t number, std::uint64_t stored_by) {
   checkpoint_metadata metadata;
+  metadata.job = {1, 2};
   metadata.checkpoint = {number};
   auto& op = metadata.operators.emplace_back();
   op.uid = op.name = "operator";
@@ -24,6 +25,7 @@ void complete(test::memory_files& files, std::uint64_t number, std::uint64_t sto
   auto& keyed = op.subtasks.emplace_back().state.keyed.emplace();
   keyed.ends = {0};
   keyed.checksums = {0};
+  keyed.bytes.file = "v0.state";
   auto& file = keyed.database.emplace().files.emplace_back();
   file.name = "1.sst";
   file.bytes.file = "../shared/" + std::to_string(stored_by) + "/1.sst";
