@@ -91,10 +91,14 @@ status bucket_places::remove_lost_parts(const std::string& directory) {
   return {};
 }
 
-/// Files of subtasks that are no more are shared out among those that are.
+/// Files of subtasks that are no more are shared out among those that are. This may look late, when
+/// the next attempt writes already. What a job finds in its first attempt is of jobs before it.
 bool bucket_places::is_lost(const hidden_part& part) const {
   if (part.subtask % parallelism_ != subtask_) return false;
-  if (!recovery_.is_restored) return part.attempt < attempt_;
+  if (!recovery_.is_restored || attempt_ > 0) {
+    if (part.attempt >= attempt_) return false;
+    if (!recovery_.is_restored) return true;
+  }
   const auto saved = recovery_.next_numbers.find(part.subtask);
   return saved == recovery_.next_numbers.end() || part.number >= saved->second;
 }

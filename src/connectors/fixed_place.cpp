@@ -118,16 +118,21 @@ status fixed_place::remove_lost_files() {
   return {};
 }
 
-/// Of the checkpoint are those with lower numbers; what has the name of a first file has number 0.
+/// Of the checkpoint are those with lower numbers; what has the name of a first file has number 0,
+/// and is of attempt 0. This may look late, when the next attempt writes already. What a job finds
+/// in its first attempt is of jobs before it.
 bool fixed_place::is_lost(const std::string& name) const {
   const auto first = file_name_of(working_path_);
   if (!name.starts_with(first)) return false;
-  auto number = std::string_view(name).substr(first.size());
-  if (number.empty()) return next_number_ == 0;
-  if (number.front() != '.') return false;
-  number.remove_prefix(1);
-  const auto parsed = parse_number<std::uint64_t>(number.substr(0, number.find('-')));
-  return parsed && *parsed >= next_number_;
+  auto rest = std::string_view(name).substr(first.size());
+  if (rest.empty()) return next_number_ == 0;
+  if (rest.front() != '.') return false;
+  rest.remove_prefix(1);
+  const auto dash = rest.find('-');
+  if (dash == std::string_view::npos) return false;
+  const auto number = parse_number<std::uint64_t>(rest.substr(0, dash));
+  const auto attempt = parse_number<std::uint32_t>(rest.substr(dash + 1));
+  return number && *number >= next_number_ && attempt && (attempt_ == 0 || *attempt < attempt_);
 }
 
 result<opened_part> fixed_place::open(const std::string&) {

@@ -214,6 +214,30 @@ TEST_CASE("an attempt that is lost but still writes does no harm") {
   CHECK(visible(*files) == std::vector{1, 2});
 }
 
+TEST_CASE("an attempt that cleans up only when it has ended leaves the next one's files alone") {
+  const auto files = new_files();
+  harness first(sales(), subtask(0, 1), files);
+  first.take_checkpoints().open();
+  first.process({{"", 1}});
+  const auto saved = first.checkpoint(1);
+  first.complete(1);
+  harness late(sales(), subtask(0, 1, 1), files);
+  late.take_checkpoints().restore(saved).open();
+  harness next(sales(), subtask(0, 1, 2), files);
+  next.take_checkpoints().restore(saved).open();
+  next.process({{"", 2}});
+  next.run_io();
+  late.run_io();
+  next.process({{"", 3}});
+  next.run_io();
+  next.finish();
+  static_cast<void>(next.checkpoint(2));
+  next.complete(2);
+  next.run_io();
+  CHECK(visible(*files) == std::vector{1, 2, 3});
+  CHECK(hidden(*files).empty());
+}
+
 TEST_CASE("whatever step a crash comes at, each record is visible once in the end") {
   // Each run takes a checkpoint after some records and another at the end; it crashes after `steps`
   // pieces of I/O and goes on from the last checkpoint that was complete.

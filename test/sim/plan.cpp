@@ -159,10 +159,7 @@ void plan_unaligned(plan& p, random_source& random) {
 }
 
 /// Something is about to be stored or removed at all times, while tasks die, and come back soon.
-/// Not with sinks that write files: there, the clean-up of an attempt that has ended may come so
-/// late that it removes files of the next one.
 void plan_slow_storage(plan& p, random_source& random) {
-  p.jobs.back().spec.to_file = false;
   p.storage_latency = milliseconds(random.between(10, 200));
   set(p.config, "execution.checkpointing.interval",
       std::to_string(random.between(10, 200)) + " ms");

@@ -52,11 +52,11 @@ struct incremental_job {
   /// From now on the task's machine keeps copies.
   void keep_copies() { all_copies->job_came(job); }
 
-  /// Keys from..to-1 get the value that `value_of` says.
-  void put(std::int64_t from, std::int64_t to, const std::string& what) {
+  /// Keys first..end-1 get the value that `value_of` says.
+  void put(std::int64_t first, std::int64_t end, const std::string& what) {
     const auto values = state->get_state(text);
     auto& timers = state->timers<std::int64_t>("timers");
-    for (auto key = from; key < to; ++key) {
+    for (auto key = first; key < end; ++key) {
       state->set_current_key(key);
       values.update(value_of(key, what));
       timers.register_event_time_timer(0, key);
@@ -169,7 +169,7 @@ struct incremental_job {
   static void check(keyed_state_backend<std::int64_t>& its, std::int64_t from, std::int64_t to,
                     const std::string& what) {
     const auto values = its.get_state(text);
-    for (auto key = from; key < to; ++key) {
+    for (auto key = first; key < end; ++key) {
       if (!its.groups().contains(key_group_of(key_hash(key), test_max_parallelism))) continue;
       its.set_current_key(key);
       CHECK(values.value() == value_of(key, what));
