@@ -166,7 +166,7 @@ struct incremental_job {
       REQUIRE_MESSAGE(done, (done ? std::string() : done.error().message));
     }
   }
-  static void check(keyed_state_backend<std::int64_t>& its, std::int64_t from, std::int64_t to,
+  static void check(keyed_state_backend<std::int64_t>& its, std::int64_t first, std::int64_t end,
                     const std::string& what) {
     const auto values = its.get_state(text);
     for (auto key = first; key < end; ++key) {
