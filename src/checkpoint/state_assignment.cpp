@@ -64,6 +64,9 @@ result<bool> bring_database(const snapshot_source& source,
   auto image = backend->bring(stored_database_files(source, *from.database));
   if (!image) return tl::unexpected(image.error());
   if (*image == nullptr) return false;
+  (*image)->check_origin = [&files, directory, from] {
+    return check_database(files, directory, from);
+  };
   stored_keyed_state beside = from;
   beside.database.reset();
   auto groups = read_key_groups(source, beside, parts[0].groups);

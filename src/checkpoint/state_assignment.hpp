@@ -55,7 +55,7 @@ state_assignment assign_state(const checkpoint_metadata& metadata, const graph::
 
 /// Reads it. Keyed state comes as key groups, or, if it was
 /// stored as the database of just this subtask and `backend` can go on with that, as an image of
-/// it. Blocks. Errors name the operator.
+/// it, which the file system must outlive. Blocks. Errors name the operator.
 result<task_restore> read_assigned_state(const snapshot_source& source,
                                          const state_assignment& assigned,
                                          state_backend* backend = nullptr);

@@ -99,7 +99,8 @@ status stored_database_files::copy(const std::string& name, const std::string& p
   const auto write = [&](const auto& read_blocks) -> status {
     // Emptied, if a damaged copy was written to it first.
     const auto file = local.open_writer(path, write_mode::truncate);
-    if (!file) return tl::unexpected(file.error());
+    // Whatever the local disk says, it says nothing of the snapshot.
+    if (!file) return fail(errc::io, file.error().message);
     return read_blocks([&](byte_view block) { return (*file)->append(block); }).and_then([&] {
       return (*file)->close();
     });

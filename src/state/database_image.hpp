@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ class database_image {
 
   /// What its tables hold, in the order of their names. Said once, by who makes it.
   std::vector<state_info> tables;
+  /// Of a copy: whether what it was copied from can be opened, so that whoever cannot open the copy
+  /// can tell what is wrong. Blocks. Empty if it is no copy, or nobody knows.
+  std::function<status()> check_origin;
 
  private:
   std::string directory_;

@@ -40,10 +40,29 @@ void check(const rocksdb::Status& s, const char* what, const std::string& path) 
                               "; check the disk of 'io.tmp.dirs' for space and errors");
 }
 
-/// Whether files are no database, however often they are opened.
+/// Whether files are no database, however often they are opened. What is not supported, or an
+/// invalid argument, is so for this build of RocksDB only.
 bool is_damage(const rocksdb::Status& s) {
-  return s.IsCorruption() || s.IsInvalidArgument() || s.IsNotSupported() || s.IsNotFound() ||
-         s.IsPathNotFound();
+  return s.IsCorruption() || s.IsNotFound() || s.IsPathNotFound();
+}
+
+/// Why a copy of a database can't be opened. Only if that which it is a copy of can't be either is
+/// it no use to try again: what was copied is not what is on the local disk now if that, or who
+/// cleans it up, has changed it.
+error not_opened(const rocksdb::Status& s, const database_image& image, const std::string& who) {
+  const auto what = "can't open the restored state database of operator '" + who + "' in '" +
+                    image.directory() + "': " + s.ToString();
+  constexpr auto look_at_disk = "check the disk of 'io.tmp.dirs' for space and errors";
+  if (!is_damage(s) || !image.check_origin) return {errc::io, what + "; " + look_at_disk};
+  const auto origin = image.check_origin();
+  if (origin)
+    return {errc::io, what + "; the checkpoint that it comes from is intact: " + look_at_disk};
+  const auto code = origin.error().code;
+  if (code != errc::invalid_data && code != errc::not_found)
+    return {errc::io, what + "; the checkpoint that it comes from can't be read either: " +
+                          origin.error().message};
+  return {errc::invalid_data,
+          what + "; the checkpoint that it comes from is damaged: " + origin.error().message};
 }
 
 void remove_all(const std::string& path) noexcept {
@@ -220,11 +239,8 @@ result<std::unique_ptr<rocksdb_store>> rocksdb_store::open(std::shared_ptr<rocks
       new rocksdb_store(std::move(all), image->directory(), &time));
   store->image_ = std::move(image);
   if (const auto s = store->open_families(store->all_->database_options(), false); !s.ok())
-    return fail(is_damage(s) ? errc::invalid_data : errc::io,
-                "can't open the restored state database of operator '" + who + "' in '" +
-                    store->path_ + "': " + s.ToString() +
-                    (is_damage(s) ? "; the checkpoint that it comes from is damaged"
-                                  : "; check the disk of 'io.tmp.dirs' for space and errors"));
+    return tl::unexpected(not_opened(s, *store->image_, who));
+  store->image_->check_origin = nullptr;
   return store;
 }
 
@@ -240,7 +256,8 @@ result<std::unique_ptr<rocksdb_store>> rocksdb_store::open_to_read(
   options.info_log = rocksdb_silent_log();
   options.max_file_opening_threads = 1;  // who gives the files need not be ready for more
   if (const auto s = store->open_families(std::move(options), true); !s.ok())
-    return fail(errc::invalid_data, "can't read a state database: " + s.ToString());
+    return fail(is_damage(s) ? errc::invalid_data : errc::io,
+                "can't read a state database: " + s.ToString());
   return store;
 }
 

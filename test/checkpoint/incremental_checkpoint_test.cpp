@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <span>
 
 #include "millrace/checkpoint/shared_files.hpp"
@@ -436,6 +437,40 @@ TEST_CASE("files that are as they were stored, and yet no database, are damage")
   const auto read = job.read(1, 0, 2, job.backend.get());
   REQUIRE_FALSE(read);
   CHECK(is_damage(read.error().code));
+}
+
+TEST_CASE("a copy that the local disk has lost is no damage of the checkpoint") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  const keyed_state_environment env{.operator_name = "counter",
+                                    .operator_uid = "uid-of-counter",
+                                    .groups = {0, test_max_parallelism - 1},
+                                    .max_parallelism = test_max_parallelism,
+                                    .time = &job.world.time};
+  auto restored = job.read(1, 0, 1, job.backend.get());
+  REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
+  const auto image = restored->operators.at(0).database;
+  REQUIRE(image != nullptr);
+  SUBCASE("as a whole") {
+    std::filesystem::remove_all(image->directory());
+  }
+  SUBCASE("in part") {
+    for (const auto& file : image->files())
+      if (file.name.ends_with(".sst"))
+        std::filesystem::remove(image->directory() + "/" + file.name);
+  }
+  SUBCASE("so that it reads something else") {
+    std::ofstream(image->directory() + "/CURRENT") << "MANIFEST-999999\n";
+  }
+  const auto opened = job.backend->open_image(env, image);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == errc::io);
+  CHECK(is_retryable(opened.error().code));
+  CHECK(opened.error().message.find("io.tmp.dirs") != std::string::npos);
+  // From the same checkpoint, once more.
+  const auto again = job.read(1, 0, 1, job.backend.get()).value().operators.at(0).database;
+  CHECK(job.backend->open_image(env, again));
 }
 
 TEST_CASE("key groups are read one by one from a database that stays open") {
