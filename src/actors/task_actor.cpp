@@ -210,7 +210,12 @@ void task_host::begin(std::optional<task_restore> from) {
       task_->open();
     } catch (const operator_failure& e) {
       if (!is_damage(e.code())) throw;
-      throw operator_failure(e.operator_name(), not_restored(e.what_failed()));
+      // It may as well be what an operator opens besides its state.
+      const auto& why = e.what_failed();
+      throw operator_failure(
+          e.operator_name(),
+          {why.code, why.message + " (while restoring checkpoint " +
+                         std::to_string(setup_.restore->checkpoint.number) + ")"});
     }
   });
   if (ended_) return;

@@ -8,9 +8,11 @@
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/api/iterative_stream.hpp"
 #include "millrace/api/plan.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/graph/channels.hpp"
 #include "support/caf/actor_world.hpp"
 #include "support/number_source.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace task_actor_test {
 
@@ -143,6 +145,18 @@ void no_more_than_7(stream_environment& env, const arguments&) {
       })
       .name("careful")
       .discard();
+}
+
+/// Wants a file that is not there.
+struct needs_a_table final : process_function<std::int64_t, std::int64_t> {
+  void open(runtime_context&) override {
+    throw failure(errc::not_found, "there is no '/tables/prices'");
+  }
+  void process_element(const std::int64_t&, process_context&, collector<std::int64_t>&) override {}
+};
+
+void numbers_by_table(stream_environment& env, const arguments&) {
+  env.from_sequence(1, 1000).rebalance().process(needs_a_table{}).name("prices").discard();
 }
 
 /// A watermark at every record.
@@ -329,6 +343,25 @@ TEST_CASE("A function that throws fails its task with the operator's name and it
   CHECK(last.cause->code == errc::user_function);
   CHECK(last.failed_operator == "careful");
   CHECK(last.report.operators.at(0).rows_in == 10);
+}
+
+TEST_CASE("What an operator lacks when its task is restored is not said of the checkpoint") {
+  test::temporary_directory scratch;
+  local_file_system files;
+  checkpoint_metadata metadata;
+  metadata.job = {1, 1};
+  metadata.job_name = "numbers";
+  metadata.checkpoint = {5};
+  REQUIRE(complete_snapshot(files, scratch.path(), metadata));
+  host h(numbers_by_table);
+  h.restore = wire::restore_point{{5}, scratch.path()};
+  h.spawn(1);
+  REQUIRE(h.states().back() == execution_state::failed);
+  const auto& last = h.log->states.back();
+  REQUIRE(last.cause);
+  CHECK(last.cause->code == errc::not_found);
+  CHECK(last.cause->message == "there is no '/tables/prices' (while restoring checkpoint 5)");
+  CHECK(last.failed_operator == "prices");
 }
 
 TEST_CASE("A task is cancelled at once, and says nothing more") {
