@@ -129,7 +129,6 @@ error shutting_down() {
   return {errc::cancelled, "the job manager is shutting down"};
 }
 
-/// For who calls back with a result, which is taken if it may be changed.
 void dispatcher::init(dispatcher_options options, std::function<void()> recovered) {
   options_ = std::move(options);
   random_.seed(options_.seed);

@@ -1,5 +1,4 @@
 #include "millrace/checkpoint/state_file.hpp"
-#include "millrace/checkpoint/file_tree.hpp"
 
 #include <algorithm>
 #include <array>
