@@ -204,8 +204,24 @@ void job_checkpoints::take_savepoint(checkpoint_kind kind, std::string parent,
   const auto decision = coordinator_.on_savepoint_request(kind, now_ms(), wall_ms());
   if (!decision.begin)
     return done(fail(errc::stale, "no savepoint can be taken: not all tasks of the job run"));
-  places_[*decision.begin] = {{}, std::nullopt, std::move(parent), std::move(done)};
+  places_[*decision.begin] = {{}, std::nullopt, std::move(parent), std::move(done), kind};
   carry_out(decision);
+}
+
+void job_checkpoints::remove_superseded(const std::string& location) {
+  const auto its = std::find_if(places_.begin(), places_.end(), [&](const auto& entry) {
+    return entry.second.owner == snapshot_owner::user && entry.second.location == location;
+  });
+  if (its == places_.end() || its->first == coordinator_.latest()) return;
+  places_.erase(its);
+  enqueue(
+      [files = files_, location] { return dispose_savepoint(*files, location); },
+      [this, location](const status& how) {
+        if (!how)
+          log_event(
+              log_level::warn, "cannot remove a savepoint that another has replaced",
+              {{"job", to_string(job_)}, {"location", location}, {"reason", how.error().message}});
+      });
 }
 
 void job_checkpoints::hold() {
@@ -251,15 +267,16 @@ void job_checkpoints::end(graph::job_status how) {
 // -- carrying out ---------------------------------------------------------------------------------
 
 void job_checkpoints::carry_out(const checkpoint_decision& decision) {
+  // One that has ended is no reason to refuse what somebody asked for: the others go on.
   std::vector<wanted_savepoint> again;
+  for (const auto& aborted : decision.aborted)
+    if (aborted.why == checkpoint_failure::task_finished) want_again(aborted.checkpoint, again);
   for (const auto& aborted : decision.aborted) {
     log_event(log_level::warn, "checkpoint failed",
               {{"job", to_string(job_)},
                {"checkpoint", std::to_string(aborted.checkpoint.number)},
                {"reason", aborted.message}});
     hooks_.abort(aborted.tasks, aborted.checkpoint);
-    // One that has ended is no reason to refuse what somebody asked for: the others go on.
-    if (aborted.why == checkpoint_failure::task_finished) want_again(aborted.checkpoint, again);
     const auto code = is_of_its_own(aborted.why) ? errc::io : errc::stale;
     answer(aborted.checkpoint, error{code, aborted.message});  // before its place is forgotten
     discard(aborted.checkpoint);
@@ -298,8 +315,8 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
 void job_checkpoints::want_again(checkpoint_id savepoint, std::vector<wanted_savepoint>& again) {
   const auto its = places_.find(savepoint);
   if (its == places_.end() || !its->second.done) return;
-  again.push_back(
-      {record_of(savepoint).kind, its->second.parent, std::exchange(its->second.done, {})});
+  // Not of the history: there may be more of them than that remembers.
+  again.push_back({its->second.kind, its->second.parent, std::exchange(its->second.done, {})});
 }
 
 void job_checkpoints::begin(checkpoint_id checkpoint) {
@@ -387,13 +404,14 @@ void job_checkpoints::discard(checkpoint_id checkpoint) {
                              const auto its = places_.find(checkpoint);
                              const bool is_unfinished = its != places_.end() && !its->second.owner;
                              return [store = store_, job = job_, epoch = epoch_, checkpoint,
-                                     is_unfinished, remove = removal_of(checkpoint)] {
+                                     is_unfinished, withdraw = withdrawal_of(checkpoint),
+                                     remove = removal_of(checkpoint)] {
                                const auto forget = [&] {
                                  return store->checkpoint_dropped(job, epoch, checkpoint).map([] {
                                    pass(kill_point::checkpoint_forgotten);
                                  });
                                };
-                               return is_unfinished ? remove().and_then(forget)
+                               return is_unfinished ? withdraw().and_then(remove).and_then(forget)
                                                     : forget().and_then(remove);
                              };
                            },
@@ -428,6 +446,24 @@ job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkp
   };
 }
 
+/// Of a final savepoint that has failed, before its files go: it may have been noted as what a
+/// later master goes on from, although that was said to have failed.
+job_checkpoints::status_work job_checkpoints::withdrawal_of(checkpoint_id final_savepoint) const {
+  const auto its = places_.find(final_savepoint);
+  if (its == places_.end() || its->second.kind != checkpoint_kind::final_savepoint ||
+      its->second.location.empty())
+    return [] { return status(); };
+  std::optional<checkpoint_pointer> before;
+  const auto latest = coordinator_.latest();
+  if (const auto found = places_.find(latest);
+      found != places_.end() && found->second.owner == snapshot_owner::user)
+    before = {latest, found->second.location, snapshot_owner::user};
+  return [store = store_, job = job_, epoch = epoch_, before,
+          begun = begun_savepoint{final_savepoint, its->second.location}] {
+    return store->savepoint_withdrawn(job, epoch, begun, before);
+  };
+}
+
 job_checkpoints::status_work job_checkpoints::removal_of(checkpoint_id checkpoint) {
   auto its = places_.extract(checkpoint);
   if (its.empty()) return [storage = storage_, checkpoint] { return storage->discard(checkpoint); };
@@ -446,13 +482,13 @@ std::string job_checkpoints::location_of(checkpoint_id checkpoint) const {
   return its == places_.end() ? storage_->location_of(checkpoint) : its->second.location;
 }
 
-/// Savepoints that nobody is told of any more.
+/// Savepoints that nobody is told of any more. Not those that are not complete: who asked for them
+/// is to be answered, and what is there of them to be removed.
 void job_checkpoints::forget_old_places() {
   const auto& ended = coordinator_.history().ended();
   std::erase_if(places_, [&](const auto& entry) {
     const auto& [id, its] = entry;
-    return !its.location.empty() && its.owner != snapshot_owner::claimed &&
-           id != coordinator_.latest() && coordinator_.pending(id) == nullptr &&
+    return its.owner == snapshot_owner::user && id != coordinator_.latest() &&
            std::none_of(ended.begin(), ended.end(),
                         [id = id](const auto& r) { return r.checkpoint == id; });
   });
@@ -490,8 +526,10 @@ void job_checkpoints::set_timer() {
 checkpoint_record job_checkpoints::with_location(checkpoint_record record) const {
   const auto& kept = coordinator_.kept().all();
   const bool is_savepoint = record.kind != checkpoint_kind::checkpoint;
-  if (is_savepoint ? record.status == checkpoint_status::completed
-                   : std::find(kept.begin(), kept.end(), record.checkpoint) != kept.end())
+  // One that another has replaced is nowhere any more.
+  if (is_savepoint
+          ? record.status == checkpoint_status::completed && places_.contains(record.checkpoint)
+          : std::find(kept.begin(), kept.end(), record.checkpoint) != kept.end())
     record.location = location_of(record.checkpoint);
   return record;
 }

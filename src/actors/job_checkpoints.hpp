@@ -103,6 +103,8 @@ class job_checkpoints {
   /// when it is complete, or has failed; it may be within this call.
   using savepoint_done = std::function<void(result<checkpoint_record>)>;
   void take_savepoint(checkpoint_kind kind, std::string parent, savepoint_done done);
+  /// Removes a complete savepoint that nobody was told of, and nobody goes back to any more.
+  void remove_superseded(const std::string& location);
   const checkpoint_settings& settings() const noexcept { return coordinator_.settings(); }
   /// As checkpoint_coordinator.
   bool is_running() const noexcept { return coordinator_.is_running(); }
@@ -129,6 +131,7 @@ class job_checkpoints {
     std::optional<snapshot_owner> owner;  // nothing until it is complete
     std::string parent;
     savepoint_done done;  // until it has ended
+    checkpoint_kind kind = checkpoint_kind::checkpoint;
   };
 
   struct wanted_savepoint {
@@ -141,6 +144,7 @@ class job_checkpoints {
   void begin(checkpoint_id checkpoint);
   status_work completion_of(checkpoint_id checkpoint) const;
   status_work removal_of(checkpoint_id checkpoint);
+  status_work withdrawal_of(checkpoint_id final_savepoint) const;
   std::string location_of(checkpoint_id checkpoint) const;
   checkpoint_record record_of(checkpoint_id checkpoint) const;
   void forget_old_places();

@@ -95,8 +95,9 @@ void job_savepoints::take_final() {
   checkpoints_.take_savepoint(checkpoint_kind::final_savepoint, stop_directory_,
                               [this](result<checkpoint_record> done) {
                                 if (!done) return carry_out(stop_.on_not_saved(done.error()));
-                                stop_.on_saved(done->location);
+                                const auto superseded = stop_.on_saved(done->location);
                                 final_ = *std::move(done);
+                                if (!superseded.empty()) checkpoints_.remove_superseded(superseded);
                               });
 }
 

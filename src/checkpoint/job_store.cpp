@@ -245,6 +245,23 @@ status job_store::savepoint_completed(const job_id& job, std::uint64_t epoch,
                 [&](job_ledger& ledger) { return forget_savepoint(ledger, savepoint); });
 }
 
+status job_store::savepoint_withdrawn(const job_id& job, std::uint64_t epoch,
+                                      const begun_savepoint& savepoint,
+                                      const std::optional<checkpoint_pointer>& before) {
+  return update(job, epoch, [&](job_ledger& ledger) {
+    auto& all = ledger.checkpoints;
+    const auto noted = std::erase_if(
+        all, [&](const auto& pointer) { return pointer.checkpoint == savepoint.checkpoint; });
+    if (noted == 0) return false;  // so it is among those that were begun, still
+    // To note the one has taken this one's place away.
+    if (before && (all.empty() || all.back().checkpoint < before->checkpoint))
+      all.push_back(*before);
+    forget_savepoint(ledger, savepoint.checkpoint);
+    ledger.savepoints.push_back(savepoint);
+    return true;
+  });
+}
+
 status job_store::checkpoint_completed(const job_id& job, std::uint64_t epoch,
                                        const checkpoint_pointer& pointer) {
   return update(job, epoch, [&](job_ledger& ledger) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -89,6 +90,13 @@ class job_store {
   status savepoint_begun(const job_id& job, std::uint64_t epoch, const begun_savepoint& savepoint);
   /// It is complete, and nobody's but the user's.
   status savepoint_completed(const job_id& job, std::uint64_t epoch, checkpoint_id savepoint);
+  /// One that was to be what a master goes on from has failed, and may have been noted as that:
+  /// nobody goes back to it, but to `before`, if a user's is the latest then. It counts as begun
+  /// until it is dropped, so that who finds it later can remove what is left. Before its files are
+  /// removed.
+  status savepoint_withdrawn(const job_id& job, std::uint64_t epoch,
+                             const begun_savepoint& savepoint,
+                             const std::optional<checkpoint_pointer>& before);
   /// Its metadata are stored: from now on it is what a master goes on from. Tell sinks behind it.
   /// Nothing happens if a later one is there.
   status checkpoint_completed(const job_id& job, std::uint64_t epoch,

@@ -28,10 +28,10 @@ stop_decision stop_with_savepoint::on_all_await_last() {
   return decision;
 }
 
-void stop_with_savepoint::on_saved(std::string location) {
-  if (phase_ != phase::saving) return;
+std::string stop_with_savepoint::on_saved(std::string location) {
+  if (phase_ != phase::saving) return {};
   phase_ = phase::stopping;
-  location_ = std::move(location);
+  return std::exchange(location_, std::move(location));
 }
 
 stop_decision stop_with_savepoint::on_not_saved(const error& why) {

@@ -39,8 +39,9 @@ class stop_with_savepoint {
   stop_decision on_request(bool drain);
   /// All tasks that run have emitted everything.
   stop_decision on_all_await_last();
-  /// The savepoint is complete, and lies there.
-  void on_saved(std::string location);
+  /// The savepoint is complete, and lies there. Where the one lies that it takes the place of, from
+  /// before a restart, to be removed: nobody will be told of it. Empty if there is none.
+  std::string on_saved(std::string location);
   stop_decision on_not_saved(const error& why);
   /// A task has failed, or the job as a whole.
   stop_decision on_failure();

@@ -217,6 +217,7 @@ TEST_CASE_FIXTURE(master_with_savepoints,
     CHECK(savepoint->checkpoint == checkpoint_id{3});
     CHECK(jobs()[0].status == job_status::finished);
     CHECK(std::filesystem::exists(savepoint->location + "/_metadata"));
+    CHECK_FALSE(std::filesystem::exists(place));  // nobody is told of it
   }
   SUBCASE("or goes on if that fails, and takes checkpoints again") {
     report(*tm, wire::decline_checkpoint{tasks_of(*tm)[0], {3}, error{errc::io, "disk full"}});
@@ -224,8 +225,8 @@ TEST_CASE_FIXTURE(master_with_savepoints,
     pass_with_heartbeats(10s);
     acknowledge_all(*tm, 4);
     CHECK(checkpoints(job).completed == 3);
+    CHECK(std::filesystem::exists(place + "/_metadata"));
   }
-  CHECK(std::filesystem::exists(place + "/_metadata"));
 }
 
 TEST_CASE_FIXTURE(master_with_savepoints,
@@ -256,6 +257,38 @@ TEST_CASE_FIXTURE(master_with_savepoints,
     CHECK(taken.error().message.find("the job has finished") != std::string::npos);
     for (const auto& target : tm->targets) CHECK_FALSE(std::filesystem::exists(target.location));
   }
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints,
+                  "more savepoints than the history remembers end at once, and each is answered") {
+  constexpr std::uint64_t count = 25;
+  const auto job = running();
+  const auto tasks = tasks_of(*tm);
+  std::vector<decltype(request(wire::take_savepoint{}))> asked;
+  for (std::uint64_t i = 0; i < count; ++i) asked.push_back(request(wire::take_savepoint{job, {}}));
+  REQUIRE(tm->targets.size() == count);
+  SUBCASE("taken anew, when a task has ended") {
+    tell(*tm, tasks[0], execution_state::finished);
+    REQUIRE(tm->targets.size() == 2 * count);
+    for (std::uint64_t i = 1; i <= count; ++i)
+      for (std::size_t t = 1; t < tasks.size(); ++t) acknowledge(*tm, tasks[t], count + i);
+    for (auto& each : asked) {
+      const auto taken = answer_of(each);
+      REQUIRE_MESSAGE(taken, (taken ? std::string() : taken.error().message));
+      CHECK(std::filesystem::exists(taken->location + "/_metadata"));
+    }
+  }
+  SUBCASE("with an error, when a task has failed") {
+    tell(*tm, tasks[0], execution_state::failed, error{errc::user_function, "boom"});
+    for (auto& each : asked) {
+      const auto taken = answer_of(each);
+      REQUIRE_FALSE(taken);
+      CHECK(taken.error().message.find("the savepoint could not be taken") == 0);
+    }
+  }
+  // Of those that have failed nothing is left.
+  for (std::uint64_t i = 0; i < count; ++i)
+    CHECK_FALSE(std::filesystem::exists(tm->targets[i].location));
 }
 
 TEST_CASE_FIXTURE(master_with_savepoints, "a job that finishes while it is to stop says so") {

@@ -124,6 +124,40 @@ TEST_CASE_FIXTURE(stored_jobs, "a savepoint that was begun is known until it has
   CHECK(store.savepoint_begun(job, 1, {{5}, "/s/savepoint-5"}).error().code == errc::stale);
 }
 
+TEST_CASE_FIXTURE(stored_jobs,
+                  "a savepoint that was noted and has failed is gone back to no more") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  const checkpoint_pointer own{{1}, "/c/chk-1"};
+  const checkpoint_pointer users{{2}, "/s/savepoint-2", snapshot_owner::user};
+  REQUIRE(store.checkpoint_completed(job, 1, own));
+  const begun_savepoint failed{{3}, "/s/savepoint-3"};
+  SUBCASE("but to the checkpoint before") {
+    REQUIRE(store.savepoint_begun(job, 1, failed));
+    REQUIRE(store.checkpoint_completed(job, 1, {{3}, failed.location, snapshot_owner::user}));
+    REQUIRE(store.savepoint_withdrawn(job, 1, failed, std::nullopt));
+    // Its files may be there still.
+    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own}, {failed}});
+    REQUIRE(store.checkpoint_dropped(job, 1, {3}));
+    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own}});
+  }
+  SUBCASE("but to the user's before, whose place it had taken") {
+    REQUIRE(store.checkpoint_completed(job, 1, users));
+    REQUIRE(store.savepoint_begun(job, 1, failed));
+    REQUIRE(store.checkpoint_completed(job, 1, {{3}, failed.location, snapshot_owner::user}));
+    REQUIRE(store.savepoint_withdrawn(job, 1, failed, users));
+    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own, users}, {failed}});
+  }
+  SUBCASE("and if it was not noted, nothing changes") {
+    REQUIRE(store.checkpoint_completed(job, 1, users));
+    REQUIRE(store.savepoint_begun(job, 1, failed));
+    REQUIRE(store.savepoint_withdrawn(job, 1, failed, users));
+    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own, users}, {failed}});
+  }
+  CHECK(store.savepoint_withdrawn(job, 2, failed, users).error().code == errc::stale);
+}
+
 TEST_CASE_FIXTURE(stored_jobs, "a document is there as a whole or not at all") {
   auto store = open();
   REQUIRE(store.add(accepted()));

@@ -288,7 +288,7 @@ TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew")
       stop_with_savepoint stop;
       stop.on_request(drain);
       stop.on_all_await_last();
-      stop.on_saved("/s/1");
+      CHECK(stop.on_saved("/s/1").empty());
       auto after = stop.on_failure();  // others may have ended already
       CHECK_FALSE(after.answer);
       CHECK(after.restart_all);
@@ -303,7 +303,7 @@ TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew")
         REQUIRE(failed.answer);
         CHECK(failed.answer->error().message.find("/s/1") != std::string::npos);
       } else {
-        stop.on_saved("/s/2");
+        CHECK(stop.on_saved("/s/2") == "/s/1");  // of which nobody is told
         CHECK(**stop.on_finished().answer == "/s/2");
       }
       CHECK_FALSE(stop.is_under_way());
@@ -315,6 +315,9 @@ TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew")
   const auto ended = stop.on_ended({errc::cancelled, "cancelled"});
   CHECK(ended.answer->error().code == errc::cancelled);
   CHECK(ended.answer->error().message.find("/s/1") != std::string::npos);
+  // That was named to somebody, and stays.
+  stop.on_request(false);
+  CHECK(stop.on_saved("/s/2").empty());
 }
 
 TEST_CASE("a job that finishes before its savepoint is complete says so") {
