@@ -64,8 +64,8 @@ result<bool> bring_database(const snapshot_source& source,
   auto image = backend->bring(stored_database_files(source, *from.database));
   if (!image) return tl::unexpected(image.error());
   if (*image == nullptr) return false;
-  (*image)->check_origin = [&files, directory, from] {
-    return check_database(files, directory, from);
+  (*image)->check_origin = [from, originals = snapshot_source{source.files, source.directory}] {
+    return check_database(originals, from);
   };
   stored_keyed_state beside = from;
   beside.database.reset();
