@@ -28,6 +28,7 @@ class inherited_directory {
   inherited_directory(const inherited_directory&) = delete;
   inherited_directory& operator=(const inherited_directory&) = delete;
 
+  /// Where it lies.
   const std::string& path() const noexcept { return path_; }
   /// Whether another process had it.
   bool is_inherited() const noexcept { return is_inherited_; }
