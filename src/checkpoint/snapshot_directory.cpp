@@ -63,18 +63,21 @@ result<checkpoint_metadata> load_checkpoint(file_system& files, const std::strin
   return metadata;
 }
 
-status check_snapshot(file_system& files, const std::string& location) {
+namespace {
+
+status check_stored(file_system& files, const std::string& location, bool opens_databases) {
   const auto metadata = load_checkpoint(files, location);
   if (!metadata) return tl::unexpected(metadata.error());
   const auto directory = snapshot_directory_of(location);
-  const auto check = [&](const stored_bytes& piece) {
+  const auto check_piece = [&](const stored_bytes& piece) {
     return read_stored_blocks({files, directory}, piece, [](byte_view) { return status(); });
   };
   const auto check_keyed = [&](const operator_metadata& op, const stored_keyed_state& keyed) {
-    auto done = check(keyed.bytes);
+    auto done = check_piece(keyed.bytes);
     if (!keyed.database) return done;
     for (const auto& file : keyed.database->files)
-      done = done.and_then([&] { return check(file.bytes); });
+      done = done.and_then([&] { return check_piece(file.bytes); });
+    if (!opens_databases) return done;
     return done.and_then([&] {
       return check_database({files, directory}, keyed).map_error([&](const error& why) {
         return error{why.code, "a state database of operator '" + op.name + "' (uid " + op.uid +
@@ -88,10 +91,20 @@ status check_snapshot(file_system& files, const std::string& location) {
     for (const auto& subtask : op.subtasks) {
       status done;
       if (subtask.state.keyed) done = check_keyed(op, *subtask.state.keyed);
-      if (done && subtask.state.operators) done = check(*subtask.state.operators);
+      if (done && subtask.state.operators) done = check_piece(*subtask.state.operators);
       if (!done) return done;
     }
   return {};
+}
+
+}  // namespace
+
+status check_snapshot(file_system& files, const std::string& location) {
+  return check_stored(files, location, true);
+}
+
+status check_snapshot_files(file_system& files, const std::string& location) {
+  return check_stored(files, location, false);
 }
 
 status remove_snapshot(file_system& files, const std::string& directory) {

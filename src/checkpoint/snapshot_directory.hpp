@@ -25,6 +25,8 @@ result<checkpoint_metadata> load_checkpoint(file_system& files, const std::strin
 /// `invalid_data` or `not_found` with the path of what is damaged, or the operator whose database
 /// is.
 status check_snapshot(file_system& files, const std::string& location);
+/// The same for files alone, whatever they mean to whoever has stored them.
+status check_snapshot_files(file_system& files, const std::string& location);
 
 /// Whether it is a failure of check_snapshot, or one that it may explain.
 constexpr bool is_damage(errc code) noexcept {

@@ -108,7 +108,7 @@ std::vector<std::string> checkpoint_files::problems_at_end(std::size_t kept_max)
     if (its.completed.size() > kept_max)
       problems.push_back(std::to_string(its.completed.size()) + " checkpoints are left in " + job);
     for (const auto& [checkpoint, shared] : its.completed)
-      if (const auto whole = check_snapshot(files_, checkpoint); !whole)
+      if (const auto whole = check_snapshot_files(files_, checkpoint); !whole)
         problems.push_back("a checkpoint that is left is damaged: " + whole.error().message);
     for (const auto& path : its.others)
       if (!its.completed.contains(parent_of(path)))
