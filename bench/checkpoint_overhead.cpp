@@ -12,8 +12,6 @@
 // With hashmap the keyed sum counts. It has a table of its own whatever the backend, so with
 // rocksdb it is a function with a value state of the same records.
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -32,6 +30,7 @@
 
 #include "compare.hpp"
 #include "keyed_count_job.hpp"
+#include "millrace/core/scratch_directory.hpp"
 
 using namespace millrace;
 using namespace std::chrono_literals;
@@ -43,27 +42,6 @@ constexpr std::uint32_t parallelism = 2;
 /// Of an entry of a full checkpoint: four lengths, the key, and key and count as the value
 /// (docs/checkpoint-format.md).
 constexpr std::uint64_t bytes_per_key = 4 + 8 + 16;
-
-/// A directory of our own, removed with all that is in it.
-class temporary_directory {
- public:
-  explicit temporary_directory(const std::filesystem::path& parent)
-      : path_((parent / "millrace-bench-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr)
-      throw failure(errc::io, "can't create a directory in '" + parent.string() + "'");
-  }
-  ~temporary_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  temporary_directory(const temporary_directory&) = delete;
-  temporary_directory& operator=(const temporary_directory&) = delete;
-
-  const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
 
 using settings = std::vector<std::pair<std::string, std::string>>;
 
@@ -258,9 +236,11 @@ int run(int argc, char** argv) {
     throw failure(errc::invalid_argument,
                   "usage: bench_checkpoint_overhead [MB of state] [seconds] [rounds] "
                   "[hashmap|rocksdb] [directory]");
-  const temporary_directory directory(argc > 5 ? std::filesystem::path(argv[5])
-                                               : std::filesystem::temp_directory_path());
-  benchmark of(state_mb, seconds, backend, directory.path());
+  const auto directory = scratch_directory::make(
+      argc > 5 ? std::string(argv[5]) : std::filesystem::temp_directory_path().string(),
+      "millrace-bench-", "overhead");
+  if (!directory) throw failure(directory.error());
+  benchmark of(state_mb, seconds, backend, (*directory)->path());
   bench::print_machine();
   std::printf("%.1f M keys, %s backend; 'loop' is the job without checkpoints\n",
               static_cast<double>(of.keys()) / 1e6, backend.c_str());

@@ -202,10 +202,10 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
   }
   auto record = found->second.record(now_ms);
   record.status = checkpoint_status::completed;
-  history_.add(std::move(record));
   const auto kind = found->second.cut().kind;
   if (kind == checkpoint_kind::savepoint) {
     decision.saved = checkpoint;
+    history_.add(std::move(record));
     pending_.erase(found);
     begin_what_is_due(now_ms, wall_ms, decision);
     return decision;
@@ -226,6 +226,7 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
     if (id < checkpoint && p.cut().kind == checkpoint_kind::checkpoint) subsumed.push_back(id);
   if (MILLRACE_MUTANT(subsumed_goes_on)) subsumed.clear();
   for (const auto& id : subsumed) abort(id, checkpoint_failure::subsumed, {}, now_ms, decision);
+  history_.add(std::move(record));  // behind them: there may be more than the history remembers
   begin_what_is_due(now_ms, wall_ms, decision);
   return decision;
 }

@@ -95,8 +95,7 @@ void local_copies::recover(time_point now) {
   }
 }
 
-// -- jobs
-// ------------------------------------------------------------------------------------------
+// -- jobs -----------------------------------------------------------------------------------------
 
 void local_copies::job_came(const job_id& job) {
   std::lock_guard lock(mutex_);
@@ -171,8 +170,7 @@ void local_copies::note_write(const status& done) {
   log_failure("can't write local copies of state, and goes on without", done.error());
 }
 
-// -- checkpoints
-// -----------------------------------------------------------------------------------
+// -- checkpoints ----------------------------------------------------------------------------------
 
 void local_copies::need(const job_id& job, checkpoint_id checkpoint,
                         const std::vector<std::string>& names) {

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <thread>
 
+#include "actors/counted_events.hpp"
 #include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/millrace.hpp"
@@ -24,27 +25,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::uint64_t events = 12'000;
-constexpr std::int64_t keys = 400;
+using event = test::numbered_event;
 
-struct event {
-  std::int64_t key = 0;
-  std::int64_t number = 0;
-};
+constexpr std::uint64_t events = 12'000;
 
 /// What all attempts have in common, as they run in one process.
 struct shared_world {
-  std::mutex mutex;
-  std::map<std::int64_t, std::int64_t> counts;  ///< The highest of each key.
   std::atomic<int> failures_left{0};
   std::atomic<std::int64_t> fails_behind{0};  ///< The number of an event.
-
-  std::int64_t total() {
-    std::lock_guard lock(mutex);
-    std::int64_t all = 0;
-    for (const auto& [key, count] : counts) all += count;
-    return all;
-  }
 };
 
 /// Counts the events of each key, and fails now and then.
@@ -74,40 +62,13 @@ class counted_job {
  public:
   std::shared_ptr<shared_world> world = std::make_shared<shared_world>();
 
-  std::unique_ptr<job_client> start(const std::map<std::string, std::string>& more = {},
+  std::shared_ptr<test::event_counts> counts = std::make_shared<test::event_counts>();
+
+  std::unique_ptr<job_client> start(std::map<std::string, std::string> more = {},
                                     double per_second = 6'000) {
-    configuration config;
-    std::map<std::string, std::string> settings{
-        {"execution.checkpointing.interval", "20 ms"},
-        {"state.checkpoints.dir", directory.path("checkpoints")},
-        {"state.savepoints.dir", directory.path("savepoints")},
-        {"state.backend.type", "rocksdb"},
-        {"state.backend.rocksdb.memory.fixed-per-tm", "16 mb"},
-        {"state.storage.fs.memory-threshold", "0"},
-        {"io.tmp.dirs", directory.path("scratch")},
-        {"restart-strategy.type", "fixed-delay"},
-        {"restart-strategy.fixed-delay.attempts", "100"},
-        {"restart-strategy.fixed-delay.delay", "1 ms"}};
-    for (const auto& [key, value] : more) settings[key] = value;
-    for (const auto& [key, value] : settings) REQUIRE(config.set(key, value, "test"));
-    stream_environment env(config);
-    env.set_parallelism(2);
-    env.from_source(make_generator<event>(
-                        [](const std::uint64_t& n) {
-                          const auto i = static_cast<std::int64_t>(n);
-                          return event{i * 7919 % keys, i};
-                        },
-                        {.count = events, .per_second = per_second}),
-                    watermark_strategy<event>::no_watermarks(), "events")
-        .key_by(&event::key)
-        .map(counting{world})
-        .uid("counting")
-        .add_sink([world = world](const event& e) {
-          std::lock_guard lock(world->mutex);
-          auto& highest = world->counts[e.key];
-          highest = std::max(highest, e.number);
-        });
-    return env.execute_async("counted");
+    more.insert({"state.backend.type", "rocksdb"});
+    return test::count_events(test::recovering_configuration(directory, more), counting{world},
+                              counts, {.count = events, .per_second = per_second});
   }
 
   /// Runs for a while, slowly, and is cancelled. Where its checkpoint is.
@@ -115,7 +76,7 @@ class counted_job {
     const auto client = start(
         {{"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}},
         1'000);
-    for (int i = 0; (world->total() < 1'000 || checkpoint().empty()) && i < 2'000; ++i)
+    for (int i = 0; (counts->total() < 1'000 || checkpoint().empty()) && i < 2'000; ++i)
       std::this_thread::sleep_for(5ms);
     client->cancel();
     CHECK_FALSE(client->wait());
@@ -155,7 +116,7 @@ TEST_CASE("A job with incremental checkpoints whose tasks fail counts each event
   const auto ended = job.start()->wait();
   REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
   CHECK(job.world->failures_left == 0);
-  CHECK(job.world->total() == static_cast<std::int64_t>(events));
+  CHECK(job.counts->total() == static_cast<std::int64_t>(events));
   // Nothing is left, neither of the checkpoints nor of the databases.
   CHECK(files_in(job.directory.path("checkpoints")) == 0);
   CHECK(files_in(job.directory.path("scratch")) == 0);
@@ -183,7 +144,7 @@ TEST_CASE(
          {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}});
     const auto ended = client->wait();
     REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
-    CHECK(job.world->total() == static_cast<std::int64_t>(events));
+    CHECK(job.counts->total() == static_cast<std::int64_t>(events));
     if (mode == "NO_CLAIM") {
       CHECK(check_snapshot(files, retained));
       CHECK(files_in(shared) == before);
@@ -201,7 +162,7 @@ TEST_CASE("A job goes on in memory from an incremental checkpoint of state on di
       job.start({{"execution.savepoint.path", retained}, {"state.backend.type", "hashmap"}})
           ->wait();
   REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
-  CHECK(job.world->total() == static_cast<std::int64_t>(events));
+  CHECK(job.counts->total() == static_cast<std::int64_t>(events));
 }
 
 }  // namespace incremental_recovery_test

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "actors/counted_events.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/millrace.hpp"
 #include "support/temporary_directory.hpp"
@@ -24,13 +25,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uint64_t events = 8'000;
-constexpr std::int64_t keys = 400;
+using event = test::numbered_event;
 
-struct event {
-  std::int64_t key = 0;
-  std::int64_t number = 0;
-};
+constexpr std::uint64_t events = 8'000;
 
 /// The files below a directory, of which some go while one looks.
 std::vector<fs::path> files_in(const std::string& directory) {
@@ -44,8 +41,6 @@ std::vector<fs::path> files_in(const std::string& directory) {
 
 /// What all attempts have in common, as they run in one process.
 struct shared_world {
-  std::mutex mutex;
-  std::map<std::int64_t, std::int64_t> counts;  ///< The highest of each key.
   std::atomic<int> failures_left{1};
   std::string checkpoints;
   std::function<void()> at_failure;
@@ -54,12 +49,6 @@ struct shared_world {
     for (const auto& path : files_in(checkpoints))
       if (path.filename() == "_metadata") return true;
     return false;
-  }
-  std::int64_t total() {
-    std::lock_guard lock(mutex);
-    std::int64_t all = 0;
-    for (const auto& [key, count] : counts) all += count;
-    return all;
   }
 };
 
@@ -115,47 +104,20 @@ class recovering_job {
     world->checkpoints = directory.path("checkpoints");
   }
 
-  void run(const std::map<std::string, std::string>& more = {}) {
+  void run(std::map<std::string, std::string> more = {}) {
     redirect_log([this](log_level, std::string_view line) { from.note(line); });
-    configuration config;
-    std::map<std::string, std::string> settings{
-        {"execution.checkpointing.interval", "30 ms"},
-        {"state.checkpoints.dir", world->checkpoints},
-        {"state.backend.type", backend_},
-        {"state.backend.rocksdb.memory.fixed-per-tm", "16 mb"},
-        {"state.storage.fs.memory-threshold", "0"},
-        {"state.backend.local-recovery", "true"},
-        {"taskmanager.state.local.root-dirs", directory.path("local")},
-        {"io.tmp.dirs", directory.path("scratch")},
-        {"restart-strategy.type", "fixed-delay"},
-        {"restart-strategy.fixed-delay.attempts", "10"},
-        {"restart-strategy.fixed-delay.delay", "1 ms"}};
-    for (const auto& [key, value] : more) settings[key] = value;
-    for (const auto& [key, value] : settings) REQUIRE(config.set(key, value, "test"));
-    {
-      stream_environment env(config);
-      env.set_parallelism(2);
-      env.from_source(make_generator<event>(
-                          [](const std::uint64_t& n) {
-                            const auto i = static_cast<std::int64_t>(n);
-                            return event{i * 7919 % keys, i};
-                          },
-                          {.count = events, .per_second = 6'000}),
-                      watermark_strategy<event>::no_watermarks(), "events")
-          .key_by(&event::key)
-          .map(counting{world})
-          .uid("counting")
-          .add_sink([world = world](const event& e) {
-            std::lock_guard lock(world->mutex);
-            auto& highest = world->counts[e.key];
-            highest = std::max(highest, e.number);
-          });
-      const auto ended = env.execute_async("recovering")->wait();
-      CHECK_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
-    }
+    const auto counts = std::make_shared<test::event_counts>();
+    more.insert({{"state.backend.type", backend_},
+                 {"state.backend.local-recovery", "true"},
+                 {"taskmanager.state.local.root-dirs", directory.path("local")}});
+    const auto ended = test::count_events(test::recovering_configuration(directory, more),
+                                          counting{world}, counts,
+                                          {.count = events, .per_second = 6'000})
+                           ->wait();
+    CHECK_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
     redirect_log({});
     CHECK(world->failures_left <= 0);
-    CHECK(world->total() == static_cast<std::int64_t>(events));
+    CHECK(counts->total() == static_cast<std::int64_t>(events));
     // Nothing is left, neither of the checkpoints nor of the copies.
     CHECK(files_in(directory.path()).empty());
     std::error_code ignored;

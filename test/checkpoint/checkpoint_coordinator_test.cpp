@@ -242,6 +242,20 @@ TEST_CASE("a completed checkpoint ends the earlier ones, which does not count as
   CHECK(job.coordinator.latest() == two);
 }
 
+TEST_CASE("a checkpoint that ends more than the history remembers is in the history itself") {
+  constexpr std::uint64_t ended = checkpoint_history::size_max + 5;
+  checkpointed_job job({.concurrent_max = ended + 1});
+  job.coordinator.on_running(0, 0);
+  checkpoint_id last;
+  for (std::uint64_t n = 0; n <= ended; ++n)
+    last = job.begin(static_cast<std::int64_t>(1000 * (n + 1)));
+  CHECK(job.complete(last).aborted.size() == ended);
+  const auto& history = job.coordinator.history();
+  CHECK(history.ended().back().checkpoint == last);
+  CHECK(history.completed() == 1);
+  CHECK(history.failed() == ended);
+}
+
 TEST_CASE("only so many completed checkpoints are kept") {
   checkpointed_job job({.retained = 2});
   job.coordinator.on_running(0, 0);
