@@ -39,12 +39,15 @@ std::optional<fs::path> own_config() {
   return std::nullopt;
 }
 
-/// The file to read, if any. One that somebody named must be there.
-std::optional<fs::path> config_file(const po::variables_map& options) {
+/// The file to read, if any. A file or folder that somebody named must be there.
+result<std::optional<fs::path>> config_file(const po::variables_map& options) {
   if (options.count("config") > 0) return options["config"].as<std::string>();
   if (const auto folder = environment("MILLRACE_CONF_DIR")) {
-    const fs::path file = fs::path(*folder) / config_name;
     std::error_code ignored;
+    if (!fs::is_directory(*folder, ignored))
+      return fail(errc::invalid_config, "MILLRACE_CONF_DIR is '" + *folder +
+                                            "', which is no directory");
+    const fs::path file = fs::path(*folder) / config_name;
     return fs::exists(file, ignored) ? std::optional(file) : std::nullopt;
   }
   return own_config();
@@ -52,9 +55,11 @@ std::optional<fs::path> config_file(const po::variables_map& options) {
 
 result<configuration> read_config(const po::variables_map& options) {
   configuration config;
-  if (const auto file = config_file(options)) {
+  const auto file = config_file(options);
+  if (!file) return tl::unexpected(file.error());
+  if (*file) {
     local_file_system files;
-    auto read = load_configuration(files, file->string());
+    auto read = load_configuration(files, (*file)->string());
     if (!read) return read;
     config = std::move(*read);
   }

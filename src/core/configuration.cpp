@@ -16,7 +16,7 @@ tl::unexpected<error> unknown_key(std::string_view key, const std::string& origi
   std::string message = origin + ": unknown key '" + std::string(key) + "'";
   const std::string_view nearest = nearest_word(key, keys);
   if (nearest.empty())
-    message += "; see --print-config for all keys";
+    message += "; 'millrace help keys' lists all";
   else
     message.append(", did you mean '").append(nearest).append("'?");
   return fail(errc::invalid_config, std::move(message));

@@ -79,7 +79,7 @@ TEST_CASE("an unknown key is refused with its line and the nearest key") {
         "cluster.conf:1: unknown key 'taskmanager.numberoftaskslot', did you mean "
         "'taskmanager.numberOfTaskSlots'?");
   CHECK(refusal("colour = red") ==
-        "cluster.conf:1: unknown key 'colour'; see --print-config for all keys");
+        "cluster.conf:1: unknown key 'colour'; 'millrace help keys' lists all");
 }
 
 TEST_CASE("a malformed value is refused with key, value, line and what was expected") {

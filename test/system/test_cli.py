@@ -151,6 +151,13 @@ class WithoutCluster(SystemTest):
         done = self.cluster.millrace("list", "-m", "host:port", expect=INVALID)
         self.assert_says(done.stderr, "'host:port' is not the address of a job manager")
 
+    def test_a_folder_of_configuration_must_be_there(self):
+        missing = str(self.cluster.folder / "missing")
+        done = subprocess.run([str(MILLRACE), "list"], capture_output=True, text=True, timeout=60,
+                              env=dict(os.environ, MILLRACE_CONF_DIR=missing), check=False)
+        self.assertEqual(done.returncode, INVALID)
+        self.assert_says(done.stderr, f"MILLRACE_CONF_DIR is '{missing}', which is no directory")
+
     def test_nobody_listens(self):
         port = cluster.free_port()
         done = self.cluster.millrace("nodes", "-m", f"127.0.0.1:{port}", expect=UNREACHABLE)
