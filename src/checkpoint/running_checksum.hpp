@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "millrace/core/byte_buffer.hpp"
+#include "millrace/core/chunked_bytes.hpp"
 #include "millrace/core/hash.hpp"
 
 namespace millrace {
@@ -17,6 +17,13 @@ class running_checksum {
 
   void add(byte_view bytes) { XXH3_64bits_update(state_, bytes.data(), bytes.size()); }
   std::uint64_t value() const { return XXH3_64bits_digest(state_); }
+
+  /// Of bytes that are all there.
+  static std::uint64_t of(const chunked_bytes& bytes) {
+    running_checksum sum;
+    for (const auto& piece : bytes.pieces()) sum.add(piece.part);
+    return sum.value();
+  }
 
  private:
   XXH3_state_t* state_;

@@ -24,6 +24,8 @@ constexpr std::uint64_t header_bytes = 16;
 constexpr std::uint64_t footer_bytes = 24;
 /// What is written, and read, at once.
 constexpr std::size_t block_bytes = std::size_t{1} << 20;
+/// What is not worth a write of its own.
+constexpr std::size_t small_bytes = std::size_t{16} << 10;
 
 std::vector<std::byte> header() {
   byte_writer out;
@@ -141,6 +143,31 @@ result<stored_bytes> state_file_writer::append(byte_view piece) {
     if (auto written = append_block(block); !written) return tl::unexpected(written.error());
     done += block.size();
   }
+  return where;
+}
+
+result<stored_bytes> state_file_writer::append_pieces(const chunked_bytes& piece) {
+  auto where = begin_piece();
+  where.length = piece.size();
+  running_checksum checksum;
+  const auto write = [&](byte_view block) {
+    checksum.add(block);
+    return append_block(block);
+  };
+  std::vector<std::byte> small;  // that wait for each other
+  for (const auto& each : piece.pieces()) {
+    const bool is_small = each.part.size() < small_bytes;
+    if (is_small) small.insert(small.end(), each.part.begin(), each.part.end());
+    if (!small.empty() && (!is_small || small.size() >= block_bytes)) {
+      if (auto done = write(small); !done) return tl::unexpected(done.error());
+      small.clear();
+    }
+    if (is_small) continue;
+    if (auto done = write(each.part); !done) return tl::unexpected(done.error());
+  }
+  if (!small.empty())
+    if (auto done = write(small); !done) return tl::unexpected(done.error());
+  where.checksum = checksum.value();
   return where;
 }
 

@@ -9,7 +9,7 @@
 
 #include "millrace/checkpoint/local_restore.hpp"
 #include "millrace/checkpoint/stored_state.hpp"
-#include "millrace/core/byte_buffer.hpp"
+#include "millrace/core/chunked_bytes.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
 
@@ -38,6 +38,7 @@ class state_file_writer {
 
   /// Appends a piece.
   result<stored_bytes> append(byte_view piece);
+  result<stored_bytes> append_pieces(const chunked_bytes& piece);
   /// Appends all of a file as one, block by block.
   result<stored_bytes> append(file_reader& piece);
   /// Writes the footer and syncs.

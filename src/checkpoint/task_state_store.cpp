@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "millrace/checkpoint/in_flight_state.hpp"
+#include "millrace/checkpoint/running_checksum.hpp"
 #include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/core/codec.hpp"
-#include "millrace/core/hash.hpp"
 #include "millrace/core/known_types.hpp"
 #include "millrace/state/database_image.hpp"
 #include "millrace/state/key_group_sections.hpp"
@@ -28,11 +28,9 @@ std::vector<std::string> types_of(const task_snapshot& snapshot) {
   for (const auto& op : snapshot.operators) {
     for (const auto& state : op.operator_state) fingerprints.insert(state.type);
     for (const auto& group : op.keyed_state) {
-      if (group.bytes.empty()) continue;
-      byte_reader in(group.bytes);
-      const auto sections = read_key_group(in, group.group);
-      if (!sections) continue;
-      for (const auto& [info, entries] : *sections) add_types(info, fingerprints);
+      const auto states = states_in(group);
+      if (!states) continue;
+      for (const auto& info : *states) add_types(info, fingerprints);
     }
     if (op.database != nullptr)
       for (const auto& info : op.database->tables) add_types(info, fingerprints);
@@ -46,7 +44,7 @@ std::vector<std::string> types_of(const task_snapshot& snapshot) {
 
 /// One piece of state on its way to where it is kept.
 struct piece {
-  std::vector<std::byte> bytes;
+  chunked_bytes bytes;
   stored_bytes* into = nullptr;
 };
 
@@ -94,14 +92,11 @@ void lay_out(const task_snapshot& snapshot, const uploaded_files& base, layout& 
     if (!from.keyed_state.empty()) {
       auto& keyed = to.keyed.emplace();
       keyed.first_group = from.keyed_state.front().group;
-      std::vector<std::byte> bytes;
-      std::size_t size = 0;
-      for (const auto& group : from.keyed_state) size += group.bytes.size();
-      bytes.reserve(size);
+      chunked_bytes bytes;
       for (const auto& group : from.keyed_state) {
-        bytes.insert(bytes.end(), group.bytes.begin(), group.bytes.end());
+        bytes.append(group.bytes);
         keyed.ends.push_back(bytes.size());
-        keyed.checksums.push_back(XXH3_64bits(group.bytes.data(), group.bytes.size()));
+        keyed.checksums.push_back(running_checksum::of(group.bytes));
       }
       pieces.push_back({std::move(bytes), &keyed.bytes});
       if (from.database != nullptr) lay_out(*from.database, i, base, keyed.database.emplace(), all);
@@ -130,7 +125,10 @@ std::string name_of(const execution_attempt_id& who) {
 
 /// All of it into the handles.
 status keep_all(layout& all) {
-  for (auto& each : all.pieces) *each.into = keep_bytes(std::move(each.bytes));
+  for (const auto& each : all.pieces) {
+    const auto whole = each.bytes.whole();
+    *each.into = keep_bytes({whole.part.begin(), whole.part.end()});
+  }
   for (const auto& each : all.uploads) {
     const auto file = open_local(each);
     if (!file) return tl::unexpected(file.error());
@@ -156,7 +154,7 @@ status store_own(file_system& files, const std::string& directory, const executi
   auto file = state_file_writer::open(files, directory, state_file_name(who));
   if (!file) return tl::unexpected(file.error());
   for (auto& each : all.pieces) {
-    auto where = file->append(each.bytes);
+    auto where = file->append_pieces(each.bytes);
     if (!where) return tl::unexpected(where.error());
     *each.into = std::move(*where);
     each.bytes = {};

@@ -47,7 +47,10 @@ bool get_entry(byte_reader& in, encoded_entry& entry) {
          get_counted(in, entry.map_key) && get_counted(in, entry.value);
 }
 
-result<std::vector<key_group_section>> read_key_group(byte_reader& in, std::uint32_t group) {
+namespace {
+
+/// What stands before the sections; how many there are.
+result<std::size_t> read_group_header(byte_reader& in, std::uint32_t group) {
   std::uint8_t format = 0;
   std::uint32_t saved_group = 0;
   std::size_t count = 0;
@@ -61,8 +64,50 @@ result<std::vector<key_group_section>> read_key_group(byte_reader& in, std::uint
   if (saved_group != group)
     return fail(errc::invalid_data, "in the place of key group " + std::to_string(group) +
                                         " is that of key group " + std::to_string(saved_group));
+  return count;
+}
+
+/// Has `read(byte_reader&)` read what begins at `offset`, and moves that behind it. Looks at a few
+/// bytes only if they are enough.
+template <class Read>
+auto read_at(const chunked_bytes& bytes, std::uint64_t& offset, Read&& read) {
+  for (std::uint64_t window = 4096;; window *= 64) {
+    const auto near = bytes.part(offset, window);
+    byte_reader in(near.part);
+    auto done = read(in);
+    if (!done && offset + window < bytes.size()) continue;
+    offset += in.position();
+    return done;
+  }
+}
+
+}  // namespace
+
+result<std::vector<state_info>> states_in(const encoded_key_group& group) {
+  std::vector<state_info> states;
+  if (group.bytes.empty()) return states;
+  std::uint64_t offset = 0;
+  const auto count = read_at(group.bytes, offset,
+                             [&](byte_reader& in) { return read_group_header(in, group.group); });
+  if (!count) return tl::unexpected(count.error());
+  for (std::size_t i = 0; i < *count; ++i) {
+    std::uint64_t entries = 0;
+    const auto done = read_at(group.bytes, offset, [&](byte_reader& in) {
+      static_cast<void>(decode(in, states.emplace_back(), entries));
+      if (!in.ok()) states.pop_back();
+      return in.to_status();
+    });
+    if (!done) return tl::unexpected(done.error());
+    offset += entries;
+  }
+  return states;
+}
+
+result<std::vector<key_group_section>> read_key_group(byte_reader& in, std::uint32_t group) {
+  const auto count = read_group_header(in, group);
+  if (!count) return tl::unexpected(count.error());
   std::vector<key_group_section> sections;
-  for (; count > 0; --count)
+  for (std::size_t i = 0; i < *count; ++i)
     if (!get_section(in, sections.emplace_back())) return tl::unexpected(in.to_status().error());
   return sections;
 }

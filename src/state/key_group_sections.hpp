@@ -5,6 +5,7 @@
 
 #include "millrace/core/byte_buffer.hpp"
 #include "millrace/core/error.hpp"
+#include "millrace/state/encoded_key_group.hpp"
 #include "millrace/state/keyed_state_table.hpp"
 #include "millrace/state/state_info.hpp"
 
@@ -27,6 +28,10 @@ bool get_section(byte_reader& in, key_group_section& section);
 
 void put_entry(byte_writer& out, const encoded_entry& entry);
 bool get_entry(byte_reader& in, encoded_entry& entry);
+
+/// The states that a key group has sections of; of a group without bytes, none. Looks at nothing
+/// else of it. Errors as those of read_key_group.
+result<std::vector<state_info>> states_in(const encoded_key_group& group);
 
 /// All sections of a key group. `invalid_data` if the bytes are no such thing, or that of another
 /// group.

@@ -11,6 +11,7 @@
 
 #include "millrace/core/codec.hpp"
 #include "millrace/core/event_time.hpp"
+#include "millrace/state/entry_encoder.hpp"
 #include "millrace/state/snapshot_section.hpp"
 #include "millrace/state/state_table.hpp"
 
@@ -78,8 +79,8 @@ class key_schedule final : public keyed_state_table_of<Key> {
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
     for (const auto& [at, lists] : times_) {
-      entry_encoder encode(visitor, at);
-      for (const Key& key : lists[group - groups_.first].keys) encode(key);
+      entry_encoder<Key, void_namespace> give(visitor);
+      for (const Key& key : lists[group - groups_.first].keys) give(key, {}, at);
     }
   }
 
@@ -134,34 +135,16 @@ class key_schedule final : public keyed_state_table_of<Key> {
   /// Of as many times the lists are kept when they have become empty.
   static constexpr std::size_t spares_max = 16;
 
-  /// Gives the keys of one list to a visitor as entries.
-  class entry_encoder {
-   public:
-    entry_encoder(state_entry_visitor& to, timestamp_ms at) : to_(to) {
-      encode(ns_bytes_, void_namespace());
-      encode(value_bytes_, at);
-    }
-    void operator()(const Key& key) {
-      key_bytes_.clear();
-      encode(key_bytes_, key);
-      to_.entry(key_bytes_.bytes(), ns_bytes_.bytes(), {}, value_bytes_.bytes());
-    }
-
-   private:
-    state_entry_visitor& to_;
-    byte_writer key_bytes_, ns_bytes_, value_bytes_;
-  };
-
   /// Writes on; false if the budget was spent first.
   bool write_list(timestamp_ms at, std::uint32_t group_offset, key_list& list,
                   snapshot_budget& budget) {
     if (list.written == list.frozen) return true;
     section_->select(group_offset);
-    entry_encoder encode(*section_, at);
+    entry_encoder<Key, void_namespace> give(*section_);
     for (; list.written < list.frozen; ++list.written) {
       if (budget.is_spent()) return false;
       const auto before = section_->written();
-      encode(list.keys[list.written]);
+      give(list.keys[list.written], {}, at);
       budget.spend(section_->written() - before + snapshot_budget::bytes_per_entry);
     }
     return true;

@@ -96,8 +96,7 @@ void keyed_state_backend_base::evict_adopted(const std::string& name) {
     byte_writer entries;
     append_entries(table, *layout, group, entries);
     if (entries.size() == 0) continue;
-    const auto whole = std::make_shared<const std::vector<std::byte>>(std::move(entries).take());
-    unclaimed.entries[group].push_back({whole, *whole});
+    unclaimed.entries[group].push_back(shared_bytes(std::move(entries).take()));
     erase_rows(table, group);
   }
 }
@@ -115,21 +114,18 @@ byte_table& keyed_state_backend_base::stored_table(const state_info& wanted,
 }
 
 status keyed_state_backend_base::restore_key_group(std::uint32_t group, byte_reader& in) {
-  return restore_sections(group, in, [](byte_view entries) -> shared_bytes {
-    const auto copy =
-        std::make_shared<const std::vector<std::byte>>(entries.begin(), entries.end());
-    return {copy, *copy};
+  return restore_sections(group, in, [](byte_view entries) {
+    return shared_bytes(std::vector<std::byte>(entries.begin(), entries.end()));
   });
 }
 
 status keyed_state_backend_base::restore_key_group(std::uint32_t group,
-                                                   std::vector<std::byte> bytes) {
+                                                   const chunked_bytes& bytes) {
   if (bytes.empty()) return {};
-  const auto whole = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
-  byte_reader in(*whole);
-  return restore_sections(group, in, [&](byte_view entries) -> shared_bytes {
-    return {whole, entries};
-  });
+  const auto whole = bytes.whole();
+  byte_reader in(whole.part);
+  return restore_sections(group, in,
+                          [&](byte_view entries) { return shared_bytes(whole, entries); });
 }
 
 template <class Keep>

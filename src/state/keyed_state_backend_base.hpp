@@ -67,7 +67,7 @@ class keyed_state_backend_base {
   status restore_key_group(std::uint32_t group, byte_reader& in);
   /// The same without copying what has to wait for somebody to ask for it: the bytes are kept
   /// instead. A group that has no entries has no bytes.
-  status restore_key_group(std::uint32_t group, std::vector<std::byte> bytes);
+  status restore_key_group(std::uint32_t group, const chunked_bytes& bytes);
 
   /// Brings what is only in memory to where the backend keeps it.
   void flush();

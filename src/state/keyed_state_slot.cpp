@@ -7,9 +7,8 @@ namespace millrace {
 void keyed_state_slot::take(std::unique_ptr<keyed_state_backend_base> made) {
   state_ = std::move(made);
   if (!tables_.empty()) state_->adopt_tables(std::exchange(tables_, {}));
-  for (auto& [group, bytes] : std::exchange(restored_, {}))
-    if (auto done = state_->restore_key_group(group, std::move(bytes)); !done)
-      throw failure(done.error());
+  for (const auto& [group, bytes] : std::exchange(restored_, {}))
+    if (auto done = state_->restore_key_group(group, bytes); !done) throw failure(done.error());
 }
 
 void keyed_state_slot::read_image() {
@@ -19,7 +18,7 @@ void keyed_state_slot::read_image() {
   tables_.clear();
   if (!database) throw failure(database.error());
   for (auto& [group, bytes] : restored_) {
-    auto whole = database->read(group, bytes);
+    auto whole = database->read(group, bytes.whole().part);
     if (!whole) throw failure(whole.error());
     bytes = *std::move(whole);
   }

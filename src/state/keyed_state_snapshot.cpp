@@ -38,7 +38,7 @@ bool keyed_state_snapshot::write(snapshot_budget& budget) {
       sections_[part_]->select(group_ - groups_.first);
       if (!table->write_group(group_, budget)) return false;
     }
-    if (!assemble(budget)) return false;
+    written_.push_back(assemble());
   }
   release();
   return true;
@@ -53,69 +53,26 @@ std::uint64_t keyed_state_snapshot::entry_bytes(std::size_t which) const {
   return bytes;
 }
 
-void keyed_state_snapshot::add_entries(std::size_t which, std::vector<piece>& to) {
-  if (sections_[which] != nullptr) {
-    for (auto& taken : sections_[which]->take(group_ - groups_.first)) {
-      const byte_view bytes(taken);  // stay where they are when the vector is moved
-      to.push_back({std::move(taken), bytes});
-    }
-    return;
-  }
-  const auto kept = parts_[which].unclaimed.find(group_);
-  if (kept == parts_[which].unclaimed.end()) return;
-  for (const auto& each : kept->second)
-    for (auto rest = each.part; !rest.empty();) {
-      const auto next = rest.first(std::min(rest.size(), snapshot_section::piece_bytes));
-      to.push_back({{}, next});
-      rest = rest.subspan(next.size());
-    }
-}
-
-keyed_state_snapshot::assembly keyed_state_snapshot::begin_assembly() {
-  assembly begun;
-  const auto add_header = [&](byte_writer&& header) {
-    auto owned = std::move(header).take();
-    const byte_view bytes(owned);
-    begun.pieces.push_back({std::move(owned), bytes});
-  };
-  byte_writer of_group;
-  encode(of_group, key_group_format, group_);
-  of_group.put_length(parts_.size());
-  add_header(std::move(of_group));
+encoded_key_group keyed_state_snapshot::assemble() {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < parts_.size(); ++i) bytes += entry_bytes(i);
+  encoded_key_group made{group_, {}};
+  if (bytes == 0) return made;
+  byte_writer header;
+  encode(header, key_group_format, group_);
+  header.put_length(parts_.size());
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    byte_writer of_section;
-    put_section_header(of_section, parts_[i].info, entry_bytes(i));
-    add_header(std::move(of_section));
-    add_entries(i, begun.pieces);
-  }
-  std::size_t size = 0;
-  for (const auto& p : begun.pieces) size += p.bytes.size();
-  begun.bytes.reserve(size);
-  return begun;
-}
-
-bool keyed_state_snapshot::assemble(snapshot_budget& budget) {
-  // Copying takes a fraction of the time of encoding.
-  constexpr std::size_t copied_per_encoded = 8;
-  if (!assembly_) {
-    std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < parts_.size(); ++i) bytes += entry_bytes(i);
-    if (bytes == 0) {
-      written_.push_back({group_, {}});
-      return true;
+    put_section_header(header, parts_[i].info, entry_bytes(i));
+    made.bytes.append(shared_bytes(std::exchange(header, {}).take()));
+    if (sections_[i] != nullptr) {
+      for (auto& taken : sections_[i]->take(group_ - groups_.first))
+        made.bytes.append(shared_bytes(std::move(taken)));
+    } else if (const auto kept = parts_[i].unclaimed.find(group_);
+               kept != parts_[i].unclaimed.end()) {
+      for (const auto& each : kept->second) made.bytes.append(each);
     }
-    assembly_ = begin_assembly();
   }
-  for (; assembly_->next < assembly_->pieces.size(); ++assembly_->next) {
-    if (budget.is_spent()) return false;
-    auto& from = assembly_->pieces[assembly_->next];
-    assembly_->bytes.insert(assembly_->bytes.end(), from.bytes.begin(), from.bytes.end());
-    budget.spend(from.bytes.size() / copied_per_encoded);
-    from = piece();
-  }
-  written_.push_back({group_, std::move(assembly_->bytes)});
-  assembly_.reset();
-  return true;
+  return made;
 }
 
 }  // namespace millrace

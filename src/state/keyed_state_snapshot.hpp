@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
-#include "millrace/core/byte_buffer.hpp"
+#include "millrace/core/chunked_bytes.hpp"
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/database_image.hpp"
 #include "millrace/state/encoded_key_group.hpp"
@@ -18,12 +17,6 @@
 #include "millrace/state/state_info.hpp"
 
 namespace millrace {
-
-/// A part of bytes that several have, and that stay where they are.
-struct shared_bytes {
-  std::shared_ptr<const std::vector<std::byte>> whole;
-  byte_view part;
-};
 
 /// What is kept of a state that nobody asked for yet: encoded entries by key group. Snapshots share
 /// them.
@@ -64,23 +57,9 @@ class keyed_state_snapshot {
   const std::shared_ptr<database_image>& image() const noexcept { return image_; }
 
  private:
-  /// Bytes of a key group in their order; what is owned is freed as soon as it is copied.
-  struct piece {
-    std::vector<std::byte> owned;
-    byte_view bytes;
-  };
-  /// A key group whose entries are all there, on its way into one buffer.
-  struct assembly {
-    std::vector<piece> pieces;
-    std::size_t next = 0;
-    std::vector<std::byte> bytes;
-  };
-
-  assembly begin_assembly();
-  void add_entries(std::size_t which, std::vector<piece>& to);
+  /// Puts together the group in turn, of which all entries are written.
+  encoded_key_group assemble();
   std::uint64_t entry_bytes(std::size_t which) const;
-  /// Puts the group in turn together; false if the budget was spent first.
-  bool assemble(snapshot_budget& budget);
   void release() noexcept;
 
   key_group_range groups_;
@@ -89,7 +68,6 @@ class keyed_state_snapshot {
   std::vector<std::unique_ptr<snapshot_section>> sections_;  // by part; null without a table
   std::uint32_t group_;
   std::size_t part_ = 0;  // in turn in the group
-  std::optional<assembly> assembly_;
   std::vector<encoded_key_group> written_;
   bool is_released_ = false;
 };

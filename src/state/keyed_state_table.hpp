@@ -20,6 +20,9 @@ class state_entry_visitor {
   /// `map_key` is empty unless the state is a map.
   virtual void entry(std::span<const std::byte> key, std::span<const std::byte> ns,
                      std::span<const std::byte> map_key, std::span<const std::byte> value) = 0;
+  /// Where an entry of exactly `bytes`, in the form of put_entry, is to be written, if this keeps
+  /// entries in that form; else null, and it wants entry(). Valid until the next call.
+  virtual std::byte* room(std::size_t /*bytes*/) { return nullptr; }
 };
 
 /// One entry of a snapshot, as encoded bytes that belong to somebody else.

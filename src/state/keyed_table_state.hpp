@@ -1,13 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "millrace/core/codec.hpp"
 #include "millrace/core/hash.hpp"
 #include "millrace/core/known_types.hpp"
+#include "millrace/state/entry_encoder.hpp"
 #include "millrace/state/keyed_state_backend_base.hpp"
 #include "millrace/state/keyed_table.hpp"
 #include "millrace/state/snapshot_section.hpp"
@@ -36,6 +37,8 @@ class keyed_table_state final : public keyed_state_backend_base {
 
  private:
   class view final : public keyed_state_table, private entry_saver {
+    using encoder = entry_encoder<Key, void_namespace>;
+
    public:
     view(state_info info, std::uint32_t max_parallelism, keyed_table<Key, T>& table)
         : info_(std::move(info)), max_parallelism_(max_parallelism), table_(table) {}
@@ -43,12 +46,14 @@ class keyed_table_state final : public keyed_state_backend_base {
     const state_info& info() const noexcept override { return info_; }
 
     void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
+      encoder give(visitor);
       for (const auto& entry : table_.entries_of(group - table_.first_group()))
-        give(entry, visitor);
+        give(entry.key, {}, entry.value);
     }
 
     void begin_snapshot(snapshot_section& to) override {
       section_ = &to;
+      give_.emplace(to);
       table_.freeze(*this);
     }
     bool write_group(std::uint32_t group, snapshot_budget& budget) override {
@@ -77,25 +82,17 @@ class keyed_table_state final : public keyed_state_backend_base {
     std::size_t save(std::uint32_t group_offset, std::size_t position) override {
       section_->select(group_offset);
       const auto before = section_->written();
-      give(table_.entries_of(group_offset)[position], *section_);
+      const auto& entry = table_.entries_of(group_offset)[position];
+      (*give_)(entry.key, {}, entry.value);
       return section_->written() - before;
-    }
-
-    void give(const typename keyed_table<Key, T>::entry& entry, state_entry_visitor& visitor) {
-      key_bytes_.clear();
-      value_bytes_.clear();
-      encode(key_bytes_, entry.key);
-      encode(value_bytes_, entry.value);
-      visitor.entry(key_bytes_.bytes(), no_namespace_, {}, value_bytes_.bytes());
     }
 
     state_info info_;
     std::uint32_t max_parallelism_;
     keyed_table<Key, T>& table_;
-    snapshot_section* section_ = nullptr;  // of the snapshot under way
-    const std::vector<std::byte> no_namespace_ = encode_to_bytes(void_namespace{});
-    byte_writer key_bytes_;
-    byte_writer value_bytes_;
+    // Of the snapshot under way.
+    snapshot_section* section_ = nullptr;
+    std::optional<encoder> give_;
   };
 };
 

@@ -20,6 +20,14 @@ class snapshot_section final : public state_entry_visitor {
   /// The group of the entries that come next, from the first of the subtask's.
   void select(std::uint32_t group_offset) noexcept { current_ = &groups_[group_offset]; }
   void entry(byte_view key, byte_view ns, byte_view map_key, byte_view value) override;
+  std::byte* room(std::size_t bytes) override {
+    group& g = *current_;
+    if (g.last.size() >= piece_bytes) [[unlikely]]
+      begin_piece(g);
+    g.bytes += bytes;
+    written_ += bytes;
+    return g.last.grow(bytes);
+  }
   /// Bytes of all entries that came.
   std::uint64_t written() const noexcept { return written_; }
 
@@ -38,6 +46,8 @@ class snapshot_section final : public state_entry_visitor {
     byte_writer last;
     std::uint64_t bytes = 0;
   };
+
+  static void begin_piece(group& g);
 
   std::vector<group> groups_;
   group* current_ = nullptr;

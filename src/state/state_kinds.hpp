@@ -172,8 +172,8 @@ class list_state_table final : public state_table<Key, N, Store, Ttl>, public li
 
  private:
   auto encoder(state_entry_visitor& to) {
-    using encoder = typename state_table<Key, N, Store, Ttl>::entry_encoder;
-    return [this, give = encoder(to)](const Key& key, const N& ns, const list& value) mutable {
+    return [this, give = entry_encoder<Key, N>(to)](const Key& key, const N& ns,
+                                                    const list& value) mutable {
       if constexpr (Ttl::is_enabled) {
         live_.clear();
         for (const auto& c : value.cells)
@@ -294,9 +294,8 @@ class map_state_table final : public state_table<Key, N, Store, Ttl>,
 
  private:
   auto encoder(state_entry_visitor& to) {
-    using encoder = typename state_table<Key, N, Store, Ttl>::entry_encoder;
-    return [this, give = encoder(to)](const Key& key, const N& ns, const K& map_key,
-                                      const cell& value) mutable {
+    return [this, give = entry_encoder<Key, N>(to)](const Key& key, const N& ns, const K& map_key,
+                                                    const cell& value) mutable {
       if (this->is_live(value)) give.with_map_key(key, ns, map_key, value);
     };
   }

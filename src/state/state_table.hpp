@@ -8,6 +8,7 @@
 
 #include "millrace/core/fingerprint.hpp"
 #include "millrace/core/key_group.hpp"
+#include "millrace/state/entry_encoder.hpp"
 #include "millrace/state/keyed_state_table.hpp"
 #include "millrace/state/state_handles.hpp"
 #include "millrace/state/state_namespace.hpp"
@@ -116,34 +117,6 @@ class state_table : public keyed_state_table_of<Key>, public namespace_control<N
       return false;
   }
 
-  /// Gives entries to a visitor as bytes. Keeps memory for them.
-  class entry_encoder {
-   public:
-    explicit entry_encoder(state_entry_visitor& to) : to_(&to) {}
-
-    void operator()(const Key& key, const N& ns, const auto& value) {
-      parts_[2].clear();
-      put(key, ns, value);
-    }
-    void with_map_key(const Key& key, const N& ns, const auto& map_key, const auto& value) {
-      parts_[2].clear();
-      encode(parts_[2], map_key);
-      put(key, ns, value);
-    }
-
-   private:
-    void put(const Key& key, const N& ns, const auto& value) {
-      for (const int i : {0, 1, 3}) parts_[i].clear();
-      encode(parts_[0], key);
-      encode(parts_[1], ns);
-      encode(parts_[3], value);
-      to_->entry(parts_[0].bytes(), parts_[1].bytes(), parts_[2].bytes(), parts_[3].bytes());
-    }
-
-    state_entry_visitor* to_;
-    byte_writer parts_[4];
-  };
-
   state_info info_;
   std::uint32_t max_parallelism_;
   Ttl ttl_;
@@ -244,8 +217,8 @@ class cell_table : public state_table<Key, N, Store, Ttl> {
 
  private:
   auto encoder(state_entry_visitor& to) {
-    using encoder = typename state_table<Key, N, Store, Ttl>::entry_encoder;
-    return [this, give = encoder(to)](const Key& key, const N& ns, const cell& value) mutable {
+    return [this, give = entry_encoder<Key, N>(to)](const Key& key, const N& ns,
+                                                    const cell& value) mutable {
       if (this->is_live(value)) give(key, ns, value);
     };
   }

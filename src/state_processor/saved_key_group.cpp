@@ -29,10 +29,10 @@ bool has_function_timers(const state_info& info) {
 }  // namespace
 
 saved_key_group::saved_key_group(std::string subject, std::uint32_t group,
-                                 std::vector<encoded_key_group> parts)
-    : subject_(std::move(subject)), group_(group), parts_(std::move(parts)) {
-  for (const auto& part : parts_) {
-    byte_reader in(part.bytes);
+                                 const std::vector<encoded_key_group>& parts)
+    : subject_(std::move(subject)), group_(group) {
+  for (const auto& part : parts) {
+    byte_reader in(parts_.emplace_back(part.bytes.whole()).part);
     auto sections = read_key_group(in, group_);
     if (!sections) refuse(sections.error().code, "can't be read: " + sections.error().message);
     sections_.insert(sections_.end(), std::make_move_iterator(sections->begin()),
@@ -88,8 +88,8 @@ void saved_key_group::restore_to(keyed_state_backend_base& backend) const {
                           ": ask for it with the kind and the types that it was saved with, which "
                           "'millrace savepoint inspect' shows");
     }
-  for (const auto& part : parts_) {
-    byte_reader in(part.bytes);
+  for (const auto& each : parts_) {
+    byte_reader in(each.part);
     if (const auto done = backend.restore_key_group(group_, in); !done) throw failure(done.error());
   }
 }

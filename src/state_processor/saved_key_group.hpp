@@ -17,7 +17,8 @@ namespace millrace {
 class saved_key_group {
  public:
   /// `subject` is the operator as errors call it. `invalid_data` for parts that are no key groups.
-  saved_key_group(std::string subject, std::uint32_t group, std::vector<encoded_key_group> parts);
+  saved_key_group(std::string subject, std::uint32_t group,
+                  const std::vector<encoded_key_group>& parts);
 
   /// `type_mismatch` with both types if its keys have another one than that of the fingerprint.
   void check_key_type(std::uint64_t wanted) const;
@@ -48,7 +49,7 @@ class saved_key_group {
 
   std::string subject_;
   std::uint32_t group_;
-  std::vector<encoded_key_group> parts_;
+  std::vector<shared_bytes> parts_;
   std::vector<key_group_section> sections_;  // of parts_
   std::vector<saved_timer> timers_;          // by key
 };

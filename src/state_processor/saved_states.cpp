@@ -12,11 +12,9 @@ namespace {
 
 /// Adds the names of the states that have entries in a key group.
 status add_names(const encoded_key_group& saved, std::set<std::string>& names) {
-  if (saved.bytes.empty()) return {};
-  byte_reader in(saved.bytes);
-  const auto sections = read_key_group(in, saved.group);
-  if (!sections) return tl::unexpected(sections.error());
-  for (const auto& section : *sections) names.insert(section.info.name);
+  const auto states = states_in(saved);
+  if (!states) return tl::unexpected(states.error());
+  for (const auto& info : *states) names.insert(info.name);
   return {};
 }
 

@@ -159,11 +159,8 @@ std::unique_ptr<keyed_state_backend<std::string>> canonically(state_world& world
                                                               const native_snapshot& saved,
                                                               key_group_range groups) {
   auto state = world.make<std::string>(groups);
-  for (const auto& [group, bytes] : canonical_of(saved)) {
-    if (bytes.empty()) continue;
-    byte_reader in(bytes);
-    REQUIRE(state->restore_key_group(group, in));
-  }
+  for (const auto& [group, bytes] : canonical_of(saved))
+    REQUIRE(state->restore_key_group(group, bytes));
   return state;
 }
 
@@ -292,10 +289,14 @@ dump dump_of(const std::vector<encoded_key_group>& snapshot) {
   dump all;
   for (const auto& [group, bytes] : snapshot) {
     if (bytes.empty()) continue;
-    byte_reader in(bytes);
+    const auto whole = bytes.whole();
+    byte_reader in(whole.part);
     const auto sections = read_key_group(in, group);
     REQUIRE(sections);
     CHECK(in.remaining() == 0);
+    const auto states = states_in({group, bytes});
+    REQUIRE(states);
+    CHECK(std::ranges::equal(*states, *sections, {}, {}, &key_group_section::info));
     for (const auto& [info, entries] : *sections) {
       dumping_visitor visitor;
       byte_reader rest(entries);

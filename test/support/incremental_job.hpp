@@ -160,9 +160,7 @@ struct incremental_job {
   static void restore_groups(keyed_state_backend_base& to,
                              const std::vector<encoded_key_group>& groups) {
     for (const auto& [group, bytes] : groups) {
-      if (bytes.empty()) continue;
-      byte_reader in(bytes);
-      const auto done = to.restore_key_group(group, in);
+      const auto done = to.restore_key_group(group, bytes);
       REQUIRE_MESSAGE(done, (done ? std::string() : done.error().message));
     }
   }

@@ -57,7 +57,7 @@ inline std::vector<encoded_key_group> canonical_of(const native_snapshot& snapsh
   REQUIRE(database);
   std::vector<encoded_key_group> all;
   for (const auto& [group, beside] : snapshot.beside) {
-    auto bytes = database->read(group, beside);
+    auto bytes = database->read(group, beside.whole().part);
     REQUIRE_MESSAGE(bytes, (bytes ? std::string() : bytes.error().message));
     all.push_back({group, std::move(*bytes)});
   }

@@ -40,11 +40,8 @@ class state_world {
     if (!store) throw failure(store.error());
     auto made = std::make_unique<keyed_state_backend<Key>>(env, std::move(*store));
     made->adopt_tables((*image)->tables);
-    for (const auto& [group, bytes] : saved.beside) {
-      if (bytes.empty()) continue;
-      byte_reader in(bytes);
-      if (auto done = made->restore_key_group(group, in); !done) throw failure(done.error());
-    }
+    for (const auto& [group, bytes] : saved.beside)
+      if (auto done = made->restore_key_group(group, bytes); !done) throw failure(done.error());
     return made;
   }
 
@@ -62,6 +59,11 @@ class state_world {
   std::shared_ptr<state_backend> backend_;
 };
 
+inline std::vector<std::byte> copy_of(const chunked_bytes& bytes) {
+  const auto whole = bytes.whole();
+  return {whole.part.begin(), whole.part.end()};
+}
+
 /// Snapshots of all key groups of a backend, by group.
 inline std::vector<std::vector<std::byte>> snapshot_of(keyed_state_backend_base& state) {
   std::vector<std::vector<std::byte>> groups(state.max_parallelism());
@@ -69,7 +71,7 @@ inline std::vector<std::vector<std::byte>> snapshot_of(keyed_state_backend_base&
   auto budget = snapshot_budget::unlimited();
   while (!snapshot->write(budget)) {
   }
-  for (auto& [group, bytes] : snapshot->take()) groups[group] = std::move(bytes);
+  for (const auto& [group, bytes] : snapshot->take()) groups[group] = copy_of(bytes);
   return groups;
 }
 

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/byte_buffer.hpp"
+
+namespace millrace {
+
+/// A part of bytes that several have, and that stay where they are.
+struct shared_bytes {
+  shared_bytes() = default;
+  /// All of some bytes.
+  explicit shared_bytes(std::vector<std::byte> all)
+      : whole(std::make_shared<const std::vector<std::byte>>(std::move(all))), part(*whole) {}
+  /// Some of the bytes that another part has, or all that it has.
+  shared_bytes(const shared_bytes& of, byte_view some) : whole(of.whole), part(some) {}
+
+  std::shared_ptr<const std::vector<std::byte>> whole;
+  byte_view part;
+};
+
+/// Bytes in pieces, one behind the other: what is written piece by piece need not be copied to one
+/// place, and copies of this share all pieces. Equal by content.
+class chunked_bytes {
+ public:
+  chunked_bytes() = default;
+  /// One piece; of no bytes, none.
+  chunked_bytes(std::vector<std::byte> bytes) { append(shared_bytes(std::move(bytes))); }
+
+  void append(shared_bytes piece);
+  void append(const chunked_bytes& other);
+
+  std::uint64_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  /// None of them is empty.
+  const std::vector<shared_bytes>& pieces() const noexcept { return pieces_; }
+  /// All in one place: the piece itself if there is one.
+  shared_bytes whole() const { return part(0, size_); }
+  /// At most `length` bytes from `offset` on, in one place, copied if they are not in one.
+  shared_bytes part(std::uint64_t offset, std::uint64_t length) const;
+
+  bool operator==(const chunked_bytes& other) const;
+
+ private:
+  std::vector<shared_bytes> pieces_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace millrace
