@@ -128,9 +128,13 @@ stored_bytes state_file_writer::begin_piece() const {
   return where;
 }
 
-status state_file_writer::append_block(byte_view block) {
+void state_file_writer::count(byte_view block) {
   at_->checksum.add(block);
   at_->length += block.size();
+}
+
+status state_file_writer::append_block(byte_view block) {
+  count(block);
   return at_->file->append(block);
 }
 
@@ -146,28 +150,35 @@ result<stored_bytes> state_file_writer::append(byte_view piece) {
   return where;
 }
 
-result<stored_bytes> state_file_writer::append_pieces(const chunked_bytes& piece) {
+result<stored_bytes> state_file_writer::append_parts(const std::vector<chunked_bytes>& parts,
+                                                     std::vector<std::uint64_t>& checksums) {
   auto where = begin_piece();
-  where.length = piece.size();
-  running_checksum checksum;
-  const auto write = [&](byte_view block) {
-    checksum.add(block);
-    return append_block(block);
-  };
+  running_checksum of_all;
   std::vector<std::byte> small;  // that wait for each other
-  for (const auto& each : piece.pieces()) {
-    const bool is_small = each.part.size() < small_bytes;
-    if (is_small) small.insert(small.end(), each.part.begin(), each.part.end());
-    if (!small.empty() && (!is_small || small.size() >= block_bytes)) {
-      if (auto done = write(small); !done) return tl::unexpected(done.error());
-      small.clear();
+  const auto write_small = [&] {
+    return small.empty() ? status() : at_->file->append(std::exchange(small, {}));
+  };
+  for (const auto& part : parts) {
+    running_checksum of_part;
+    for (const auto& each : part.pieces()) {
+      const auto bytes = each.part;
+      of_part.add(bytes);
+      of_all.add(bytes);
+      count(bytes);
+      status done;
+      if (bytes.size() >= small_bytes) {
+        done = write_small().and_then([&] { return at_->file->append(bytes); });
+      } else {
+        small.insert(small.end(), bytes.begin(), bytes.end());
+        if (small.size() >= block_bytes) done = write_small();
+      }
+      if (!done) return tl::unexpected(done.error());
     }
-    if (is_small) continue;
-    if (auto done = write(each.part); !done) return tl::unexpected(done.error());
+    where.length += part.size();
+    checksums.push_back(of_part.value());
   }
-  if (!small.empty())
-    if (auto done = write(small); !done) return tl::unexpected(done.error());
-  where.checksum = checksum.value();
+  if (auto done = write_small(); !done) return tl::unexpected(done.error());
+  where.checksum = of_all.value();
   return where;
 }
 

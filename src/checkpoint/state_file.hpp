@@ -38,7 +38,9 @@ class state_file_writer {
 
   /// Appends a piece.
   result<stored_bytes> append(byte_view piece);
-  result<stored_bytes> append_pieces(const chunked_bytes& piece);
+  /// Appends these as one piece, and their checksums to `checksums`, having looked at them once.
+  result<stored_bytes> append_parts(const std::vector<chunked_bytes>& parts,
+                                    std::vector<std::uint64_t>& checksums);
   /// Appends all of a file as one, block by block.
   result<stored_bytes> append(file_reader& piece);
   /// Writes the footer and syncs.
@@ -47,6 +49,7 @@ class state_file_writer {
  private:
   struct progress;
   stored_bytes begin_piece() const;
+  void count(byte_view block);
   status append_block(byte_view block);
   state_file_writer(std::unique_ptr<file_writer> file, std::string name);
 

@@ -44,8 +44,15 @@ std::vector<std::string> types_of(const task_snapshot& snapshot) {
 
 /// One piece of state on its way to where it is kept.
 struct piece {
-  chunked_bytes bytes;
+  std::vector<chunked_bytes> parts;
   stored_bytes* into = nullptr;
+  std::vector<std::uint64_t>* checksums = nullptr;  // of the parts; null if nobody asks
+
+  std::uint64_t size() const noexcept {
+    std::uint64_t all = 0;
+    for (const auto& part : parts) all += part.size();
+    return all;
+  }
 };
 
 /// A file of a database on its way.
@@ -92,23 +99,21 @@ void lay_out(const task_snapshot& snapshot, const uploaded_files& base, layout& 
     if (!from.keyed_state.empty()) {
       auto& keyed = to.keyed.emplace();
       keyed.first_group = from.keyed_state.front().group;
-      chunked_bytes bytes;
+      auto& groups = pieces.emplace_back(piece{{}, &keyed.bytes, &keyed.checksums});
       for (const auto& group : from.keyed_state) {
-        bytes.append(group.bytes);
-        keyed.ends.push_back(bytes.size());
-        keyed.checksums.push_back(running_checksum::of(group.bytes));
+        groups.parts.push_back(group.bytes);
+        keyed.ends.push_back(groups.size());
       }
-      pieces.push_back({std::move(bytes), &keyed.bytes});
       if (from.database != nullptr) lay_out(*from.database, i, base, keyed.database.emplace(), all);
     }
     if (!from.operator_state.empty())
-      pieces.push_back({encode_to_bytes(from.operator_state), &to.operators.emplace()});
+      pieces.push_back({{encode_to_bytes(from.operator_state)}, &to.operators.emplace()});
   }
   if (!snapshot.in_flight.empty())
-    pieces.push_back({encode_in_flight(snapshot.in_flight), &state.in_flight.emplace()});
+    pieces.push_back({{encode_in_flight(snapshot.in_flight)}, &state.in_flight.emplace()});
   for (const auto& each : pieces) {
-    state.bytes += each.bytes.size();
-    state.stored_anew += each.bytes.size();
+    state.bytes += each.size();
+    state.stored_anew += each.size();
   }
   state.types = types_of(snapshot);
 }
@@ -126,7 +131,12 @@ std::string name_of(const execution_attempt_id& who) {
 /// All of it into the handles.
 status keep_all(layout& all) {
   for (const auto& each : all.pieces) {
-    const auto whole = each.bytes.whole();
+    chunked_bytes bytes;
+    for (const auto& part : each.parts) {
+      bytes.append(part);
+      if (each.checksums != nullptr) each.checksums->push_back(running_checksum::of(part));
+    }
+    const auto whole = bytes.whole();
     *each.into = keep_bytes({whole.part.begin(), whole.part.end()});
   }
   for (const auto& each : all.uploads) {
@@ -154,10 +164,11 @@ status store_own(file_system& files, const std::string& directory, const executi
   auto file = state_file_writer::open(files, directory, state_file_name(who));
   if (!file) return tl::unexpected(file.error());
   for (auto& each : all.pieces) {
-    auto where = file->append_pieces(each.bytes);
+    std::vector<std::uint64_t> checksums;
+    auto where = file->append_parts(each.parts, checksums);
     if (!where) return tl::unexpected(where.error());
     *each.into = std::move(*where);
-    each.bytes = {};
+    if (each.checksums != nullptr) *each.checksums = std::move(checksums);
   }
   for (const auto& each : all.uploads)
     if (!is_shareable(each.name))

@@ -25,6 +25,23 @@ inline constexpr int codec_nesting_max = 100;
 /// most, because no input bytes pay for it.
 inline constexpr std::size_t codec_weightless_bytes_max = std::size_t{1} << 20;
 
+/// How many bytes a length takes as LEB128: 1 below 128, at most 5. Throws `failure(invalid_data)`
+/// beyond 32 bits.
+inline std::size_t length_size(std::size_t length) {
+  if (length > std::numeric_limits<std::uint32_t>::max()) [[unlikely]]
+    throw failure(errc::invalid_data, "can't encode a container of " + std::to_string(length) +
+                                          " elements: at most 4294967295 are possible");
+  std::size_t bytes = 1;
+  while (length >>= 7) ++bytes;
+  return bytes;
+}
+/// Writes it where there is room for it; returns the end.
+inline std::byte* store_length(std::byte* to, std::size_t length) {
+  for (; length >= 0x80; length >>= 7) *to++ = static_cast<std::byte>(length | 0x80);
+  *to++ = static_cast<std::byte>(length);
+  return to;
+}
+
 /// Appends bytes to a buffer it owns. Growth is in bulk: `grow` hands out room for raw stores.
 /// Not thread-safe.
 ///
@@ -52,17 +69,12 @@ class byte_writer {
     if (n != 0) std::memcpy(grow(n), data, n);
   }
 
-  /// A length as LEB128: 1 byte below 128, at most 5. Throws `failure(invalid_data)` beyond 32
-  /// bits.
+  /// A length, as `store_length` does. Throws as `length_size`.
   void put_length(std::size_t length) {
-    if (length > std::numeric_limits<std::uint32_t>::max()) [[unlikely]]
-      throw failure(errc::invalid_data, "can't encode a container of " + std::to_string(length) +
-                                            " elements: at most 4294967295 are possible");
-    while (length >= 0x80) {
-      *grow(1) = static_cast<std::byte>(length | 0x80);
-      length >>= 7;
-    }
-    *grow(1) = static_cast<std::byte>(length);
+    if (length < 0x80) [[likely]]
+      *grow(1) = static_cast<std::byte>(length);
+    else
+      store_length(grow(length_size(length)), length);
   }
 
   /// Number of bytes written.

@@ -21,7 +21,7 @@ shared_bytes chunked_bytes::part(std::uint64_t offset, std::uint64_t length) con
   auto first = pieces_.begin();
   for (; offset >= first->part.size(); ++first) offset -= first->part.size();
   if (offset + length <= first->part.size())
-    return shared_bytes(*first, first->part.subspan(offset, length));
+    return {first->owner, first->part.subspan(offset, length)};
   std::vector<std::byte> copied;
   copied.reserve(length);
   for (; copied.size() < length; ++first, offset = 0) {

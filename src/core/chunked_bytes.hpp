@@ -10,16 +10,18 @@
 
 namespace millrace {
 
-/// A part of bytes that several have, and that stay where they are.
+/// Bytes that several have, and that stay where they are.
 struct shared_bytes {
   shared_bytes() = default;
-  /// All of some bytes.
-  explicit shared_bytes(std::vector<std::byte> all)
-      : whole(std::make_shared<const std::vector<std::byte>>(std::move(all))), part(*whole) {}
-  /// Some of the bytes that another part has, or all that it has.
-  shared_bytes(const shared_bytes& of, byte_view some) : whole(of.whole), part(some) {}
+  explicit shared_bytes(std::vector<std::byte> all) {
+    auto kept = std::make_shared<const std::vector<std::byte>>(std::move(all));
+    part = *kept;
+    owner = std::move(kept);
+  }
+  /// Bytes that are there as long as their owner.
+  shared_bytes(std::shared_ptr<const void> of, byte_view some) : owner(std::move(of)), part(some) {}
 
-  std::shared_ptr<const std::vector<std::byte>> whole;
+  std::shared_ptr<const void> owner;
   byte_view part;
 };
 

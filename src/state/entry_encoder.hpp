@@ -10,10 +10,10 @@ namespace millrace {
 
 /// Gives entries of one state to a visitor as bytes. Those of one size are written where they are
 /// to be; for others this keeps memory. The visitor outlives it.
-template <class Key, class N>
+template <class Key, class N, class Visitor = state_entry_visitor>
 class entry_encoder {
  public:
-  explicit entry_encoder(state_entry_visitor& to) : to_(&to) {}
+  explicit entry_encoder(Visitor& to) : to_(&to) {}
 
   void operator()(const Key& key, const N& ns, const auto& value) {
     if (store(key, ns, no_map_key(), value)) return;
@@ -67,7 +67,7 @@ class entry_encoder {
     to_->entry(parts_[0].bytes(), parts_[1].bytes(), parts_[2].bytes(), parts_[3].bytes());
   }
 
-  state_entry_visitor* to_;
+  Visitor* to_;
   byte_writer parts_[4];
 };
 

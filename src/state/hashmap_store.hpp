@@ -117,11 +117,12 @@ class hashmap_store final : private entry_saver {
   std::uint64_t hash() const { return scoped_hash(context_.hash, ns_); }
   scoped_key_view<Key, N> view() const noexcept { return {context_.key, ns_}; }
 
-  std::size_t save(std::uint32_t group_offset, std::size_t position) override {
+  std::size_t save(std::uint32_t group_offset, std::size_t first, std::size_t end) override {
     section_->select(group_offset);
     const auto before = section_->written();
-    const auto& entry = table_.entries_of(group_offset)[position];
-    visit_(std::get<0>(entry.key), std::get<1>(entry.key), entry.value);
+    const auto& entries = table_.entries_of(group_offset);
+    for (auto i = first; i < end; ++i)
+      visit_(std::get<0>(entries[i].key), std::get<1>(entries[i].key), entries[i].value);
     return section_->written() - before;
   }
 

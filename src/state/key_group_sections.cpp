@@ -1,14 +1,21 @@
 #include "millrace/state/key_group_sections.hpp"
 
+#include <cstring>
+
 #include "millrace/core/codec.hpp"
 
 namespace millrace {
 
 namespace {
 
-void put_counted(byte_writer& out, byte_view bytes) {
-  out.put_length(bytes.size());
-  out.put_bytes(bytes.data(), bytes.size());
+std::size_t counted_size(byte_view bytes) {
+  return length_size(bytes.size()) + bytes.size();
+}
+
+std::byte* store_counted(std::byte* to, byte_view bytes) {
+  to = store_length(to, bytes.size());
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
 }
 
 bool get_counted(byte_reader& in, byte_view& bytes) {
@@ -36,10 +43,17 @@ bool get_section(byte_reader& in, key_group_section& section) {
 }
 
 void put_entry(byte_writer& out, const encoded_entry& entry) {
-  put_counted(out, entry.key);
-  put_counted(out, entry.ns);
-  put_counted(out, entry.map_key);
-  put_counted(out, entry.value);
+  store_entry(out.grow(entry_size(entry)), entry);
+}
+
+std::size_t entry_size(const encoded_entry& entry) {
+  return counted_size(entry.key) + counted_size(entry.ns) + counted_size(entry.map_key) +
+         counted_size(entry.value);
+}
+
+void store_entry(std::byte* to, const encoded_entry& entry) {
+  for (const auto part : {entry.key, entry.ns, entry.map_key, entry.value})
+    to = store_counted(to, part);
 }
 
 bool get_entry(byte_reader& in, encoded_entry& entry) {

@@ -125,7 +125,7 @@ status keyed_state_backend_base::restore_key_group(std::uint32_t group,
   const auto whole = bytes.whole();
   byte_reader in(whole.part);
   return restore_sections(group, in,
-                          [&](byte_view entries) { return shared_bytes(whole, entries); });
+                          [&](byte_view entries) { return shared_bytes(whole.owner, entries); });
 }
 
 template <class Keep>

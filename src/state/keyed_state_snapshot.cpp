@@ -65,8 +65,7 @@ encoded_key_group keyed_state_snapshot::assemble() {
     put_section_header(header, parts_[i].info, entry_bytes(i));
     made.bytes.append(shared_bytes(std::exchange(header, {}).take()));
     if (sections_[i] != nullptr) {
-      for (auto& taken : sections_[i]->take(group_ - groups_.first))
-        made.bytes.append(shared_bytes(std::move(taken)));
+      made.bytes.append(sections_[i]->take(group_ - groups_.first));
     } else if (const auto kept = parts_[i].unclaimed.find(group_);
                kept != parts_[i].unclaimed.end()) {
       for (const auto& each : kept->second) made.bytes.append(each);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -117,12 +118,13 @@ class keyed_table {
   // -- snapshots ---------------------------------------------------------------------------------
 
   /// From now on until thaw(), `saver` saves each of the entries that there are now, once, at the
-  /// latest before it changes. Takes a step per key group.
+  /// latest before it changes, those that are small with some of their neighbours. Takes a step per
+  /// key group.
   void freeze(entry_saver& saver) {
     MILLRACE_ASSERT(frozen_ == nullptr, "a table is in one snapshot at a time");
     std::vector<std::size_t> counts;
     for (const group& g : groups_) counts.push_back(g.entries.size());
-    frozen_ = std::make_unique<frozen_entries>(counts, saver);
+    frozen_ = std::make_unique<frozen_entries>(counts, frozen_block_bits(), saver);
   }
   /// Has entries of a group saved that are not yet; false if the budget was spent first.
   bool write_frozen(std::uint32_t offset, snapshot_budget& budget) {
@@ -179,6 +181,15 @@ class keyed_table {
   /// Of a cache.
   static constexpr std::size_t line_bytes = 64;
   static constexpr std::size_t spare_part = 8;
+  /// Entries that a snapshot saves together: of about this size, and alone if they own memory, as
+  /// nobody knows how much.
+  static constexpr std::size_t saved_bytes = 1024;
+  static constexpr unsigned frozen_block_bits() {
+    if constexpr (!std::is_trivially_destructible_v<entry> || sizeof(entry) > saved_bytes)
+      return 0;
+    else
+      return static_cast<unsigned>(std::bit_width(saved_bytes / sizeof(entry)) - 1);
+  }
   /// With this as the first group every group is beyond the last one.
   static constexpr std::uint32_t inaccessible = std::uint32_t{1} << 31;
 

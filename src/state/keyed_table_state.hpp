@@ -37,8 +37,6 @@ class keyed_table_state final : public keyed_state_backend_base {
 
  private:
   class view final : public keyed_state_table, private entry_saver {
-    using encoder = entry_encoder<Key, void_namespace>;
-
    public:
     view(state_info info, std::uint32_t max_parallelism, keyed_table<Key, T>& table)
         : info_(std::move(info)), max_parallelism_(max_parallelism), table_(table) {}
@@ -46,7 +44,7 @@ class keyed_table_state final : public keyed_state_backend_base {
     const state_info& info() const noexcept override { return info_; }
 
     void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
-      encoder give(visitor);
+      entry_encoder<Key, void_namespace> give(visitor);
       for (const auto& entry : table_.entries_of(group - table_.first_group()))
         give(entry.key, {}, entry.value);
     }
@@ -79,11 +77,11 @@ class keyed_table_state final : public keyed_state_backend_base {
     }
 
    private:
-    std::size_t save(std::uint32_t group_offset, std::size_t position) override {
+    std::size_t save(std::uint32_t group_offset, std::size_t first, std::size_t end) override {
       section_->select(group_offset);
       const auto before = section_->written();
-      const auto& entry = table_.entries_of(group_offset)[position];
-      (*give_)(entry.key, {}, entry.value);
+      const auto& entries = table_.entries_of(group_offset);
+      for (auto i = first; i < end; ++i) (*give_)(entries[i].key, {}, entries[i].value);
       return section_->written() - before;
     }
 
@@ -92,7 +90,7 @@ class keyed_table_state final : public keyed_state_backend_base {
     keyed_table<Key, T>& table_;
     // Of the snapshot under way.
     snapshot_section* section_ = nullptr;
-    std::optional<encoder> give_;
+    std::optional<entry_encoder<Key, void_namespace, snapshot_section>> give_;
   };
 };
 

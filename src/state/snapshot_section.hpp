@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
-#include "millrace/core/byte_buffer.hpp"
+#include "millrace/core/chunked_bytes.hpp"
 #include "millrace/core/key_group.hpp"
 #include "millrace/state/keyed_state_table.hpp"
+#include "millrace/state/snapshot_memory.hpp"
 
 namespace millrace {
 
@@ -22,36 +24,44 @@ class snapshot_section final : public state_entry_visitor {
   void entry(byte_view key, byte_view ns, byte_view map_key, byte_view value) override;
   std::byte* room(std::size_t bytes) override {
     group& g = *current_;
-    if (g.last.size() >= piece_bytes) [[unlikely]]
-      begin_piece(g);
-    g.bytes += bytes;
+    if (g.capacity - g.used < bytes) [[unlikely]]
+      return room_elsewhere(g, bytes);
     written_ += bytes;
-    return g.last.grow(bytes);
+    std::byte* const begin = g.buffer + g.used;
+    g.used += bytes;
+    return begin;
   }
   /// Bytes of all entries that came.
   std::uint64_t written() const noexcept { return written_; }
 
   /// Bytes that a group has.
   std::uint64_t size_of(std::uint32_t group_offset) const noexcept {
-    return groups_[group_offset].bytes;
+    const group& g = groups_[group_offset];
+    return g.closed.size() + (g.used - g.open_from);
   }
   /// Gives away what a group has.
-  std::vector<std::vector<std::byte>> take(std::uint32_t group_offset);
-
-  static constexpr std::size_t piece_bytes = std::size_t{64} << 10;
+  chunked_bytes take(std::uint32_t group_offset);
 
  private:
+  /// A group with little begins in small memory; all after the first piece is in snapshot memory.
   struct group {
-    std::vector<std::vector<std::byte>> full;
-    byte_writer last;
-    std::uint64_t bytes = 0;
+    chunked_bytes closed;
+    // The buffer in use, of which what is from `open_from` on is not among the closed ones yet.
+    std::shared_ptr<const void> owner;
+    std::byte* buffer = nullptr;
+    std::size_t capacity = 0;
+    std::size_t open_from = 0;
+    std::size_t used = 0;
   };
 
-  static void begin_piece(group& g);
+  [[gnu::noinline]] std::byte* room_elsewhere(group& g, std::size_t bytes);
+  void enlarge(group& g, std::size_t bytes);
+  static void close(group& g);
 
   std::vector<group> groups_;
   group* current_ = nullptr;
   std::uint64_t written_ = 0;
+  snapshot_memory memory_;
 };
 
 }  // namespace millrace

@@ -124,12 +124,16 @@ class timer_queue final : private entry_saver {
     order_.remove(where);
   }
 
-  std::size_t save(std::uint32_t group_offset, std::size_t position) override {
-    const auto& [key, ns, timestamp] = timers_.entries_of(group_offset)[position].key;
-    const auto entry = encode_(key, ns, timestamp);
-    const timer_order::place where{group_offset, static_cast<std::uint32_t>(position)};
-    return saved_[group_offset].add({timestamp, order_.sequence_of(where)}, entry.key, entry.ns,
-                                    entry.value);
+  std::size_t save(std::uint32_t group_offset, std::size_t first, std::size_t end) override {
+    std::size_t written = 0;
+    for (auto i = first; i < end; ++i) {
+      const auto& [key, ns, timestamp] = timers_.entries_of(group_offset)[i].key;
+      const auto entry = encode_(key, ns, timestamp);
+      const timer_order::place where{group_offset, static_cast<std::uint32_t>(i)};
+      written += saved_[group_offset].add({timestamp, order_.sequence_of(where)}, entry.key,
+                                          entry.ns, entry.value);
+    }
+    return written;
   }
 
   std::uint32_t max_parallelism_;

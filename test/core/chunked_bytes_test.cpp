@@ -49,8 +49,8 @@ TEST_CASE("a part of bytes in pieces is copied only if it is in several") {
   for (std::size_t offset = 0; offset <= text.size(); ++offset)
     for (std::size_t length = 0; length <= text.size() + 1; ++length)
       CHECK(text_of(all.part(offset, length)) == text.substr(offset, length));
-  CHECK(all.part(1, 4).whole == all.pieces()[0].whole);
-  CHECK(all.part(5, 9).whole == all.pieces()[1].whole);
+  CHECK(all.part(1, 4).owner == all.pieces()[0].owner);
+  CHECK(all.part(5, 9).owner == all.pieces()[1].owner);
   CHECK(all.part(100, 1).part.empty());
 }
 

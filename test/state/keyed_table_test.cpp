@@ -180,10 +180,12 @@ TEST_CASE("entries of a frozen table are saved once each, as they were") {
   table_type table(key_group_range_of(0, 8, 1), 8);
   struct keeper final : entry_saver {
     explicit keeper(table_type& of) : table(of) {}
-    std::size_t save(std::uint32_t group, std::size_t position) override {
-      const auto& entry = table.entries_of(group)[position];
-      CHECK(saved.emplace(entry.key, entry.value).second);
-      return 16;
+    std::size_t save(std::uint32_t group, std::size_t first, std::size_t end) override {
+      for (auto i = first; i < end; ++i) {
+        const auto& entry = table.entries_of(group)[i];
+        CHECK(saved.emplace(entry.key, entry.value).second);
+      }
+      return 16 * (end - first);
     }
     table_type& table;
     std::map<std::int64_t, std::int64_t> saved;
