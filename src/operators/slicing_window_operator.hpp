@@ -20,7 +20,7 @@ namespace millrace {
 /// does not matter.
 ///
 /// The results of a key come in the order of its windows. Where a watermark completes several
-/// windows that overlap, they come key group by key group.
+/// windows that overlap, they come key by key.
 ///
 /// A key is due at one time: the end of the next window that has one of its slices, or else of the
 /// newest slice's allowed lateness. Late records within it emit the windows that they change at
@@ -75,12 +75,7 @@ class slicing_window_operator final : public producing<Out> {
   void on_watermark(timestamp_ms at) override {
     watermark_ = std::max(watermark_, at);
     now_ = context_->time().wall_ms();
-    const auto visit = [this](timestamp_ms due, const auto& block) { fire_block(due, block); };
-    // A list of many slices is worth keeping in the caches until its next window.
-    if (has_overlaps())
-      due_->advance_by_group(at, visit);
-    else
-      due_->advance(at, visit);
+    due_->advance(at, [this](timestamp_ms due, const auto& block) { fire_block(due, block); });
     this->out_.flush();
     producing<Out>::on_watermark(at);
   }
@@ -197,7 +192,7 @@ class slicing_window_operator final : public producing<Out> {
       for_each_found([](const list& all) { all.prefetch_sums(); });
     }
     const auto end = geometry_.last_end_until(due);
-    const auto needed_from = first_needed(due);
+    const auto needed_from = first_needed(has_overlaps() ? watermark_ : due);
     for (std::size_t i = 0; i < block.keys.size(); ++i) {
       backend_->set_current_key(block.keys[i], block.hashes[i]);
       list* all = found(i);
@@ -221,9 +216,15 @@ class slicing_window_operator final : public producing<Out> {
   /// Does what is due for the current key; false if there is nothing left of it. `end` is that of
   /// the last window that is complete at `due`.
   bool fire(list& all, timestamp_ms due, timestamp_ms end) {
-    if (end == due + 1) emit_next(all, window_until(end));
-    all.due = next_due(all, end);
-    return all.due > due;
+    for (;;) {
+      if (end == due + 1) emit_next(all, window_until(end));
+      all.due = next_due(all, end);
+      if (all.due <= due) return false;
+      // The next window shares most of its slices, which are near now and will not be later.
+      if (all.due > watermark_ || !has_overlaps()) return true;
+      due = all.due;
+      end = geometry_.last_end_until(due);
+    }
   }
 
   /// When something is to be done for a key, all windows until `end` having fired. Not later than

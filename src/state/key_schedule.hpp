@@ -62,19 +62,6 @@ class key_schedule final : public keyed_state_table_of<Key> {
     }
   }
 
-  /// The same, one key group after the other, with all times of each: what is kept of a group's
-  /// keys stays in the caches from one time to the next. Keys that are added meanwhile must be of
-  /// the group at hand.
-  template <class Visit>
-  void advance_by_group(timestamp_ms at, Visit&& visit) {
-    const auto is_due = [this, at](auto time) { return time != times_.end() && time->first <= at; };
-    for (std::uint32_t group = 0; group < groups_.size() && is_due(times_.begin()); ++group)
-      for (auto time = times_.begin(); is_due(time); ++time)
-        visit_list(time->first, group, time->second[group], visit);
-    recent_ = nullptr;
-    while (is_due(times_.begin())) spare(std::move(times_.extract(times_.begin()).mapped()));
-  }
-
   const state_info& info() const noexcept override { return info_; }
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {

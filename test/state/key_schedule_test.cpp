@@ -73,31 +73,6 @@ TEST_CASE("keys that are added while others are looked at follow in the same cal
   CHECK(until(schedule, 45) == due_keys{{40, "a"}, {45, "b"}});
 }
 
-TEST_CASE("key groups take turns, each with all that is due, also what is added meanwhile") {
-  state_world world(std::make_shared<hashmap_state_backend>());
-  auto state = world.make<std::string>();
-  auto& schedule = state->schedule("due");
-  const auto group_of = [](const std::string& key) {
-    return key_group_of(key_hash(key), test::test_max_parallelism);
-  };
-  for (int i = 0; i < 300; ++i) add(schedule, "k" + std::to_string(i), 10 + i % 2);
-  due_keys seen;
-  schedule.advance_by_group(29, [&](timestamp_ms due, const auto& block) {
-    for (std::size_t i = 0; i < block.keys.size(); ++i) {
-      seen.emplace_back(due, block.keys[i]);
-      schedule.add(block.hashes[i], std::move(block.keys[i]), due + 10);
-    }
-  });
-  CHECK(seen.size() == 600);
-  CHECK(std::is_sorted(seen.begin(), seen.end(), [&](const auto& a, const auto& b) {
-    return std::pair(group_of(a.second), a.first) < std::pair(group_of(b.second), b.first);
-  }));
-  std::sort(seen.begin(), seen.end());
-  CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end());
-  CHECK(until(schedule, 29).empty());
-  CHECK(until(schedule, 31).size() == 300);
-}
-
 TEST_CASE("a snapshot has a schedule by key group, and gives it to other subtasks") {
   state_world world(std::make_shared<hashmap_state_backend>());
   auto state = world.make<std::string>();
