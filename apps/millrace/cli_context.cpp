@@ -46,7 +46,8 @@ result<std::optional<fs::path>> config_file(const po::variables_map& options) {
     std::error_code ignored;
     if (!fs::is_directory(*folder, ignored))
       return fail(errc::invalid_config, "MILLRACE_CONF_DIR is '" + *folder +
-                                            "', which is no directory");
+                                            "', which is no directory; "
+                                            "set it to the folder of millrace.conf, or unset it");
     const fs::path file = fs::path(*folder) / config_name;
     return fs::exists(file, ignored) ? std::optional(file) : std::nullopt;
   }

@@ -112,7 +112,8 @@ status check_restorable(const checkpoint_metadata& metadata, const graph::job_gr
                       metadata.job_name + "' has state of operator '" + op.name + "' (uid " +
                       op.uid +
                       "), but the job has no operator of that uid: give the operator that uid, or "
-                      "allow non-restored state (-n)");
+                      "allow non-restored state (execution.savepoint.ignore-unclaimed-state, or "
+                      "millrace run -n)");
     }
     const auto& vertex = *found->second;
     if (vertex.max_parallelism != op.max_parallelism)

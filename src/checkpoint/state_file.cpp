@@ -24,8 +24,7 @@ constexpr std::uint64_t header_bytes = 16;
 constexpr std::uint64_t footer_bytes = 24;
 /// What is written, and read, at once.
 constexpr std::size_t block_bytes = std::size_t{1} << 20;
-/// What is not worth a write of its own.
-constexpr std::size_t small_bytes = std::size_t{16} << 10;
+constexpr std::size_t step_bytes = std::size_t{64} << 10;
 
 std::vector<std::byte> header() {
   byte_writer out;
@@ -154,30 +153,33 @@ result<stored_bytes> state_file_writer::append_parts(const std::vector<chunked_b
                                                      std::vector<std::uint64_t>& checksums) {
   auto where = begin_piece();
   running_checksum of_all;
-  std::vector<std::byte> small;  // that wait for each other
-  const auto write_small = [&] {
-    return small.empty() ? status() : at_->file->append(std::exchange(small, {}));
+  std::vector<std::byte> block;
+  block.reserve(block_bytes);
+  const auto write = [&] {
+    auto done = at_->file->append(block);
+    block.clear();
+    return done;
   };
   for (const auto& part : parts) {
     running_checksum of_part;
-    for (const auto& each : part.pieces()) {
-      const auto bytes = each.part;
-      of_part.add(bytes);
-      of_all.add(bytes);
-      count(bytes);
-      status done;
-      if (bytes.size() >= small_bytes) {
-        done = write_small().and_then([&] { return at_->file->append(bytes); });
-      } else {
-        small.insert(small.end(), bytes.begin(), bytes.end());
-        if (small.size() >= block_bytes) done = write_small();
+    for (const auto& piece : part.pieces())
+      // In steps that fit the caches, so that memory is read once.
+      for (auto rest = piece.part; !rest.empty();) {
+        const auto step =
+            rest.first(std::min({rest.size(), step_bytes, block_bytes - block.size()}));
+        of_part.add(step);
+        of_all.add(step);
+        count(step);
+        block.insert(block.end(), step.begin(), step.end());
+        rest = rest.subspan(step.size());
+        if (block.size() < block_bytes) continue;
+        if (auto done = write(); !done) return tl::unexpected(done.error());
       }
-      if (!done) return tl::unexpected(done.error());
-    }
     where.length += part.size();
     checksums.push_back(of_part.value());
   }
-  if (auto done = write_small(); !done) return tl::unexpected(done.error());
+  if (!block.empty())
+    if (auto done = write(); !done) return tl::unexpected(done.error());
   where.checksum = of_all.value();
   return where;
 }

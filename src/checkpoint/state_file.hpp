@@ -38,7 +38,7 @@ class state_file_writer {
 
   /// Appends a piece.
   result<stored_bytes> append(byte_view piece);
-  /// Appends these as one piece, and their checksums to `checksums`, having looked at them once.
+  /// Appends these as one piece, and the checksum of each to `checksums`.
   result<stored_bytes> append_parts(const std::vector<chunked_bytes>& parts,
                                     std::vector<std::uint64_t>& checksums);
   /// Appends all of a file as one, block by block.

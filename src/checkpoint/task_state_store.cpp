@@ -100,9 +100,10 @@ void lay_out(const task_snapshot& snapshot, const uploaded_files& base, layout& 
       auto& keyed = to.keyed.emplace();
       keyed.first_group = from.keyed_state.front().group;
       auto& groups = pieces.emplace_back(piece{{}, &keyed.bytes, &keyed.checksums});
+      std::uint64_t end = 0;
       for (const auto& group : from.keyed_state) {
         groups.parts.push_back(group.bytes);
-        keyed.ends.push_back(groups.size());
+        keyed.ends.push_back(end += group.bytes.size());
       }
       if (from.database != nullptr) lay_out(*from.database, i, base, keyed.database.emplace(), all);
     }

@@ -6,8 +6,9 @@ namespace millrace {
 
 void chunked_bytes::append(shared_bytes piece) {
   if (piece.part.empty()) return;
-  size_ += piece.part.size();
+  const auto bytes = piece.part.size();
   pieces_.push_back(std::move(piece));
+  size_ += bytes;
 }
 
 void chunked_bytes::append(const chunked_bytes& other) {

@@ -34,6 +34,7 @@ class chunked_bytes {
   chunked_bytes(std::vector<std::byte> bytes) { append(shared_bytes(std::move(bytes))); }
 
   void append(shared_bytes piece);
+  /// Another one.
   void append(const chunked_bytes& other);
 
   std::uint64_t size() const noexcept { return size_; }
@@ -45,6 +46,7 @@ class chunked_bytes {
   /// At most `length` bytes from `offset` on, in one place, copied if they are not in one.
   shared_bytes part(std::uint64_t offset, std::uint64_t length) const;
 
+  /// For tests: puts both in one place.
   bool operator==(const chunked_bytes& other) const;
 
  private:

@@ -221,7 +221,7 @@ class slicing_window_operator final : public producing<Out> {
       all.due = next_due(all, end);
       if (all.due <= due) return false;
       // The next window shares most of its slices, which are near now and will not be later.
-      if (all.due > watermark_ || !has_overlaps()) return true;
+      if (all.due > watermark_ || all.due == list::never || !has_overlaps()) return true;
       due = all.due;
       end = geometry_.last_end_until(due);
     }

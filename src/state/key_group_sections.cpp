@@ -112,6 +112,8 @@ result<std::vector<state_info>> states_in(const encoded_key_group& group) {
       return in.to_status();
     });
     if (!done) return tl::unexpected(done.error());
+    if (entries > group.bytes.size() - offset)
+      return fail(errc::invalid_data, "a section is longer than the data");
     offset += entries;
   }
   return states;

@@ -27,13 +27,14 @@ void put_section_header(byte_writer& out, const state_info& info, std::uint64_t 
 bool get_section(byte_reader& in, key_group_section& section);
 
 void put_entry(byte_writer& out, const encoded_entry& entry);
-/// The same to where there is room for it. Throws `failure(invalid_data)` for parts beyond 4 GiB.
+/// The bytes that it takes. Throws `failure(invalid_data)` for parts beyond 4 GiB.
 std::size_t entry_size(const encoded_entry& entry);
+/// As put_entry, to where there is room for so many bytes.
 void store_entry(std::byte* to, const encoded_entry& entry);
 bool get_entry(byte_reader& in, encoded_entry& entry);
 
 /// The states that a key group has sections of; of a group without bytes, none. Looks at nothing
-/// else of it. Errors as those of read_key_group.
+/// else of it. `invalid_data` if the bytes are no such thing, or that of another group.
 result<std::vector<state_info>> states_in(const encoded_key_group& group);
 
 /// All sections of a key group. `invalid_data` if the bytes are no such thing, or that of another

@@ -65,10 +65,9 @@ class key_schedule final : public keyed_state_table_of<Key> {
   const state_info& info() const noexcept override { return info_; }
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
-    for (const auto& [at, lists] : times_) {
-      entry_encoder<Key, void_namespace> give(visitor);
+    entry_encoder<Key, void_namespace> give(visitor);
+    for (const auto& [at, lists] : times_)
       for (const Key& key : lists[group - groups_.first].keys) give(key, {}, at);
-    }
   }
 
   /// Takes a step for each list. Keys are only ever added behind those of a list, or go with all of

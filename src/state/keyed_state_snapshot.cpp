@@ -1,6 +1,5 @@
 #include "millrace/state/keyed_state_snapshot.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "millrace/core/codec.hpp"

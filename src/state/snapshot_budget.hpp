@@ -6,7 +6,8 @@
 
 namespace millrace {
 
-/// How much more a slice of a snapshot may write, in bytes. A slice may go beyond it by one entry.
+/// How much more a slice of a snapshot may write, in bytes. A slice may go beyond it by one
+/// entry, or one block of small ones (frozen_entries).
 /// Counts what is written and not time, so that the same history gives the same slices.
 class snapshot_budget {
  public:

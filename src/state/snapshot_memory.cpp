@@ -2,8 +2,10 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace millrace {
@@ -11,13 +13,16 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t mapped_bytes = std::size_t{2} << 20;
+static_assert(mapped_bytes % snapshot_memory::piece_bytes == 0);
 
-/// The parts that no snapshot needs at the moment.
+/// Parts that no snapshot needs at the moment: as many as were in use at once in the last two
+/// times of use, which end when none is. So what a large savepoint took is not kept for ever.
 class spare_parts {
  public:
   std::byte* take() {
     {
       std::lock_guard lock(mutex_);
+      most_in_use_ = std::max(most_in_use_, ++in_use_);
       if (!all_.empty()) {
         auto* const last = all_.back();
         all_.pop_back();
@@ -26,22 +31,37 @@ class spare_parts {
     }
     void* const made =
         ::mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (made == MAP_FAILED) throw std::bad_alloc();
-    return static_cast<std::byte*>(made);
+    if (made != MAP_FAILED) return static_cast<std::byte*>(made);
+    std::lock_guard lock(mutex_);
+    --in_use_;
+    throw std::bad_alloc();
   }
   void give(std::byte* part) noexcept {
-    ::madvise(part, mapped_bytes, MADV_FREE);
-    try {
-      std::lock_guard lock(mutex_);
-      all_.push_back(part);
-    } catch (const std::bad_alloc&) {
-      ::munmap(part, mapped_bytes);
-    }
+    const bool can_be_kept = ::madvise(part, mapped_bytes, MADV_FREE) == 0;
+    std::lock_guard lock(mutex_);
+    --in_use_;
+    if (!can_be_kept || !keep(part)) ::munmap(part, mapped_bytes);
+    if (in_use_ > 0) return;
+    const auto wanted = std::max(most_in_use_, most_before_);
+    most_before_ = std::exchange(most_in_use_, 0);
+    for (; all_.size() > wanted; all_.pop_back()) ::munmap(all_.back(), mapped_bytes);
   }
 
  private:
+  bool keep(std::byte* part) noexcept {
+    try {
+      all_.push_back(part);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
   std::mutex mutex_;
   std::vector<std::byte*> all_;
+  std::size_t in_use_ = 0;
+  std::size_t most_in_use_ = 0;
+  std::size_t most_before_ = 0;
 };
 
 spare_parts& spares() {

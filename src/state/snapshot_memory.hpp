@@ -7,8 +7,9 @@ namespace millrace {
 
 /// Memory that a snapshot is written into, in pieces of one size. It is mapped in larger parts,
 /// which a process keeps for its next snapshots once all pieces of a part are gone, in whichever
-/// thread: touching new memory for the first time takes longer than what is written into it. What
-/// is kept the system may take back at any time (MADV_FREE). One of this is for one thread.
+/// thread: touching new memory for the first time takes longer than what is written into it. As
+/// many are kept as the last snapshots needed, and the system may take them at any time
+/// (MADV_FREE). One of this is for one thread.
 class snapshot_memory {
  public:
   static constexpr std::size_t piece_bytes = std::size_t{64} << 10;

@@ -13,8 +13,8 @@
 namespace millrace {
 
 /// The entries that one state has given to a snapshot so far, by key group: groups are filled side
-/// by side, as entries that are about to change come before their turn. Kept in pieces of bounded
-/// size, so that no step of it takes longer because there is much already.
+/// by side, as entries that are about to change come before their turn. Kept in pieces, so that no
+/// step of it takes longer because there is much already.
 class snapshot_section final : public state_entry_visitor {
  public:
   explicit snapshot_section(key_group_range groups) : groups_(groups.size()) {}
@@ -43,7 +43,8 @@ class snapshot_section final : public state_entry_visitor {
   chunked_bytes take(std::uint32_t group_offset);
 
  private:
-  /// A group with little begins in small memory; all after the first piece is in snapshot memory.
+  /// A group with little begins in small memory. Once it has a piece, all but long entries, which
+  /// are pieces of their own, goes to snapshot memory.
   struct group {
     chunked_bytes closed;
     // The buffer in use, of which what is from `open_from` on is not among the closed ones yet.

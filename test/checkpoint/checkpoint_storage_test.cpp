@@ -89,6 +89,47 @@ TEST_CASE("a checkpoint is read back as it was stored") {
   }
 }
 
+TEST_CASE("state in pieces is stored as if it were one") {
+  stored_world world;
+  REQUIRE(world.disk->create_directories("/parts"));
+  std::mt19937 random(3);
+  std::vector<chunked_bytes> parts;
+  std::vector<std::byte> all;
+  for (const std::size_t size : {10u, 0u, 300'000u, 1u << 20, 3'000'000u, 5u}) {
+    auto& part = parts.emplace_back();
+    while (part.size() < size) {
+      std::vector<std::byte> piece(std::min<std::size_t>(size - part.size(), random() % 200'000));
+      for (auto& each : piece) each = static_cast<std::byte>(random());
+      all.insert(all.end(), piece.begin(), piece.end());
+      part.append(shared_bytes(std::move(piece)));
+    }
+  }
+  std::vector<std::uint64_t> checksums;
+  const auto write = [&](const std::string& name, auto&& append) {
+    auto file = state_file_writer::open(*world.disk, "/parts", name);
+    REQUIRE(file);
+    REQUIRE(file->append(byte_view(all).first(3)));  // so that it does not begin the file
+    const auto where = append(*file);
+    REQUIRE(where);
+    REQUIRE(file->finish());
+    return *where;
+  };
+  const auto in_parts =
+      write("in-parts", [&](auto& f) { return f.append_parts(parts, checksums); });
+  auto at_once = write("at-once", [&](auto& f) { return f.append(byte_view(all)); });
+  CHECK(world.disk->content("/parts/in-parts") == world.disk->content("/parts/at-once"));
+  at_once.file = in_parts.file;
+  CHECK(in_parts == at_once);
+  REQUIRE(checksums.size() == parts.size());
+  std::uint64_t end = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto begin = std::exchange(end, end + parts[i].size());
+    const auto read = read_stored({*world.disk, "/parts"}, in_parts, begin, end, checksums[i]);
+    REQUIRE(read);
+    CHECK(chunked_bytes(*read) == parts[i]);
+  }
+}
+
 TEST_CASE("a task without state makes no file") {
   stored_world world;
   REQUIRE(world.storage.begin({1}));

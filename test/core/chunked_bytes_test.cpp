@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +37,7 @@ TEST_CASE("bytes in pieces are the bytes of all pieces") {
   CHECK_FALSE(all == chunked_bytes(bytes_of("state of a key grout")));
   CHECK_FALSE(all == chunked_bytes());
   auto twice = all;
-  twice.append(all);
+  twice.append(chunked_bytes(all));
   CHECK(twice.size() == 40);
   CHECK(text_of(twice.whole()) == "state of a key groupstate of a key group");
 }

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <map>
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -68,10 +68,18 @@ struct count_results {
 using sums = folded_contents<row, reduce_fold<row, add_up>>;
 
 template <class Assigner, class Trigger>
-auto settings(Assigner assigner, Trigger trigger, std::shared_ptr<life> seen) {
+auto settings(Assigner assigner, Trigger trigger, std::shared_ptr<life> seen,
+              std::int64_t allowed_lateness_ms = 3'600'000) {
   return window_settings<row, key_of, Assigner, Trigger, sums, applied_function<count_results>>{
-      &row::key, assigner, trigger, sums{{add_up{seen}}}, {{count_results{seen, {}}}},
-      3'600'000, {}};
+      &row::key,           assigner, trigger, sums{{add_up{seen}}}, {{count_results{seen, {}}}},
+      allowed_lateness_ms, {}};
+}
+
+/// Of 8 ms, sliding by 2.
+operator_factory_ptr sliding(std::int64_t allowed_lateness_ms) {
+  return make_slicing_window_operator<row, row>(
+      settings(sliding_event_time_windows::of(8ms, 2ms), event_time_trigger(),
+               std::make_shared<life>(), allowed_lateness_ms));
 }
 
 operator_factory_ptr sliced(std::shared_ptr<life> seen = {}) {
@@ -145,6 +153,34 @@ TEST_CASE("functions of windows are opened and closed, whatever they are wrapped
     CHECK(seen->closed == 2);
     op.close();
     CHECK(seen->closed == 2);
+  }
+}
+
+TEST_CASE(
+    "windows that one watermark completes come key by key, each in the order of its windows") {
+  for (const std::int64_t lateness : {std::int64_t{0}, std::int64_t{5}, max_watermark}) {
+    CAPTURE(lateness);
+    harness op(sliding(lateness));
+    op.open();
+    // Both keys are due first at 17, and one then earlier, for a record that is out of order.
+    op.process_timed({{1, 1}, {2, 10}, {1, 2}, {2, 20}, {1, 4}}, {17, 17, 21, 22, 11});
+    op.advance_to(10);
+    CHECK(op.take().empty());
+    op.advance_to(24);
+    const auto first = op.take();
+    // The windows of key 1 end at 12, 14, … 24, those of key 2 at 18, 20, … 24.
+    const rows of_1{{1, 4}, {2, 4}, {3, 4}, {4, 5}, {5, 1}, {6, 3}, {7, 3}};
+    const rows of_2{{1, 10}, {2, 10}, {3, 10}, {4, 30}};
+    rows expected = of_1;
+    expected.insert(expected.end(), of_2.begin(), of_2.end());
+    CHECK(first == expected);
+    op.finish();
+    // The rest, and nothing twice, however long late records are waited for.
+    auto rest = op.take();
+    std::sort(rest.begin(), rest.end(), [](const row& a, const row& b) {
+      return std::pair(a.value, a.key) < std::pair(b.value, b.key);
+    });
+    CHECK(rest == rows{{8, 2}, {9, 2}, {5, 20}, {6, 20}, {7, 20}});
   }
 }
 

@@ -73,7 +73,7 @@ std::set<std::string> names_of(const database_image& image) {
 /// What is in key groups, by group.
 std::vector<std::vector<std::byte>> by_group(const std::vector<encoded_key_group>& groups) {
   std::vector<std::vector<std::byte>> all(test_max_parallelism);
-  for (const auto& [group, bytes] : groups) all[group] = copy_of(bytes);
+  for (const auto& [group, bytes] : groups) all[group] = test::copy_of(bytes);
   return all;
 }
 
