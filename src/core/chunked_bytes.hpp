@@ -21,8 +21,8 @@ struct shared_bytes {
   /// Bytes that are there as long as their owner.
   shared_bytes(std::shared_ptr<const void> of, byte_view some) : owner(std::move(of)), part(some) {}
 
-  std::shared_ptr<const void> owner;
-  byte_view part;
+  std::shared_ptr<const void> owner;  ///< Of the memory.
+  byte_view part;                     ///< The bytes themselves.
 };
 
 /// Bytes in pieces, one behind the other: what is written piece by piece need not be copied to one
@@ -33,11 +33,14 @@ class chunked_bytes {
   /// One piece; of no bytes, none.
   chunked_bytes(std::vector<std::byte> bytes) { append(shared_bytes(std::move(bytes))); }
 
+  /// A piece behind the others; nothing if it has no bytes.
   void append(shared_bytes piece);
-  /// Another one.
+  /// All pieces of another one.
   void append(const chunked_bytes& other);
 
+  /// Of all pieces together, in bytes.
   std::uint64_t size() const noexcept { return size_; }
+  /// Whether there are no bytes.
   bool empty() const noexcept { return size_ == 0; }
   /// None of them is empty.
   const std::vector<shared_bytes>& pieces() const noexcept { return pieces_; }

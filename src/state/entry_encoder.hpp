@@ -15,11 +15,13 @@ class entry_encoder {
  public:
   explicit entry_encoder(Visitor& to) : to_(&to) {}
 
+  /// An entry of a state that is no map.
   void operator()(const Key& key, const N& ns, const auto& value) {
     if (store(key, ns, no_map_key(), value)) return;
     parts_[2].clear();
     put(key, ns, value);
   }
+  /// An entry of a map.
   void with_map_key(const Key& key, const N& ns, const auto& map_key, const auto& value) {
     if (store(key, ns, map_key, value)) return;
     parts_[2].clear();

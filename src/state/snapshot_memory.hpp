@@ -12,11 +12,13 @@ namespace millrace {
 /// (MADV_FREE). One of this is for one thread.
 class snapshot_memory {
  public:
+  /// The size of a piece.
   static constexpr std::size_t piece_bytes = std::size_t{64} << 10;
 
+  /// Memory that is there as long as its owner.
   struct piece {
-    std::shared_ptr<const void> owner;
-    std::byte* begin = nullptr;  ///< Of `piece_bytes`, with any content.
+    std::shared_ptr<const void> owner;  ///< Of all that was mapped with it.
+    std::byte* begin = nullptr;         ///< Of `piece_bytes`, with any content.
   };
   /// Throws `std::bad_alloc` if there is no memory.
   piece allocate();
