@@ -36,7 +36,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13
     AND NOT MILLRACE_SANITIZE)
   # At -O3 it warns of what std::string and std::variant do (GCC bugs 105329, 105562 and 105651).
-  add_compile_options(-Wno-array-bounds -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow)
+  add_compile_options(-Wno-array-bounds -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow
+                      -Wno-stringop-overread)
 endif()
 
 set(MILLRACE_SANITIZE_FLAGS "")
