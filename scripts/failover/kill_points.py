@@ -16,6 +16,7 @@ from killable import (CAF_NODE, KillableCluster, PaidOrders, difference, variant
 VARIABLE = "MILLRACE_KILL_POINT"
 KILL_SECONDS = 60  # within which a process comes to the place
 END_SECONDS = 120
+RECOVERY_SECONDS = 3
 PASSES_MAX = 4  # it dies when it comes to the place for the first to fourth time
 COUNT = 4_000
 SHORT_COUNT = 500
@@ -93,10 +94,12 @@ class Walk:
         passes = 1 if self.place in ONCE else self.random.randint(1, PASSES_MAX)
         return {VARIABLE: f"{self.place}:{passes}"}
 
-    def await_death(self, process, job=None):
-        """It kills itself, unless the job ends before."""
-        wait_until(lambda: process.process.poll() is not None or job and job.has_ended(),
-                   KILL_SECONDS, f"a process comes to {self.place}")
+    def await_death(self, process, job=None, recovered_by=None):
+        """It kills itself, unless the job ends before, or that time has come."""
+        def is_over():
+            late = recovered_by is not None and time.monotonic() > recovered_by
+            return process.process.poll() is not None or late or job and job.has_ended()
+        wait_until(is_over, KILL_SECONDS, f"a process comes to {self.place}")
         if process.process.poll() is None:
             return self.nodes.kill(process)
         if process.process.returncode != -9:
@@ -108,7 +111,10 @@ class Walk:
     def die_as_worker(self, job):
         victim = self.random.choice(self.nodes.task_managers)
         self.nodes.kill(victim)
-        self.await_death(self.nodes.start_task_manager(wait=False, **self.armed()), job)
+        # What may only happen while a job recovers has not if it goes on.
+        recovered_by = time.monotonic() + RECOVERY_SECONDS if self.place in ONCE else None
+        self.await_death(self.nodes.start_task_manager(wait=False, **self.armed()), job,
+                         recovered_by)
         self.nodes.start_task_manager(wait=False)
 
     def die_as_master(self, job):
