@@ -160,12 +160,36 @@ TEST_CASE("files that are named by subtask can't be continued with another paral
   sink_harness<row, text_sink> first(sink, subtask(0, 1), files);
   first.take_checkpoints().open();
   const auto saved = first.checkpoint(1);
-  sink_harness<row, text_sink> second(sink, subtask(0, 2, 1), files);
+  sink_harness<row, text_sink> second(sink, subtask(1, 2, 1), files);
   second.restore(saved);
   CHECK_THROWS_WITH(second.open(),
                     "the output in '/out' can't be continued with parallelism 2 after 1: its files "
                     "are named by subtask; keep the parallelism of this sink, or use "
                     "sink_to(file_sink), which has no such limit");
+  sink_harness<row, text_sink> third(sink, subtask(2, 3), files);
+  third.take_checkpoints().open();
+  const auto of_three = third.checkpoint(1);
+  sink_harness<row, text_sink> fourth(sink, subtask(0, 2, 1), files);
+  fourth.restore(of_three);
+  CHECK_THROWS(fourth.open());
+}
+
+TEST_CASE("files that are named by subtask are continued when other subtasks have ended") {
+  const auto sink = make_text_file_sink<row>("/out", {});
+  auto files = std::make_shared<test::memory_files>();
+  sink_harness<row, text_sink> first(sink, subtask(2, 4), files);
+  first.take_checkpoints().open();
+  first.process({{"a", 1}});
+  // Of the four subtasks the checkpoint has this one only.
+  const auto saved = first.checkpoint(1);
+  sink_harness<row, text_sink> second(sink, subtask(2, 4, 1), files);
+  second.take_checkpoints().restore(saved).open();
+  second.process({{"b", 2}});
+  second.finish();
+  static_cast<void>(second.checkpoint(2));
+  second.complete(2);
+  second.run_io();
+  CHECK(files->content("/out/3") == "(a,1)\n(b,2)\n");
 }
 
 TEST_CASE("the prefix of printed lines is Flink's") {

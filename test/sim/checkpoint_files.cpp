@@ -78,9 +78,10 @@ bool checkpoint_files::is_needed(const content& its, const std::string& file) {
 void checkpoint_files::look() {
   for (const auto& [job, its] : found()) {
     auto& before = past_[job];
-    std::uint64_t latest = 0;
+    std::uint64_t latest = before.latest;
+    std::size_t seen = 0;
     for (const auto& [checkpoint, shared] : its.completed) {
-      before.completed.insert(checkpoint);
+      seen += before.completed.insert(checkpoint).second;
       latest = std::max(latest, number_of(checkpoint));
       for (const auto& file : *shared)
         if (!its.shared.contains(file))
@@ -88,6 +89,9 @@ void checkpoint_files::look() {
                    " is gone");
     }
     if (before.first == 0) before.first = latest;
+    // One that came and went since the last look may have had any file, and others may have had it
+    // for their base.
+    if (latest > std::exchange(before.latest, latest) + seen) before.unneeded.clear();
     for (const auto& file : its.shared) {
       // What an earlier master has begun before there was any checkpoint goes with the job.
       const auto number = storing_checkpoint_of(file);

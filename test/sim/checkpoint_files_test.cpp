@@ -70,6 +70,21 @@ TEST_CASE("a file that no checkpoint has may stay for a while only") {
             "the file /c/job/shared/2/1.sst stays, though no checkpoint has it"});
 }
 
+TEST_CASE("a checkpoint that nobody has seen may have had any file") {
+  test::memory_files files;
+  checkpoint_files watched(files, "/c");
+  files.put("/c/job/shared/2/1.sst", "");
+  files.put("/c/job/shared/3/1.sst", "");
+  complete(files, 2, 2);
+  watched.look();
+  for (std::uint64_t n = 3; n < 12; n += 2) {
+    static_cast<void>(files.remove("/c/job/chk-" + std::to_string(n - 1) + "/_metadata"));
+    complete(files, n + 1, 3);  // and the one before has come and gone
+    watched.look();
+  }
+  CHECK(watched.violations().empty());
+}
+
 TEST_CASE("at the end only what is to be kept may be left") {
   test::memory_files files;
   checkpoint_files watched(files, "/c");
