@@ -10,17 +10,10 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/system"))
 
-# pylint: disable=wrong-import-position,unused-import
-import cluster  # noqa: E402
+# pylint: disable-next=wrong-import-position,unused-import
 from cluster import CAF_NODE, MILLRACE, Cluster, test_job, wait_until  # noqa: E402,F401
-# pylint: enable=wrong-import-position,unused-import
 
-# What is committed is looked at here, not how soon. A disk to which many files are synced may let
-# everybody wait for longer than a start or an answer takes otherwise.
-cluster.PATIENCE = max(cluster.PATIENCE, 6)
-
-CONFIG = {"client.timeout": "60 s",
-          "heartbeat.interval": "200 ms",
+CONFIG = {"heartbeat.interval": "200 ms",
           "heartbeat.timeout": "2 s",
           "cluster.registration.max-timeout": "200 ms",
           "high-availability.type": "filesystem",

@@ -43,16 +43,14 @@ fixed_place::fixed_place(file_system& files, std::string path, const runtime_con
   working_path_ = final_path_.substr(0, final_path_.rfind('/') + 1) + '.' +
                   file_name_of(final_path_) + ".inprogress";
   if (!is_restored_) return;
-  // Subtasks that had ended before the checkpoint are not in it.
-  const auto& saved = recovery.next_numbers;
-  const auto before = saved.empty() ? 0 : saved.rbegin()->first + 1;
-  if (before > parallelism_ || !saved.contains(subtask_))
+  if (recovery.parallelism != parallelism_)
     throw failure(errc::invalid_argument,
                   "the output in '" + path_ + "' can't be continued with parallelism " +
-                      std::to_string(parallelism_) + " after " + std::to_string(before) +
+                      std::to_string(parallelism_) + " after " +
+                      std::to_string(recovery.parallelism) +
                       ": its files are named by subtask; keep the parallelism of this sink, or use "
                       "sink_to(file_sink), which has no such limit");
-  next_number_ = saved.at(subtask_);
+  next_number_ = recovery.next_numbers.at(subtask_);
 }
 
 status fixed_place::start() {

@@ -28,7 +28,9 @@ struct part_recovery {
   bool is_restored = false;
   /// The number that each subtask of the attempt that took the checkpoint would have given to its
   /// next part. Parts with that number or a greater one are of attempts that are lost.
+  /// Subtasks that had ended before the checkpoint are not among them.
   std::map<std::uint32_t, std::uint64_t> next_numbers;
+  std::uint32_t parallelism = 0;  ///< Of that attempt.
 };
 
 /// Where the parts of one subtask go, and what they are called. Every call blocks and comes from

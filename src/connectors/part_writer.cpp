@@ -54,7 +54,13 @@ part_recovery part_writer::recover() {
   next_state_ = state.get_union_list_state(list_state_descriptor<next_part_state>("next-parts"));
   part_recovery recovery;
   recovery.is_restored = context_.is_restored();
-  for (const auto& next : next_state_.get()) recovery.next_numbers[next.subtask] = next.number;
+  for (const auto& next : next_state_.get()) {
+    recovery.next_numbers[next.subtask] = next.number;
+    recovery.parallelism = next.parallelism;
+  }
+  // Older states do not say: then all subtasks are taken to be in the checkpoint.
+  if (recovery.parallelism == 0)
+    recovery.parallelism = static_cast<std::uint32_t>(recovery.next_numbers.size());
   return recovery;
 }
 
@@ -252,7 +258,8 @@ void part_writer::snapshot_state(checkpoint_id id) {
   }
   rolled_state_.update(std::move(rolled));
   superseded_state_.update(superseded_);
-  next_state_.update({{context_.runtime().subtask_index(), next_number_}});
+  const auto& self = context_.runtime();
+  next_state_.update({{self.subtask_index(), next_number_, self.parallelism()}});
 }
 
 void part_writer::on_checkpoint_complete(checkpoint_id id) {

@@ -26,10 +26,11 @@ struct open_part_state {
   timestamp_ms written_ms = 0;
 };
 
-/// The number of the next part of a subtask. In checkpoints: its form is fixed.
+/// The number of the next part of a subtask. In checkpoints: fields may be added at the end only.
 struct next_part_state {
   std::uint32_t subtask = 0;
   std::uint64_t number = 0;
+  std::uint32_t parallelism = 0;  ///< 0 if it is not known.
 };
 
 /// Makes the places of one subtask.

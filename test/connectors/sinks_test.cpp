@@ -160,7 +160,7 @@ TEST_CASE("files that are named by subtask can't be continued with another paral
   sink_harness<row, text_sink> first(sink, subtask(0, 1), files);
   first.take_checkpoints().open();
   const auto saved = first.checkpoint(1);
-  sink_harness<row, text_sink> second(sink, subtask(1, 2, 1), files);
+  sink_harness<row, text_sink> second(sink, subtask(0, 2, 1), files);
   second.restore(saved);
   CHECK_THROWS_WITH(second.open(),
                     "the output in '/out' can't be continued with parallelism 2 after 1: its files "
