@@ -190,7 +190,8 @@ void job_master::on_inspected(checkpoint_id which, const status& found, const er
 void job_master::tell_coordinators_of(const execution_attempt_id& task,
                                       graph::execution_state state) {
   if (state == graph::execution_state::initializing) {
-    // One that had ended before the checkpoint hears no events, and is given no splits.
+    // One that had emitted everything before the checkpoint hears no events, and is given no
+    // splits.
     if (!had_finished({task.vertex, task.subtask})) coordinators_->on_task_ready(task);
   } else if (graph::is_terminal(state)) {
     coordinators_->on_task_gone(task);

@@ -171,7 +171,7 @@ void task_host::start() {
       [read, files = setup_.files, graph = setup_.graph, id = setup_.id, from = *setup_.restore,
        backend = setup_.options.state, copies = setup_.copies] {
         read->state = load_checkpoint(*files, from.location).and_then([&](const auto& metadata) {
-          const auto assigned = assign_state(metadata, graph->vertices[id.vertex], id.subtask);
+          const auto assigned = assign_state(metadata, *graph, {id.vertex, id.subtask});
           if (copies != nullptr) copies->need(from.checkpoint, files_of(assigned, from.location));
           auto state =
               read_assigned_state({*files, from.location, &read->from}, assigned, backend.get());

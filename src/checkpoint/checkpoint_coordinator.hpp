@@ -62,14 +62,14 @@ class checkpoint_coordinator {
 
   /// The job goes on from a snapshot that was found: the next has a higher number. Before all else
   /// but recover(). `is_ours` if it counts as one of this job's, to be kept and removed like those;
-  /// `finished` had ended before.
+  /// `finished` had emitted everything before.
   void restore(checkpoint_id from, bool is_ours, std::vector<graph::subtask_ref> finished);
   /// Another master of the job goes on, with the completed checkpoints of those before, ascending,
   /// of which `last_number` is the highest that was ever begun, and with `not_ours`, a user's
   /// savepoint, if that is later. Before all else. Those that are kept no longer, to be removed.
   std::vector<checkpoint_id> recover(const std::vector<checkpoint_id>& completed,
                                      checkpoint_id not_ours, std::uint64_t last_number);
-  /// Who had ended before the latest one, as its metadata say.
+  /// Who had emitted everything before the latest one, as its metadata say.
   void set_finished(std::vector<graph::subtask_ref> finished) { finished_ = std::move(finished); }
   /// What a restart goes back to; 0 for nothing.
   checkpoint_id latest() const noexcept { return std::max(kept_.latest(), not_ours_); }
@@ -81,7 +81,7 @@ class checkpoint_coordinator {
   /// there is one, and that everything is restarted. Who had finished is for set_finished to say.
   void give_up_latest();
   const completed_checkpoints& kept() const noexcept { return kept_; }
-  /// Whether the subtask had ended before the latest one.
+  /// Whether the subtask had emitted everything before the latest one.
   bool had_finished(const graph::subtask_ref& subtask) const;
 
   /// All tasks run, for the first time or again.

@@ -19,7 +19,7 @@ using graph::json_cursor;
 using graph::json_problem;
 
 constexpr std::string_view format_name = "millrace checkpoint";
-constexpr std::uint32_t format_version = 4;
+constexpr std::uint32_t format_version = 5;
 /// Without batches that were on their way.
 constexpr std::uint32_t second_version = 2;
 /// Without types.
@@ -85,6 +85,7 @@ json to_value(const subtask_metadata& subtask) {
              {"keyed", state.keyed ? to_value(*state.keyed) : json()},
              {"operator", state.operators ? to_value(*state.operators) : json()}};
   if (subtask.in_flight) value["in_flight"] = to_value(*subtask.in_flight);
+  if (subtask.operators_finished) value["operators_finished"] = true;
   return value;
 }
 
@@ -200,12 +201,10 @@ operator_metadata operator_in(const json_cursor& at) {
   if (!at.field("coordinator").is_null()) op.coordinator = bytes_in(at.field("coordinator"));
   at.field("subtasks").items([&](const json_cursor& item) {
     subtask_metadata subtask;
-    if (item.has("in_flight")) {
-      item.expect_fields({"is_finished", "keyed", "operator", "in_flight"});
-      subtask.in_flight = stored_bytes_in(item.field("in_flight"));
-    } else {
-      item.expect_fields({"is_finished", "keyed", "operator"});
-    }
+    item.expect_fields({"is_finished", "keyed", "operator"}, {"in_flight", "operators_finished"});
+    if (item.has("in_flight")) subtask.in_flight = stored_bytes_in(item.field("in_flight"));
+    if (item.has("operators_finished"))
+      subtask.operators_finished = item.field("operators_finished").boolean();
     subtask.is_finished = item.field("is_finished").boolean();
     if (!item.field("keyed").is_null())
       subtask.state.keyed = keyed_state_in(item.field("keyed"), op.max_parallelism);

@@ -19,6 +19,8 @@ struct subtask_metadata {
   stored_operator_state state;
   /// Batches that were on their way to or from the whole task; at the head of its chain.
   std::optional<stored_bytes> in_flight{};
+  /// It had emitted everything, and only waited for this checkpoint.
+  bool operators_finished = false;
 
   bool operator==(const subtask_metadata&) const = default;
 };

@@ -56,6 +56,7 @@ checkpoint_metadata pending_checkpoint::metadata(const graph::job_graph& job,
           continue;
         }
         const auto& its = taken->second.state;
+        to.subtasks[s].operators_finished = its.operators_finished;
         if (i < its.operators.size()) to.subtasks[s].state = its.operators[i];
         if (i == 0 && its.in_flight) {
           to.subtasks[s].in_flight = its.in_flight;
@@ -67,6 +68,13 @@ checkpoint_metadata pending_checkpoint::metadata(const graph::job_graph& job,
   for (const auto& [where, ack] : taken_)
     types.insert(ack.state.types.begin(), ack.state.types.end());
   all.types.assign(types.begin(), types.end());
+  return all;
+}
+
+std::vector<graph::subtask_ref> pending_checkpoint::finished() const {
+  auto all = plan_.finished;
+  for (const auto& [where, ack] : taken_)
+    if (ack.state.operators_finished) all.push_back({where.first, where.second});
   return all;
 }
 

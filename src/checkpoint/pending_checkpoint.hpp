@@ -54,8 +54,8 @@ class pending_checkpoint {
   bool waits_for(const execution_attempt_id& task) const { return awaited_.contains(task); }
   const std::vector<execution_attempt_id>& tasks() const noexcept { return plan_.acknowledge; }
 
-  /// Those that had ended before.
-  const std::vector<graph::subtask_ref>& finished() const noexcept { return plan_.finished; }
+  /// Those that have nothing to emit any more: that had ended before, or only waited for it.
+  std::vector<graph::subtask_ref> finished() const;
 
   /// Requires storing.
   checkpoint_metadata metadata(const graph::job_graph& job, const job_id& id) const;

@@ -113,13 +113,14 @@ status remove_snapshot(file_system& files, const std::string& directory) {
     return metadata.error().code == errc::not_found ? status() : tl::unexpected(metadata.error());
   std::set<std::string> names;
   for (const auto& op : metadata->operators)
-    for (const auto& [is_finished, state, in_flight] : op.subtasks) {
+    for (const auto& subtask : op.subtasks) {
+      const auto& state = subtask.state;
       if (state.keyed) names.insert(state.keyed->bytes.file);
       if (state.keyed && state.keyed->database)
         for (const auto& file : state.keyed->database->files)
           if (!is_shared_file(file.bytes.file)) names.insert(file.bytes.file);
       if (state.operators) names.insert(state.operators->file);
-      if (in_flight) names.insert(in_flight->file);
+      if (subtask.in_flight) names.insert(subtask.in_flight->file);
     }
   names.erase(std::string());
   // First what makes it a snapshot, so that one that is half removed is none.

@@ -38,7 +38,8 @@ class state_walk {
   /// `visit(group, section)` returns false to end this.
   template <class Visit>
   status each_section(Visit&& visit) {
-    for (const auto& [is_finished, state, in_flight] : op_.subtasks) {
+    for (const auto& subtask : op_.subtasks) {
+      const auto& state = subtask.state;
       if (!state.keyed) continue;
       bool is_wanted = true;
       const auto done =

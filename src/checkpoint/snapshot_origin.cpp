@@ -2,6 +2,7 @@
 
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
+#include "millrace/checkpoint/subtask_endings.hpp"
 #include "millrace/core/options.hpp"
 
 namespace millrace {
@@ -22,9 +23,11 @@ result<snapshot_origin> load_origin(file_system& files, const origin_settings& s
   origin.checkpoint = metadata->checkpoint;
   origin.location = snapshot_directory_of(settings.path);
   origin.is_claimed = settings.is_claimed;
+  subtask_endings endings(*metadata, job);
   for (const auto& vertex : job.vertices)
     for (std::uint32_t i = 0; i < vertex.parallelism; ++i)
-      if (assign_state(*metadata, vertex, i).is_finished) origin.finished.push_back({vertex.id, i});
+      if (endings.of({vertex.id, i}) != subtask_ending::none)
+        origin.finished.push_back({vertex.id, i});
   for (const auto& op : metadata->operators)
     if (op.coordinator) origin.coordinators[op.uid] = *op.coordinator;
   return origin;

@@ -25,7 +25,7 @@ struct snapshot_origin {
   checkpoint_id checkpoint;
   std::string location;     ///< The directory of its metadata.
   bool is_claimed = false;  ///< As the settings said.
-  /// Subtasks of the job that have nothing to do any more.
+  /// Subtasks of the job that have nothing to emit any more.
   std::vector<graph::subtask_ref> finished;
   /// The snapshots of the operator coordinators, by uid of the operator.
   std::map<std::string, std::vector<std::byte>> coordinators;

@@ -126,29 +126,23 @@ status check_restorable(const checkpoint_metadata& metadata, const graph::job_gr
   return {};
 }
 
-state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_vertex& vertex,
-                              std::uint32_t subtask) {
+state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_graph& job,
+                              const graph::subtask_ref& who) {
+  const auto& vertex = job.vertices.at(who.vertex);
+  const auto subtask = who.subtask;
   state_assignment assigned;
   assigned.checkpoint = metadata.checkpoint;
   assigned.subtask = subtask;
   assigned.parallelism = vertex.parallelism;
-  // With another parallelism, only what has ended as a whole can be told apart.
-  bool all_finished = true;
+  assigned.ending = subtask_endings(metadata, job).of(who);
   for (const auto& description : vertex.operators) {
     auto& op = assigned.operators.emplace_back();
     op.name = description.name;
     const auto* saved = find(metadata, description.uid);
-    if (saved == nullptr) {
-      all_finished = false;
-      continue;
-    }
+    if (saved == nullptr) continue;
     const auto& subtasks = saved->subtasks;
     if (subtasks.size() == vertex.parallelism && subtasks[subtask].in_flight)
       assigned.in_flight = &*subtasks[subtask].in_flight;
-    const auto is_finished = [](const subtask_metadata& s) { return s.is_finished; };
-    all_finished &= subtasks.size() == vertex.parallelism
-                        ? subtasks[subtask].is_finished
-                        : std::all_of(subtasks.begin(), subtasks.end(), is_finished);
     const auto wanted = key_group_range_of(subtask, vertex.max_parallelism, vertex.parallelism);
     for (const auto& former : subtasks) {
       const auto& state = former.state;
@@ -161,7 +155,6 @@ state_assignment assign_state(const checkpoint_metadata& metadata, const graph::
       op.operator_state.push_back(state.operators ? &*state.operators : nullptr);
     }
   }
-  assigned.is_finished = all_finished && !MILLRACE_MUTANT(finished_forgotten);
   return assigned;
 }
 
@@ -169,7 +162,8 @@ result<task_restore> read_assigned_state(const snapshot_source& source,
                                          const state_assignment& assigned, state_backend* backend) {
   task_restore restore;
   restore.checkpoint = assigned.checkpoint;
-  restore.is_finished = assigned.is_finished;
+  restore.is_finished = assigned.ending == subtask_ending::ended;
+  restore.operators_finished = assigned.ending == subtask_ending::operators_finished;
   if (restore.is_finished) return restore;
   for (const auto& op : assigned.operators) {
     auto& to = restore.operators.emplace_back();

@@ -6,6 +6,7 @@
 
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
 #include "millrace/checkpoint/state_file.hpp"
+#include "millrace/checkpoint/subtask_endings.hpp"
 #include "millrace/checkpoint/task_state_store.hpp"
 #include "millrace/core/error.hpp"
 #include "millrace/core/file_system.hpp"
@@ -42,7 +43,7 @@ struct state_assignment {
   };
 
   checkpoint_id checkpoint;
-  bool is_finished = false;  ///< All of it has ended; then there is no state.
+  subtask_ending ending = subtask_ending::none;  ///< If it has ended, there is no state.
   std::uint32_t subtask = 0;
   std::uint32_t parallelism = 1;
   std::vector<of_operator> operators;
@@ -50,8 +51,8 @@ struct state_assignment {
 };
 
 /// Points into `metadata`. Requires check_restorable.
-state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_vertex& vertex,
-                              std::uint32_t subtask);
+state_assignment assign_state(const checkpoint_metadata& metadata, const graph::job_graph& job,
+                              const graph::subtask_ref& who);
 
 /// Reads it. Keyed state comes as key groups, or, if it was
 /// stored as the database of just this subtask and `backend` can go on with that, as an image of

@@ -19,10 +19,14 @@ std::string shown(const nlohmann::ordered_json& value) {
 
 }  // namespace
 
-void json_cursor::expect_fields(std::initializer_list<std::string_view> names) const {
+void json_cursor::expect_fields(std::initializer_list<std::string_view> names,
+                                std::initializer_list<std::string_view> may_be_there) const {
   if (!value_->is_object()) return complain("must be an object");
+  const auto is_one_of = [](const auto& known, const std::string& name) {
+    return std::find(known.begin(), known.end(), name) != known.end();
+  };
   for (const auto& [name, value] : value_->items())
-    if (std::find(names.begin(), names.end(), name) == names.end())
+    if (!is_one_of(names, name) && !is_one_of(may_be_there, name))
       json_cursor(value, *problem_, path_ + "." + name.substr(0, 60)).complain("unknown field");
   for (auto name : names)
     if (!value_->contains(name)) complain("lacks the field '" + std::string(name) + "'");

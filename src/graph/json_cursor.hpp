@@ -21,8 +21,10 @@ class json_cursor {
   json_cursor(const nlohmann::ordered_json& root, json_problem& problem)
       : value_(&root), problem_(&problem) {}
 
-  /// Notes a problem unless this is an object with exactly these fields.
-  void expect_fields(std::initializer_list<std::string_view> names) const;
+  /// Notes a problem unless this is an object with exactly these fields, and perhaps some of those
+  /// that `may_be_there`.
+  void expect_fields(std::initializer_list<std::string_view> names,
+                     std::initializer_list<std::string_view> may_be_there = {}) const;
 
   json_cursor field(std::string_view name) const;
 

@@ -46,6 +46,8 @@ class slicing_window_operator final : public producing<Out> {
     lists_ = backend_->get_state(value_state_descriptor<list>("_slices"));
     saved_watermark_ = context.operator_state().get_union_list_state(
         list_state_descriptor<timestamp_ms>("_watermark"));
+    whose_watermark_ = context.operator_state().get_union_list_state(
+        list_state_descriptor<std::int64_t>("_watermark-of"));
     restore_watermark(context.runtime());
     side_.open(context);
     late_.open(context, side_);
@@ -80,7 +82,11 @@ class slicing_window_operator final : public producing<Out> {
     producing<Out>::on_watermark(at);
   }
 
-  void snapshot_state(checkpoint_id) override { saved_watermark_.update({watermark_}); }
+  void snapshot_state(checkpoint_id) override {
+    const auto& self = context_->runtime();
+    saved_watermark_.update({watermark_});
+    whose_watermark_.update({self.subtask_index(), self.parallelism()});
+  }
 
   bool finish() override {
     contents_.finish();
@@ -99,13 +105,19 @@ class slicing_window_operator final : public producing<Out> {
   /// Which windows have fired is known by the watermark alone, so it must not fall behind what it
   /// was when the state was saved: a late record would be taken for one of a window to come.
   void restore_watermark(const runtime_context& self) {
-    const auto& of_subtasks = saved_watermark_.get();
-    if (of_subtasks.empty()) return;
+    const auto& watermarks = saved_watermark_.get();
+    const auto& owners = whose_watermark_.get();
+    if (watermarks.empty()) return;
     // With another parallelism nobody knows whose keys these were. At a barrier that was aligned
     // all were the same.
-    watermark_ = of_subtasks.size() == self.parallelism()
-                     ? of_subtasks[self.subtask_index()]
-                     : *std::min_element(of_subtasks.begin(), of_subtasks.end());
+    watermark_ = *std::min_element(watermarks.begin(), watermarks.end());
+    if (owners.size() == 2 * watermarks.size() && owners[1] == self.parallelism()) {
+      watermark_ = no_timestamp;  // of one that had ended
+      for (std::size_t i = 0; i < watermarks.size(); ++i)
+        if (owners[2 * i] == self.subtask_index()) watermark_ = watermarks[i];
+    } else if (owners.empty() && watermarks.size() == self.parallelism()) {
+      watermark_ = watermarks[self.subtask_index()];  // as states had it before they said whose
+    }
     // Of an input that had ended no window is left, and what goes on begins anew.
     if (watermark_ == max_watermark) watermark_ = no_timestamp;
   }
@@ -311,6 +323,7 @@ class slicing_window_operator final : public producing<Out> {
   key_schedule<key>* due_ = nullptr;
   value_state<list> lists_;
   operator_list_state<timestamp_ms> saved_watermark_;  // one of each subtask
+  operator_list_state<std::int64_t> whose_watermark_;  // of each its index and its parallelism
 };
 
 template <class T, class Out, class KeyOf, class Assigner, class Contents, class Function>

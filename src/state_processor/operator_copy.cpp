@@ -44,7 +44,8 @@ class subtask_copy {
                            who_.subtask,
                            saved.is_finished,
                            saved.state,
-                           {}};
+                           {},
+                           saved.operators_finished};
     if (who_.subtask == 0) {
       copied.coordinator = op.coordinator;
       copied.types = types;

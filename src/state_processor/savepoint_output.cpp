@@ -114,6 +114,7 @@ result<checkpoint_metadata> put_together(const savepoint_plan& plan,
       if (from.coordinator) op.coordinator = std::move(from.coordinator);
       auto& to = op.subtasks.emplace_back();
       to.is_finished = from.is_finished;
+      to.operators_finished = from.operators_finished;
       to.state = std::move(from.state);
     }
   }

@@ -27,6 +27,7 @@ struct written_subtask {
   bool is_finished = false;
   stored_operator_state state;
   std::vector<std::string> types;  ///< Descriptions of what is in the state.
+  bool operators_finished = false;
 };
 
 /// Compiled once, and not in each job.

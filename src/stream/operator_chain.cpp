@@ -131,6 +131,13 @@ void operator_chain::open() {
     (*l)->named([&] { (*l)->op().open(**l); });
 }
 
+void operator_chain::open_finished() {
+  open_ = true;
+  if (source_ != nullptr) links_.front()->leave_closed();
+  for (auto l = links_.rbegin(); l != links_.rend(); ++l)
+    if (!(*l)->is_left_closed()) (*l)->named([&] { (*l)->op().open(**l); });
+}
+
 void operator_chain::close() noexcept {
   if (!std::exchange(open_, false)) return;
   for (auto& l : links_) l->close();
@@ -186,8 +193,16 @@ void operator_chain::wake_operators(std::chrono::steady_clock::time_point now) {
 
 void operator_chain::wake_committing(std::chrono::steady_clock::time_point now) {
   for (auto& l : links_)
-    if (l->op().is_committing())
-      if (const auto next = l->wake(now); next != never) services_.wake_at(next);
+    if (l->op().is_committing()) wake(*l, now);
+}
+
+void operator_chain::wake_busy(std::chrono::steady_clock::time_point now) {
+  for (auto& l : links_)
+    if (l->op().is_busy() || l->op().is_committing()) wake(*l, now);
+}
+
+void operator_chain::wake(link& which, std::chrono::steady_clock::time_point now) {
+  if (const auto next = which.wake(now); next != never) services_.wake_at(next);
 }
 
 void operator_chain::hold_loop_timers(bool held) {

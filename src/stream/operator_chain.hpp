@@ -46,6 +46,9 @@ class operator_chain {
   /// does not fit.
   void restore(std::vector<operator_snapshot> saved);
   void open();
+  /// Instead, if all operators had emitted everything as of the checkpoint that they begin with: as
+  /// open(), so that they commit what that allows, but for a source, which has nothing to read.
+  void open_finished();
   void close() noexcept;
   /// Why an operator of it, open, can't be part of a savepoint; empty if all can.
   const std::string& savepoint_refusal() const noexcept { return savepoint_refusal_; }
@@ -97,6 +100,8 @@ class operator_chain {
   bool is_committing() const noexcept;
   /// wake_operators for those that commit; the others hear of nothing.
   void wake_committing(std::chrono::steady_clock::time_point now);
+  /// The same for those that wait for I/O, too.
+  void wake_busy(std::chrono::steady_clock::time_point now);
   /// While `held`, no wake-up comes to the operators that are part of an iteration's loop.
   void hold_loop_timers(bool held);
   /// Throws what a completion of I/O has thrown since the last call.
@@ -135,6 +140,7 @@ class operator_chain {
   void make_exchanges(const graph::job_graph& graph, const execution_attempt_id& who,
                       const job_program& program, const task_options& options);
   void wake_at(std::chrono::steady_clock::time_point when);
+  void wake(link& which, std::chrono::steady_clock::time_point now);
   bool is_in_loop(std::size_t index) const noexcept { return loop_ && loop_->has_operator[index]; }
 
   std::vector<std::unique_ptr<link>> links_;  // by operator index of the vertex, head first

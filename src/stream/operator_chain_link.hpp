@@ -176,10 +176,13 @@ class operator_chain::link final : public batch_consumer,
   keyed_state_slot& keyed_state() noexcept override { return keyed_state_; }
   operator_state_backend& operator_state() noexcept override { return operator_state_; }
 
+  /// Instead of opening the operator.
+  void leave_closed() noexcept { is_left_closed_ = true; }
+  bool is_left_closed() const noexcept { return is_left_closed_; }
   /// After this no completion reaches the operator.
   void close() noexcept {
     is_open_.reset();
-    op_->close();
+    if (!is_left_closed_) op_->close();
     keyed_state_.close();
   }
 
@@ -241,6 +244,7 @@ class operator_chain::link final : public batch_consumer,
   bool has_time_ended_ = false;
   bool is_completing_ = false;  // a completion of I/O is with the operator
   bool is_restored_ = false;
+  bool is_left_closed_ = false;
   std::exception_ptr io_failure_;
 };
 

@@ -46,10 +46,9 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
 }
 
 void stream_task::restore(task_restore saved) {
-  if (saved.is_finished) {
-    phase_ = phase::restored_finished;
-    return;
-  }
+  if (saved.is_finished || saved.operators_finished) phase_ = phase::restored_finished;
+  has_state_ = !saved.is_finished;
+  if (!has_state_) return;
   chain_.restore(std::move(saved.operators));
   for (const auto& each : saved.in_flight) {
     if (each.at == channel_end::sender) {
@@ -64,11 +63,9 @@ void stream_task::restore(task_restore saved) {
 
 void stream_task::open() {
   since_when_ = services_.time().now();
-  if (phase_ == phase::restored_finished) {
-    for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
-    return;
-  }
-  chain_.open();
+  if (phase_ != phase::restored_finished) return chain_.open();
+  if (has_state_) chain_.open_finished();
+  for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
 }
 
 void stream_task::close() noexcept {
@@ -106,7 +103,7 @@ void stream_task::on_credit(std::uint32_t output_channel, std::uint64_t charge) 
 }
 
 void stream_task::on_alignment_limit(const std::string& group, timestamp_ms limit) {
-  chain_.on_alignment_limit(group, limit);
+  if (phase_ != phase::restored_finished) chain_.on_alignment_limit(group, limit);
 }
 
 void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view event) {
@@ -150,7 +147,7 @@ task_progress stream_task::run() {
     const auto progress = await_stop();
     if (phase_ == phase::stopped) return progress;
   }
-  if (phase_ < phase::draining && !chain_.is_blocked()) chain_.wake_operators(since_when_);
+  if (phase_ < phase::restored_finished && !chain_.is_blocked()) chain_.wake_operators(since_when_);
   if (phase_ == phase::running) {
     const auto progress = chain_.source() ? run_source() : run_inputs();
     if (phase_ <= phase::stopped) return progress;
@@ -183,6 +180,7 @@ task_progress stream_task::run_source() {
 }
 
 void stream_task::end_of_source() {
+  has_source_more_ = is_drained_;
   chain_.on_time({max_watermark, std::nullopt});
   phase_ = phase::finishing;
 }
@@ -272,9 +270,12 @@ task_progress stream_task::finish() {
     if (phase_ == phase::awaiting_checkpoint) return progress;
   }
   if (phase_ == phase::restored_finished) {
-    while (gate_.next()) {
-    }
-    if (!gate_.have_all_closed()) return task_progress::waiting;
+    while (const auto next = gate_.next())
+      if (std::holds_alternative<record_batch>(next->what))
+        throw failure(errc::protocol, "records came to a task that had been sent all of them");
+    chain_.wake_busy(since_when_);
+    if (!gate_.have_all_closed() || chain_.is_busy() || chain_.is_committing())
+      return task_progress::waiting;
     phase_ = phase::draining;
   }
   if (phase_ == phase::draining && chain_.is_blocked()) return task_progress::waiting;

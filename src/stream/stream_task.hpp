@@ -124,7 +124,9 @@ class stream_task {
     stopped,              ///< The final savepoint has its state, but is not complete yet.
     finishing,            ///< All input has ended; operators emit the rest and wait for their I/O.
     awaiting_checkpoint,  ///< Everything was emitted, and is to become part of a checkpoint.
-    restored_finished,    ///< It had ended before the job was restarted; its inputs have, too.
+    /// It had emitted everything before the job was restarted, and its inputs have, too: what is
+    /// left to commit is committed.
+    restored_finished,
     draining,             ///< Batches wait for credit.
     done,
   };
@@ -214,6 +216,8 @@ class stream_task {
   checkpoint_id stopped_at_;                    // the final savepoint that the task waits for
   bool is_stop_certain_ = false;                // it is complete
   bool is_drained_ = false;
+  bool has_source_more_ = false;  // than it was let emit
+  bool has_state_ = true;         // unless it is restored as one that had ended
 
   activity since_ = activity::idle;
   std::chrono::steady_clock::time_point since_when_{};

@@ -65,13 +65,14 @@ bool stream_task::take_snapshot() {
   auto& taken = writing_.emplace();
   taken.cut = cut;
   if (!MILLRACE_MUTANT(barrier_kept)) chain_.send_barrier(cut, taken.in_flight);
-  taken.operators_finished = phase_ == phase::awaiting_checkpoint;
+  const bool is_after_all = phase_ == phase::awaiting_checkpoint;
+  taken.operators_finished = is_after_all && !has_source_more_;
   taken.operators = chain_.begin_snapshot(
       cut.checkpoint, cut.base ? snapshot_form::native : snapshot_form::canonical);
   taken.alignment = snapshot_->alignment;
   taken.frozen_at = services_.time().now();
   taken.synchronous = taken.frozen_at - begin;
-  if (taken.operators_finished && !first_after_all_) first_after_all_ = cut.checkpoint;
+  if (is_after_all && !first_after_all_) first_after_all_ = cut.checkpoint;
   const auto has_come = std::move(snapshot_->has_come);
   snapshot_.reset();
   if (overtakes) record_channels(taken, has_come);

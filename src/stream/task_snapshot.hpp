@@ -32,7 +32,8 @@ struct operator_snapshot {
 /// The state of one subtask as of a barrier.
 struct task_snapshot {
   barrier cut;
-  /// All operators had emitted everything: the task only waits for this checkpoint.
+  /// All operators had emitted everything that there is: the task only waits for this checkpoint. A
+  /// source that was drained has more, for a job that begins from here.
   bool operators_finished = false;
   std::vector<operator_snapshot> operators;  ///< By operator index of the vertex.
   /// From the first barrier to the last, and what processing stood still for.
@@ -50,6 +51,8 @@ struct task_restore {
   bool is_finished = false;
   std::vector<operator_snapshot> operators;  ///< By operator index of the vertex.
   in_flight_batches in_flight{};             ///< They come before all else on their channels.
+  /// The task had emitted everything: it commits what it has left to commit, and ends.
+  bool operators_finished = false;
 };
 
 }  // namespace millrace

@@ -51,8 +51,9 @@ struct checkpointed_job {
     return *decision.begin;
   }
   checkpoint_decision acknowledge(checkpoint_id checkpoint, std::uint32_t vertex,
-                                  std::uint32_t subtask) {
+                                  std::uint32_t subtask, bool operators_finished = false) {
     checkpoint_acknowledgement ack;
+    ack.state.operators_finished = operators_finished;
     ack.task = id(vertex, subtask);
     ack.checkpoint = checkpoint;
     ack.state.bytes = 10;
@@ -177,6 +178,24 @@ TEST_CASE("subtasks that had finished are recorded as such") {
   const auto metadata = job.coordinator.metadata_of(id);
   CHECK(metadata.operators[0].subtasks[0].is_finished);
   CHECK_FALSE(metadata.operators[0].subtasks[1].is_finished);
+}
+
+TEST_CASE("subtasks that only waited for the checkpoint are recorded as such") {
+  checkpointed_job job({});
+  job.coordinator.on_running(0, 0);
+  job.report(0, 0, execution_state::finished);
+  const auto id = job.begin(1000);
+  job.acknowledge(id, 0, 1, true);
+  job.acknowledge_all(id);
+  const auto& subtasks = job.coordinator.metadata_of(id).operators[0].subtasks;
+  CHECK_FALSE(subtasks[0].operators_finished);
+  CHECK_FALSE(subtasks[1].is_finished);
+  CHECK(subtasks[1].operators_finished);
+  CHECK_FALSE(job.coordinator.had_finished({0, 1}));
+  job.coordinator.on_stored(id, {}, job.now, 0);
+  CHECK(job.coordinator.had_finished({0, 0}));
+  CHECK(job.coordinator.had_finished({0, 1}));
+  CHECK_FALSE(job.coordinator.had_finished({1, 0}));
 }
 
 TEST_CASE("a checkpoint that takes too long is given up") {

@@ -319,10 +319,10 @@ TEST_CASE("damage to any file of a checkpoint is noticed wherever it is") {
 TEST_CASE("a checkpoint of another format version says so") {
   stored_world world;
   auto text = to_json(world.complete(1));
-  text.replace(text.find("\"version\":4"), 11, "\"version\":5");
+  text.replace(text.find("\"version\":5"), 11, "\"version\":6");
   const auto read = parse_checkpoint_metadata(text, "/x/_metadata");
   REQUIRE_FALSE(read);
-  CHECK(read.error().message.find("format version 5") != std::string::npos);
+  CHECK(read.error().message.find("format version 6") != std::string::npos);
 }
 
 TEST_CASE("an interval without a directory is refused") {

@@ -204,6 +204,47 @@ TEST_CASE("a window that has fired fires again for a late record after a restore
   CHECK(after.take() == rows{{3, 16}, {4, 100}});
 }
 
+TEST_CASE("a restored subtask knows which windows had fired, also if others have ended since") {
+  const auto subtask_of = [](std::uint32_t index, std::uint32_t parallelism) {
+    return runtime_context::identity{
+        .subtask_index = index, .parallelism = parallelism, .max_parallelism = 128};
+  };
+  // At a barrier that was not aligned they may be apart; the first of three had ended.
+  std::vector<saved_operator_state> saved;
+  for (const std::uint32_t s : {1, 2}) {
+    harness before(sliced(), subtask_of(s, 3));
+    before.open();
+    before.advance_to(s == 1 ? 19 : 49);
+    const auto its = before.checkpoint(checkpoint_id(1));
+    if (saved.empty()) saved.resize(its.size());
+    for (std::size_t i = 0; i < its.size(); ++i) {
+      auto elements = std::move(saved[i].elements);
+      elements.insert(elements.end(), its[i].elements.begin(), its[i].elements.end());
+      saved[i] = its[i];
+      saved[i].elements = std::move(elements);
+    }
+  }
+  /// Whether a record of the window that ends at 40 comes too late for its first result.
+  const auto is_late = [&](const std::vector<saved_operator_state>& from, std::uint32_t index,
+                           std::uint32_t parallelism) {
+    harness after(sliced(), subtask_of(index, parallelism));
+    after.restore(from);
+    after.open();
+    after.process_timed({{7, 1}}, {35});
+    return !after.take().empty();
+  };
+  CHECK_FALSE(is_late(saved, 0, 3));
+  CHECK_FALSE(is_late(saved, 1, 3));
+  CHECK(is_late(saved, 2, 3));
+  CHECK_FALSE(is_late(saved, 1, 2));  // of another parallelism: the least counts
+  // Of states that do not say whose they are, all must be there.
+  auto older = saved;
+  std::erase_if(older, [](const auto& state) { return state.name == "_watermark-of"; });
+  CHECK_FALSE(is_late(older, 0, 2));
+  CHECK(is_late(older, 1, 2));
+  CHECK_FALSE(is_late(older, 2, 3));
+}
+
 TEST_CASE(
     "sums ahead of the exchange wait for a watermark only where nobody else may be ahead of it") {
   using totals = folded_contents<row, sum_fold<key_of>>;

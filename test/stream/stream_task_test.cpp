@@ -893,7 +893,8 @@ TEST_CASE("without checkpoints only a task that is drained waits, for the savepo
   source.task.on_checkpoint_trigger(last);
   CHECK(source.task.step() == task_progress::waiting);
   REQUIRE(source.world.snapshots.size() == 1);
-  CHECK(source.world.snapshots[0].operators_finished);
+  // Of what it has emitted, not of all: a job that begins from here goes on reading.
+  CHECK_FALSE(source.world.snapshots[0].operators_finished);
   source.task.on_checkpoint_complete({1});
   while (source.task.step() == task_progress::ready) {
   }
@@ -933,6 +934,63 @@ TEST_CASE("a task that is restored as finished ends at once and runs nothing") {
   task.on_channel_open(0, wide);
   CHECK(task.step() == task_progress::waiting);
   task.on_element(0, end_of_input{});
+  CHECK(task.step() == task_progress::finished);
+  CHECK(sent_text(world) == "end ");
+  task.close();
+  CHECK(make.log->empty());
+}
+
+TEST_CASE("a source that ends by itself is finished in its snapshot, drained or not") {
+  running_task t(pipeline(counting_source(3, 1)), source_vertex, checkpointed());
+  t.task.on_channel_open(0, wide);
+  while (t.task.step() == task_progress::ready) {
+  }
+  t.task.drain();
+  t.task.on_checkpoint_trigger(cut_of(1));
+  CHECK(t.task.step() == task_progress::waiting);
+  REQUIRE(t.world.snapshots.size() == 1);
+  CHECK(t.world.snapshots[0].operators_finished);
+}
+
+TEST_CASE("a task that is restored behind its last record opens, commits, and ends") {
+  auto is_busy = std::make_shared<bool>(true);
+  auto woken = std::make_shared<int>(0);
+  script committing;
+  committing.on_open = [](operator_context& context) {
+    CHECK(context.is_restored());
+    context.wake_at(context.time().now());
+  };
+  committing.is_busy = [is_busy] { return *is_busy; };
+  committing.on_processing_time = [woken](timestamp_ms, auto&) { ++*woken; };
+  auto make = pipeline({}, committing);
+  fake_services world;
+  make.log->clear();
+  stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
+  task.restore({{5}, false, {operator_snapshot{}}, {}, true});
+  task.open();
+  CHECK(count_of(*make.log, "open map") == 1);
+  task.on_channel_open(0, wide);
+  task.on_element(0, end_of_input{});
+  CHECK(task.step() == task_progress::waiting);
+  CHECK(*woken == 1);
+  *is_busy = false;
+  CHECK(task.step() == task_progress::finished);
+  CHECK(sent_text(world) == "end ");
+  CHECK(count_of(*make.log, "end_input map 0") == 0);
+  CHECK(count_of(*make.log, "finish map") == 0);
+  task.close();
+  CHECK(make.log->back() == "close map");
+}
+
+TEST_CASE("a source that is restored behind its last record is not opened") {
+  auto make = pipeline(counting_source(3, 1));
+  fake_services world;
+  make.log->clear();
+  stream_task task(make.build(), subtask(source_vertex), make.program, world, checkpointed());
+  task.restore({{5}, false, {operator_snapshot{}}, {}, true});
+  task.open();
+  task.on_channel_open(0, wide);
+  task.on_alignment_limit("group", 7);
   CHECK(task.step() == task_progress::finished);
   CHECK(sent_text(world) == "end ");
   task.close();

@@ -126,8 +126,9 @@ struct incremental_job {
                                std::uint32_t parallelism, state_backend* with,
                                uploaded_files* found = nullptr) {
     return load_checkpoint(*disk, location).and_then([&](const checkpoint_metadata& metadata) {
-      const auto vertex = vertex_of(parallelism);
-      const auto assigned = assign_state(metadata, vertex, subtask);
+      graph::job_graph plan;
+      plan.vertices = {vertex_of(parallelism)};
+      const auto assigned = assign_state(metadata, plan, {0, subtask});
       copies->need(metadata.checkpoint, files_of(assigned, location));
       from = std::make_unique<local_restore>(copies);
       auto restored = read_assigned_state({*disk, location, from.get()}, assigned, with);
