@@ -1,6 +1,10 @@
 # The simulation of whole clusters, test/sim: the program `simulate` (scripts/simulate) and its tests.
 
 set(sim_dir "${test_dir}/sim")
+set(sim_environment "")
+if(test_environment)
+  set(sim_environment ENVIRONMENT "${test_environment}")
+endif()
 
 # The engine as the simulation runs it: the objects that are shipped, but those of sources with a
 # MILLRACE_MUTANT compiled again with it switchable, unless all are compiled so anyway.
@@ -60,7 +64,7 @@ if(sim_tests)
   millrace_use(test_sim caf COLD)
   millrace_unite(test_sim 5)
   doctest_discover_tests(test_sim TEST_PREFIX "sim/"
-    PROPERTIES TIMEOUT 120 LABELS sim FAIL_REGULAR_EXPRESSION "test cases: 0 ")
+    PROPERTIES TIMEOUT 120 LABELS sim FAIL_REGULAR_EXPRESSION "test cases: 0 " ${sim_environment})
 endif()
 
 # Fixed ranges of seeds, less than a minute on two slow cores with sanitizers.
@@ -73,4 +77,4 @@ add_test(NAME "sim/a seed takes the same steps in every process"
 set_tests_properties("sim/no seed of a fixed range fails"
   "sim/no seed of a fixed range with checkpoints fails"
   "sim/a seed takes the same steps in every process"
-  PROPERTIES LABELS sim TIMEOUT 600 PROCESSORS 2)
+  PROPERTIES LABELS sim TIMEOUT 600 PROCESSORS 2 ${sim_environment})

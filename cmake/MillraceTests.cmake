@@ -9,7 +9,8 @@ set(test_dir "${PROJECT_SOURCE_DIR}/test")
 # Every test runs with these.
 set(test_environment "")
 if("address" IN_LIST MILLRACE_SANITIZE)
-  set(test_environment "ASAN_OPTIONS=handle_sigill=1")
+  # Remembering where each piece of memory came from is a fifth of the time of tests: six callers do.
+  set(test_environment "ASAN_OPTIONS=handle_sigill=1:malloc_context_size=6")
 endif()
 if("thread" IN_LIST MILLRACE_SANITIZE)
   set(test_environment "TSAN_OPTIONS=suppressions=${test_dir}/support/tsan.supp")

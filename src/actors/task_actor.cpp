@@ -16,7 +16,6 @@
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/checkpoint_uploads.hpp"
 #include "millrace/checkpoint/local_restore.hpp"
-#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
 #include "millrace/checkpoint/stored_files.hpp"
 #include "millrace/core/kill_point.hpp"
@@ -168,16 +167,19 @@ void task_host::start() {
   };
   const auto read = std::make_shared<reading>(setup_.copies);
   io_->submit(
-      [read, files = setup_.files, graph = setup_.graph, id = setup_.id, from = *setup_.restore,
-       backend = setup_.options.state, copies = setup_.copies] {
-        read->state = load_checkpoint(*files, from.location).and_then([&](const auto& metadata) {
-          const auto assigned = assign_state(metadata, *graph, {id.vertex, id.subtask});
-          if (copies != nullptr) copies->need(from.checkpoint, files_of(assigned, from.location));
-          auto state =
-              read_assigned_state({*files, from.location, &read->from}, assigned, backend.get());
-          if (state) read->files = restored_files(assigned, *state);
-          return state;
-        });
+      [read, from = std::exchange(setup_.restored_from, nullptr), graph = setup_.graph,
+       id = setup_.id, backend = setup_.options.state, copies = setup_.copies] {
+        const auto& metadata = from->metadata();
+        if (!metadata) {
+          read->state = tl::unexpected(metadata.error());
+          return;
+        }
+        const auto assigned = assign_state(*metadata, *graph, {id.vertex, id.subtask});
+        if (copies != nullptr)
+          copies->need(metadata->checkpoint, files_of(assigned, from->location()));
+        read->state = read_assigned_state({from->files(), from->location(), &read->from}, assigned,
+                                          backend.get());
+        if (read->state) read->files = restored_files(assigned, *read->state);
       },
       [this, read] {
         pass(kill_point::state_read);

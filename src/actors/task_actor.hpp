@@ -12,6 +12,7 @@
 #include "millrace/actors/messages.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/checkpoint/job_copies.hpp"
+#include "millrace/checkpoint/restore_source.hpp"
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/core/io.hpp"
@@ -45,6 +46,7 @@ struct task_setup {
   std::shared_ptr<checkpoint_storage> checkpoints;  ///< And savepoints; null in batch mode.
   std::shared_ptr<job_copies> copies;               ///< Of its checkpoints; null for none.
   std::optional<wire::restore_point> restore;       ///< Nothing to begin afresh.
+  std::shared_ptr<restore_source> restored_from;    ///< With `restore`.
 };
 
 /// Spawns the actor of one subtask. It hosts a `stream_task` and does nothing itself but move

@@ -43,6 +43,8 @@ struct task_roster::deployment {
   bool is_checkpointed = false;                     // it takes checkpoints by itself
   std::shared_ptr<job_copies> copies;               // null for none
   std::optional<wire::restore_point> restore;
+  std::shared_ptr<restore_source> restored_from;  // null as soon as all have it
+  std::size_t unstarted = 0;
   program_store::program program;  // null until it is here
 };
 
@@ -107,6 +109,9 @@ status task_roster::deploy(wire::deploy_tasks request) {
                                                                settings->memory_threshold_bytes);
   }
   d->restore = std::move(request.restore);
+  if (d->restore)
+    d->restored_from = std::make_shared<restore_source>(options_.files, d->restore->location);
+  d->unstarted = request.tasks.size();
   d->graph = std::make_shared<const graph::job_graph>(std::move(request.graph));
   for (const auto& t : request.tasks) {
     auto& entry = tasks_[t.task];
@@ -164,7 +169,7 @@ bool task_roster::waits_for_earlier_epoch(const execution_attempt_id& id) const 
 }
 
 void task_roster::start(const execution_attempt_id& id, task& t) {
-  const auto& d = *t.of;
+  auto& d = *t.of;
   task_setup setup;
   setup.id = id;
   setup.graph = d.graph;
@@ -183,6 +188,8 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   setup.checkpoints = d.checkpoints;
   setup.copies = d.copies;
   setup.restore = d.restore;
+  setup.restored_from = d.restored_from;
+  if (--d.unstarted == 0) d.restored_from.reset();
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
     const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});
     const auto& where = d.peers[at.peer];

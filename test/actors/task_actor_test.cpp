@@ -104,8 +104,10 @@ struct host : actor_world {
     setup.open_timeout = std::chrono::milliseconds(100);
     setup.task_manager = surroundings;
     setup.io = slow_io ? slow_io : io;
-    setup.restore = restore;
     setup.files = std::make_shared<local_file_system>();
+    setup.restore = restore;
+    if (restore)
+      setup.restored_from = std::make_shared<restore_source>(setup.files, restore->location);
     setup.time = time;
     system.spawn([this, setup](caf::event_based_actor* self) mutable {
       task = spawn_task(*self, std::move(setup));
