@@ -83,11 +83,11 @@ class job_checkpoints {
   /// error if there is none before, or if sinks may have committed since, which would be committed
   /// again: then the job must fail with it.
   status give_up_latest(const error& why);
-  /// Who had ended before the one that the job goes on from.
+  /// Who had emitted everything before the one that the job goes on from.
   void set_finished(std::vector<graph::subtask_ref> subtasks) {
     coordinator_.set_finished(std::move(subtasks));
   }
-  /// Whether the subtask had ended before the checkpoint that a restart goes back to.
+  /// Whether the subtask had emitted everything before the checkpoint that a restart goes back to.
   bool had_finished(const graph::subtask_ref& subtask) const {
     return coordinator_.had_finished(subtask);
   }

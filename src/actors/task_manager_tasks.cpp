@@ -45,6 +45,10 @@ struct task_roster::deployment {
   std::optional<wire::restore_point> restore;
   std::shared_ptr<restore_source> restored_from;  // null as soon as all have it
   std::size_t unstarted = 0;
+
+  void one_less_unstarted() {
+    if (--unstarted == 0) restored_from.reset();
+  }
   program_store::program program;  // null until it is here
 };
 
@@ -189,7 +193,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   setup.copies = d.copies;
   setup.restore = d.restore;
   setup.restored_from = d.restored_from;
-  if (--d.unstarted == 0) d.restored_from.reset();
+  d.one_less_unstarted();
   for (const auto& in : graph::input_channels(*d.graph, id.vertex, id.subtask)) {
     const auto& at = d.placement_of.at({in.source_vertex, in.source_subtask});
     const auto& where = d.peers[at.peer];
@@ -244,6 +248,8 @@ void task_roster::end(const execution_attempt_id& id, wire::task_state_changed c
   if (t.actor) {
     by_address_.erase(t.actor.address());
     self_.demonitor(t.actor);
+  } else {
+    t.of->one_less_unstarted();
   }
   if (change.state == graph::execution_state::canceled && !change.cause)
     change.cause = t.cancelled_why;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "millrace/checkpoint/subtask_endings.hpp"
 #include "millrace/core/assert.hpp"
 #include "millrace/core/human_units.hpp"
 #include "millrace/core/mutant.hpp"
@@ -212,7 +213,15 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
   }
   decision.completed = checkpoint;
   decision.completed_at = found->second.tasks();
-  if (checkpoint > latest()) finished_ = found->second.finished();
+  if (checkpoint > latest()) {
+    finished_ = found->second.finished();
+    if (!finished_.empty()) {
+      const auto metadata = metadata_of(checkpoint);
+      subtask_endings endings(metadata, job_);
+      std::erase_if(finished_,
+                    [&](const auto& each) { return endings.of(each) == subtask_ending::none; });
+    }
+  }
   pending_.erase(found);
   if (kind == checkpoint_kind::checkpoint) {
     failures_.on_success();

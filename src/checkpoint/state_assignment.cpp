@@ -162,9 +162,8 @@ result<task_restore> read_assigned_state(const snapshot_source& source,
                                          const state_assignment& assigned, state_backend* backend) {
   task_restore restore;
   restore.checkpoint = assigned.checkpoint;
-  restore.is_finished = assigned.ending == subtask_ending::ended;
-  restore.operators_finished = assigned.ending == subtask_ending::operators_finished;
-  if (restore.is_finished) return restore;
+  restore.ending = assigned.ending;
+  if (restore.ending == subtask_ending::ended) return restore;
   for (const auto& op : assigned.operators) {
     auto& to = restore.operators.emplace_back();
     const auto brought = bring_database(source, op.keyed, backend, to);

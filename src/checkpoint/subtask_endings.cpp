@@ -11,9 +11,7 @@ namespace {
 
 subtask_ending ending_of(const subtask_metadata& saved) {
   if (saved.is_finished && !MILLRACE_MUTANT(finished_forgotten)) return subtask_ending::ended;
-  if (saved.operators_finished && !MILLRACE_MUTANT(finished_operators_run))
-    return subtask_ending::operators_finished;
-  return subtask_ending::none;
+  return saved.operators_finished ? subtask_ending::operators_finished : subtask_ending::none;
 }
 
 subtask_ending ending_of(const operator_metadata& op, std::uint32_t subtask,
@@ -51,11 +49,25 @@ subtask_ending subtask_endings::as_saved(const graph::subtask_ref& subtask) cons
 
 /// What is fed back comes from a loop, which ends as a whole.
 bool subtask_endings::is_fed(const graph::subtask_ref& subtask) {
-  const auto inputs = graph::input_channels(job_, subtask.vertex, subtask.subtask);
-  return std::any_of(inputs.begin(), inputs.end(), [this](const graph::input_channel& in) {
-    return !job_.edges[in.edge].is_feedback &&
-           of({in.source_vertex, in.source_subtask}) == subtask_ending::none;
-  });
+  for (const auto* edge : graph::in_edges(job_, subtask.vertex)) {
+    if (edge->is_feedback) continue;
+    if (!graph::is_pointwise(edge->partitioning)) {
+      if (goes_on(edge->source_vertex)) return true;
+      continue;
+    }
+    const auto producers = graph::producers_of(job_, *edge, subtask.subtask);
+    for (auto s = producers.first; s < producers.end(); ++s)
+      if (of({edge->source_vertex, s}) == subtask_ending::none) return true;
+  }
+  return false;
+}
+
+bool subtask_endings::goes_on(std::uint32_t vertex) {
+  if (const auto found = goes_on_.find(vertex); found != goes_on_.end()) return found->second;
+  bool any = false;
+  for (std::uint32_t s = 0; s < job_.vertices[vertex].parallelism && !any; ++s)
+    any = of({vertex, s}) == subtask_ending::none;
+  return goes_on_[vertex] = any;
 }
 
 }  // namespace millrace

@@ -7,15 +7,9 @@
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
 #include "millrace/graph/execution_graph.hpp"
 #include "millrace/graph/job_graph.hpp"
+#include "millrace/stream/task_snapshot.hpp"
 
 namespace millrace {
-
-/// How much of a subtask's work was done when a checkpoint was taken.
-enum class subtask_ending : std::uint8_t {
-  none,                ///< It goes on.
-  operators_finished,  ///< It had emitted everything; what is to be committed is in its state.
-  ended,               ///< It had nothing to do any more, and has no state.
-};
 
 /// Which subtasks of a job need not run when it begins from a checkpoint (Flink's
 /// VertexFinishedStateChecker and `TaskStateSnapshot#isTaskFinished`). A subtask that is fed by one
@@ -33,10 +27,12 @@ class subtask_endings {
  private:
   subtask_ending as_saved(const graph::subtask_ref& subtask) const;
   bool is_fed(const graph::subtask_ref& subtask);
+  bool goes_on(std::uint32_t vertex);
 
   const graph::job_graph& job_;
   std::map<std::string, const operator_metadata*> saved_;  // by uid
   std::map<graph::subtask_ref, subtask_ending> known_;
+  std::map<std::uint32_t, bool> goes_on_;  // vertex, any subtask of it
 };
 
 }  // namespace millrace

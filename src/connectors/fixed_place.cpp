@@ -43,6 +43,14 @@ fixed_place::fixed_place(file_system& files, std::string path, const runtime_con
   working_path_ = final_path_.substr(0, final_path_.rfind('/') + 1) + '.' +
                   file_name_of(final_path_) + ".inprogress";
   if (!is_restored_) return;
+  if (!recovery.next_numbers.contains(subtask_) &&
+      (recovery.parallelism == parallelism_ || recovery.next_numbers.empty()))
+    throw failure(
+        errc::invalid_argument,
+        "the output in '" + final_path_ +
+            "' was complete in the checkpoint that the job begins with, and nothing can be "
+            "added to it: give this sink another path and uid, or use sink_to(file_sink), "
+            "which writes any number of files");
   if (recovery.parallelism != parallelism_)
     throw failure(errc::invalid_argument,
                   "the output in '" + path_ + "' can't be continued with parallelism " +

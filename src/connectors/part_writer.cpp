@@ -42,6 +42,9 @@ part_writer::part_writer(sink_writer_context& context, const part_places_maker& 
   resume_parts();
   // After a restart the one part is among those that were resumed, or was finished before.
   if (keeps_one && !context.is_restored()) add({}, now_ms_);
+  // After a restart, clean-up comes first: a task that only commits what is left does not outlive
+  // it.
+  is_flushing_ = context.is_restored();
   start_io();  // so that a refused path is noticed before any record
 }
 

@@ -111,6 +111,14 @@ class operator_context {
 ///
 ///     prepare_snapshot  snapshot_state  then once  on_checkpoint_complete | on_checkpoint_aborted
 ///
+/// An operator that begins with a checkpoint behind its finish() is not run again:
+///
+///     bind_output  open  close
+///
+/// with checkpoints in between; a source is not even opened. open() commits what the checkpoint
+/// allows to commit. While that goes on the operator is busy, or is_committing(): the task ends
+/// when no operator is, and those get their wake-ups. It must not emit.
+///
 /// close() is called in any case, after a failure or a cancellation too. From open() to finish()
 /// on_watermark, on_status and on_processing_time come in between. The last watermark is
 /// `max_watermark`; it comes before the last end_input.

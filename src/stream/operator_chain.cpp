@@ -135,7 +135,7 @@ void operator_chain::open_finished() {
   open_ = true;
   if (source_ != nullptr) links_.front()->leave_closed();
   for (auto l = links_.rbegin(); l != links_.rend(); ++l)
-    if (!(*l)->is_left_closed()) (*l)->named([&] { (*l)->op().open(**l); });
+    (*l)->if_open([&](auto& op) { op.open(**l); });
 }
 
 void operator_chain::close() noexcept {
@@ -212,12 +212,11 @@ void operator_chain::hold_loop_timers(bool held) {
 }
 
 void operator_chain::on_alignment_limit(const std::string& group, timestamp_ms limit) {
-  for (auto& l : links_) l->named([&] { l->op().on_alignment_limit(group, limit); });
+  for (auto& l : links_) l->if_open([&](auto& op) { op.on_alignment_limit(group, limit); });
 }
 
 void operator_chain::on_coordinator_event(std::uint32_t operator_index, byte_view event) {
-  auto& l = *links_[operator_index];
-  l.named([&] { l.op().on_coordinator_event(event); });
+  links_[operator_index]->if_open([&](auto& op) { op.on_coordinator_event(event); });
 }
 
 finish_status operator_chain::finish_step() {
@@ -268,11 +267,11 @@ void operator_chain::abandon_snapshot() noexcept {
 }
 
 void operator_chain::on_checkpoint_complete(checkpoint_id checkpoint) {
-  for (auto& l : links_) l->named([&] { l->op().on_checkpoint_complete(checkpoint); });
+  for (auto& l : links_) l->if_open([&](auto& op) { op.on_checkpoint_complete(checkpoint); });
 }
 
 void operator_chain::on_checkpoint_aborted(checkpoint_id checkpoint) {
-  for (auto& l : links_) l->named([&] { l->op().on_checkpoint_aborted(checkpoint); });
+  for (auto& l : links_) l->if_open([&](auto& op) { op.on_checkpoint_aborted(checkpoint); });
 }
 
 void operator_chain::flush() {

@@ -47,7 +47,8 @@ class operator_chain {
   void restore(std::vector<operator_snapshot> saved);
   void open();
   /// Instead, if all operators had emitted everything as of the checkpoint that they begin with: as
-  /// open(), so that they commit what that allows, but for a source, which has nothing to read.
+  /// open(), so that they commit what that allows, but a source, which has nothing to read, is left
+  /// closed and hears of nothing.
   void open_finished();
   void close() noexcept;
   /// Why an operator of it, open, can't be part of a savepoint; empty if all can.

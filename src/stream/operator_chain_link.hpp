@@ -63,6 +63,12 @@ class operator_chain::link final : public batch_consumer,
     }
   }
 
+  /// named(), unless the operator was left closed.
+  template <class Call>
+  void if_open(Call&& call) {
+    if (!is_left_closed_) named([&] { call(*op_); });
+  }
+
   void consume(batch& rows, rows_access access) override { process(0, rows, access); }
   void on_watermark(timestamp_ms at) override {
     // In a loop, event time ends before the input does, which ends it, too.
@@ -156,9 +162,10 @@ class operator_chain::link final : public batch_consumer,
     if (prepared_for_ == checkpoint && rows_prepared_ == rows_in_) return;
     prepared_for_ = checkpoint;
     rows_prepared_ = rows_in_;
-    named([&] { op_->prepare_snapshot(checkpoint); });
+    if_open([&](auto& op) { op.prepare_snapshot(checkpoint); });
   }
   operator_snapshot begin_snapshot(checkpoint_id checkpoint, snapshot_form form) {
+    if (is_left_closed_) return {operator_state_.snapshot(), {}, nullptr};
     return named([&]() -> operator_snapshot {
       op_->snapshot_state(checkpoint);
       keyed_state_.begin_snapshot(form);
@@ -166,6 +173,7 @@ class operator_chain::link final : public batch_consumer,
     });
   }
   bool write_snapshot(operator_snapshot& into, snapshot_budget& budget) {
+    if (is_left_closed_) return true;
     return named([&] {
       if (!keyed_state_.write_snapshot(budget)) return false;
       into.keyed_state = keyed_state_.take_snapshot();
@@ -178,7 +186,6 @@ class operator_chain::link final : public batch_consumer,
 
   /// Instead of opening the operator.
   void leave_closed() noexcept { is_left_closed_ = true; }
-  bool is_left_closed() const noexcept { return is_left_closed_; }
   /// After this no completion reaches the operator.
   void close() noexcept {
     is_open_.reset();

@@ -1,5 +1,6 @@
 #include "millrace/stream/stream_task.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "millrace/core/assert.hpp"
@@ -46,9 +47,16 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
 }
 
 void stream_task::restore(task_restore saved) {
-  if (saved.is_finished || saved.operators_finished) phase_ = phase::restored_finished;
-  has_state_ = !saved.is_finished;
-  if (!has_state_) return;
+  ending_ = saved.ending;
+  if (ending_ == subtask_ending::ended) {
+    phase_ = phase::restored_finished;
+    return;
+  }
+  if (ending_ == subtask_ending::operators_finished) {
+    phase_ = phase::awaiting_checkpoint;
+    first_after_all_ = saved.checkpoint;
+    is_last_complete_ = true;
+  }
   chain_.restore(std::move(saved.operators));
   for (const auto& each : saved.in_flight) {
     if (each.at == channel_end::sender) {
@@ -63,9 +71,14 @@ void stream_task::restore(task_restore saved) {
 
 void stream_task::open() {
   since_when_ = services_.time().now();
-  if (phase_ != phase::restored_finished) return chain_.open();
-  if (has_state_) chain_.open_finished();
-  for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
+  switch (ending_) {
+    case subtask_ending::none:
+      return chain_.open();
+    case subtask_ending::operators_finished:
+      return chain_.open_finished();
+    case subtask_ending::ended:
+      for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
+  }
 }
 
 void stream_task::close() noexcept {
@@ -103,7 +116,7 @@ void stream_task::on_credit(std::uint32_t output_channel, std::uint64_t charge) 
 }
 
 void stream_task::on_alignment_limit(const std::string& group, timestamp_ms limit) {
-  if (phase_ != phase::restored_finished) chain_.on_alignment_limit(group, limit);
+  if (ending_ != subtask_ending::ended) chain_.on_alignment_limit(group, limit);
 }
 
 void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view event) {
@@ -113,7 +126,7 @@ void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view e
                                       std::to_string(chain_.size()));
   if (snapshot_ && !MILLRACE_MUTANT(events_overtake_barrier))
     held_events_.push_back({operator_index, {event.begin(), event.end()}});
-  else if (phase_ != phase::restored_finished)
+  else if (ending_ != subtask_ending::ended)
     chain_.on_coordinator_event(operator_index, event);
 }
 
@@ -147,7 +160,13 @@ task_progress stream_task::run() {
     const auto progress = await_stop();
     if (phase_ == phase::stopped) return progress;
   }
-  if (phase_ < phase::restored_finished && !chain_.is_blocked()) chain_.wake_operators(since_when_);
+  if (phase_ < phase::draining && !chain_.is_blocked()) {
+    // Timers that were left when its operators had finished never fire.
+    if (ending_ == subtask_ending::operators_finished)
+      chain_.wake_busy(since_when_);
+    else
+      chain_.wake_operators(since_when_);
+  }
   if (phase_ == phase::running) {
     const auto progress = chain_.source() ? run_source() : run_inputs();
     if (phase_ <= phase::stopped) return progress;
@@ -221,19 +240,37 @@ void stream_task::take(input_gate::arrival next) {
     pass_time(watermarks_.on_watermark(next.channel, time->at));
   } else if (const auto* change = std::get_if<stream_status>(&next.what)) {
     pass_time(watermarks_.on_status(next.channel, *change));
-  } else if (const auto* cut = std::get_if<barrier>(&next.what)) {
-    act(aligner_.on_barrier(next.channel, *cut, services_.time().now()), next.channel);
-  } else if (const auto* given_up = std::get_if<cancel_barrier>(&next.what)) {
-    act(aligner_.on_cancel(next.channel, given_up->checkpoint), next.channel);
   } else {
     if (next.ends_data) {
       pass_time(watermarks_.on_end(next.channel));
       if (gate_.has_ended(input)) chain_.end_input(input);
     }
     if (std::holds_alternative<end_of_data>(next.what)) awaits_last_ = true;
-    if (std::holds_alternative<end_of_input>(next.what))
-      act(aligner_.on_closed(next.channel, services_.time().now()), next.channel);
+    take_barrier(next);
   }
+}
+
+void stream_task::take_barrier(const input_gate::arrival& next) {
+  if (const auto* cut = std::get_if<barrier>(&next.what))
+    act(aligner_.on_barrier(next.channel, *cut, services_.time().now()), next.channel);
+  else if (const auto* given_up = std::get_if<cancel_barrier>(&next.what))
+    act(aligner_.on_cancel(next.channel, given_up->checkpoint), next.channel);
+  else if (std::holds_alternative<end_of_input>(next.what))
+    act(aligner_.on_closed(next.channel, services_.time().now()), next.channel);
+}
+
+/// Whoever feeds a task that was restored as one that needs no input is restored so, too.
+void stream_task::refuse_records(const input_gate::arrival& next) const {
+  if (std::holds_alternative<record_batch>(next.what))
+    throw failure(errc::protocol, "records came on channel " + std::to_string(next.channel) +
+                                      " of a task that had been sent all of them");
+}
+
+/// What is fed back does not go through the gate.
+bool stream_task::have_inputs_closed() const {
+  if (!is_head()) return gate_.have_all_closed();
+  return std::ranges::all_of(loop_->outside,
+                             [this](std::uint32_t c) { return gate_.has_end_come(c); });
 }
 
 /// Output without credit gains nothing by being flushed, and would become smaller batches.
@@ -270,12 +307,8 @@ task_progress stream_task::finish() {
     if (phase_ == phase::awaiting_checkpoint) return progress;
   }
   if (phase_ == phase::restored_finished) {
-    while (const auto next = gate_.next())
-      if (std::holds_alternative<record_batch>(next->what))
-        throw failure(errc::protocol, "records came to a task that had been sent all of them");
-    chain_.wake_busy(since_when_);
-    if (!gate_.have_all_closed() || chain_.is_busy() || chain_.is_committing())
-      return task_progress::waiting;
+    while (const auto next = gate_.next()) refuse_records(*next);
+    if (!have_inputs_closed()) return task_progress::waiting;
     phase_ = phase::draining;
   }
   if (phase_ == phase::draining && chain_.is_blocked()) return task_progress::waiting;
@@ -285,15 +318,17 @@ task_progress stream_task::finish() {
   return task_progress::finished;
 }
 
-/// Only barriers and ends of input come any more.
+/// Only barriers and ends of input come any more. What operators were told before is not told them
+/// again if the task was restored.
 task_progress stream_task::await_checkpoint() {
   while (true) {
     if ((snapshot_ && !take_snapshot()) || chain_.is_blocked()) return task_progress::waiting;
     auto next = gate_.next();
     if (!next) break;
-    take(std::move(*next));
+    refuse_records(*next);
+    take_barrier(*next);
   }
-  if (!is_last_complete_ || !gate_.have_all_closed() || chain_.is_busy())
+  if (!is_last_complete_ || !gate_.have_all_closed() || chain_.is_busy() || chain_.is_committing())
     return task_progress::waiting;
   for (auto& e : chain_.exchanges()) e->broadcast(end_of_input{});
   phase_ = phase::draining;

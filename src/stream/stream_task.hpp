@@ -59,6 +59,10 @@ struct task_times {
 /// that takes no checkpoints only sources that are drained wait so, and who hears `end_of_data`:
 /// for the savepoint that the job is stopped with.
 ///
+/// A task that is restored from a checkpoint that has seen it so need not run: it opens its
+/// operators but the source, so that they commit what the checkpoint allows, takes part in
+/// checkpoints while they do, and ends. One that had ended before runs nothing.
+///
 /// Behind the barrier of a final savepoint a task does nothing: its sources are not asked, its
 /// timers do not fire, and what comes waits. If the savepoint becomes complete, the task ends
 /// without finishing its operators, whose state is in the savepoint; if not, it goes on.
@@ -117,6 +121,7 @@ class stream_task {
   static constexpr int feedback_batches_per_input = 16;
 
   ///     running -> finishing [-> awaiting_checkpoint] -> draining -> done
+  ///     (restored) -> awaiting_checkpoint --------------> draining
   ///     running <-> stopped ----------------------------> draining
   ///     restored_finished ------------------------------> draining
   enum class phase : std::uint8_t {
@@ -124,9 +129,7 @@ class stream_task {
     stopped,              ///< The final savepoint has its state, but is not complete yet.
     finishing,            ///< All input has ended; operators emit the rest and wait for their I/O.
     awaiting_checkpoint,  ///< Everything was emitted, and is to become part of a checkpoint.
-    /// It had emitted everything before the job was restarted, and its inputs have, too: what is
-    /// left to commit is committed.
-    restored_finished,
+    restored_finished,    ///< It had ended before the job was restarted; its inputs have, too.
     draining,             ///< Batches wait for credit.
     done,
   };
@@ -162,6 +165,9 @@ class stream_task {
   task_progress wait_with_snapshot();
   bool take_next();
   void take(input_gate::arrival next);
+  void take_barrier(const input_gate::arrival& next);
+  void refuse_records(const input_gate::arrival& next) const;
+  bool have_inputs_closed() const;
   void pass_time(watermark_change change);
   void join_loop(const graph::job_graph& graph, const task_options& options);
   bool is_head() const noexcept { return loop_ && loop_->role.is_head; }
@@ -216,8 +222,8 @@ class stream_task {
   checkpoint_id stopped_at_;                    // the final savepoint that the task waits for
   bool is_stop_certain_ = false;                // it is complete
   bool is_drained_ = false;
-  bool has_source_more_ = false;  // than it was let emit
-  bool has_state_ = true;         // unless it is restored as one that had ended
+  bool has_source_more_ = false;                  // than it was let emit
+  subtask_ending ending_ = subtask_ending::none;  // as it was restored
 
   activity since_ = activity::idle;
   std::chrono::steady_clock::time_point since_when_{};

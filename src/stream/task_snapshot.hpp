@@ -44,15 +44,19 @@ struct task_snapshot {
   std::chrono::steady_clock::time_point frozen_at{};
 };
 
+/// How much of a subtask's work was done when a checkpoint was taken.
+enum class subtask_ending : std::uint8_t {
+  none,                ///< It goes on.
+  operators_finished,  ///< It had emitted everything; what is to be committed is in its state.
+  ended,               ///< It had nothing to do any more, and has no state.
+};
+
 /// What one subtask begins with.
 struct task_restore {
   checkpoint_id checkpoint;
-  /// The task had ended before the checkpoint: it has nothing to do any more.
-  bool is_finished = false;
+  subtask_ending ending = subtask_ending::none;
   std::vector<operator_snapshot> operators;  ///< By operator index of the vertex.
   in_flight_batches in_flight{};             ///< They come before all else on their channels.
-  /// The task had emitted everything: it commits what it has left to commit, and ends.
-  bool operators_finished = false;
 };
 
 }  // namespace millrace

@@ -90,7 +90,7 @@ bool same(const restored& a, const restored& b) {
                       }))
         return false;
     }
-    return x.checkpoint == y.checkpoint && x.is_finished == y.is_finished;
+    return x.checkpoint == y.checkpoint && x.ending == y.ending;
   });
 }
 

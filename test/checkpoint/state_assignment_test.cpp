@@ -100,7 +100,7 @@ TEST_CASE("all state is restored at any parallelism, each key group where it bel
       for (std::uint32_t s = 0; s < to; ++s) {
         const auto restore = saved.restored(job, s);
         CHECK(restore.checkpoint == checkpoint_id{1});
-        CHECK_FALSE(restore.is_finished);
+        CHECK(restore.ending == subtask_ending::none);
         REQUIRE(restore.operators.size() == 1);
         const auto& op = restore.operators[0];
         const auto groups = key_group_range_of(s, 16, to);
@@ -124,7 +124,7 @@ TEST_CASE("a subtask that had finished is restored as finished") {
   saved.metadata.operators[0].subtasks[1] = {true, {}};
   CHECK(saved.ending(job_of(2), 0) == subtask_ending::none);
   CHECK(saved.ending(job_of(2), 1) == subtask_ending::ended);
-  CHECK(saved.restored(job_of(2), 1).is_finished);
+  CHECK(saved.restored(job_of(2), 1).ending == subtask_ending::ended);
   CHECK(saved.restored(job_of(2), 1).operators.empty());
   // With another parallelism only if all had.
   CHECK(saved.ending(job_of(3), 1) == subtask_ending::none);
@@ -140,8 +140,7 @@ TEST_CASE("a subtask that only waited for the checkpoint is restored with its st
   CHECK(parse_checkpoint_metadata(text, "/c/chk-1/_metadata") == saved.metadata);
   CHECK(saved.ending(job_of(2), 0) == subtask_ending::none);
   const auto restore = saved.restored(job_of(2), 1);
-  CHECK(restore.operators_finished);
-  CHECK_FALSE(restore.is_finished);
+  CHECK(restore.ending == subtask_ending::operators_finished);
   CHECK_FALSE(restore.operators.at(0).keyed_state.empty());
   CHECK(saved.ending(job_of(3), 1) == subtask_ending::none);
   // One that waited and one that had ended: what the first has to commit must come to somebody.
@@ -225,8 +224,8 @@ TEST_CASE("a damaged piece names the file and the operator") {
   auto content = saved.disk->content("/c/chk-1/v0-s0-a0.state");
   content[20] = static_cast<char>(content[20] ^ 1);
   saved.disk->put("/c/chk-1/v0-s0-a0.state", content);
-  const auto read =
-      read_assigned_state({*saved.disk, "/c/chk-1"}, assign_state(saved.metadata, job_of(1), {0, 0}));
+  const auto read = read_assigned_state({*saved.disk, "/c/chk-1"},
+                                        assign_state(saved.metadata, job_of(1), {0, 0}));
   REQUIRE_FALSE(read);
   CHECK(read.error().code == errc::invalid_data);
   CHECK(read.error().message.find("operator 'count'") != std::string::npos);

@@ -192,6 +192,22 @@ TEST_CASE("files that are named by subtask are continued when other subtasks hav
   CHECK(files->content("/out/3") == "(a,1)\n(b,2)\n");
 }
 
+TEST_CASE("a file that is named by subtask and was complete gets no more records") {
+  const auto sink = make_text_file_sink<row>("/out", {});
+  auto files = std::make_shared<test::memory_files>();
+  sink_harness<row, text_sink> first(sink, subtask(0, 2), files);
+  first.take_checkpoints().open();
+  const auto saved = first.checkpoint(1);
+  // Subtask 1 had ended, but is fed anew.
+  sink_harness<row, text_sink> second(sink, subtask(1, 2, 1), files);
+  second.take_checkpoints().restore(saved);
+  CHECK_THROWS_WITH(
+      second.open(),
+      "the output in '/out/2' was complete in the checkpoint that the job begins with, "
+      "and nothing can be added to it: give this sink another path and uid, or use "
+      "sink_to(file_sink), which writes any number of files");
+}
+
 TEST_CASE("the prefix of printed lines is Flink's") {
   CHECK(print_prefix("", runtime_context(subtask(0, 1))).empty());
   CHECK(print_prefix("", runtime_context(subtask(1, 4))) == "2> ");

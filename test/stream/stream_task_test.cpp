@@ -929,7 +929,7 @@ TEST_CASE("a task that is restored as finished ends at once and runs nothing") {
   fake_services world;
   make.log->clear();
   stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
-  task.restore({{5}, true, {}});
+  task.restore({{5}, subtask_ending::ended, {}});
   task.open();
   task.on_channel_open(0, wide);
   CHECK(task.step() == task_progress::waiting);
@@ -966,20 +966,85 @@ TEST_CASE("a task that is restored behind its last record opens, commits, and en
   fake_services world;
   make.log->clear();
   stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
-  task.restore({{5}, false, {operator_snapshot{}}, {}, true});
+  task.restore({{5}, subtask_ending::operators_finished, {operator_snapshot{}}});
   task.open();
   CHECK(count_of(*make.log, "open map") == 1);
   task.on_channel_open(0, wide);
+  // A checkpoint waits until that is done, like any other restored task's.
+  task.on_element(0, cut_of(6));
   task.on_element(0, end_of_input{});
   CHECK(task.step() == task_progress::waiting);
   CHECK(*woken == 1);
+  CHECK(world.snapshots.empty());
   *is_busy = false;
-  CHECK(task.step() == task_progress::finished);
-  CHECK(sent_text(world) == "end ");
+  while (task.step() == task_progress::ready) {
+  }
+  REQUIRE(world.snapshots.size() == 1);
+  CHECK(world.snapshots[0].operators_finished);
+  CHECK(sent_text(world) == "b6 end ");
   CHECK(count_of(*make.log, "end_input map 0") == 0);
   CHECK(count_of(*make.log, "finish map") == 0);
   task.close();
   CHECK(make.log->back() == "close map");
+}
+
+TEST_CASE(
+    "the end comes behind batches that were on their way when a restored task had emitted all") {
+  auto make = pipeline();
+  fake_services world;
+  stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
+  task.restore({{5},
+                subtask_ending::operators_finished,
+                {operator_snapshot{}},
+                {{channel_end::sender, 0, batch_of(numbers(3))}}});
+  task.open();
+  task.on_element(0, unaligned_cut_of(6));
+  task.on_element(0, end_of_input{});
+  // There is no credit yet, and it takes part in a checkpoint meanwhile.
+  CHECK(task.step() == task_progress::waiting);
+  REQUIRE(world.snapshots.size() == 1);
+  CHECK(world.snapshots[0].operators_finished);
+  CHECK(world.snapshots[0].in_flight.size() == 1);
+  task.on_channel_open(0, wide);
+  while (task.step() == task_progress::ready) {
+  }
+  CHECK(sent_text(world) == "b6 3 end ");
+}
+
+TEST_CASE("records for a task that was restored behind its last one are refused") {
+  for (const auto ending : {subtask_ending::operators_finished, subtask_ending::ended}) {
+    auto make = pipeline();
+    fake_services world;
+    stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
+    task.restore({{5}, ending, {operator_snapshot{}}});
+    task.open();
+    task.on_element(0, record_batch{batch_of(numbers(1)), 7});
+    CHECK_THROWS_WITH(task.step(),
+                      "records came on channel 0 of a task that had been sent all of them");
+  }
+}
+
+TEST_CASE("the head of an iteration that had ended ends again when its loop has") {
+  script of_two;
+  of_two.inputs = 2;
+  job_maker make;
+  const auto from = make.source("source");
+  const auto head = make.op("head", of_two);
+  const auto body = make.op("body");
+  const auto to = make.sink("sink");
+  make.connect(from, head, partitioning::rebalance);
+  make.connect(head, body, partitioning::rebalance);
+  make.connect(body, to, partitioning::rebalance);
+  make.feed_back(body, head, partitioning::rebalance);
+  fake_services world;
+  stream_task task(make.build(), subtask(1), make.program, world, {});
+  task.restore({{5}, subtask_ending::ended, {}});
+  task.open();
+  task.on_channel_open(0, wide);
+  task.on_element(0, end_of_input{});
+  CHECK(task.step() == task_progress::waiting);
+  task.on_element(1, end_of_input{});
+  CHECK(task.step() == task_progress::finished);
 }
 
 TEST_CASE("a source that is restored behind its last record is not opened") {
@@ -987,7 +1052,7 @@ TEST_CASE("a source that is restored behind its last record is not opened") {
   fake_services world;
   make.log->clear();
   stream_task task(make.build(), subtask(source_vertex), make.program, world, checkpointed());
-  task.restore({{5}, false, {operator_snapshot{}}, {}, true});
+  task.restore({{5}, subtask_ending::operators_finished, {operator_snapshot{}}});
   task.open();
   task.on_channel_open(0, wide);
   task.on_alignment_limit("group", 7);
@@ -1029,7 +1094,7 @@ std::vector<std::int64_t> counts_in(const task_snapshot& snapshot, std::int64_t 
   const auto make = pipeline({}, counting_by_key());
   fake_services world;
   stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
-  task.restore({snapshot.cut.checkpoint, false, snapshot.operators});
+  task.restore({snapshot.cut.checkpoint, subtask_ending::none, snapshot.operators});
   task.open();
   task.on_channel_open(0, wide);
   task.on_element(0, record_batch{batch_of(numbers(numbers_count)), 7});
