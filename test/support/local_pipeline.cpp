@@ -156,13 +156,15 @@ local_pipeline::local_pipeline(graph::job_graph graph, std::shared_ptr<const job
   master_ = std::make_unique<job_master>(*this);
   master_->coordinators.start();
   for (auto& n : nodes_) {
-    n->to_master.emplace_back(0, std::nullopt);
     n->task = std::make_unique<stream_task>(graph_, n->id, program_, *n, settings_.tasks);
+    auto ending = subtask_ending::none;
     if (from != nullptr)
       if (const auto saved = from->find({n->id.vertex, n->id.subtask}); saved != from->end()) {
         n->task->restore(saved->second);
         last_checkpoint_ = saved->second.checkpoint.number;
+        ending = saved->second.ending;
       }
+    if (ending == subtask_ending::none) n->to_master.emplace_back(0, std::nullopt);
     n->task->open();
     for (std::uint32_t c = 0; c < n->outputs.size(); ++c)
       n->queue_of({message::kind::open, c})
@@ -347,7 +349,7 @@ void local_pipeline::begin_checkpoint() {
   awaited_.clear();
   for (auto& n : nodes_) {
     if (n->is_finished) {
-      gathered_[{n->id.vertex, n->id.subtask}] = {under_way_, true, {}};
+      gathered_[{n->id.vertex, n->id.subtask}] = {under_way_, subtask_ending::ended, {}};
       continue;
     }
     awaited_.insert(n->id);
@@ -365,8 +367,13 @@ void local_pipeline::begin_checkpoint() {
 
 void local_pipeline::on_snapshot(const execution_attempt_id& task, task_snapshot snapshot) {
   if (snapshot.cut.checkpoint != under_way_ || awaited_.erase(task) == 0) return;
-  gathered_[{task.vertex, task.subtask}] = {under_way_, false, std::move(snapshot.operators),
-                                            std::move(snapshot.in_flight)};
+  // Barriers that are not aligned may find a task ahead of those that feed it.
+  const bool is_certain = settings_.alignment != barrier_alignment::at_least_once;
+  gathered_[{task.vertex, task.subtask}] = {
+      under_way_,
+      snapshot.operators_finished && is_certain ? subtask_ending::operators_finished
+                                                : subtask_ending::none,
+      std::move(snapshot.operators), std::move(snapshot.in_flight)};
   if (!awaited_.empty()) return;
   completed_ = std::move(gathered_);
   ++checkpoints_completed_;
