@@ -187,7 +187,7 @@ TEST_CASE("subtasks that only waited for the checkpoint are recorded as such") {
   const auto id = job.begin(1000);
   job.acknowledge(id, 0, 1, true);
   job.acknowledge_all(id);
-  const auto& subtasks = job.coordinator.metadata_of(id).operators[0].subtasks;
+  const auto subtasks = job.coordinator.metadata_of(id).operators[0].subtasks;
   CHECK_FALSE(subtasks[0].operators_finished);
   CHECK_FALSE(subtasks[1].is_finished);
   CHECK(subtasks[1].operators_finished);
