@@ -148,10 +148,10 @@ struct stored_files {
     const auto metadata = load_checkpoint(*disk, location);
     if (!metadata) return tl::unexpected(metadata.error());
     restored all;
-    graph::job_graph job;
-    job.vertices = {vertex};
+    graph::job_graph plan;
+    plan.vertices = {vertex};
     for (std::uint32_t s = 0; s < parallelism; ++s) {
-      auto state = read_assigned_state({*disk, location}, assign_state(*metadata, job, {0, s}));
+      auto state = read_assigned_state({*disk, location}, assign_state(*metadata, plan, {0, s}));
       if (!state) return tl::unexpected(state.error());
       all.push_back(std::move(*state));
     }

@@ -206,8 +206,11 @@ TEST_CASE("a window that has fired fires again for a late record after a restore
 
 TEST_CASE("a restored subtask knows which windows had fired, also if others have ended since") {
   const auto subtask_of = [](std::uint32_t index, std::uint32_t parallelism) {
-    return runtime_context::identity{
-        .subtask_index = index, .parallelism = parallelism, .max_parallelism = 128};
+    runtime_context::identity self;
+    self.subtask_index = index;
+    self.parallelism = parallelism;
+    self.max_parallelism = 128;
+    return self;
   };
   // At a barrier that was not aligned they may be apart; the first of three had ended.
   std::vector<saved_operator_state> saved;
