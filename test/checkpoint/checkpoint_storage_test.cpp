@@ -7,6 +7,8 @@
 #include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/in_flight_state.hpp"
+#include "millrace/checkpoint/restore_source.hpp"
+#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "support/memory_files.hpp"
 
@@ -314,6 +316,21 @@ TEST_CASE("damage to any file of a checkpoint is noticed wherever it is") {
     world.disk->put(path, intact);
   }
   CHECK(read_all());
+}
+
+TEST_CASE("the metadata that tasks of a node begin from are read once, whatever comes of it") {
+  stored_world world;
+  const auto written = world.complete(1);
+  restore_source from(world.disk, world.storage.location_of({1}));
+  REQUIRE(from.metadata());
+  CHECK(*from.metadata() == written);
+  REQUIRE(world.disk->remove("/c/job/chk-1/_metadata"));
+  CHECK(from.metadata());
+  restore_source gone(world.disk, world.storage.location_of({1}));
+  REQUIRE_FALSE(gone.metadata());
+  CHECK(gone.metadata().error().code == errc::not_found);
+  world.disk->put("/c/job/chk-1/_metadata", to_json(written));
+  CHECK_FALSE(gone.metadata());
 }
 
 TEST_CASE("a checkpoint of another format version says so") {
