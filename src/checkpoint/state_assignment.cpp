@@ -134,7 +134,8 @@ state_assignment assign_state(const checkpoint_metadata& metadata, const graph::
   assigned.checkpoint = metadata.checkpoint;
   assigned.subtask = subtask;
   assigned.parallelism = vertex.parallelism;
-  assigned.ending = subtask_endings(metadata, job).of(who);
+  if (!MILLRACE_MUTANT(finished_forgotten))
+    assigned.ending = subtask_endings(metadata, job).of(who);
   for (const auto& description : vertex.operators) {
     auto& op = assigned.operators.emplace_back();
     op.name = description.name;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
 
 namespace millrace {
@@ -10,7 +9,7 @@ namespace millrace {
 namespace {
 
 subtask_ending ending_of(const subtask_metadata& saved) {
-  if (saved.is_finished && !MILLRACE_MUTANT(finished_forgotten)) return subtask_ending::ended;
+  if (saved.is_finished) return subtask_ending::ended;
   return saved.operators_finished ? subtask_ending::operators_finished : subtask_ending::none;
 }
 

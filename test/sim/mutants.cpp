@@ -45,7 +45,7 @@ constexpr mutant mutants[] = {
     {"restore_left_out", "a restarted region begins afresh"},
     {"restart_while_storing", "a region is restarted while a checkpoint's outcome is open"},
     {"key_group_lost", "the first key group of each subtask is not restored"},
-    {"finished_forgotten", "a subtask that had ended is run again"},
+    {"finished_forgotten", "a subtask that had ended, or emitted everything, is run again"},
     {"lost_splits_forgotten", "splits that a lost reader was given are not given again"},
     {"events_overtake_barrier", "a split assigned behind a trigger gets into the checkpoint"},
     {"queued_batch_not_recorded", "what waits at the inputs is left out of an unaligned snapshot"},
