@@ -7,7 +7,6 @@ option(MILLRACE_UNITY "Compile several files of one target together, which takes
 scratch; and the simulation's mutants into the engine, so that it is compiled once" OFF)
 set(MILLRACE_COLD_OPTIONS "" CACHE STRING
   "Compiler options for tests and jobs, e.g. -O0: they run little, and compiling them is most of a build")
-set(MILLRACE_TEST_OPTIONS "" CACHE STRING "Compiler options for cold tests and for jobs, besides")
 option(MILLRACE_WERROR "Treat warnings as errors" OFF)
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers, e.g. address;undefined or thread")
 

@@ -28,7 +28,7 @@ function(millrace_add_job name)
   target_compile_options(${name}_objects PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   if(TARGET millrace_pch_api)  # within the project itself
     millrace_pch_of(pch api COLD)
-    target_compile_options(${name}_objects PRIVATE ${MILLRACE_COLD_OPTIONS} ${MILLRACE_TEST_OPTIONS})
+    target_compile_options(${name}_objects PRIVATE ${MILLRACE_COLD_OPTIONS})
     target_precompile_headers(${name}_objects REUSE_FROM ${pch})
   endif()
 
