@@ -14,6 +14,7 @@ find_package(spdlog REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
 find_library(MILLRACE_XXHASH xxhash REQUIRED DOC "The xxHash library")
+find_library(MILLRACE_ISAL isal REQUIRED DOC "Intel's library ISA-L, for checksums")
 find_library(MILLRACE_ROCKSDB rocksdb REQUIRED DOC "The RocksDB library")
 find_library(MILLRACE_SQLITE sqlite3 REQUIRED DOC "The SQLite library")
 
@@ -22,6 +23,7 @@ set(MILLRACE_PUBLIC_DEPENDENCIES tl::expected Boost::headers nlohmann_json::nloh
     Threads::Threads)
 # What only our own .cpp files may include.
 set(MILLRACE_PRIVATE_DEPENDENCIES Boost::program_options spdlog::spdlog ZLIB::ZLIB OpenSSL::Crypto
-    ${MILLRACE_XXHASH} ${MILLRACE_ROCKSDB} ${MILLRACE_SQLITE} ${CMAKE_DL_LIBS})
+    ${MILLRACE_XXHASH} ${MILLRACE_ISAL} ${MILLRACE_ROCKSDB} ${MILLRACE_SQLITE}
+    ${CMAKE_DL_LIBS})
 # What only the layers marked CAF, and the applications, may include.
 set(MILLRACE_CAF_DEPENDENCIES CAF::io CAF::core OpenSSL::SSL)

@@ -395,6 +395,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
     task_snapshot snapshot;
     uploaded_files base;
     result<stored_task_state> stored;
+    uploaded_files files{};  // that it has
   };
   const auto job = std::make_shared<upload>();
   job->snapshot = std::move(snapshot);
@@ -415,6 +416,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
         try {
           job->stored = directory ? storage->store_at(*directory, id, job->snapshot)
                                   : storage->store(id, job->snapshot, job->base);
+          if (job->stored) job->files = uploaded_files_of(*job->stored, job->snapshot);
           const auto checkpoint = job->snapshot.cut.checkpoint;
           if (job->stored && copies != nullptr && !directory) {
             stored_files files(storage->location_of(checkpoint));
@@ -433,7 +435,7 @@ void task_host::store(task_snapshot snapshot, std::optional<std::string> directo
           return self_->send(
               setup_.task_manager,
               wire::decline_checkpoint{setup_.id, about.cut.checkpoint, job->stored.error()});
-        uploads_.add(about.cut.checkpoint, uploaded_files_of(*job->stored));
+        uploads_.add(about.cut.checkpoint, std::move(job->files));
         const auto ms = [](std::chrono::nanoseconds ns) {
           return static_cast<std::uint64_t>(
               std::chrono::duration_cast<std::chrono::milliseconds>(ns).count());

@@ -210,7 +210,7 @@ uploaded_files restored_files(const state_assignment& assigned, const task_resto
   for (std::uint32_t i = 0; i < restored.operators.size(); ++i)
     if (restored.operators[i].database != nullptr)
       for (const auto& file : assigned.operators[i].keyed.front().state->database->files)
-        all[{i, file.name}] = file.bytes;
+        all[{i, restored.operators[i].database->database, file.name}] = file.bytes;
   return all;
 }
 

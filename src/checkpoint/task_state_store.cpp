@@ -78,7 +78,7 @@ void lay_out(const database_image& image, std::uint32_t op, const uploaded_files
     const auto& [name, bytes] = image.files()[i];
     to.files[i].name = name;
     all.state.bytes += bytes;
-    const auto known = is_shareable(name) ? base.find({op, name}) : base.end();
+    const auto known = is_shareable(name) ? base.find({op, image.database, name}) : base.end();
     if (known != base.end() && known->second.length == bytes && !known->second.file.empty()) {
       to.files[i].bytes = known->second;
       continue;
@@ -216,11 +216,12 @@ std::optional<graph::subtask_ref> subtask_of_state_file(std::string_view name) {
   return graph::subtask_ref{*vertex, *subtask};
 }
 
-uploaded_files uploaded_files_of(const stored_task_state& state) {
+uploaded_files uploaded_files_of(const stored_task_state& state, const task_snapshot& snapshot) {
   uploaded_files all;
   for (std::uint32_t i = 0; i < state.operators.size(); ++i)
     if (const auto& keyed = state.operators[i].keyed; keyed && keyed->database)
-      for (const auto& file : keyed->database->files) all[{i, file.name}] = file.bytes;
+      for (const auto& file : keyed->database->files)
+        all[{i, snapshot.operators[i].database->database, file.name}] = file.bytes;
   return all;
 }
 

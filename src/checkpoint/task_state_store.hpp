@@ -1,11 +1,11 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "millrace/checkpoint/stored_state.hpp"
 #include "millrace/core/error.hpp"
@@ -22,11 +22,21 @@ std::string state_file_name(const execution_attempt_id& who);
 /// other names.
 std::optional<graph::subtask_ref> subtask_of_state_file(std::string_view name);
 
-/// Files of a task's databases that a checkpoint has, by operator index of the vertex and by name:
-/// what a later one refers to instead of storing it again.
-using uploaded_files = std::map<std::pair<std::uint32_t, std::string>, stored_bytes>;
+/// A file of a database of a task.
+struct uploaded_file {
+  std::uint32_t op = 0;        ///< Index of the operator in its vertex.
+  std::uint64_t database = 0;  ///< As database_image has it.
+  std::string name;
 
-uploaded_files uploaded_files_of(const stored_task_state& state);
+  auto operator<=>(const uploaded_file&) const = default;
+};
+
+/// Files of a task's databases that a checkpoint has: what a later one refers to instead of storing
+/// it again.
+using uploaded_files = std::map<uploaded_file, stored_bytes>;
+
+/// Those of a snapshot that is stored.
+uploaded_files uploaded_files_of(const stored_task_state& state, const task_snapshot& snapshot);
 
 /// Writes the state of a subtask into the directory of a snapshot, which must be there. State of
 /// less than `memory_threshold_bytes` goes into the handles. The shareable files of databases go to

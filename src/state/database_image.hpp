@@ -22,9 +22,9 @@ struct database_file {
 };
 
 /// Whether a file never changes, and no other file of that database ever gets its name: an SST file
-/// of RocksDB. Later images may then share it.
+/// of RocksDB, or a log of changes. Later images may then share it.
 constexpr bool is_shareable(std::string_view name) noexcept {
-  return name.ends_with(".sst");
+  return name.ends_with(".sst") || name.ends_with(".log");
 }
 
 /// The files in a local directory of their own, which is removed with the last reference (Flink's
@@ -42,6 +42,9 @@ class database_image {
 
   /// What its tables hold, in the order of their names. Said once, by who makes it.
   std::vector<state_info> tables;
+  /// Which database of the process it is of: what another one calls by the same name is not the
+  /// same file. Goes on with who goes on with an image.
+  std::uint64_t database = 0;
   /// Of a copy: whether what it was copied from can be opened, so that whoever cannot open the copy
   /// can tell what is wrong. Blocks. Empty if it is no copy, or nobody knows.
   std::function<status()> check_origin;

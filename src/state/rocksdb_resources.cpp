@@ -72,6 +72,8 @@ rocksdb::DBOptions rocksdb_resources::database_options() const {
   options.max_manifest_file_size = 4u << 20;
   options.info_log_level = rocksdb::InfoLogLevel::HEADER_LEVEL;
   options.avoid_flush_during_shutdown = true;
+  // The log of an image was cut between two writes, so what ends within one is damaged.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
   return options;
 }
 

@@ -71,6 +71,7 @@ result<std::shared_ptr<database_image>> rocksdb_state_backend::bring(const datab
     return fail(errc::io, "can't create '" + path + "': " + failed.message() +
                               "; check the disk of 'io.tmp.dirs' for space and permissions");
   image->tables = from.tables();
+  image->database = all_->directories_made++;
   for (const auto& file : from.files())
     if (auto copied = from.copy(file.name, path + "/" + file.name); !copied)
       return tl::unexpected(copied.error());

@@ -25,7 +25,7 @@ struct rocksdb_options {
 /// A database per operator and subtask, a column family per state, all sharing one block cache and
 /// one bound for memtables. No write-ahead log: what makes state durable are snapshots, as in
 /// Flink. Reads block the task; flushes and compactions run on threads of RocksDB.
-/// Native snapshots are hard links to the files of a database.
+/// Native snapshots are hard links to the files of a database, and a log of what has changed since.
 class rocksdb_state_backend final : public state_backend {
  public:
   /// Fails if the directory can't be written to.

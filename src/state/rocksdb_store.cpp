@@ -2,7 +2,6 @@
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
-#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -12,7 +11,9 @@
 #include <utility>
 
 #include "millrace/state/object_cache.hpp"
+#include "millrace/state/rocksdb_check.hpp"
 #include "millrace/state/rocksdb_image_files.hpp"
+#include "millrace/state/rocksdb_log_replay.hpp"
 
 namespace millrace {
 
@@ -29,15 +30,6 @@ rocksdb::Slice slice_of(byte_view bytes) {
 }
 byte_view view_of(const rocksdb::Slice& slice) {
   return {reinterpret_cast<const std::byte*>(slice.data()), slice.size()};
-}
-
-/// The task can't go on without its state.
-void check(const rocksdb::Status& s, const char* what, const std::string& path) {
-  if (s.ok()) [[likely]]
-    return;
-  throw failure(errc::io, std::string("can't ") + what + " the state in '" + path +
-                              "': " + s.ToString() +
-                              "; check the disk of 'io.tmp.dirs' for space and errors");
 }
 
 /// Whether files are no database, however often they are opened. What is not supported, or an
@@ -65,30 +57,22 @@ error not_opened(const rocksdb::Status& s, const database_image& image, const st
           what + "; the checkpoint that it comes from is damaged: " + origin.error().message};
 }
 
+/// RocksDB finds out if one of its files is gone or too short, but not if a log is.
+rocksdb::Status check_files(const database_image& image) {
+  for (const auto& [name, bytes] : image.files()) {
+    std::error_code failed;
+    const auto found = std::filesystem::file_size(image.directory() + "/" + name, failed);
+    if (failed) return rocksdb::Status::PathNotFound("file '" + name + "'", failed.message());
+    if (found != bytes)
+      return rocksdb::Status::Corruption("file '" + name + "' has " + std::to_string(found) +
+                                         " bytes instead of " + std::to_string(bytes));
+  }
+  return {};
+}
+
 void remove_all(const std::string& path) noexcept {
   std::error_code ignored;
   std::filesystem::remove_all(path, ignored);
-}
-
-/// Whether a database needs the file. Of what a checkpoint of RocksDB has, its options are for
-/// people, and the log is empty, as nothing is written to it.
-bool is_needed(std::string_view name) {
-  return is_shareable(name) || name == "CURRENT" || name.starts_with("MANIFEST-");
-}
-
-result<std::vector<database_file>> files_of_checkpoint(const std::string& directory) {
-  std::vector<database_file> files;
-  std::error_code failed;
-  for (std::filesystem::directory_iterator each(directory, failed), end; !failed && each != end;
-       each.increment(failed)) {
-    const auto name = each->path().filename().string();
-    if (!is_needed(name)) continue;
-    files.push_back({name, each->file_size(failed)});
-    if (failed) break;
-  }
-  if (failed) return fail(errc::io, "can't look into '" + directory + "': " + failed.message());
-  std::ranges::sort(files, {}, &database_file::name);
-  return files;
 }
 
 }  // namespace
@@ -122,7 +106,7 @@ class rocksdb_store::cursor final : public byte_cursor {
 
   bool is_valid() const override {
     if (rows_->Valid()) return rows_->key().starts_with(prefix_);
-    check(rows_->status(), "read", path_);
+    check_rocksdb(rows_->status(), "read", path_);
     return false;
   }
   void next() override { rows_->Next(); }
@@ -137,8 +121,8 @@ class rocksdb_store::cursor final : public byte_cursor {
 
 class rocksdb_store::table_of_family final : public byte_table {
  public:
-  table_of_family(rocksdb::DB& db, const std::string& path, rocksdb::ColumnFamilyHandle* family)
-      : db_(db), path_(path), family_(family) {
+  table_of_family(rocksdb_store& of, rocksdb::ColumnFamilyHandle* family)
+      : db_(*of.db_), path_(of.path_), images_(of.images_.get()), family_(family) {
     writes_.disableWAL = true;
   }
 
@@ -146,7 +130,7 @@ class rocksdb_store::table_of_family final : public byte_table {
     read_.Reset();
     const auto s = db_.Get(reads_, family_, slice_of(key), &read_);
     if (s.IsNotFound()) return false;
-    check(s, "read", path_);
+    check_rocksdb(s, "read", path_);
     const auto bytes = view_of(read_);
     value.assign(bytes.begin(), bytes.end());
     return true;
@@ -163,7 +147,7 @@ class rocksdb_store::table_of_family final : public byte_table {
                  is_sorted);
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (!statuses_[i].IsNotFound()) {
-        check(statuses_[i], "read", path_);
+        check_rocksdb(statuses_[i], "read", path_);
         found(i, view_of(values_[i]));
       }
       values_[i].Reset();
@@ -176,13 +160,16 @@ class rocksdb_store::table_of_family final : public byte_table {
   std::unique_ptr<byte_batch> new_batch() override { return std::make_unique<batch>(family_); }
   void write(byte_batch& changes) override {
     auto& batch_of_ours = static_cast<batch&>(changes).changes();
-    check(db_.Write(writes_, &batch_of_ours), "write", path_);
+    const auto first = db_.GetLatestSequenceNumber() + 1;
+    check_rocksdb(db_.Write(writes_, &batch_of_ours), "write", path_);
+    if (images_ != nullptr) images_->written(batch_of_ours, first);
     batch_of_ours.Clear();
   }
 
  private:
   rocksdb::DB& db_;
   const std::string& path_;
+  rocksdb_image_maker* images_;  // null if read only
   rocksdb::ColumnFamilyHandle* family_;
   rocksdb::ReadOptions reads_;
   rocksdb::WriteOptions writes_;
@@ -228,6 +215,8 @@ result<std::unique_ptr<rocksdb_store>> rocksdb_store::create(std::shared_ptr<roc
                               "': " + s.ToString() +
                               "; check the disk of 'io.tmp.dirs' for space and permissions");
   store->db_.reset(db);
+  store->images_ = std::make_unique<rocksdb_image_maker>(store->all_, store->path_,
+                                                         store->all_->directories_made++);
   return store;
 }
 
@@ -238,8 +227,17 @@ result<std::unique_ptr<rocksdb_store>> rocksdb_store::open(std::shared_ptr<rocks
   std::unique_ptr<rocksdb_store> store(
       new rocksdb_store(std::move(all), image->directory(), &time));
   store->image_ = std::move(image);
-  if (const auto s = store->open_families(store->all_->database_options(), false); !s.ok())
-    return tl::unexpected(not_opened(s, *store->image_, who));
+  store->images_ =
+      std::make_unique<rocksdb_image_maker>(store->all_, store->path_, store->image_->database);
+  auto s = check_files(*store->image_);
+  if (s.ok()) {
+    store->images_->keep(*store->image_);
+    if (std::ranges::any_of(store->image_->files(), is_change_log))
+      s = replay_rocksdb_log(*store->all_, store->path_);
+  }
+  if (s.ok()) s = store->open_families(store->all_->database_options(), false);
+  if (!s.ok()) return tl::unexpected(not_opened(s, *store->image_, who));
+  store->images_->opened(*store->db_);
   store->image_->check_origin = nullptr;
   return store;
 }
@@ -255,6 +253,8 @@ result<std::unique_ptr<rocksdb_store>> rocksdb_store::open_to_read(
   options.env = store->env_.get();
   options.info_log = rocksdb_silent_log();
   options.max_file_opening_threads = 1;  // who gives the files need not be ready for more
+  // What a log has is in memory as long as they are open, and is not to take that of the blocks.
+  options.write_buffer_manager = nullptr;
   if (const auto s = store->open_families(std::move(options), true); !s.ok())
     return fail(is_damage(s) ? errc::invalid_data : errc::io,
                 "can't read a state database: " + s.ToString());
@@ -302,8 +302,9 @@ rocksdb_store::family& rocksdb_store::family_of(const std::string& name) {
   if (known != families_.end()) return known->second;
   family made;
   const auto options = family_options(made.filter);
-  check(db_->CreateColumnFamily(options, std::string(family_prefix) + name, &made.handle),
-        "create a table for", path_);
+  check_rocksdb(db_->CreateColumnFamily(options, std::string(family_prefix) + name, &made.handle),
+                "create a table for", path_);
+  if (images_ != nullptr) images_->family_created();
   return families_[name] = std::move(made);
 }
 
@@ -311,7 +312,7 @@ byte_table& rocksdb_store::table(const std::string& name, std::optional<std::int
   auto& its = family_of(name);
   if (ttl_ms && its.filter) its.filter->set_ttl(*ttl_ms);
   auto& found = tables_[name];
-  if (found == nullptr) found = std::make_unique<table_of_family>(*db_, path_, its.handle);
+  if (found == nullptr) found = std::make_unique<table_of_family>(*this, its.handle);
   return *found;
 }
 
@@ -320,17 +321,7 @@ std::size_t rocksdb_store::object_cache_bytes() const noexcept {
 }
 
 std::shared_ptr<database_image> rocksdb_store::freeze() {
-  if (env_ != nullptr) return nullptr;
-  const auto path = all_->directory + "/image-" + std::to_string(all_->directories_made++);
-  rocksdb::Checkpoint* maker = nullptr;
-  check(rocksdb::Checkpoint::Create(db_.get(), &maker), "freeze", path_);
-  const std::unique_ptr<rocksdb::Checkpoint> owned(maker);
-  check(owned->CreateCheckpoint(path), "freeze", path_);
-  auto files = files_of_checkpoint(path);
-  auto image = std::make_shared<database_image>(
-      path, files ? std::move(*files) : std::vector<database_file>());
-  if (!files) throw failure(files.error());
-  return image;
+  return images_ != nullptr ? images_->make(*db_) : nullptr;
 }
 
 }  // namespace millrace

@@ -11,6 +11,7 @@
 #include "millrace/core/io.hpp"
 #include "millrace/state/byte_store.hpp"
 #include "millrace/state/database_image.hpp"
+#include "millrace/state/rocksdb_image_maker.hpp"
 #include "millrace/state/rocksdb_resources.hpp"
 #include "millrace/state/rocksdb_ttl_filter.hpp"
 
@@ -56,9 +57,10 @@ class rocksdb_store final : public byte_store {
 
   std::shared_ptr<rocksdb_resources> all_;
   std::string path_;
-  const clock* time_;                      // null if read only
-  std::shared_ptr<database_image> image_;  // null unless it is of one
-  std::unique_ptr<rocksdb::Env> env_;      // null for the system's
+  const clock* time_;                            // null if read only
+  std::shared_ptr<database_image> image_;        // null unless it is of one
+  std::unique_ptr<rocksdb_image_maker> images_;  // which come of it; null if read only
+  std::unique_ptr<rocksdb::Env> env_;            // null for the system's
   std::unique_ptr<rocksdb::DB> db_;
   std::map<std::string, family> families_;  // by name of the table; without RocksDB's own
   rocksdb::ColumnFamilyHandle* default_family_ = nullptr;

@@ -159,6 +159,19 @@ TEST_CASE("a task goes on with its files, and shares them with what was before")
   incremental_job::check(*job.state, 500, 2000, "one");
 }
 
+TEST_CASE("what another database calls by the same name is another file") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  job.state = job.world.make<std::int64_t>();
+  job.put(0, 1000, "two");
+  const auto second = job.take(2, one);
+  CHECK(second.stored_anew == second.bytes);
+  CHECK(stored_by(job, 1).size() == stored_by(job, 2).size());
+  job.restart(2);
+  incremental_job::check(*job.state, 0, 1000, "two");
+}
+
 TEST_CASE("no files are left in the scratch directory") {
   incremental_job job;
   job.put(0, 500, "one");
@@ -168,7 +181,8 @@ TEST_CASE("no files are left in the scratch directory") {
   std::size_t directories = 0;
   for (const auto& each : std::filesystem::directory_iterator(job.backend->directory()))
     directories += each.is_directory();
-  CHECK(directories == 1);  // the database itself
+  CHECK(directories ==
+        3);  // the database itself, what its next image begins with, and the log since
   // One that can't be read leaves nothing either.
   const auto path = job.directory + "/shared/" + shared_of(job, 2).front();
   auto content = job.disk->content(path);
@@ -443,12 +457,14 @@ TEST_CASE("a copy that the local disk has lost is no damage of the checkpoint") 
   incremental_job job;
   job.put(0, 1000, "one");
   job.take(1, none);
+  job.put(500, 1100, "two");
+  job.take(2, one);
   const keyed_state_environment env{.operator_name = "counter",
                                     .operator_uid = "uid-of-counter",
                                     .groups = {0, test_max_parallelism - 1},
                                     .max_parallelism = test_max_parallelism,
                                     .time = &job.world.time};
-  auto restored = job.read(1, 0, 1, job.backend.get());
+  auto restored = job.read(2, 0, 1, job.backend.get());
   REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
   const auto image = restored->operators.at(0).database;
   REQUIRE(image != nullptr);
@@ -460,6 +476,16 @@ TEST_CASE("a copy that the local disk has lost is no damage of the checkpoint") 
       if (file.name.ends_with(".sst"))
         std::filesystem::remove(image->directory() + "/" + file.name);
   }
+  SUBCASE("of its log") {
+    for (const auto& file : image->files())
+      if (file.name.ends_with(".log"))
+        std::filesystem::remove(image->directory() + "/" + file.name);
+  }
+  SUBCASE("of the content of its log") {
+    for (const auto& file : image->files())
+      if (file.name.ends_with(".log"))
+        std::filesystem::resize_file(image->directory() + "/" + file.name, 0);
+  }
   SUBCASE("so that it reads something else") {
     std::ofstream(image->directory() + "/CURRENT") << "MANIFEST-999999\n";
   }
@@ -469,7 +495,7 @@ TEST_CASE("a copy that the local disk has lost is no damage of the checkpoint") 
   CHECK(is_retryable(opened.error().code));
   CHECK(opened.error().message.find("io.tmp.dirs") != std::string::npos);
   // From the same checkpoint, once more.
-  const auto again = job.read(1, 0, 1, job.backend.get()).value().operators.at(0).database;
+  const auto again = job.read(2, 0, 1, job.backend.get()).value().operators.at(0).database;
   CHECK(job.backend->open_image(env, again));
 }
 

@@ -56,7 +56,8 @@ result<T> read_local(const std::string& path) {
 
 class layered_backend::store final : public byte_store {
  public:
-  explicit store(std::shared_ptr<place> where) : place_(std::move(where)) {}
+  store(std::shared_ptr<place> where, std::uint64_t number)
+      : place_(std::move(where)), number_(number) {}
 
   byte_table& table(const std::string& name, std::optional<std::int64_t>) override {
     auto& found = tables_[name];
@@ -84,6 +85,7 @@ class layered_backend::store final : public byte_store {
     auto image = std::make_shared<database_image>(path, std::move(names));
     for (const auto& [name, content] : files)
       if (auto done = write_local(path + "/" + name, content); !done) throw failure(done.error());
+    image->database = number_;
     return image;
   }
 
@@ -131,6 +133,7 @@ class layered_backend::store final : public byte_store {
   }
 
   std::shared_ptr<place> place_;
+  std::uint64_t number_;  // among databases
   std::map<std::string, test::memory_byte_table> tables_;
   std::map<std::string, std::set<row_bytes>> changed_;  // by table, since the last image
   layer_list list_;
@@ -144,13 +147,14 @@ std::string layered_backend::place::next_image() {
 }
 
 result<std::unique_ptr<byte_store>> layered_backend::open_store(const keyed_state_environment&) {
-  return std::make_unique<store>(place_);
+  return std::make_unique<store>(place_, place_->databases_made++);
 }
 
 result<std::shared_ptr<database_image>> layered_backend::bring(const database_files& from) {
   // What was copied so far goes with it, whatever happens.
   auto image = std::make_shared<database_image>(place_->next_image(), from.files());
   image->tables = from.tables();
+  image->database = place_->databases_made++;
   for (const auto& file : from.files())
     if (auto copied = from.copy(file.name, image->directory() + "/" + file.name); !copied)
       return tl::unexpected(copied.error());
@@ -159,7 +163,7 @@ result<std::shared_ptr<database_image>> layered_backend::bring(const database_fi
 
 result<std::unique_ptr<byte_store>> layered_backend::open_image(
     const keyed_state_environment&, std::shared_ptr<database_image> image) {
-  auto made = std::make_unique<store>(place_);
+  auto made = std::make_unique<store>(place_, image->database);
   if (auto loaded = made->load(*image); !loaded) return tl::unexpected(loaded.error());
   return made;
 }

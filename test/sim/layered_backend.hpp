@@ -27,6 +27,7 @@ class layered_backend final : public state_backend {
   struct place {
     test::temporary_directory directory;
     std::uint64_t images_made = 0;
+    std::uint64_t databases_made = 0;
 
     std::string next_image();
   };

@@ -76,9 +76,10 @@ struct incremental_job {
   }
   /// The task's part.
   result<stored_task_state> store(std::uint64_t n, checkpoint_id base) {
-    auto stored = storage.store({job, 1, 0, attempt}, snapshot(n, base), uploads.base(base));
+    const auto taken = snapshot(n, base);
+    auto stored = storage.store({job, 1, 0, attempt}, taken, uploads.base(base));
     if (!stored) return stored;
-    uploads.add({n}, uploaded_files_of(*stored));
+    uploads.add({n}, uploaded_files_of(*stored, taken));
     stored_files files(storage.location_of({n}));
     files.add(*stored);
     copies->need({n}, files.paths());
