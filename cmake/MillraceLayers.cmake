@@ -14,6 +14,8 @@ function(millrace_unite target files)
   # Five files of test/api at once take the compiler 6 GB.
   if(MILLRACE_MEMORY_MIB LESS 12000)
     set(files 2)
+  elseif(MILLRACE_MEMORY_MIB GREATER 22000)
+    math(EXPR files "${files} * 8 / 5")
   endif()
   set_target_properties(${target} PROPERTIES
     UNITY_BUILD ${MILLRACE_UNITY} UNITY_BUILD_BATCH_SIZE ${files})
