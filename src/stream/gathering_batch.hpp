@@ -24,6 +24,7 @@ class row_buffer {
   std::size_t size() const noexcept { return rows_.size(); }
   bool has_room() const noexcept { return rows_.size() != rows_.capacity(); }
   void make_room_for(std::size_t rows) { rows_.reserve(rows); }
+  bool extend() noexcept { return false; }
   row_vector<T> take() { return std::exchange(rows_, {}); }
 
  private:
@@ -40,7 +41,8 @@ class row_buffer<T> {
   row_buffer(row_buffer&& other) noexcept
       : rows_(std::move(other.rows_)),
         end_(std::exchange(other.end_, nullptr)),
-        limit_(std::exchange(other.limit_, nullptr)) {}
+        limit_(std::exchange(other.limit_, nullptr)),
+        wanted_(std::exchange(other.wanted_, 0)) {}
   row_buffer& operator=(row_buffer&&) = delete;
 
   [[gnu::always_inline]] void push(const T& row) { ::new (static_cast<void*>(end_++)) T(row); }
@@ -53,9 +55,20 @@ class row_buffer<T> {
 
   void make_room_for(std::size_t rows) {
     const auto filled = size();
-    rows_.resize(rows);
+    rows_.reserve(rows);
+    wanted_ = rows;
     end_ = rows_.data() + filled;
-    limit_ = rows_.data() + rows;
+    extend();
+  }
+  /// More of the room that was asked for; false if that is used up. A piece at a time, so that it
+  /// is still in the cache when it is filled.
+  bool extend() {
+    const auto filled = size();
+    if (rows_.size() == wanted_) return false;
+    rows_.resize(std::min(wanted_, filled + rows_at_once));
+    end_ = rows_.data() + filled;
+    limit_ = rows_.data() + rows_.size();
+    return true;
   }
 
   row_vector<T> take() {
@@ -65,9 +78,12 @@ class row_buffer<T> {
   }
 
  private:
+  static constexpr std::size_t rows_at_once = 256;
+
   row_vector<T> rows_;
   T* end_ = nullptr;
   T* limit_ = nullptr;
+  std::size_t wanted_ = 0;
 };
 
 /// The rows that gather for one channel until they are a batch. Memory follows what the channel
@@ -105,10 +121,10 @@ class gathering_batch {
   /// Where at least `count` rows may be stored, with the end given to `stored_until` afterwards;
   /// null if the batch might become full by them. For rows with timestamps, call begin_times() and
   /// add_time() before they are stored.
-  T* room_for(std::size_t count,
-              bool timed) const noexcept requires std::is_trivially_copyable_v<T> {
+  T* room_for(std::size_t count, bool timed) requires std::is_trivially_copyable_v<T> {
     if (timed && (rows_.size() + count) * (sizeof(T) + sizeof(timestamp_ms)) >= bytes_max_)
       return nullptr;
+    if (rows_.room() <= count) rows_.extend();
     return rows_.room() > count ? rows_.end() : nullptr;
   }
   void stored_until(T* end) noexcept requires std::is_trivially_copyable_v<T> {
@@ -158,6 +174,7 @@ class gathering_batch {
 
   /// False if the batch must not become larger.
   [[gnu::noinline]] bool grow() {
+    if (rows_.extend()) return true;
     if (rows_.size() >= rows_max_) return false;
     rows_.make_room_for(std::min(2 * rows_.size(), rows_max_));
     return true;
