@@ -23,7 +23,6 @@ set(MILLRACE_PUBLIC_DEPENDENCIES tl::expected Boost::headers nlohmann_json::nloh
     Threads::Threads)
 # What only our own .cpp files may include.
 set(MILLRACE_PRIVATE_DEPENDENCIES Boost::program_options spdlog::spdlog ZLIB::ZLIB OpenSSL::Crypto
-    ${MILLRACE_XXHASH} ${MILLRACE_ISAL} ${MILLRACE_ROCKSDB} ${MILLRACE_SQLITE}
-    ${CMAKE_DL_LIBS})
+    ${MILLRACE_XXHASH} ${MILLRACE_ISAL} ${MILLRACE_ROCKSDB} ${MILLRACE_SQLITE} ${CMAKE_DL_LIBS})
 # What only the layers marked CAF, and the applications, may include.
 set(MILLRACE_CAF_DEPENDENCIES CAF::io CAF::core OpenSSL::SSL)

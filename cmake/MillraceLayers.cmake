@@ -11,7 +11,8 @@ set_property(GLOBAL PROPERTY MILLRACE_LAYERS "")
 # millrace_unite(<target> <files>): compiles up to so many of its files together. Most of what a file
 # compiles to are templates and inline functions that its neighbours use, too.
 function(millrace_unite target files)
-  # Five files of test/api at once take the compiler 6 GB.
+  # Five files of test/api at once take the compiler 6 GB, and there are three compilers on two cores:
+  # the callers' numbers are for 12 GB and more, and the more files, the less is compiled twice.
   if(MILLRACE_MEMORY_MIB LESS 12000)
     set(files 2)
   elseif(MILLRACE_MEMORY_MIB GREATER 22000)

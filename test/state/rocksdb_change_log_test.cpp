@@ -116,26 +116,23 @@ TEST_CASE("a snapshot adds what has changed since the last one, until that is to
   put_some(2000);
   auto last = native_snapshot_of(*state);
   CHECK(files_of(last, ".log").empty());
-  SUBCASE("by its size: a MB, or half of the files") {
-    for (int n = 1; n <= 3; ++n) {
-      put_some(300);
+  // So many snapshots, each of which adds a piece to the log, and then what is too much.
+  const auto add_pieces = [&](std::size_t pieces, int values) {
+    for (std::size_t n = 1; n <= pieces; ++n) {
+      put_some(values);
       auto next = native_snapshot_of(*state);
       CHECK(files_of(next, ".sst") == files_of(last, ".sst"));
-      CHECK(files_of(next, ".log").size() == static_cast<std::size_t>(n));
+      CHECK(files_of(next, ".log").size() == n);
       CHECK(std::ranges::includes(files_of(next, ".log"), files_of(last, ".log")));
       last = std::move(next);
     }
-    put_some(300);
+    put_some(values);
+  };
+  SUBCASE("by its size: a MB, or half of the files") {
+    add_pieces(3, 300);
   }
   SUBCASE("by the number of its files") {
-    for (int n = 1; n <= 64; ++n) {
-      put_some(1);
-      auto next = native_snapshot_of(*state);
-      CHECK(files_of(next, ".sst") == files_of(last, ".sst"));
-      CHECK(files_of(next, ".log").size() == static_cast<std::size_t>(n));
-      last = std::move(next);
-    }
-    put_some(1);
+    add_pieces(64, 1);
   }
   SUBCASE("all at once") {
     put_some(3000);
