@@ -31,8 +31,10 @@ TEXT = pathlib.Path("/usr/share/common-licenses/GPL-3")
 
 def sanitized():
     """Whether the build runs several times slower than what users run."""
-    cache = (BUILD / "CMakeCache.txt").read_text()
-    return re.search(r"^MILLRACE_SANITIZE:\w+=\S", cache, re.MULTILINE) is not None
+    cache = BUILD / "CMakeCache.txt"
+    if not cache.exists():  # Nothing is built: only a list or a help text was asked for.
+        return False
+    return re.search(r"^MILLRACE_SANITIZE:\w+=\S", cache.read_text(), re.MULTILINE) is not None
 
 
 SANITIZED = sanitized()
