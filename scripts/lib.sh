@@ -46,6 +46,15 @@ build() {
   fi
 }
 
+# require_built <folder> <file>...: a build that the user has named is there, and has these files.
+require_built() {
+  local folder=$1 file
+  shift
+  for file in "$@"; do
+    [[ -e $folder/$file ]] || die "$folder/$file is missing; without --build-dir it is built"
+  done
+}
+
 # tracked <pattern>...: the files under version control that match and still exist.
 tracked() {
   local file
