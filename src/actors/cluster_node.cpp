@@ -23,7 +23,7 @@
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
 #include "millrace/core/scratch_directory.hpp"
-#include "millrace/state/make_state_backend.hpp"
+#include "millrace/state/state_backend_provider.hpp"
 
 namespace millrace {
 
@@ -129,7 +129,7 @@ class local_node final : public cluster_node {
   }
 
   void start_task_manager(const resource_id& id, const std::string& host, std::uint16_t port,
-                          std::shared_ptr<state_backend> state) {
+                          state_backend_provider backends) {
     local_state_ = local_state::open(config_, to_string(id), time_->now());
     task_manager_options options;
     options.resource = id;
@@ -145,7 +145,7 @@ class local_node final : public cluster_node {
     options.io = io_;
     options.files = files_;
     options.time = time_;
-    options.state = std::move(state);
+    options.backends = std::move(backends);
     options.blob_directory = directory_->blobs_of("taskmanager");
     options.spill_directory = directory_->spilled();
     if (local_state_ != nullptr) options.copies = local_state_->copies();
@@ -251,13 +251,14 @@ result<std::unique_ptr<cluster_node>> cluster_node::start(const configuration& c
   if (!directory) return tl::unexpected(directory.error());
   auto network = node_network::make(config, network_options);
   if (!network) return tl::unexpected(network.error());
-  std::shared_ptr<state_backend> state;
+  state_backend_provider backends;
   if (role != "jobmanager") {
     auto scratch = config;
     (void)scratch.set(options::io_tmp_dirs.key, (*directory)->path(), "the node's own directory");
-    auto made = make_state_backend(scratch);
-    if (!made) return tl::unexpected(made.error());
-    state = std::move(*made);
+    backends = make_state_backend_provider(scratch);
+    // What is wrong with the one that jobs get by default is to be said now.
+    if (auto made = backends(config.get(options::state_backend_type)); !made)
+      return tl::unexpected(made.error());
   }
   auto node = std::make_unique<local_node>(std::move(*directory), std::move(*network), config);
 
@@ -273,7 +274,8 @@ result<std::unique_ptr<cluster_node>> cluster_node::start(const configuration& c
                   e));
   }
   if (role != "jobmanager")
-    node->start_task_manager(id, network_options.advertised_host, node->port(), std::move(state));
+    node->start_task_manager(id, network_options.advertised_host, node->port(),
+                             std::move(backends));
   log_event(log_level::info, "node started", {{"role", role}, {"address", node->address()}});
   return node;
 }

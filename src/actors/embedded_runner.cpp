@@ -16,7 +16,7 @@
 #include "millrace/api/job_runner.hpp"
 #include "millrace/checkpoint/local_state.hpp"
 #include "millrace/core/options.hpp"
-#include "millrace/state/make_state_backend.hpp"
+#include "millrace/state/state_backend_provider.hpp"
 #include "millrace/transport/actor_system_options.hpp"
 
 namespace millrace {
@@ -42,7 +42,7 @@ void remove_if_empty(const std::string& directory) {
 class embedded_cluster final : public master_access {
  public:
   embedded_cluster(const configuration& config, std::uint32_t slots,
-                   std::shared_ptr<state_backend> state)
+                   state_backend_provider backends)
       : directory_(config.get(options::io_tmp_dirs) + "/millrace-embedded-" +
                    std::to_string(::getpid())),
         config_(config),
@@ -78,7 +78,7 @@ class embedded_cluster final : public master_access {
     worker.io = io_;
     worker.files = files;
     worker.time = time;
-    worker.state = std::move(state);
+    worker.backends = std::move(backends);
     worker.blob_directory = directory;
     worker.spill_directory = directory + "/spill";
     local_state_ = local_state::open(config, to_string(worker.resource), time->now());
@@ -122,9 +122,8 @@ class embedded_cluster final : public master_access {
 
 class embedded_runner final : public job_runner {
  public:
-  embedded_runner(const configuration& config, std::uint32_t slots,
-                  std::shared_ptr<state_backend> state)
-      : cluster_(std::make_shared<embedded_cluster>(config, slots, std::move(state))) {}
+  embedded_runner(const configuration& config, std::uint32_t slots, state_backend_provider backends)
+      : cluster_(std::make_shared<embedded_cluster>(config, slots, std::move(backends))) {}
 
   result<std::unique_ptr<job_client>> submit(graph::job_graph graph,
                                              std::shared_ptr<const job_program> program) override {
@@ -161,9 +160,10 @@ result<std::shared_ptr<job_runner>> make_embedded_runner(const configuration& co
                                       "out, or lower the parallelism");
     slots = given;
   }
-  auto state = make_state_backend(config);
-  if (!state) return tl::unexpected(state.error());
-  return std::make_shared<embedded_runner>(config, std::max(slots, 1u), std::move(*state));
+  auto backends = make_state_backend_provider(config);
+  if (auto made = backends(config.get(options::state_backend_type)); !made)
+    return tl::unexpected(made.error());
+  return std::make_shared<embedded_runner>(config, std::max(slots, 1u), std::move(backends));
 }
 
 }  // namespace millrace

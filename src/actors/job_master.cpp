@@ -30,6 +30,9 @@ void pin_checkpoint_settings(graph::job_graph& graph, const configuration& confi
   pin(options::checkpoints_directory);
   pin(options::checkpoint_memory_threshold);
   pin(options::aligned_checkpoint_timeout);
+  // A cluster may name the backend for its task managers only; their checkpoints are full ones
+  // then.
+  if (config.has(options::state_backend_type)) pin(options::state_backend_type);
 }
 
 }  // namespace

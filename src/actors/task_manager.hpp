@@ -14,7 +14,7 @@
 #include "millrace/core/file_system.hpp"
 #include "millrace/core/ids.hpp"
 #include "millrace/core/io.hpp"
-#include "millrace/state/state_backend.hpp"
+#include "millrace/state/state_backend_provider.hpp"
 #include "millrace/transport/connector.hpp"
 
 namespace millrace {
@@ -39,7 +39,7 @@ struct task_manager_options {
   std::shared_ptr<io_backend> io;
   std::shared_ptr<file_system> files;
   std::shared_ptr<const clock> time;     ///< Must agree with the actor system's clock.
-  std::shared_ptr<state_backend> state;  ///< Of all tasks; null for the hashmap backend.
+  state_backend_provider backends;       ///< Of all tasks; empty for the hashmap backend only.
   std::string blob_directory;            ///< For job libraries; made if missing.
   std::string spill_directory;           ///< For what tasks don't keep in memory; made if missing.
   std::shared_ptr<local_copies> copies;  ///< Of state, near at hand; null for none.

@@ -30,6 +30,16 @@ std::string file_name_of(const execution_attempt_id& id) {
   return name;
 }
 
+/// A task with many channels gets less on each, so that what waits for it stays bounded, yet enough
+/// for one batch to be processed while the next one is under way.
+std::uint64_t channel_bytes(const configuration& config, std::size_t channels) {
+  const auto configured = config.get(options::channel_bytes).bytes;
+  if (config.has(options::channel_bytes) || channels == 0) return configured;
+  constexpr std::uint64_t task_bytes = 8 * 1024 * 1024;
+  const auto least = 2 * config.get(options::batch_bytes).bytes;
+  return std::clamp<std::uint64_t>(task_bytes / channels, least, std::max(least, configured));
+}
+
 }  // namespace
 
 /// What the tasks of one deploy_tasks message share.
@@ -39,6 +49,7 @@ struct task_roster::deployment {
   configuration config;  // the node's, with the job's settings over it
   std::vector<wire::peer_location> peers;
   std::map<std::pair<std::uint32_t, std::uint32_t>, wire::task_placement> placement_of;
+  std::shared_ptr<state_backend> backend;           // null for the hashmap one
   std::shared_ptr<checkpoint_storage> checkpoints;  // and savepoints; null in batch mode
   bool is_checkpointed = false;                     // it takes checkpoints by itself
   std::shared_ptr<job_copies> copies;               // null for none
@@ -97,6 +108,11 @@ status task_roster::deploy(wire::deploy_tasks request) {
       return fail(errc::protocol, "there is no task " + to_string(t.task) + " in the job");
     if (tasks_.contains(t.task))
       return fail(errc::stale, "task " + to_string(t.task) + " is here already");
+  }
+  if (options_.backends) {
+    auto backend = options_.backends(d->config.get(options::state_backend_type));
+    if (!backend) return tl::unexpected(backend.error());
+    d->backend = std::move(*backend);
   }
   const auto settings = checkpoint_settings_of(d->config);
   if (!settings) return tl::unexpected(settings.error());
@@ -178,10 +194,10 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   setup.id = id;
   setup.graph = d.graph;
   setup.program = d.program;
-  setup.options.batches.rows = options_.config.get(options::batch_rows);
+  setup.options.batches.rows = d.config.get(options::batch_rows);
   setup.options.batches.bytes =
-      static_cast<std::uint32_t>(options_.config.get(options::batch_bytes).bytes);
-  setup.options.state = options_.state;
+      static_cast<std::uint32_t>(d.config.get(options::batch_bytes).bytes);
+  setup.options.state = d.backend;
   setup.options.record_bytes_max = options_.config.get(options::record_bytes_max).bytes;
   setup.options.spilling = {.directory = options_.spill_directory + "/" + file_name_of(id),
                             .memory_bytes = d.config.get(options::sort_memory).bytes};
@@ -202,7 +218,7 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
                             hooks_.peer(where.resource),
                             address_of(where)});
   }
-  setup.channel_bytes = channel_bytes(setup.inputs.size());
+  setup.channel_bytes = channel_bytes(d.config, setup.inputs.size());
   setup.open_timeout = open_timeout;
   setup.task_manager = caf::actor(&self_);
   setup.io = options_.io;
@@ -214,16 +230,6 @@ void task_roster::start(const execution_attempt_id& id, task& t) {
   self_.send(t.actor, local::start_task{});
   for (auto& request : waiting_channels_.take(id))
     self_.send(t.actor, std::move(request.what), std::move(request.consumer));
-}
-
-/// A task with many channels gets less on each, so that what waits for it stays bounded, yet enough
-/// for one batch to be processed while the next one is under way.
-std::uint64_t task_roster::channel_bytes(std::size_t channels) const {
-  const auto configured = options_.config.get(options::channel_bytes).bytes;
-  if (options_.config.has(options::channel_bytes) || channels == 0) return configured;
-  constexpr std::uint64_t task_bytes = 8 * 1024 * 1024;
-  const auto least = 2 * options_.config.get(options::batch_bytes).bytes;
-  return std::clamp<std::uint64_t>(task_bytes / channels, least, std::max(least, configured));
 }
 
 void task_roster::on_state_changed(wire::task_state_changed change) {

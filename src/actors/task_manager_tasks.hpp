@@ -118,7 +118,6 @@ class task_roster {
   void find_peers(const deployment& d, const execution_attempt_id& id, task& t);
   void program_is_here(const std::shared_ptr<deployment>& d,
                        const result<program_store::program>& program);
-  std::uint64_t channel_bytes(std::size_t channels) const;
   std::chrono::steady_clock::time_point now() const;
 
   caf::event_based_actor& self_;

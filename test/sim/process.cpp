@@ -66,8 +66,12 @@ void process::start_node(const planned_machine& what, const configuration& confi
     options.io = io_;
     options.files = files_;
     options.time = clock_;
-    if (config.get(options::state_backend_type) == "rocksdb")
-      options.state = std::make_shared<layered_backend>();
+    options.backends =
+        [files = std::shared_ptr<state_backend>(std::make_shared<layered_backend>()),
+         memory = std::shared_ptr<state_backend>(std::make_shared<hashmap_state_backend>())](
+            std::string_view type) -> result<std::shared_ptr<state_backend>> {
+      return type == "rocksdb" ? files : memory;
+    };
     options.blob_directory = blob_directory(machine_) + "/taskmanager";
     options.spill_directory = blob_directory(machine_) + "/spill";
     options.config = config;

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "millrace/state/keyed_state_backend.hpp"
-#include "millrace/state/make_state_backend.hpp"
 #include "millrace/state/rocksdb_state_backend.hpp"
+#include "millrace/state/state_backend_provider.hpp"
 #include "support/state_world.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -93,15 +93,34 @@ TEST_CASE("a directory that can't be made is an error that names it") {
   CHECK(made.error().message.find("io.tmp.dirs") != std::string::npos);
 }
 
-TEST_CASE("the configuration chooses the backend") {
+TEST_CASE("a task manager makes each type of backend once, when it is wanted") {
   const temporary_directory directory;
   configuration config;
-  CHECK((*make_state_backend(config))->type() == "hashmap");
-  REQUIRE(config.set("state.backend.type", "rocksdb", "test"));
   REQUIRE(config.set("io.tmp.dirs", directory.path(), "test"));
-  const auto chosen = make_state_backend(config);
-  REQUIRE(chosen);
-  CHECK((*chosen)->type() == "rocksdb");
+  const auto backends = make_state_backend_provider(config);
+  const auto in_memory = backends("hashmap");
+  REQUIRE(in_memory);
+  CHECK((*in_memory)->type() == "hashmap");
+  CHECK(std::filesystem::is_empty(directory.path()));
+  const auto in_files = backends("rocksdb");
+  REQUIRE(in_files);
+  CHECK((*in_files)->type() == "rocksdb");
+  const auto again = backends("rocksdb");
+  REQUIRE(again);
+  CHECK(*again == *in_files);
+}
+
+TEST_CASE("a backend that could not be made is tried again when it is next wanted") {
+  const temporary_directory directory;
+  directory.write("file", "");
+  configuration config;
+  REQUIRE(config.set("io.tmp.dirs", directory.path("file"), "test"));
+  const auto backends = make_state_backend_provider(config);
+  const auto failed = backends("rocksdb");
+  REQUIRE(!failed);
+  CHECK(failed.error().message.find("io.tmp.dirs") != std::string::npos);
+  REQUIRE(std::filesystem::remove(directory.path("file")));
+  CHECK(backends("rocksdb"));
 }
 
 }  // namespace rocksdb_state_backend_test

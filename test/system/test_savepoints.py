@@ -96,8 +96,10 @@ class Savepoints(SystemTest):
         # It may be moved.
         moved = self.folder / "moved"
         shutil.move(first, moved)
+        self.assertEqual(self.databases(), [])
         job = self.counts("two", "-p", 3, "-s", moved, "-D", "state.backend.type=rocksdb")
         self.await_records(job)
+        self.assertTrue(self.databases(), "no task manager keeps state in RocksDB")
         second = self.stop(job, "-p", self.folder / "elsewhere")
         self.assertTrue(second.startswith(str(self.folder / "elsewhere" / "savepoint-")))
         # The last part attached, in the client's own process.
@@ -107,6 +109,10 @@ class Savepoints(SystemTest):
 
         self.nodes.millrace("savepoint", "-d", moved)
         self.assertFalse(moved.exists())
+
+    def databases(self):
+        """Where the nodes have state in RocksDB."""
+        return [at for at in self.nodes.folder.rglob("millrace-state-*/*") if at.is_dir()]
 
     def run_embedded(self, *arguments):
         """Without a cluster: in the process of the tool."""

@@ -95,7 +95,8 @@ inline constexpr config_option<bool> checkpointing_incremental{
      .default_text = "true",
      .description = "Whether a checkpoint of state in the `rocksdb` backend stores only those of "
                     "its files that the checkpoint before does not have. The job manager decides, "
-                    "so it needs `state.backend.type`, too. Savepoints are always complete.",
+                    "so `state.backend.type` must be set for the job or in the configuration of "
+                    "the job manager. Savepoints are always complete.",
      .form = value_form::boolean}};
 
 inline constexpr config_option<std::string> checkpoints_directory{

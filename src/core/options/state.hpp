@@ -16,7 +16,8 @@ inline constexpr config_option<std::string> state_backend_type{
      .group = "State",
      .default_text = "hashmap",
      .description = "Where keyed state lives: `hashmap` keeps it as objects in memory, `rocksdb` "
-                    "on disk below `io.tmp.dirs`, with a cache of objects in front.",
+                    "on disk below `io.tmp.dirs`, with a cache of objects in front. What a job "
+                    "sets goes over the configuration of the cluster.",
      .form = value_form::choice,
      .choices = state_backends}};
 
