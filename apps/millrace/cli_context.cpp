@@ -1,8 +1,10 @@
 #include "cli_context.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <system_error>
 #include <vector>
@@ -137,6 +139,25 @@ std::vector<std::pair<std::string, std::string>> cli_context::job_settings() con
     if (setting.origin == command_line_origin) settings.emplace_back(key, setting.value);
   }
   return settings;
+}
+
+std::vector<std::string> cli_context::idle_settings() const {
+  // What this program goes by itself.
+  static constexpr const option_info* own[] = {&options::jobmanager_rpc_address,
+                                               &options::jobmanager_rpc_port,
+                                               &options::client_timeout,
+                                               &options::cluster_secret_file,
+                                               &options::log_level,
+                                               &options::log_dir,
+                                               &options::log_file,
+                                               &options::io_tmp_dirs};
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : job_settings()) {
+    const auto* option = options::find(key);
+    if (option->scope == option_scope::process && std::ranges::find(own, option) == std::end(own))
+      keys.push_back(key);
+  }
+  return keys;
 }
 
 result<std::unique_ptr<cluster_client>> cli_context::connect() const {

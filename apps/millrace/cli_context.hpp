@@ -40,6 +40,8 @@ class cli_context {
 
   /// What -D said: the settings that travel with a job.
   std::vector<std::pair<std::string, std::string>> job_settings() const;
+  /// Keys that -D set though neither a job nor this program reads them.
+  std::vector<std::string> idle_settings() const;
 
   /// Errors: as of cluster_client::connect.
   result<std::unique_ptr<cluster_client>> connect() const;

@@ -41,8 +41,17 @@ result<job_id> submit(cluster_client& client, const planned_job& job) {
       [&](std::uint64_t sent, std::uint64_t size) { display.show_upload(sent, size); });
 }
 
+/// The processes of a cluster have read their configuration long ago.
+void warn_of_idle_settings(const cli_context& context) {
+  for (const auto& key : context.idle_settings())
+    std::cerr << "millrace: warning: -D " << key
+              << " has no effect on a cluster that runs: set it in the configuration of its "
+                 "processes\n";
+}
+
 result<exit_code> run_on_cluster(const cli_context& context, const planned_job& job,
                                  bool detached) {
+  warn_of_idle_settings(context);
   auto cluster = context.connect();
   if (!cluster) return tl::unexpected(cluster.error());
   // From here on there may be a job, which must not be lost sight of.

@@ -401,8 +401,8 @@ std::vector<error> task_roster::housekeeping() {
     log_event(log_level::warn, "nobody came for a channel",
               {{"producer", to_string(producer)}, {"consumer", to_string(request.what.consumer)}});
   std::vector<error> stuck;
-  const auto limit = options_.config.get(options::task_cancellation_timeout);
   for (auto& [id, t] : tasks_) {
+    const auto limit = t.of->config.get(options::task_cancellation_timeout);
     if (!t.cancelled_at || at - *t.cancelled_at < limit) continue;
     t.cancelled_at = at;
     stuck.push_back({errc::timeout, "task " + to_string(id) + " of '" +

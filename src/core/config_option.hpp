@@ -40,6 +40,12 @@ enum class value_form {
   choice,    ///< one of a list of words
 };
 
+/// Whose configuration an option is read from.
+enum class option_scope {
+  job,      ///< The job's, and where it says nothing that of the cluster.
+  process,  ///< That of each process; what a job says is of no effect on a cluster.
+};
+
 /// All about an option except its C++ type.
 struct option_info {
   std::string_view key;                ///< As in configuration files: "state.backend.type".
@@ -53,6 +59,7 @@ struct option_info {
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
   /// The words of a choice.
   std::span<const std::string_view> choices = {};
+  option_scope scope = option_scope::job;  ///< Whose configuration counts.
 };
 
 /// An option whose value is a `T`: bool, an integer type, std::chrono::milliseconds, memory_size,

@@ -106,14 +106,16 @@ std::string markdown() {
     if (option->group != group) {
       group = option->group;
       out.append(out.empty() ? "" : "\n").append("## ").append(group).append("\n\n");
-      out += "| Key | Default | Type | Description |\n| --- | --- | --- | --- |\n";
+      out += "| Key | Default | Type | Set for | Description |\n| --- | --- | --- | --- | --- |\n";
     }
     out.append("| `").append(option->key).append("` | ");
     if (option->default_text.empty())
       out += "(empty)";
     else
       out.append("`").append(option->default_text).append("`");
-    out.append(" | ").append(type_name(option->form)).append(" | ").append(option->description);
+    out.append(" | ").append(type_name(option->form));
+    out += option->scope == option_scope::process ? " | processes | " : " | jobs | ";
+    out += option->description;
     if (option->form != value_form::text && option->form != value_form::boolean) {
       out += " Expects " + expected_form(*option) + ".";
     }

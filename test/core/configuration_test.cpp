@@ -181,7 +181,10 @@ TEST_CASE("the reference lists every key") {
   const std::string text = options::markdown();
   for (const option_info* option : options::all)
     CHECK(text.find("| `" + std::string(option->key) + "` |") != std::string::npos);
-  CHECK(text.find("| `heartbeat.interval` | `1 s` | duration | Time between") != std::string::npos);
+  CHECK(text.find("| `heartbeat.interval` | `1 s` | duration | processes | Time between") !=
+        std::string::npos);
+  CHECK(text.find("| `state.backend.type` | `hashmap` | choice | jobs | Where") !=
+        std::string::npos);
 }
 
 TEST_CASE("a configuration file that is not there is named") {

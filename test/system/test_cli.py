@@ -248,6 +248,14 @@ class WithCluster(SystemTest):
                    for operator in vertex["operators"] if operator["name"] == "double"]
         self.assertEqual(double["metrics"], {"doubled": 500})
 
+    def test_settings_that_a_cluster_does_not_take_from_a_job_are_named(self):
+        done = self.cluster.run("-D", "taskmanager.numberOfTaskSlots=9", "-D", "client.timeout=50 s",
+                                "-D", "slot.request.timeout=9 s", "-D", "parallelism.default=2",
+                                test_job("generator"), "--count", 5, "--rate", 5000)
+        self.assertEqual([line.split()[3] for line in done.stderr.splitlines()
+                          if "has no effect" in line],
+                         ["slot.request.timeout", "taskmanager.numberOfTaskSlots"])
+
     def test_the_nodes_log_the_life_of_a_job(self):
         library = test_job("generator")
         for _ in range(2):

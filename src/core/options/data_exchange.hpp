@@ -42,6 +42,7 @@ inline constexpr config_option<memory_size> record_bytes_max{
      .description = "Largest single record; a job that emits a larger one fails.",
      .form = value_form::memory,
      .min = 1024,
-     .max = std::int64_t{1} << 30}};
+     .max = std::int64_t{1} << 30,
+     .scope = option_scope::process}};
 
 }  // namespace millrace::options

@@ -64,7 +64,8 @@ inline constexpr config_option<std::chrono::milliseconds> slot_request_timeout{
      .default_text = "5 min",
      .description = "How long a job waits for the slots it needs before it fails.",
      .form = value_form::duration,
-     .min = 1}};
+     .min = 1,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::chrono::milliseconds> task_cancellation_timeout{
     {.key = "task.cancellation.timeout",

@@ -18,7 +18,8 @@ inline constexpr config_option<std::string> node_role{
      .description = "What a `caf-node` process is: the master of a cluster, a worker, or both "
                     "in one process.",
      .form = value_form::choice,
-     .choices = node_roles}};
+     .choices = node_roles,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> jobmanager_rpc_address{
     {.key = "jobmanager.rpc.address",
@@ -26,7 +27,8 @@ inline constexpr config_option<std::string> jobmanager_rpc_address{
      .default_text = "localhost",
      .description = "Host name or address of the job manager, as the other nodes and the shell "
                     "tool reach it.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::uint16_t> jobmanager_rpc_port{
     {.key = "jobmanager.rpc.port",
@@ -35,7 +37,8 @@ inline constexpr config_option<std::uint16_t> jobmanager_rpc_port{
      .description = "Port the job manager listens on; 0 lets the system choose one.",
      .form = value_form::integer,
      .min = 0,
-     .max = 65535}};
+     .max = 65535,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> jobmanager_bind_host{
     {.key = "jobmanager.bind-host",
@@ -43,7 +46,8 @@ inline constexpr config_option<std::string> jobmanager_bind_host{
      .default_text = "127.0.0.1",
      .description = "Address the job manager listens on. Anything but loopback needs "
                     "`security.cluster.secret-file`.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> taskmanager_host{
     {.key = "taskmanager.host",
@@ -51,7 +55,8 @@ inline constexpr config_option<std::string> taskmanager_host{
      .default_text = "127.0.0.1",
      .description = "Host name or address of this task manager, as other task managers reach "
                     "it.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> taskmanager_bind_host{
     {.key = "taskmanager.bind-host",
@@ -59,7 +64,8 @@ inline constexpr config_option<std::string> taskmanager_bind_host{
      .default_text = "127.0.0.1",
      .description = "Address the task manager listens on. Anything but loopback needs "
                     "`security.cluster.secret-file`.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::uint16_t> taskmanager_rpc_port{
     {.key = "taskmanager.rpc.port",
@@ -68,7 +74,8 @@ inline constexpr config_option<std::uint16_t> taskmanager_rpc_port{
      .description = "Port the task manager listens on; 0 lets the system choose one.",
      .form = value_form::integer,
      .min = 0,
-     .max = 65535}};
+     .max = 65535,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::uint32_t> task_slots{
     {.key = "taskmanager.numberOfTaskSlots",
@@ -78,7 +85,8 @@ inline constexpr config_option<std::uint32_t> task_slots{
                     "sharing group; 0 makes one for each core.",
      .form = value_form::integer,
      .min = 0,
-     .max = 65536}};
+     .max = 65536,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::uint32_t> worker_threads{
     {.key = "taskmanager.worker.threads",
@@ -87,7 +95,8 @@ inline constexpr config_option<std::uint32_t> worker_threads{
      .description = "Threads that run actors and tasks; 0 makes one for each core.",
      .form = value_form::integer,
      .min = 0,
-     .max = 1024}};
+     .max = 1024,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::uint32_t> io_threads{
     {.key = "taskmanager.io.threads",
@@ -96,14 +105,16 @@ inline constexpr config_option<std::uint32_t> io_threads{
      .description = "Threads for work that may block: files, uploads, network clients.",
      .form = value_form::integer,
      .min = 1,
-     .max = 1024}};
+     .max = 1024,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> io_tmp_dirs{
     {.key = "io.tmp.dirs",
      .group = "Resources",
      .default_text = "/tmp",
      .description = "Directory for temporary files.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> blob_storage_directory{
     {.key = "blob.storage.directory",
@@ -111,6 +122,7 @@ inline constexpr config_option<std::string> blob_storage_directory{
      .default_text = "",
      .description = "Directory where job libraries are kept; empty for one below `io.tmp.dirs` "
                     "that is removed at the end.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 }  // namespace millrace::options

@@ -17,7 +17,8 @@ inline constexpr config_option<bool> chaos_enabled{
      .default_text = "false",
      .description = "Whether the cluster obeys `millrace chaos`, which kills its actors. For "
                     "tests of recovery only.",
-     .form = value_form::boolean}};
+     .form = value_form::boolean,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> log_level{
     {.key = "log.level",
@@ -26,7 +27,8 @@ inline constexpr config_option<std::string> log_level{
      .description = "Least severe messages to log. Programs that run a job in their own process, "
                     "and the shell tool, log nothing unless this is set.",
      .form = value_form::choice,
-     .choices = log_levels}};
+     .choices = log_levels,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> log_dir{
     {.key = "log.dir",
@@ -35,7 +37,8 @@ inline constexpr config_option<std::string> log_dir{
      .description = "Directory for the log files of daemons; empty for standard error. The start "
                     "scripts make that `log` in the checkout, or for an installation in "
                     "`/tmp/millrace-<user>`.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> log_file{
     {.key = "log.file",
@@ -43,7 +46,8 @@ inline constexpr config_option<std::string> log_file{
      .default_text = "",
      .description = "Log file of this process; empty for a name in `log.dir` made of role, host "
                     "and process id.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::string> env_pid_dir{
     {.key = "env.pid.dir",
@@ -52,7 +56,8 @@ inline constexpr config_option<std::string> env_pid_dir{
      .description = "Directory where the start and stop scripts keep the process ids of "
                     "daemons; empty for `run` in the checkout, or for an installation in "
                     "`/tmp/millrace-<user>`.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<std::chrono::milliseconds> metrics_update_interval{
     {.key = "metrics.update.interval",
@@ -60,6 +65,7 @@ inline constexpr config_option<std::chrono::milliseconds> metrics_update_interva
      .default_text = "500 ms",
      .description = "Time between two reports of a task's records, rates and back pressure.",
      .form = value_form::duration,
-     .min = 10}};
+     .min = 10,
+     .scope = option_scope::process}};
 
 }  // namespace millrace::options

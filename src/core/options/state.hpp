@@ -29,7 +29,8 @@ inline constexpr config_option<memory_size> rocksdb_memory{
                     "together: half for cached objects, half for RocksDB's own blocks and "
                     "memtables.",
      .form = value_form::memory,
-     .min = std::int64_t{8} << 20}};
+     .min = std::int64_t{8} << 20,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<bool> local_recovery{
     {.key = "state.backend.local-recovery",
@@ -49,7 +50,8 @@ inline constexpr config_option<std::string> local_state_directory{
                     "`state.backend.local-recovery`, one only; empty for `io.tmp.dirs`. Each task "
                     "manager has a directory of its own below it, which a restarted one takes over "
                     "from a dead one.",
-     .form = value_form::text}};
+     .form = value_form::text,
+     .scope = option_scope::process}};
 
 inline constexpr config_option<memory_size> snapshot_slice{
     {.key = "state.backend.snapshot-slice",
