@@ -17,16 +17,25 @@ CONFIG = {"heartbeat.interval": "200 ms",
           "heartbeat.timeout": "2 s",
           "cluster.registration.max-timeout": "200 ms",
           "high-availability.type": "filesystem",
+          "state.backend.local-recovery": "true",
           "debug.chaos.enabled": "true"}
 
 
-# How jobs may take their checkpoints: scripts that run many go through all of them.
+UNALIGNED = {"execution.checkpointing.unaligned.enabled": "true"}
+ROCKSDB = {"state.backend.type": "rocksdb"}
+NO_COPIES = {"state.backend.local-recovery": "false"}  # the workers make them
+
+# How jobs may keep their state and take their checkpoints: scripts that run many go through all of
+# them.
 VARIANTS = {
-    "hashmap": {},
-    "hashmap, unaligned": {"execution.checkpointing.unaligned.enabled": "true"},
-    "rocksdb": {"state.backend.type": "rocksdb"},
-    "rocksdb, unaligned": {"state.backend.type": "rocksdb",
-                           "execution.checkpointing.unaligned.enabled": "true"},
+    "hashmap": NO_COPIES,
+    "rocksdb": {**ROCKSDB, **NO_COPIES},
+    "hashmap, unaligned, local copies": UNALIGNED,
+    "rocksdb, unaligned, local copies": {**ROCKSDB, **UNALIGNED},
+    "hashmap, local copies": {},
+    "rocksdb, local copies": ROCKSDB,
+    "hashmap, unaligned": {**UNALIGNED, **NO_COPIES},
+    "rocksdb, unaligned": {**ROCKSDB, **UNALIGNED, **NO_COPIES},
 }
 
 
