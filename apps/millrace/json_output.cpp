@@ -94,6 +94,23 @@ json json_of(const accumulator_map& accumulators) {
   return all;
 }
 
+/// What is not known of a subtask that has not acknowledged is null.
+json json_of(const subtask_checkpoint& subtask) {
+  const auto number = [&](std::uint64_t value) {
+    return subtask.status == subtask_checkpoint_status::acknowledged ? json(value) : json();
+  };
+  return {{"subtask", subtask.subtask},
+          {"status", text(to_string(subtask.status))},
+          {"has_emitted_all", subtask.has_emitted_all},
+          {"duration_ms", number(subtask.duration_ms)},
+          {"state_bytes", number(subtask.bytes)},
+          {"stored_bytes", number(subtask.stored_bytes)},
+          {"in_flight_bytes", number(subtask.in_flight_bytes)},
+          {"alignment_ms", number(subtask.alignment_ms)},
+          {"synchronous_ms", number(subtask.synchronous_ms)},
+          {"asynchronous_ms", number(subtask.asynchronous_ms)}};
+}
+
 }  // namespace
 
 json to_json(const wire::job_overview& job) {
@@ -151,6 +168,22 @@ json to_json(const wire::checkpoint_list& list) {
           {"completed", list.completed},
           {"failed", list.failed},
           {"checkpoints", checkpoints}};
+}
+
+json to_json(const wire::checkpoint_details& details) {
+  json document = to_json(details.checkpoint);
+  document["job"] = to_string(details.job);
+  json vertices = json::array();
+  for (const auto& vertex : details.vertices) {
+    json subtasks = json::array();
+    for (const auto& each : vertex.subtasks) subtasks.push_back(json_of(each));
+    vertices.push_back({{"id", vertex.vertex},
+                        {"name", vertex.name},
+                        {"parallelism", vertex.parallelism},
+                        {"subtasks", subtasks}});
+  }
+  document["vertices"] = vertices;
+  return document;
 }
 
 json to_json(const wire::node_overview& node) {

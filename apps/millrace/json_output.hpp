@@ -16,6 +16,7 @@ json to_json(const wire::job_details& job);
 json to_json(const wire::node_overview& node);
 json to_json(const checkpoint_record& checkpoint);
 json to_json(const wire::checkpoint_list& list);
+json to_json(const wire::checkpoint_details& details);
 
 /// To stdout. Text that is not UTF-8 is repaired.
 void print_json(const json& document);

@@ -252,6 +252,10 @@ class remote_client final : public cluster_client {
   result<wire::checkpoint_list> checkpoints(const job_id& job) override {
     return link_->ask_again<wire::checkpoint_list>(wire::list_checkpoints{job});
   }
+  result<wire::checkpoint_details> describe_checkpoint(const job_id& job,
+                                                       checkpoint_id checkpoint) override {
+    return link_->ask_again<wire::checkpoint_details>(wire::describe_checkpoint{job, checkpoint});
+  }
   result<checkpoint_record> take_checkpoint(const job_id& job) override {
     return link_->ask<wire::checkpoint_taken>(wire::take_checkpoint{job}, checkpoint_timeout)
         .map([](wire::checkpoint_taken taken) { return std::move(taken.checkpoint); });

@@ -37,6 +37,9 @@ class cluster_client {
   virtual status cancel(const job_id& job) = 0;
   virtual result<wire::node_list> nodes() = 0;
   virtual result<wire::checkpoint_list> checkpoints(const job_id& job) = 0;
+  /// One of those, by subtask.
+  virtual result<wire::checkpoint_details> describe_checkpoint(const job_id& job,
+                                                               checkpoint_id checkpoint) = 0;
   /// Returns when it is complete, or has failed.
   virtual result<checkpoint_record> take_checkpoint(const job_id& job) = 0;
   /// Returns when it is complete, or has failed. Empty directory: the cluster's.

@@ -63,6 +63,8 @@ class dispatcher {
   caf::result<wire::ack> on_watch(const wire::watch_job& request);
   caf::result<wire::ack> on_cancel(const wire::cancel_job& request);
   caf::result<wire::checkpoint_list> on_list_checkpoints(const wire::list_checkpoints& request);
+  caf::result<wire::checkpoint_details> on_describe_checkpoint(
+      const wire::describe_checkpoint& request);
   caf::result<wire::checkpoint_taken> on_take_checkpoint(const wire::take_checkpoint& request);
   caf::result<wire::checkpoint_taken> on_take_savepoint(const wire::take_savepoint& request);
   caf::result<wire::checkpoint_taken> on_stop(const wire::stop_job& request);
@@ -386,6 +388,14 @@ caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
       });
 }
 
+caf::result<wire::checkpoint_details> dispatcher::on_describe_checkpoint(
+    const wire::describe_checkpoint& request) {
+  return requests_.ask<wire::checkpoint_details>(
+      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_details> {
+        return tl::unexpected(is_over(id, " has no checkpoints any more"));
+      });
+}
+
 caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
     const wire::take_checkpoint& request) {
   return requests_.ask<wire::checkpoint_taken>(
@@ -556,6 +566,9 @@ caf::behavior working(caf::stateful_actor<dispatcher>* self) {
       [&state](const wire::cancel_job& request) { return state.on_cancel(request); },
       [&state](const wire::list_checkpoints& request) {
         return state.on_list_checkpoints(request);
+      },
+      [&state](const wire::describe_checkpoint& request) {
+        return state.on_describe_checkpoint(request);
       },
       [&state](const wire::take_checkpoint& request) { return state.on_take_checkpoint(request); },
       [&state](const wire::take_savepoint& request) { return state.on_take_savepoint(request); },

@@ -41,6 +41,7 @@ struct dispatcher_options {
 ///   watch_job                        -> ack; job_result when it has ended  (client)
 ///   cancel_job                       -> ack                                (client)
 ///   list_checkpoints                 -> checkpoint_list                    (client)
+///   describe_checkpoint              -> checkpoint_details                 (client)
 ///   take_checkpoint                  -> checkpoint_taken                   (client)
 ///   kill_actor                       -> ack                                (client)
 ///   job_status_changed; job_result with job_details                        (job master)

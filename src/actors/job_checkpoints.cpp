@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "millrace/actors/error_bridge.hpp"
+#include "millrace/actors/job_description.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/savepoint_directory.hpp"
@@ -224,6 +225,17 @@ void job_checkpoints::remove_superseded(const std::string& location) {
       });
 }
 
+void job_checkpoints::forget_stop(std::function<void()> then) {
+  stop_.reset();
+  enqueue([store = store_, job = job_, epoch = epoch_] { return store->stop_given_up(job, epoch); },
+          [this, then = std::move(then)](const status& how) {
+            if (!how)
+              log_event(log_level::warn, "cannot note that a job is not stopped any more",
+                        {{"job", to_string(job_)}, {"reason", how.error().message}});
+            then();
+          });
+}
+
 void job_checkpoints::hold() {
   carry_out(coordinator_.hold(now_ms()));
 }
@@ -432,17 +444,19 @@ job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkp
   // A savepoint that is taken while the job goes on is no place to go back to.
   const bool is_restart_point =
       is_here || coordinator_.pending(checkpoint)->cut().kind != checkpoint_kind::savepoint;
+  const checkpoint_pointer pointer{checkpoint, location_of(checkpoint),
+                                   is_here ? snapshot_owner::job : snapshot_owner::user,
+                                   is_here ? std::nullopt : stop_};
   return [storage = storage_, files = files_, store = store_, job = job_, epoch = epoch_, metadata,
-          is_here, is_restart_point, where = location_of(checkpoint)] {
-    auto done = is_here ? storage->complete(metadata) : complete_snapshot(*files, where, metadata);
+          is_here, is_restart_point, pointer] {
+    auto done = is_here ? storage->complete(metadata)
+                        : complete_snapshot(*files, pointer.location, metadata);
     if (!done || MILLRACE_MUTANT(completion_not_recorded)) return done;
     if (!is_restart_point) return store->savepoint_completed(job, epoch, metadata.checkpoint);
     // Nobody is told before a later master would go on from it.
-    return store
-        ->checkpoint_completed(
-            job, epoch,
-            {metadata.checkpoint, where, is_here ? snapshot_owner::job : snapshot_owner::user})
-        .map([] { pass(kill_point::checkpoint_recorded); });
+    return store->checkpoint_completed(job, epoch, pointer).map([] {
+      pass(kill_point::checkpoint_recorded);
+    });
   };
 }
 
@@ -550,6 +564,15 @@ wire::checkpoint_list job_checkpoints::list() const {
   for (auto& record : coordinator_.records(now_ms()))
     list.checkpoints.push_back(with_location(std::move(record)));
   return list;
+}
+
+result<wire::checkpoint_details> job_checkpoints::describe(checkpoint_id checkpoint,
+                                                           const graph::job_graph& graph) const {
+  auto all = list().checkpoints;
+  const auto its = std::find_if(all.begin(), all.end(),
+                                [&](const auto& r) { return r.checkpoint == checkpoint; });
+  if (its == all.end()) return tl::unexpected(no_such_checkpoint(job_, checkpoint, all));
+  return details_of(graph, job_, std::move(*its), *coordinator_.subtasks_of(checkpoint));
 }
 
 std::optional<checkpoint_record> job_checkpoints::last_completed() const {

@@ -110,7 +110,15 @@ class job_checkpoints {
   bool is_running() const noexcept { return coordinator_.is_running(); }
   void hold();
   void resume();
+  /// From now on final savepoints are those of this stop: it is noted with them, so that the next
+  /// master goes on with it.
+  void note_stop(job_stop stop) { stop_ = std::move(stop); }
+  /// The job goes on after all. `then` is called when no later master would stop it any more.
+  void forget_stop(std::function<void()> then);
   wire::checkpoint_list list() const;
+  /// `not_found`, with the numbers there are, if it is not among those of `list`.
+  result<wire::checkpoint_details> describe(checkpoint_id checkpoint,
+                                            const graph::job_graph& graph) const;
   std::optional<checkpoint_record> last_completed() const;
 
  private:
@@ -176,6 +184,7 @@ class job_checkpoints {
   std::deque<storage_job> storage_work_;  // the first is under way
   std::vector<waiter> waiters_;
   std::map<checkpoint_id, place> places_;
+  std::optional<job_stop> stop_;
   std::optional<std::int64_t> timer_ms_;
   std::uint64_t timer_generation_ = 0;
 };

@@ -41,6 +41,27 @@ wire::job_details details_of(const graph::execution_graph& execution, const job_
   return details;
 }
 
+wire::checkpoint_details details_of(const graph::job_graph& job, const job_id& id,
+                                    checkpoint_record checkpoint,
+                                    const std::vector<subtask_checkpoint>& subtasks) {
+  wire::checkpoint_details details{id, std::move(checkpoint), {}};
+  for (const auto& vertex : job.vertices)
+    details.vertices.push_back({vertex.id, vertex.name, vertex.parallelism, {}});
+  for (const auto& each : subtasks) details.vertices.at(each.vertex).subtasks.push_back(each);
+  return details;
+}
+
+error no_such_checkpoint(const job_id& id, checkpoint_id asked,
+                         const std::vector<checkpoint_record>& latest) {
+  std::string numbers;
+  for (const auto& each : latest)
+    numbers += (numbers.empty() ? "" : ", ") + std::to_string(each.checkpoint.number);
+  return {errc::not_found, "job " + to_string(id) + " has no checkpoint " +
+                               std::to_string(asked.number) +
+                               (numbers.empty() ? ": it has taken none yet"
+                                                : " among its latest: there are " + numbers)};
+}
+
 accumulator_map merged(const std::map<graph::subtask_ref, accumulator_map>& accumulators) {
   accumulator_map all;
   for (const auto& [subtask, its] : accumulators) merge_into(all, its);

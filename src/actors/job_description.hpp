@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "millrace/actors/job_metrics.hpp"
 #include "millrace/actors/messages.hpp"
@@ -23,6 +24,14 @@ wire::job_overview overview_of(const graph::execution_graph& execution, const jo
 
 wire::job_details details_of(const graph::execution_graph& execution, const job_metrics& metrics,
                              const job_times& times, std::string waiting_for);
+
+/// `subtasks` are those of a checkpoint of the job.
+wire::checkpoint_details details_of(const graph::job_graph& job, const job_id& id,
+                                    checkpoint_record checkpoint,
+                                    const std::vector<subtask_checkpoint>& subtasks);
+/// `not_found`. "job 3f has no checkpoint 7 among its latest: there are 3, 4, 9".
+error no_such_checkpoint(const job_id& id, checkpoint_id asked,
+                         const std::vector<checkpoint_record>& latest);
 
 /// `accumulators` are those of all subtasks.
 accumulator_map merged(const std::map<graph::subtask_ref, accumulator_map>& accumulators);

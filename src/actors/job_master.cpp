@@ -238,6 +238,9 @@ caf::behavior job_master_behavior(caf::stateful_actor<job_master>* self,
       [&state](const wire::decline_checkpoint& decline) { state.on_declined(decline); },
       [&state](const wire::last_checkpoint_awaited& awaited) { state.on_last_awaited(awaited); },
       [&state](const wire::list_checkpoints&) { return state.on_list_checkpoints(); },
+      [&state](const wire::describe_checkpoint& which) {
+        return state.on_describe_checkpoint(which);
+      },
       [&state](const wire::take_checkpoint&) { return state.on_take_checkpoint(); },
       [&state](const wire::take_savepoint& request) { return state.on_take_savepoint(request); },
       [&state](const wire::stop_job& request) { return state.on_stop(request); },

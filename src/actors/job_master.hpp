@@ -36,8 +36,8 @@ struct job_master_options {
 /// all are there; task_state_changed, task_reports, alignment_reached, operator_event,
 /// iteration_reported; acknowledge_checkpoint, decline_checkpoint, last_checkpoint_awaited.
 /// From the resource manager: slots_missing, task_manager_lost.
-/// From the dispatcher: list_jobs, describe_job, list_checkpoints, take_checkpoint, take_savepoint,
-/// stop_job, cancel, and kill_actor, for tests.
+/// From the dispatcher: list_jobs, describe_job, list_checkpoints, describe_checkpoint,
+/// take_checkpoint, take_savepoint, stop_job, cancel, and kill_actor, for tests.
 ///
 /// After a failure, regions that are to be restarted are cancelled, and run again from the last
 /// completed checkpoint when the restart strategy says so and all slots are there.

@@ -136,6 +136,14 @@ void job_master::start_savepoints() {
   hooks.on_resumed = [this] { take_last_if_all_wait(); };
   savepoints_.emplace(*self_, *checkpoints_, options_.config.get(options::savepoints_directory),
                       std::move(hooks));
+  const auto& completed = options_.from.checkpoints;
+  if (completed.empty() || !completed.back().stop) return;
+  const auto& last = completed.back();
+  log_event(log_level::info, "the job was being stopped, and is stopped anew",
+            {{"job", to_string(options_.job)},
+             {"savepoint", last.location},
+             {"drained", last.stop->is_drained ? "yes" : "no"}});
+  savepoints_->recover(last.location, *last.stop);
 }
 
 void job_master::drain_sources() {
@@ -246,6 +254,14 @@ caf::result<wire::checkpoint_list> job_master::on_list_checkpoints() const {
   wire::checkpoint_list none;
   none.job = options_.job;
   return none;
+}
+
+caf::result<wire::checkpoint_details> job_master::on_describe_checkpoint(
+    const wire::describe_checkpoint& request) const {
+  if (!checkpoints_) return to_caf(no_such_checkpoint(options_.job, request.checkpoint, {}));
+  auto found = checkpoints_->describe(request.checkpoint, execution_->plan());
+  if (!found) return to_caf(found.error());
+  return *std::move(found);
 }
 
 error job_master::takes_no_checkpoints() const {

@@ -55,6 +55,8 @@ class job_master {
   wire::job_list on_list() const { return {{overview_of(*execution_, times())}}; }
   wire::job_details on_describe() const;
   caf::result<wire::checkpoint_list> on_list_checkpoints() const;
+  caf::result<wire::checkpoint_details> on_describe_checkpoint(
+      const wire::describe_checkpoint& request) const;
   caf::result<wire::checkpoint_taken> on_take_checkpoint();
   caf::result<wire::checkpoint_taken> on_take_savepoint(const wire::take_savepoint& request);
   caf::result<wire::checkpoint_taken> on_stop(const wire::stop_job& request);

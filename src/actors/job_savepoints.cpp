@@ -41,7 +41,17 @@ caf::result<wire::checkpoint_taken> job_savepoints::take(const std::string& dire
   return answer;
 }
 
+void job_savepoints::recover(const std::string& location, const job_stop& stop) {
+  stop_directory_ = stop.directory;
+  checkpoints_.note_stop(stop);
+  stop_.recover(stop.is_drained, location);
+}
+
 caf::result<wire::checkpoint_taken> job_savepoints::stop(const std::string& directory, bool drain) {
+  if (stop_.is_under_way() && !stopper_ && stop_.is_drained() == drain) {
+    stopper_ = self_.make_response_promise();
+    return *stopper_;
+  }
   auto where = directory_of(directory);
   if (!where) return to_caf(where.error());
   if (stop_.is_under_way())
@@ -54,6 +64,7 @@ caf::result<wire::checkpoint_taken> job_savepoints::stop(const std::string& dire
   stopper_ = self_.make_response_promise();
   const caf::result<wire::checkpoint_taken> answer = *stopper_;
   checkpoints_.hold();
+  checkpoints_.note_stop({stop_directory_, drain});
   carry_out(stop_.on_request(drain));
   return answer;
 }
@@ -101,14 +112,25 @@ void job_savepoints::take_final() {
                               });
 }
 
-void job_savepoints::carry_out(const stop_decision& decision) {
-  if (decision.answer) {
-    auto promise = std::exchange(stopper_, std::nullopt);
-    if (!*decision.answer)
-      promise->deliver(to_caf(decision.answer->error()));
-    else
-      promise->deliver(wire::checkpoint_taken{*std::exchange(final_, std::nullopt)});
+void job_savepoints::answer(const result<std::string>& outcome, bool forgets) {
+  auto promise = std::exchange(stopper_, std::nullopt);
+  auto last = std::exchange(final_, std::nullopt);
+  if (outcome) {
+    if (promise) promise->deliver(wire::checkpoint_taken{*std::move(last)});
+    return;
   }
+  auto tell = [promise, why = outcome.error()]() mutable {
+    if (promise) promise->deliver(to_caf(why));
+  };
+  // Who is told that the job goes on can rely on it, whatever happens to this master.
+  if (forgets)
+    checkpoints_.forget_stop(std::move(tell));
+  else
+    tell();
+}
+
+void job_savepoints::carry_out(const stop_decision& decision) {
+  if (decision.answer) answer(*decision.answer, decision.forget);
   if (decision.drain_sources) hooks_.drain_sources();
   if (decision.take_savepoint) take_final();
   if (decision.restart_all) {

@@ -30,7 +30,12 @@ class job_savepoints {
   job_savepoints(caf::event_based_actor& self, job_checkpoints& checkpoints,
                  std::string default_directory, hooks h);
 
+  /// An earlier master was stopping the job, and has died when the savepoint there was complete.
+  /// Before all else.
+  void recover(const std::string& location, const job_stop& stop);
+
   caf::result<wire::checkpoint_taken> take(const std::string& directory);
+  /// Joins a stop that an earlier master was asked for, if it is of the same kind.
   caf::result<wire::checkpoint_taken> stop(const std::string& directory, bool drain);
 
   /// Whether the last checkpoint is none to be taken but this one's savepoint.
@@ -50,6 +55,8 @@ class job_savepoints {
   /// Nothing if nobody said where savepoints are to be.
   result<std::string> directory_of(const std::string& given) const;
   void take_final();
+  /// Tells whoever has asked for the stop, if that was asked of this master.
+  void answer(const result<std::string>& outcome, bool forgets);
   void carry_out(const stop_decision& decision);
 
   caf::event_based_actor& self_;
@@ -59,7 +66,7 @@ class job_savepoints {
   stop_with_savepoint stop_;
   std::string stop_directory_;
   std::optional<checkpoint_record> final_;
-  std::optional<caf::response_promise> stopper_;
+  std::optional<caf::response_promise> stopper_;  // nothing if an earlier master was asked
 };
 
 }  // namespace millrace

@@ -59,8 +59,13 @@ class master_requests {
               [this, promise, ask_the_next, id](caf::error& e) mutable {
                 if (e != caf::sec::request_receiver_down) return promise.deliver(std::move(e));
                 // What the master has done of it is not known, and the next one may do it again.
-                if constexpr (std::is_same_v<Request, wire::take_savepoint> ||
-                              std::is_same_v<Request, wire::stop_job>)
+                if constexpr (std::is_same_v<Request, wire::stop_job>)
+                  return promise.deliver(
+                      to_caf({errc::master_lost,
+                              "the job's master was lost meanwhile: if the savepoint was complete, "
+                              "the job is stopped all the same, and to stop it again waits for "
+                              "that; else it goes on"}));
+                if constexpr (std::is_same_v<Request, wire::take_savepoint>)
                   return promise.deliver(
                       to_caf({errc::master_lost,
                               "the job's master was lost meanwhile: 'millrace checkpoints " +

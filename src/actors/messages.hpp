@@ -213,6 +213,24 @@ struct checkpoint_list {
   std::vector<checkpoint_record> checkpoints;  ///< The latest, oldest first.
 };
 
+/// -> checkpoint_details of one of those, or `not_found`, with the numbers there are.
+struct describe_checkpoint {
+  job_id job;
+  checkpoint_id checkpoint;
+};
+/// What the subtasks of a vertex have done for a checkpoint.
+struct vertex_checkpoint {
+  std::uint32_t vertex = 0;
+  std::string name;
+  std::uint32_t parallelism = 0;
+  std::vector<subtask_checkpoint> subtasks;  ///< None if they were not told of it.
+};
+struct checkpoint_details {
+  job_id job;
+  checkpoint_record checkpoint;
+  std::vector<vertex_checkpoint> vertices;
+};
+
 /// What `millrace chaos` can kill.
 enum class chaos_target : std::uint8_t {
   task = 0,

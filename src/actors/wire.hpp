@@ -32,12 +32,14 @@
   X(channel_opened)                  \
   X(checkpoint_aborted)              \
   X(checkpoint_complete)             \
+  X(checkpoint_details)              \
   X(checkpoint_list)                 \
   X(checkpoint_taken)                \
   X(command_iteration)               \
   X(coordinator_event)               \
   X(decline_checkpoint)              \
   X(deploy_tasks)                    \
+  X(describe_checkpoint)             \
   X(describe_job)                    \
   X(drain_sources)                   \
   X(free_slot)                       \

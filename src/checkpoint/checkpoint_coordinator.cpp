@@ -164,14 +164,14 @@ checkpoint_decision checkpoint_coordinator::on_not_begun(checkpoint_id checkpoin
 }
 
 checkpoint_decision checkpoint_coordinator::on_acknowledged(checkpoint_acknowledgement ack,
-                                                            std::int64_t) {
+                                                            std::int64_t now_ms) {
   checkpoint_decision decision;
   auto found = pending_.find(ack.checkpoint);
   if (MILLRACE_MUTANT(stale_acknowledgement_counts) && found == pending_.end() && !pending_.empty())
     found = pending_.begin();
   if (found == pending_.end()) return decision;
   const auto checkpoint = found->first;
-  if (found->second.acknowledge(std::move(ack)) == pending_checkpoint::answer::complete)
+  if (found->second.acknowledge(std::move(ack), now_ms) == pending_checkpoint::answer::complete)
     decision.store.push_back(checkpoint);
   return decision;
 }
@@ -206,7 +206,7 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
   const auto kind = found->second.cut().kind;
   if (kind == checkpoint_kind::savepoint) {
     decision.saved = checkpoint;
-    history_.add(std::move(record));
+    history_.add(std::move(record), found->second.subtasks());
     pending_.erase(found);
     begin_what_is_due(now_ms, wall_ms, decision);
     return decision;
@@ -222,6 +222,7 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
                     [&](const auto& each) { return endings.of(each) == subtask_ending::none; });
     }
   }
+  auto subtasks = found->second.subtasks();
   pending_.erase(found);
   if (kind == checkpoint_kind::checkpoint) {
     failures_.on_success();
@@ -235,7 +236,8 @@ checkpoint_decision checkpoint_coordinator::on_stored(checkpoint_id checkpoint, 
     if (id < checkpoint && p.cut().kind == checkpoint_kind::checkpoint) subsumed.push_back(id);
   if (MILLRACE_MUTANT(subsumed_goes_on)) subsumed.clear();
   for (const auto& id : subsumed) abort(id, checkpoint_failure::subsumed, {}, now_ms, decision);
-  history_.add(std::move(record));  // behind them: there may be more than the history remembers
+  // Behind them: there may be more than the history remembers.
+  history_.add(std::move(record), std::move(subtasks));
   begin_what_is_due(now_ms, wall_ms, decision);
   return decision;
 }
@@ -277,7 +279,7 @@ void checkpoint_coordinator::abort(checkpoint_id checkpoint, checkpoint_failure 
         errc::io, "checkpoint " + std::to_string(checkpoint.number) + " failed (" + record.failure +
                       "), and no more than " + std::to_string(settings_.tolerable_failures) +
                       " in a row may (execution.checkpointing.tolerable-failed-checkpoints)"};
-  history_.add(std::move(record));
+  history_.add(std::move(record), found->second.subtasks());
   pending_.erase(found);
   if (counts) decider_.on_ended(now_ms);
 }
@@ -317,6 +319,16 @@ std::vector<checkpoint_record> checkpoint_coordinator::records(std::int64_t now_
   std::vector<checkpoint_record> all(history_.ended().begin(), history_.ended().end());
   for (const auto& [id, p] : pending_) all.push_back(p.record(now_ms));
   return all;
+}
+
+std::optional<std::vector<subtask_checkpoint>> checkpoint_coordinator::subtasks_of(
+    checkpoint_id checkpoint) const {
+  if (const auto* under_way = pending(checkpoint)) return under_way->subtasks();
+  const auto& ended = history_.ended();
+  if (std::none_of(ended.begin(), ended.end(),
+                   [&](const auto& record) { return record.checkpoint == checkpoint; }))
+    return std::nullopt;
+  return history_.subtasks_of(checkpoint);
 }
 
 }  // namespace millrace

@@ -133,6 +133,8 @@ class checkpoint_coordinator {
   std::optional<std::int64_t> next_ms() const;
   /// The ended ones, and those under way, oldest first.
   std::vector<checkpoint_record> records(std::int64_t now_ms) const;
+  /// What each subtask has done for one of `records`; nothing if it is none of them.
+  std::optional<std::vector<subtask_checkpoint>> subtasks_of(checkpoint_id checkpoint) const;
   const checkpoint_history& history() const noexcept { return history_; }
 
  private:

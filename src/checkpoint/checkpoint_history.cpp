@@ -28,10 +28,25 @@ std::string_view to_string(checkpoint_kind kind) noexcept {
   return "";
 }
 
-void checkpoint_history::add(checkpoint_record ended) {
+std::string_view to_string(subtask_checkpoint_status how) noexcept {
+  switch (how) {
+    case subtask_checkpoint_status::awaited:
+      return "AWAITED";
+    case subtask_checkpoint_status::acknowledged:
+      return "ACKNOWLEDGED";
+    case subtask_checkpoint_status::ended:
+      return "ENDED";
+  }
+  return "";
+}
+
+void checkpoint_history::add(checkpoint_record ended, std::vector<subtask_checkpoint> subtasks) {
   ++(ended.status == checkpoint_status::completed ? completed_ : failed_);
+  subtasks_[ended.checkpoint] = std::move(subtasks);
   ended_.push_back(std::move(ended));
-  if (ended_.size() > size_max) ended_.pop_front();
+  if (ended_.size() <= size_max) return;
+  subtasks_.erase(ended_.front().checkpoint);
+  ended_.pop_front();
 }
 
 }  // namespace millrace

@@ -37,10 +37,13 @@ tl::unexpected<error> malformed(const std::string& name, const std::string& why)
 
 std::string text_of_ledger(const job_ledger& ledger) {
   json checkpoints = json::array();
-  for (const auto& pointer : ledger.checkpoints)
+  for (const auto& pointer : ledger.checkpoints) {
     checkpoints.push_back({{"checkpoint", pointer.checkpoint.number},
                            {"location", pointer.location},
                            {"owner", owner_names[static_cast<std::size_t>(pointer.owner)]}});
+    if (const auto& stop = pointer.stop)
+      checkpoints.back()["stop"] = {{"directory", stop->directory}, {"drained", stop->is_drained}};
+  }
   json savepoints = json::array();
   for (const auto& begun : ledger.savepoints)
     savepoints.push_back({{"checkpoint", begun.checkpoint.number}, {"location", begun.location}});
@@ -60,7 +63,7 @@ result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
   ledger.epoch = at.field("epoch").number64();
   ledger.last_checkpoint = at.field("last_checkpoint").number64();
   at.field("checkpoints").items([&](const json_cursor& item) {
-    item.expect_fields({"checkpoint", "location", "owner"});
+    item.expect_fields({"checkpoint", "location", "owner"}, {"stop"});
     const auto owner =
         std::find(owner_names.begin(), owner_names.end(), item.field("owner").text());
     if (owner == owner_names.end())
@@ -68,6 +71,11 @@ result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
     ledger.checkpoints.push_back({checkpoint_id{item.field("checkpoint").number64()},
                                   item.field("location").text(),
                                   static_cast<snapshot_owner>(owner - owner_names.begin())});
+    if (!item.has("stop")) return;
+    const auto stop = item.field("stop");
+    stop.expect_fields({"directory", "drained"});
+    ledger.checkpoints.back().stop =
+        job_stop{stop.field("directory").text(), stop.field("drained").boolean()};
   });
   at.field("savepoints").items([&](const json_cursor& item) {
     item.expect_fields({"checkpoint", "location"});
@@ -283,6 +291,15 @@ status job_store::checkpoint_dropped(const job_id& job, std::uint64_t epoch,
                          [&](const auto& pointer) { return pointer.checkpoint == checkpoint; }) !=
                0 ||
            was_begun;
+  });
+}
+
+status job_store::stop_given_up(const job_id& job, std::uint64_t epoch) {
+  return update(job, epoch, [&](job_ledger& ledger) {
+    bool was_noted = false;
+    for (auto& pointer : ledger.checkpoints)
+      was_noted |= std::exchange(pointer.stop, std::nullopt).has_value();
+    return was_noted;
   });
 }
 

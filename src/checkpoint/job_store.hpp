@@ -32,11 +32,21 @@ enum class snapshot_owner : std::uint8_t {
   user,     ///< Nobody but a user: a savepoint that the job was stopped with, and went on from.
 };
 
+/// A job is being stopped with savepoints.
+struct job_stop {
+  std::string directory;    ///< Below which they are.
+  bool is_drained = false;  ///< Its sources are told to end before.
+
+  bool operator==(const job_stop&) const = default;
+};
+
 /// A completed checkpoint, and where its metadata lie.
 struct checkpoint_pointer {
   checkpoint_id checkpoint;
   std::string location;
   snapshot_owner owner = snapshot_owner::job;
+  /// Of the savepoint that a job was to stop with: who goes on from it goes on stopping.
+  std::optional<job_stop> stop{};
 
   bool operator==(const checkpoint_pointer&) const = default;
 };
@@ -104,6 +114,9 @@ class job_store {
   /// Nobody goes back to it: now its files may be removed. Fine if it was never completed. Of a
   /// savepoint that has failed: they have been removed.
   status checkpoint_dropped(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
+
+  /// The job, which was to stop, goes on after all: so does who goes on from its savepoint.
+  status stop_given_up(const job_id& job, std::uint64_t epoch);
 
   /// The job has ended, and is never run again. What is in it is the caller's.
   status put_result(const job_id& job, std::uint64_t epoch, std::span<const std::byte> outcome);

@@ -49,7 +49,7 @@ class pending_checkpoint {
   /// beginning -> gathering. `coordinators` are snapshots by uid of the operator.
   void gather(checkpoint_plan plan, std::map<std::string, std::vector<std::byte>> coordinators);
   /// gathering -> storing with the last one.
-  answer acknowledge(checkpoint_acknowledgement ack);
+  answer acknowledge(checkpoint_acknowledgement ack, std::int64_t now_ms);
   /// Whether it waits for this task.
   bool waits_for(const execution_attempt_id& task) const { return awaited_.contains(task); }
   const std::vector<execution_attempt_id>& tasks() const noexcept { return plan_.acknowledge; }
@@ -60,8 +60,15 @@ class pending_checkpoint {
   /// Requires storing.
   checkpoint_metadata metadata(const graph::job_graph& job, const job_id& id) const;
   checkpoint_record record(std::int64_t now_ms) const;
+  /// What each subtask has done for it so far, by vertex and subtask. None before `gather`.
+  std::vector<subtask_checkpoint> subtasks() const;
 
  private:
+  struct taken_acknowledgement {
+    checkpoint_acknowledgement ack;
+    std::int64_t taken_ms = 0;
+  };
+
   barrier cut_;
   std::int64_t begun_ms_;
   std::uint64_t begun_wall_ms_;
@@ -69,7 +76,7 @@ class pending_checkpoint {
   checkpoint_plan plan_;
   std::set<execution_attempt_id> awaited_;
   std::map<std::string, std::vector<std::byte>> coordinators_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, checkpoint_acknowledgement> taken_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, taken_acknowledgement> taken_;
 };
 
 }  // namespace millrace

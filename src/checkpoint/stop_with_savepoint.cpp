@@ -13,6 +13,13 @@ stop_decision stop_with_savepoint::on_request(bool drain) {
   return begin();
 }
 
+void stop_with_savepoint::recover(bool drain, std::string location) {
+  MILLRACE_ASSERT(!is_under_way(), "a job stops once");
+  is_drained_ = drain;
+  location_ = std::move(location);
+  phase_ = phase::recovering;
+}
+
 stop_decision stop_with_savepoint::begin() {
   phase_ = is_drained_ ? phase::draining : phase::saving;
   stop_decision decision;
@@ -93,6 +100,7 @@ stop_decision stop_with_savepoint::on_ended(const error& why) {
 stop_decision stop_with_savepoint::give_up(error why) {
   stop_decision decision;
   decision.resume = true;
+  decision.forget = true;
   decision.restart_all = is_drained_;
   why.message += is_drained_ ? "; its sources had ended, so the job goes on by a restart, if at all"
                              : "; the job goes on";

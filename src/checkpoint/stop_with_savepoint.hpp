@@ -15,6 +15,7 @@ struct stop_decision {
   bool take_savepoint = false;                ///< The final one, at once.
   bool resume = false;                        ///< The job goes on: checkpoints are taken again.
   bool restart_all = false;                   ///< It goes on, from its last checkpoint, or this.
+  bool forget = false;                        ///< Nor is a later master to stop the job.
   std::optional<result<std::string>> answer;  ///< For whoever asked: where the savepoint is.
 };
 
@@ -31,12 +32,16 @@ struct stop_decision {
 /// checkpoint. If a task fails once the savepoint is complete, all are restarted from that, so that
 /// nothing which was committed with it is emitted again, and the job is stopped anew as soon as all
 /// run, with another savepoint: who has asked for the end gets it. (Flink's job goes on instead.)
+/// The same if the job's master dies then: the next one begins in `recovering`.
 class stop_with_savepoint {
  public:
   bool is_under_way() const noexcept { return phase_ != phase::idle; }
+  bool is_drained() const noexcept { return is_drained_; }
 
   /// Requires that none is under way.
   stop_decision on_request(bool drain);
+  /// The master before has died when the savepoint there was complete. Before all else.
+  void recover(bool drain, std::string location);
   /// All tasks that run have emitted everything.
   stop_decision on_all_await_last();
   /// The savepoint is complete, and lies there. Where the one lies that it takes the place of, from

@@ -221,6 +221,47 @@ TEST_CASE_FIXTURE(checkpointed_master, "who asks for a checkpoint hears when it 
         errc::unknown_job);
 }
 
+TEST_CASE_FIXTURE(checkpointed_master, "who looks at a checkpoint sees which subtasks it awaits") {
+  using enum subtask_checkpoint_status;
+  auto tm = add_task_manager(2);
+  const auto job = start();
+  const auto look = [&](std::uint64_t id) {
+    return ask<wire::checkpoint_details>(wire::describe_checkpoint{job, {id}});
+  };
+  CHECK(look(1).error().message ==
+        "job " + to_string(job) + " has no checkpoint 1: it has taken none yet");
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(10s);
+  const auto task = tasks_of(*tm).at(1);
+  acknowledge(*tm, task, 1);
+  const auto details = look(1).value();
+  CHECK(details.job == job);
+  CHECK(details.checkpoint.status == checkpoint_status::in_progress);
+  CHECK(details.checkpoint.acknowledged == 1);
+  REQUIRE(details.vertices.size() == describe(job).graph.vertices.size());
+  for (const auto& vertex : details.vertices) {
+    CHECK(vertex.name == describe(job).graph.vertices[vertex.vertex].name);
+    REQUIRE(vertex.subtasks.size() == vertex.parallelism);
+    for (const auto& each : vertex.subtasks) {
+      const bool is_it = vertex.vertex == task.vertex && each.subtask == task.subtask;
+      CHECK(each.status == (is_it ? acknowledged : awaited));
+      CHECK(each.bytes == (is_it ? 7 : 0));
+    }
+  }
+  acknowledge_all(*tm, 1);
+  CHECK(look(1)->checkpoint.location == directory_of(job, 1));
+  CHECK(look(1)->vertices.back().subtasks.back().status == acknowledged);
+  pass_with_heartbeats(10s);
+
+  const auto missing = look(7);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == errc::not_found);
+  CHECK(missing.error().message ==
+        "job " + to_string(job) + " has no checkpoint 7 among its latest: there are 1, 2");
+  CHECK(ask<wire::checkpoint_details>(wire::describe_checkpoint{{9, 9}, {1}}).error().code ==
+        errc::unknown_job);
+}
+
 TEST_CASE_FIXTURE(checkpointed_master,
                   "the checkpoints of a cancelled job go, unless they are to stay") {
   auto tm = add_task_manager(2);

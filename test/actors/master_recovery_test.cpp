@@ -283,6 +283,182 @@ TEST_CASE_FIXTURE(surviving_master, "a savepoint that dies with its master leave
   CHECK(std::filesystem::exists(complete + "/_metadata"));
 }
 
+namespace {
+
+/// A job whose master dies while it is being stopped, right behind the savepoint: sinks have been
+/// told to commit, and windows may have fired early.
+struct stopping_job : surviving_master {
+  std::shared_ptr<fake_task_manager> tm = add_task_manager(2);
+  job_id job;
+  std::string first;  // its savepoint
+
+  auto ask_to_stop(bool drain) {
+    auto asked = client->request(dispatcher, caf::infinite,
+                                 wire::stop_job{job, directory.path("savepoints"), drain});
+    run();
+    return asked;
+  }
+  template <class Asked>
+  static result<checkpoint_record> answer_of(Asked& asked) {
+    result<checkpoint_record> answer = fail(errc::internal, "no answer");
+    asked.receive([&](wire::checkpoint_taken& t) { answer = std::move(t.checkpoint); },
+                  [&](const caf::error& e) { answer = tl::unexpected(from_caf(e)); });
+    return answer;
+  }
+  void await_last() {
+    for (const auto& task : tasks_of(*tm)) report(*tm, wire::last_checkpoint_awaited{task});
+  }
+  /// Until its savepoint, number 2, is complete.
+  auto stop(bool drain) {
+    job = start_and_take_one(*tm);
+    auto asked = ask_to_stop(drain);
+    if (drain) await_last();
+    acknowledge_all(*tm, 2);
+    REQUIRE(tm->completions.size() == 2);
+    first = tm->targets.back().location;
+    tell(*tm, tasks_of(*tm)[0], execution_state::finished);
+    return asked;
+  }
+  void kill_job_master() {
+    kill_actor(wire::chaos_target::job_master, job);
+    free_slots(*tm);
+    pass_with_heartbeats(1s);
+    hold_allocations(*tm);
+  }
+  void check_that_it_begins_from(std::uint64_t checkpoint) {
+    const auto& restore = tm->deployments.back().restore;
+    REQUIRE(restore);
+    CHECK(restore->checkpoint == checkpoint_id{checkpoint});
+  }
+  /// The master that is there now stops it, with savepoint `number`.
+  void run_until_saved(bool drain, std::uint64_t number) {
+    tm->triggers.clear();
+    tm->drains.clear();
+    tell_all(*tm, execution_state::running);
+    CHECK(tm->drains.size() == (drain ? 1 : 0));
+    if (drain) {
+      CHECK(tm->triggers.empty());
+      await_last();
+    }
+    REQUIRE(tm->triggers.size() == 1);
+    CHECK(tm->triggers[0].cut.checkpoint == checkpoint_id{number});
+    CHECK(tm->triggers[0].cut.kind == checkpoint_kind::final_savepoint);
+    CHECK(tm->targets.back().location.starts_with(directory.path("savepoints/")));
+    pass_with_heartbeats(30s);
+    CHECK(tm->triggers.size() == 1);  // no checkpoints any more
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(stopping_job, "a job that was being stopped is stopped by the next master") {
+  bool drain = false;
+  SUBCASE("plainly") {}
+  SUBCASE("drained") {
+    drain = true;
+  }
+  auto asked = stop(drain);
+  SUBCASE("of the job") {
+    kill_job_master();
+    CHECK(answer_of(asked).error().code == errc::master_lost);
+  }
+  SUBCASE("in another process") {
+    start_again();
+    come_back(*tm);
+  }
+  check_that_it_begins_from(2);
+  CHECK(tm->deployments.back().restore->location == first);
+  // Whoever asks again waits for it, and is told.
+  auto again = ask_to_stop(drain);
+  auto otherwise = ask_to_stop(!drain);
+  CHECK(answer_of(otherwise).error().code == errc::stale);
+  run_until_saved(drain, 3);
+  acknowledge_all(*tm, 3);
+  CHECK(tm->completions.back().checkpoint == checkpoint_id{3});  // so sinks commit
+  tell_all(*tm, execution_state::finished);
+  const auto savepoint = answer_of(again);
+  REQUIRE_MESSAGE(savepoint, (savepoint ? std::string() : savepoint.error().message));
+  CHECK(savepoint->checkpoint == checkpoint_id{3});
+  CHECK(std::filesystem::exists(savepoint->location + "/_metadata"));
+  CHECK_FALSE(std::filesystem::exists(first));  // nobody was told of it
+  CHECK(describe(job).overview.status == job_status::finished);
+}
+
+TEST_CASE_FIXTURE(stopping_job, "a job is stopped however many masters die, and nobody need wait") {
+  stop(true);
+  kill_job_master();
+  tell_all(*tm, execution_state::running);
+  kill_job_master();  // while it is drained anew
+  check_that_it_begins_from(2);
+  run_until_saved(true, 3);
+  acknowledge_all(*tm, 3);
+  kill_job_master();
+  check_that_it_begins_from(3);
+  SUBCASE("with another savepoint") {
+    run_until_saved(true, 4);
+    acknowledge_all(*tm, 4);
+    tell_all(*tm, execution_state::finished);
+    CHECK(std::filesystem::exists(tm->targets.back().location + "/_metadata"));
+  }
+  SUBCASE("with that, if there is nothing left to be done") {
+    for (const auto& task : tasks_of(*tm)) tell(*tm, task, execution_state::finished);
+    CHECK(std::filesystem::exists(tm->targets.back().location + "/_metadata"));
+  }
+  CHECK(describe(job).overview.status == job_status::finished);
+}
+
+TEST_CASE_FIXTURE(stopping_job, "a job that was said to go on is not stopped by a later master") {
+  std::uint64_t latest = 2;
+  SUBCASE("when its savepoint was complete, and another one failed") {
+    auto asked = stop(false);
+    const auto tasks = tasks_of(*tm);
+    tell(*tm, tasks[1], execution_state::failed, error{errc::user_function, "boom"});
+    for (const auto& task : tasks) tell(*tm, task, execution_state::canceled);
+    pass_with_heartbeats(2s);
+    run_until_saved(false, 3);
+    report(*tm, wire::decline_checkpoint{tasks_of(*tm)[0], {3}, error{errc::io, "disk full"}});
+    CHECK(answer_of(asked).error().message.find("the job goes on") != std::string::npos);
+  }
+  SUBCASE("when an earlier master had begun to stop it") {
+    stop(true);
+    kill_job_master();
+    run_until_saved(true, 3);
+    report(*tm, wire::decline_checkpoint{tasks_of(*tm)[0], {3}, error{errc::io, "disk full"}});
+    CHECK(jobs().at(0).status == job_status::restarting);
+  }
+  SUBCASE("when a task failed while the savepoint was being stored") {
+    job = start_and_take_one(*tm);
+    auto asked = ask_to_stop(false);
+    for (const auto& task : tasks_of(*tm)) {
+      wire::acknowledge_checkpoint ack;
+      ack.what.task = task;
+      ack.what.checkpoint = {2};
+      caf::anon_send(tm->job_master, ack);
+    }
+    scheduler.run();  // without I/O
+    CHECK(tm->completions.size() == 1);
+    wire::task_state_changed change;
+    change.task = change.report.task = tasks_of(*tm)[0];
+    change.state = execution_state::failed;
+    change.cause = error{errc::user_function, "boom"};
+    caf::anon_send(tm->job_master, change);
+    scheduler.run();
+    run();
+    CHECK(answer_of(asked).error().message.find("the job goes on") != std::string::npos);
+    CHECK(tm->completions.size() == 2);  // it is complete all the same
+  }
+  kill_job_master();
+  check_that_it_begins_from(latest);
+  tm->triggers.clear();
+  tm->drains.clear();
+  tell_all(*tm, execution_state::running);
+  CHECK(tm->triggers.empty());
+  CHECK(tm->drains.empty());
+  pass_with_heartbeats(10s);
+  REQUIRE(tm->triggers.size() == 1);
+  CHECK(tm->triggers[0].cut.kind == checkpoint_kind::checkpoint);
+}
+
 TEST_CASE_FIXTURE(surviving_master, "a job that had ended is not run again, and leaves nothing") {
   auto tm = add_task_manager(2);
   const auto job = start_and_take_one(*tm);

@@ -57,7 +57,11 @@ struct checkpointed_job {
     ack.task = id(vertex, subtask);
     ack.checkpoint = checkpoint;
     ack.state.bytes = 10;
+    ack.state.stored_anew = 3 + subtask;
+    ack.state.in_flight.emplace().length = 2;
     ack.alignment_ms = vertex + subtask;
+    ack.synchronous_ms = 5;
+    ack.asynchronous_ms = 6;
     return coordinator.on_acknowledged(std::move(ack), now);
   }
   checkpoint_decision acknowledge_all(checkpoint_id checkpoint) {
@@ -167,6 +171,63 @@ TEST_CASE("a checkpoint is complete when all have acknowledged and it is stored"
   CHECK(record.bytes == 40);
   CHECK(record.alignment_ms == 2);
   CHECK(record.duration_ms == 200);
+}
+
+TEST_CASE("the history tells what each subtask has done, and whom one waits for") {
+  using enum subtask_checkpoint_status;
+  checkpointed_job job({.timeout_ms = 500});
+  job.coordinator.on_running(0, 0);
+  job.report(0, 0, execution_state::finished);
+  CHECK_FALSE(job.coordinator.subtasks_of(one));
+  const auto begun = job.at(1000).begin;
+  REQUIRE(begun == one);
+  CHECK(job.coordinator.subtasks_of(one)->empty());  // nobody was told of it
+  job.coordinator.on_begun(one, *plan_checkpoint(job.execution), {});
+  job.now = 1100;
+  job.acknowledge(one, 1, 1, true);
+  job.now = 1250;
+  job.acknowledge(one, 0, 1);
+  job.acknowledge(one, 0, 1);  // twice
+  const subtask_checkpoint early{1, 1, acknowledged, true, 100, 10, 4, 2, 2, 5, 6};
+  const subtask_checkpoint late{0, 1, acknowledged, false, 250, 10, 4, 2, 1, 5, 6};
+  const std::vector<subtask_checkpoint> expected{{0, 0, ended}, late, {1, 0}, early};
+  CHECK(expected[2].status == awaited);
+  CHECK(job.coordinator.subtasks_of(one) == expected);
+  // It hangs until it expires, and is remembered as it was.
+  CHECK(job.at(1500).aborted.size() == 1);
+  CHECK(job.coordinator.subtasks_of(one) == expected);
+
+  const auto completed = job.begin(job.coordinator.next_ms().value());
+  job.complete(completed);
+  const auto subtasks = job.coordinator.subtasks_of(completed).value();
+  REQUIRE(subtasks.size() == 4);
+  CHECK(subtasks[0].status == ended);
+  for (std::size_t i = 1; i < 4; ++i) CHECK(subtasks[i].status == acknowledged);
+  const auto savepoint =
+      job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, job.now, 0).begin.value();
+  job.coordinator.on_begun(savepoint, *plan_checkpoint(job.execution), {});
+  job.complete(savepoint);
+  CHECK(job.coordinator.subtasks_of(savepoint) == subtasks);
+}
+
+TEST_CASE("the history remembers subtasks of as many checkpoints as it lists, and no more") {
+  checkpoint_history history;
+  constexpr std::uint64_t all = checkpoint_history::size_max + 3;
+  for (std::uint64_t n = 1; n <= all; ++n) {
+    checkpoint_record record;
+    record.checkpoint = {n};
+    history.add(record, {{0, static_cast<std::uint32_t>(n)}});
+  }
+  for (const auto& record : history.ended())
+    CHECK(history.subtasks_of(record.checkpoint).at(0).subtask == record.checkpoint.number);
+  CHECK_THROWS(history.subtasks_of({all - checkpoint_history::size_max}));
+
+  checkpointed_job job({});
+  job.coordinator.on_running(0, 0);
+  for (std::uint64_t n = 1; n <= all; ++n)
+    job.complete(job.begin(static_cast<std::int64_t>(1000 * n)));
+  CHECK_FALSE(job.coordinator.subtasks_of({all - checkpoint_history::size_max}));
+  CHECK(job.coordinator.subtasks_of({all - checkpoint_history::size_max + 1}));
 }
 
 TEST_CASE("subtasks that had finished are recorded as such") {

@@ -124,6 +124,56 @@ TEST_CASE_FIXTURE(stored_jobs, "a savepoint that was begun is known until it has
   CHECK(store.savepoint_begun(job, 1, {{5}, "/s/savepoint-5"}).error().code == errc::stale);
 }
 
+TEST_CASE_FIXTURE(stored_jobs, "that a job was being stopped is known with its savepoint") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  const checkpoint_pointer own{{1}, "/c/chk-1"};
+  checkpoint_pointer last{{2}, "/s/savepoint-2", snapshot_owner::user, job_stop{"/s", true}};
+  REQUIRE(store.checkpoint_completed(job, 1, own));
+  REQUIRE(store.savepoint_begun(job, 1, {{2}, last.location}));
+  REQUIRE(store.checkpoint_completed(job, 1, last));
+  CHECK(open().begin_epoch(job).value() == job_ledger{2, 2, {own, last}});
+  CHECK(store.stop_given_up(job, 1).error().code == errc::stale);
+  SUBCASE("until it goes on after all") {
+    REQUIRE(store.stop_given_up(job, 2));
+    last.stop.reset();
+    CHECK(open().ledger_of(job).value() == job_ledger{2, 2, {own, last}});
+    CHECK(store.stop_given_up(job, 2));
+  }
+  SUBCASE("until another checkpoint takes its place") {
+    REQUIRE(store.checkpoint_completed(job, 2, {{3}, "/c/chk-3"}));
+    CHECK(open().ledger_of(job).value() == job_ledger{2, 2, {own, {{3}, "/c/chk-3"}}});
+  }
+  SUBCASE("until that turns out to have failed") {
+    REQUIRE(store.savepoint_withdrawn(job, 2, {{2}, last.location}, std::nullopt));
+    CHECK(open().ledger_of(job).value() == job_ledger{2, 2, {own}, {{{2}, last.location}}});
+  }
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "ledgers from before stops were noted are read") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  const auto documents = std::make_shared<directory_document_store>(disk, "/ha/default");
+  const auto put = [&](const std::string& more) {
+    return documents->put("ledgers/" + to_string(job),
+                          R"({"epoch":1,"last_checkpoint":2,"checkpoints":[{"checkpoint":2,)"
+                          R"("location":"/s/2","owner":"user")" +
+                              more + R"(}],"savepoints":[]})");
+  };
+  REQUIRE(put(""));
+  const checkpoint_pointer without{{2}, "/s/2", snapshot_owner::user};
+  CHECK(store.ledger_of(job).value() == job_ledger{1, 2, {without}});
+  REQUIRE(put(R"(,"stop":{"directory":"/s","drained":false})"));
+  CHECK(store.ledger_of(job).value().checkpoints.at(0).stop == job_stop{"/s", false});
+  for (const char* wrong : {R"(,"stop":null)", R"(,"stop":{"directory":"/s"})",
+                            R"(,"stop":{"directory":"/s","drained":1})", R"(,"stops":{})"}) {
+    CAPTURE(wrong);
+    REQUIRE(put(wrong));
+    CHECK(store.ledger_of(job).error().code == errc::invalid_data);
+  }
+}
+
 TEST_CASE_FIXTURE(stored_jobs,
                   "a savepoint that was noted and has failed is gone back to no more") {
   auto store = open();

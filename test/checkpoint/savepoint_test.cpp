@@ -320,6 +320,44 @@ TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew")
   CHECK(stop.on_saved("/s/2").empty());
 }
 
+TEST_CASE("a stop goes on though the master dies behind the savepoint") {
+  for (const bool drain : {false, true}) {
+    CAPTURE(drain);
+    stop_with_savepoint next;
+    next.recover(drain, "/s/1");
+    CHECK(next.is_under_way());
+    CHECK(next.is_drained() == drain);
+    CHECK_FALSE(next.on_failure().restart_all);  // all of them begin from it anyway
+    const auto begin = next.on_running();
+    CHECK(begin.take_savepoint == !drain);
+    CHECK(begin.drain_sources == drain);
+    next.on_all_await_last();
+    SUBCASE("and the next one has the job stopped") {
+      CHECK(next.on_saved("/s/2") == "/s/1");
+      CHECK(**next.on_finished().answer == "/s/2");
+    }
+    SUBCASE("unless its savepoint fails, then no later one does") {
+      const auto failed = next.on_not_saved({errc::io, "disk full"});
+      CHECK(failed.resume);
+      CHECK(failed.forget);
+      CHECK(failed.answer->error().message.find("/s/1") != std::string::npos);
+    }
+    SUBCASE("or the job has nothing left to do") {
+      stop_with_savepoint other;
+      other.recover(drain, "/s/1");
+      other.on_all_finished();
+      const auto end = other.on_finished();
+      CHECK_FALSE(end.forget);
+      CHECK(end.answer->error().message.find("/s/1") != std::string::npos);
+    }
+  }
+  stop_with_savepoint stop;
+  stop.on_request(false);
+  CHECK_FALSE(stop.on_ended({errc::cancelled, "cancelled"}).forget);  // there is no later master
+  stop.on_request(true);
+  CHECK(stop.on_failure().forget);
+}
+
 TEST_CASE("a job that finishes before its savepoint is complete says so") {
   for (const bool drain : {false, true}) {
     stop_with_savepoint stop;

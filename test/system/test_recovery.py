@@ -70,8 +70,8 @@ class Recovery(SystemTest):
         wait_until(lambda: self.completed(nodes, job) >= before + more, 30,
                    f"{more} checkpoints are complete")
 
-    def cluster_that_survives(self):
-        """Two workers, and a master that leaves its jobs to the next."""
+    def cluster_that_survives(self, **variables):
+        """Two workers, and a master, with these in its environment, that leaves its jobs to the next."""
         nodes = self.cluster_with(config={"heartbeat.interval": "200 ms",
                                           "heartbeat.timeout": "2 s",
                                           "cluster.registration.max-timeout": "200 ms",
@@ -80,7 +80,7 @@ class Recovery(SystemTest):
                                   master=False)
         nodes.config["high-availability.storageDir"] = nodes.folder / "ha"
         nodes.write_config()
-        nodes.start_master()
+        nodes.start_master(**variables)
         for _ in range(2):
             nodes.start_task_manager()
         nodes.await_nodes(2)
@@ -114,6 +114,43 @@ class Recovery(SystemTest):
         nodes.master.wait()
         nodes.start_master()
         self.assertEqual(nodes.job(job)["status"], "FINISHED")
+
+    def lines_written(self, nodes, *folders):
+        """Those in all part files."""
+        return [line for folder in folders for file in (nodes.folder / folder).iterdir()
+                for line in file.read_text().splitlines()]
+
+    def test_a_job_that_is_stopped_is_stopped_though_its_master_is_killed_behind_the_savepoint(self):
+        # It takes no other checkpoint, so the first that is noted is the savepoint.
+        nodes = self.cluster_that_survives(MILLRACE_KILL_POINT="checkpoint-recorded")
+        arguments = self.job_arguments(nodes, ("--pause-us", 20_000),
+                                       ["execution.checkpointing.interval=1 h"])
+        job = nodes.run_detached(*arguments)
+        wait_until(lambda: nodes.json("describe", job)["source_records"] > 40, 30, "records are read")
+        savepoints = nodes.folder / "savepoints"
+        stopping = nodes.start("stop", cluster.MILLRACE, "stop", "--drain", "-p", savepoints, job)
+        nodes.master.wait(30)
+        self.assertEqual(stopping.wait(30), 3)
+        first, = savepoints.glob("*/_metadata")
+        nodes.start_master()
+        nodes.await_status(job, "FINISHED", seconds=30)
+        # By its own end it would have read all, in minutes.
+        written = self.lines_written(nodes, "output")
+        self.assertLess(len(written), LINES // 4)
+        self.assertEqual(len(written), len(set(written)))
+        last, = savepoints.glob("*/_metadata")
+        self.assertNotEqual(last, first)
+        # What it has written and what comes from its savepoint is all, once.
+        arguments[arguments.index(nodes.folder / "output")] = nodes.folder / "more"
+        self.let_it_end(nodes)
+        rest = nodes.run_detached("-s", last.parent, *arguments)
+        nodes.await_status(rest, "FINISHED", seconds=60)
+        seen = collections.Counter()
+        expected = []
+        for key in self.KEYS_READ:
+            seen[key] += 1
+            expected.append(f"{key},{seen[key]}")
+        self.assertEqual(sorted(self.lines_written(nodes, "output", "more")), sorted(expected))
 
     def test_a_storage_has_one_master_at_a_time(self):
         nodes = self.cluster_that_survives()
@@ -160,6 +197,17 @@ class Recovery(SystemTest):
         time.sleep(2.5)
         under_way = nodes.json("checkpoints", aligned)["checkpoints"]
         self.assertEqual(self.completed(nodes, aligned), 0, under_way)
+        # It hangs, and it is said at whom.
+        number = under_way[-1]["id"]
+        hangs = nodes.json("checkpoints", aligned, "--id", number)
+        self.assertEqual((hangs["id"], hangs["job"], hangs["status"]), (number, aligned, "IN PROGRESS"))
+        statuses = [subtask["status"] for vertex in hangs["vertices"] for subtask in vertex["subtasks"]]
+        self.assertEqual(len(statuses), hangs["tasks"])
+        self.assertEqual(statuses.count("ACKNOWLEDGED"), hangs["tasks_acknowledged"])
+        self.assertIn("AWAITED", statuses)
+        self.assert_says(nodes.millrace("checkpoints", aligned, "--id", number).stdout,
+                         f"checkpoint {number} of job {aligned}", "IN PROGRESS", "SUBTASK",
+                         "AWAITED      ")
         nodes.millrace("cancel", aligned)
         nodes.await_status(aligned, "CANCELED")
         shutil.rmtree(nodes.folder / "output", ignore_errors=True)

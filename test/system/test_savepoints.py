@@ -10,6 +10,7 @@ import subprocess
 
 import cluster
 from cluster import Cluster, SystemTest, test_job, wait_until
+from test_cli import complete
 
 LINES = 15_000
 KEYS = 40
@@ -110,6 +111,33 @@ class Savepoints(SystemTest):
         self.nodes.millrace("savepoint", "-d", moved)
         self.assertFalse(moved.exists())
 
+    def check_subtasks(self, job, taken):
+        """What is shown of a savepoint by subtask adds up to what is shown of it as a whole."""
+        details = self.nodes.json("checkpoints", job, "--id", taken["id"])
+        self.assertEqual({key: details[key] for key in taken}, taken)
+        subtasks = [each for vertex in details["vertices"] for each in vertex["subtasks"]]
+        self.assertEqual(len(subtasks), sum(vertex["parallelism"] for vertex in details["vertices"]))
+        acknowledged = [each for each in subtasks if each["status"] == "ACKNOWLEDGED"]
+        self.assertEqual(len(acknowledged), taken["tasks"])
+        for key in ["state_bytes", "stored_bytes", "in_flight_bytes"]:
+            self.assertEqual(sum(each[key] for each in acknowledged), taken[key], key)
+        for key in ["alignment_ms", "synchronous_ms", "asynchronous_ms"]:
+            self.assertEqual(max(each[key] for each in acknowledged), taken[key], key)
+        for each in acknowledged:
+            self.assertLessEqual(each["duration_ms"], taken["duration_ms"])
+        self.assert_says(self.nodes.millrace("checkpoints", job, "--id", taken["id"]).stdout,
+                         f"savepoint {taken['id']} of job {job}", "COMPLETED", taken["location"],
+                         "acknowledged)", "SUBTASK", "1/2", "ACKNOWLEDGED", "min", "avg", "max")
+        self.assertIn(str(taken["id"]), complete(self.nodes, "millrace", "checkpoints", job, "--id", ""))
+
+        missing = self.nodes.millrace("checkpoints", job, "--id", 1_000_000, expect=2)
+        self.assertEqual(missing.stdout, "")
+        self.assert_says(missing.stderr, f"job {job} has no checkpoint 1000000", "there are ",
+                         str(taken["id"]))
+        for wrong in ["0", "-1", "latest", "7x", "99999999999999999999", ""]:
+            self.assert_says(self.nodes.millrace("checkpoints", job, f"--id={wrong}", expect=2).stderr,
+                             "--id")
+
     def databases(self):
         """Where the nodes have state in RocksDB."""
         return [at for at in self.nodes.folder.rglob("millrace-state-*/*") if at.is_dir()]
@@ -134,6 +162,7 @@ class Savepoints(SystemTest):
         self.assertTrue(os.path.exists(os.path.join(out["location"], "_metadata")))
         kinds = [each["kind"] for each in self.nodes.json("checkpoints", job)["checkpoints"]]
         self.assertIn("savepoint", kinds)
+        self.check_subtasks(job, out)
         last = self.stop(job, "--drain")
         job = self.counts("five", "-p", 2, "-s", last, "--claim-mode", "CLAIM", pause_us=0)
         self.nodes.await_status(job, "FINISHED", seconds=30)
