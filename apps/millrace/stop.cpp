@@ -43,7 +43,8 @@ const command stop_command{
         "savepoint is\nthe last thing that the job does, sinks commit, and the job is FINISHED. "
         "Without --drain, windows and\ntimers wait in the savepoint; with it they fire, which is "
         "for jobs that are not to go on. If the\nsavepoint fails, the job goes on. If a task fails "
-        "behind it, the job is restarted from there, and\nstopped anew.",
+        "behind it, the job is restarted from there, and\nstopped anew; the next master does the "
+        "same if the\njob's dies, and this command, given again, waits for it.",
     .add_options = add_stop_options,
     .run = stop_job,
 };

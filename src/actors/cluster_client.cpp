@@ -271,9 +271,14 @@ class remote_client final : public cluster_client {
   }
   result<checkpoint_record> stop(const job_id& job, const std::string& directory,
                                  bool drain) override {
-    return link_
-        ->ask<wire::checkpoint_taken>(wire::stop_job{job, directory, drain}, checkpoint_timeout)
-        .map([](wire::checkpoint_taken taken) { return std::move(taken.checkpoint); });
+    auto taken = link_->ask<wire::checkpoint_taken>(wire::stop_job{job, directory, drain},
+                                                    checkpoint_timeout);
+    if (!taken && taken.error().code == errc::master_lost)
+      return fail(errc::master_lost,
+                  taken.error().message +
+                      "; if the savepoint was complete by then, the next master stops the job all "
+                      "the same, and `millrace stop` again waits for that; else the job goes on");
+    return taken.map([](wire::checkpoint_taken& t) { return std::move(t.checkpoint); });
   }
   result<std::unique_ptr<job_client>> job(const job_id& job) override {
     // That it exists is to be known now, not when somebody waits for it.

@@ -45,7 +45,8 @@ class cluster_client {
   /// Returns when it is complete, or has failed. Empty directory: the cluster's.
   virtual result<checkpoint_record> take_savepoint(const job_id& job,
                                                    const std::string& directory) = 0;
-  /// Returns when the job has finished, or why it goes on.
+  /// Returns when the job has finished, or why it goes on. Joins a stop of the same kind that an
+  /// earlier master was asked for.
   virtual result<checkpoint_record> stop(const job_id& job, const std::string& directory,
                                          bool drain) = 0;
   /// For tests: ends an actor of a cluster that obeys chaos.

@@ -61,10 +61,7 @@ class master_requests {
                 // What the master has done of it is not known, and the next one may do it again.
                 if constexpr (std::is_same_v<Request, wire::stop_job>)
                   return promise.deliver(
-                      to_caf({errc::master_lost,
-                              "the job's master was lost meanwhile: if the savepoint was complete, "
-                              "the job is stopped all the same, and to stop it again waits for "
-                              "that; else it goes on"}));
+                      to_caf({errc::master_lost, "the job's master was lost meanwhile"}));
                 if constexpr (std::is_same_v<Request, wire::take_savepoint>)
                   return promise.deliver(
                       to_caf({errc::master_lost,

@@ -131,6 +131,7 @@ class Recovery(SystemTest):
         stopping = nodes.start("stop", cluster.MILLRACE, "stop", "--drain", "-p", savepoints, job)
         nodes.master.wait(30)
         self.assertEqual(stopping.wait(30), 3)
+        self.assert_says(stopping.err(), "lost", "`millrace stop` again waits")
         first, = savepoints.glob("*/_metadata")
         nodes.start_master()
         nodes.await_status(job, "FINISHED", seconds=30)
