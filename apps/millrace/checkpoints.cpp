@@ -20,7 +20,7 @@ void add_options(boost::program_options::options_description& options) {
   options.add_options()("json", "for programs");
 }
 
-void add_list_options(boost::program_options::options_description& options) {
+void add_checkpoints_options(boost::program_options::options_description& options) {
   options.add_options()("id", boost::program_options::value<std::int64_t>()->value_name("N"),
                         "show that checkpoint, by subtask");
   add_options(options);
@@ -148,7 +148,7 @@ const command checkpoints_command{
         "is "
         "until it acknowledged the checkpoint. One that\nhas not, or never did before the "
         "checkpoint failed, is AWAITED; one that had ended before is ENDED.",
-    .add_options = add_list_options,
+    .add_options = add_checkpoints_options,
     .run = list,
 };
 

@@ -15,7 +15,7 @@ namespace millrace::cli {
 
 namespace {
 
-std::string ms_text(std::uint64_t ms) {
+std::string elapsed_text(std::uint64_t ms) {
   return format_duration(std::chrono::milliseconds(ms));
 }
 
@@ -26,14 +26,14 @@ struct number_column {
   std::string (*text)(std::uint64_t);
 };
 
-constexpr std::array<number_column, 7> numbers{{
-    {"DURATION", &subtask_checkpoint::duration_ms, ms_text},
+constexpr std::array<number_column, 7> subtask_numbers{{
+    {"DURATION", &subtask_checkpoint::duration_ms, elapsed_text},
     {"STATE", &subtask_checkpoint::bytes, format_memory},
     {"STORED", &subtask_checkpoint::stored_bytes, format_memory},
     {"IN FLIGHT", &subtask_checkpoint::in_flight_bytes, format_memory},
-    {"ALIGNMENT", &subtask_checkpoint::alignment_ms, ms_text},
-    {"STOOD STILL", &subtask_checkpoint::synchronous_ms, ms_text},
-    {"WRITING", &subtask_checkpoint::asynchronous_ms, ms_text},
+    {"ALIGNMENT", &subtask_checkpoint::alignment_ms, elapsed_text},
+    {"STOOD STILL", &subtask_checkpoint::synchronous_ms, elapsed_text},
+    {"WRITING", &subtask_checkpoint::asynchronous_ms, elapsed_text},
 }};
 
 bool has_acknowledged(const subtask_checkpoint& subtask) {
@@ -44,14 +44,14 @@ void add_subtask(text_table& table, const subtask_checkpoint& its, std::uint32_t
   std::vector<std::string> cells{
       std::to_string(its.subtask + 1) + "/" + std::to_string(parallelism),
       std::string(to_string(its.status)) + (its.has_emitted_all ? " (has emitted all)" : "")};
-  for (const auto& column : numbers)
+  for (const auto& column : subtask_numbers)
     cells.push_back(has_acknowledged(its) ? column.text(its.*column.number) : "-");
   table.add(std::move(cells));
 }
 
 void add_summary(text_table& table, const std::vector<subtask_checkpoint>& acknowledged) {
   std::vector<std::string> least{"min", ""}, mean{"avg", ""}, most{"max", ""};
-  for (const auto& column : numbers) {
+  for (const auto& column : subtask_numbers) {
     std::uint64_t low = acknowledged.front().*column.number, sum = 0, high = 0;
     for (const auto& its : acknowledged) {
       const auto number = its.*column.number;
@@ -74,7 +74,7 @@ std::string subtask_tables(const wire::checkpoint_details& checkpoint) {
   for (const auto& vertex : checkpoint.vertices) {
     if (vertex.subtasks.empty()) continue;
     std::vector<text_table::column> columns{{"SUBTASK"}, {"STATUS"}};
-    for (const auto& column : numbers) columns.push_back({column.title, right});
+    for (const auto& column : subtask_numbers) columns.push_back({column.title, right});
     text_table table(std::move(columns), 4);
     std::vector<subtask_checkpoint> acknowledged;
     std::size_t takes_part = 0;
