@@ -39,6 +39,14 @@ VARIANTS = {
 }
 
 
+def print_list(names):
+    """One a line; who reads the first only has what is wanted."""
+    try:
+        print("\n".join(names), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def variant_of(number):
     """Of the job with that number: all in turn."""
     return list(VARIANTS)[number % len(VARIANTS)]
@@ -94,9 +102,9 @@ class PaidOrders:
                         *(["--per-second", per_second] if per_second else [])]
         self.job = None
 
-    def start(self):
-        """Submits it."""
-        self.job = self.nodes.run_detached(*self.command)
+    def start(self, *options):
+        """Submits it, with more options of `run`, such as the snapshot that it goes on from."""
+        self.job = self.nodes.run_detached(*options, *self.command)
         return self
 
     def submission(self):

@@ -7,23 +7,28 @@ import signal
 import sys
 import time
 
-from killable import KillableCluster, test_job
+from in_force import VariantWatch
+from killable import VARIANTS, KillableCluster, print_list, test_job, variant_of, wait_until
 
 LINES = 6000
 KEYS = 40
 
 
 class Run:
-    """One run of the job on a cluster of its own."""
+    """One run of the job on a cluster of its own, with its state kept as the variant says."""
 
-    def __init__(self):
+    def __init__(self, variant):
         self.nodes = KillableCluster(workers=2, slots=2)
         folder = self.nodes.folder
         source = folder / "input.txt"
         source.write_text("".join(f"key-{n * n % KEYS}\n" for n in range(LINES)))
+        self.trap = folder / "throw"
         self.job = self.nodes.run_detached(
-            *self.nodes.settings_of_jobs(), test_job("running_counts"), "--input", source,
-            "--output", folder / "output", "--pause-us", 1500)
+            *self.nodes.settings_of_jobs(variant=variant),
+            "-D", "state.storage.fs.memory-threshold=0 b",  # so that there is something to copy
+            test_job("running_counts"), "--input", source, "--output", folder / "output",
+            "--pause-us", 1500, "--throw-at", self.trap)
+        self.watch = VariantWatch(self.nodes, self.job, variant)
 
     def await_checkpoint(self):
         """Until another one is complete, so that there is something to go back to."""
@@ -32,6 +37,7 @@ class Run:
     def output(self):
         """What the job has committed in the end, sorted."""
         self.nodes.await_status(self.job, "FINISHED", seconds=120)
+        self.watch.check()
         files = sorted((self.nodes.folder / "output").iterdir())
         return b"".join(sorted(line for file in files
                                for line in file.read_bytes().splitlines(keepends=True)))
@@ -41,6 +47,11 @@ class Run:
     def chaos(self, *victim):
         """Kills an actor."""
         self.nodes.millrace("chaos", "kill", *victim)
+
+    def throw(self):
+        """In a function of a task."""
+        self.trap.touch()
+        wait_until(lambda: not self.trap.exists(), 30, "a function has thrown")
 
     def kill_master(self):
         """kill -9, and another one."""
@@ -63,6 +74,12 @@ def kill_tasks(run):
     for vertex, subtask in ((0, 0), (1, 1), (1, 0)):
         run.await_checkpoint()
         run.chaos("task", run.job, vertex, subtask)
+
+
+def throw_in_task(run):
+    for _ in range(3):
+        run.await_checkpoint()
+        run.throw()
 
 
 def kill_job_master(run):
@@ -132,39 +149,45 @@ def stop_and_kill_master(run):
 
 
 SCENARIOS = {function.__name__.replace("_", "-"): function for function in (
-    kill_tasks, kill_job_master, kill_dispatcher, kill_resource_manager, kill_task_manager_actor,
-    kill_master_process, kill_worker_process, kill_everything, stop_and_continue_worker,
-    stop_and_continue_master, stop_and_kill_master)}
+    kill_tasks, throw_in_task, kill_job_master, kill_dispatcher, kill_resource_manager,
+    kill_task_manager_actor, kill_master_process, kill_worker_process, kill_everything,
+    stop_and_continue_worker, stop_and_continue_master, stop_and_kill_master)}
 
 
-def output_with(what):
+def output_with(what, variant):
     """The output of a run to which `what` is done."""
-    run = Run()
+    run = Run(variant)
     with run.nodes:
-        what(run)
-        return run.output()
+        try:
+            what(run)
+            return run.output()
+        finally:
+            run.watch.stop()
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--variant", choices=list(VARIANTS))
     parser.add_argument("--list", action="store_true")
     parser.add_argument("scenarios", nargs="*")
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join(SCENARIOS))
+        print_list(SCENARIOS)
         return 0
     for name in arguments.scenarios:
         if name not in SCENARIOS:
             parser.error(f"no scenario is called '{name}': see --list")
-    expected = output_with(lambda run: None)
-    differing = 0
+    expected = output_with(lambda run: None, next(iter(VARIANTS)))
+    differing = runs = 0
     for round_number in range(arguments.rounds):
         for name in arguments.scenarios or SCENARIOS:
             begin = time.monotonic()
-            same = output_with(SCENARIOS[name]) == expected
+            variant = arguments.variant or variant_of(runs)
+            runs += 1
+            same = output_with(SCENARIOS[name], variant) == expected
             differing += not same
-            print(f"{name:28} {round_number + 1}  {time.monotonic() - begin:5.1f} s  "
+            print(f"{name:28} {round_number + 1}  {time.monotonic() - begin:5.1f} s  {variant:32} "
                   f"{'same output' if same else 'OTHER OUTPUT'}", flush=True)
     print(f"{differing} runs differ")
     return 1 if differing else 0

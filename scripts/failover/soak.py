@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from in_force import VariantWatch
 from killable import VARIANTS, KillableCluster, PaidOrders, difference, wait_until
 
 WORKERS = 3
@@ -40,6 +41,8 @@ class Soak:
         self.doubled = collections.Counter()
         self.job = None
         self.variant = None
+        self.variants = collections.Counter()
+        self.in_force = None
         self.expected = PaidOrders(nodes, "expected", COUNT, parallelism=PARALLELISM).start()
         self.expected.await_end(STALL_SECONDS)
         self.begin = self.last_progress = time.monotonic()
@@ -77,12 +80,15 @@ class Soak:
         self.job = PaidOrders(self.nodes, f"output-{self.jobs}", COUNT, PER_SECOND,
                               parallelism=PARALLELISM, interval_ms=200,
                               variant=self.variant).start()
+        self.variants[self.variant] += 1
+        self.in_force = VariantWatch(self.nodes, self.job.job, self.variant)
         self.last_progress = time.monotonic()
 
     def check_job(self):
         """It has ended: what has it committed, and what has it left?"""
         self.note_progress()
         self.job.await_end(STALL_SECONDS)
+        self.in_force.check()
         lost, doubled = difference(self.job.committed(), self.expected.committed())
         self.lost += lost
         self.doubled += doubled
@@ -147,8 +153,10 @@ class Soak:
         """What was done and what came of it."""
         kills = sum(self.kills.values())
         by_kind = ", ".join(f"{count} of {name}" for name, count in sorted(self.kills.items()))
+        by_variant = "; ".join(f"{count} of {name}"
+                               for name, count in sorted(self.variants.items()))
         print(f"time                     {self.elapsed() / 60:.1f} min\n"
-              f"jobs of {COUNT} orders     {self.jobs}\n"
+              f"jobs of {COUNT} orders     {self.jobs}{f' ({by_variant})' if by_variant else ''}\n"
               f"kills                    {kills}{f' ({by_kind})' if by_kind else ''}\n"
               f"processes started again  {self.restarts}\n"
               f"checkpoints completed    {self.checkpoints}\n"

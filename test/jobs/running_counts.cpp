@@ -1,12 +1,14 @@
 // From files to files: counts the lines of --input by key, slowly, and writes each new count to
 // --output, or nowhere. What is slow is the reading (--pause-us for a line) or the counting
 // (--count-pause-us), which holds the reading back; until there is a file --slow-until, if that is
-// given.
+// given. The counting throws once for each time that there is a file --throw-at, and removes it.
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -36,16 +38,32 @@ class pauses {
   std::string until_;
 };
 
+/// What makes a function throw.
+class trap {
+ public:
+  explicit trap(std::string path) : path_(std::move(path)) {}
+
+  void step_on() const {
+    std::error_code ignored;
+    if (!path_.empty() && std::filesystem::remove(path_, ignored))
+      throw std::runtime_error("there was a file " + path_);
+  }
+
+ private:
+  std::string path_;
+};
+
 }  // namespace
 
 void build(millrace::stream_environment& env, const millrace::arguments& args) {
-  args.check_known(
-      {"input", "output", "pause-us", "count-pause-us", "slow-until", "sink-parallelism"});
+  args.check_known({"input", "output", "pause-us", "count-pause-us", "slow-until", "throw-at",
+                    "sink-parallelism"});
   const auto slow = [&](const std::string& option, std::int64_t us) {
     return pauses(std::chrono::microseconds(args.get_or(option, us)),
                   args.get_or("slow-until", std::string()));
   };
   env.set_job_name("running counts");
+  const trap throws(args.get_or("throw-at", std::string()));
   const auto counts = env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
                           .map([reading = slow("pause-us", 500)](std::string line) mutable {
                             reading.make_one();
@@ -53,8 +71,9 @@ void build(millrace::stream_environment& env, const millrace::arguments& args) {
                           })
                           .key_by(&count::key)
                           .sum(&count::lines)
-                          .map([counting = slow("count-pause-us", 0)](count c) mutable {
+                          .map([counting = slow("count-pause-us", 0), throws](count c) mutable {
                             counting.make_one();
+                            throws.step_on();
                             return c;
                           });
   auto sink =
