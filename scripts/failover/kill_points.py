@@ -4,14 +4,19 @@ names. scripts/failover/kill-points starts it; MILLRACE_BUILD_DIR names the buil
 
 import argparse
 import os
+import pathlib
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
-from killable import (CAF_NODE, KillableCluster, PaidOrders, difference, variant_of,
-                      wait_until)
+from in_force import VariantWatch, has_copies, has_files
+from killable import (CAF_NODE, MILLRACE, VARIANTS, KillableCluster, PaidOrders, difference,
+                      print_list, wait_until)
 
 VARIABLE = "MILLRACE_KILL_POINT"
 KILL_SECONDS = 60  # within which a process comes to the place
@@ -21,15 +26,22 @@ PASSES_MAX = 4  # it dies when it comes to the place for the first to fourth tim
 COUNT = 4_000
 SHORT_COUNT = 500
 PER_SECOND = 400
+INTERVAL_MS = 100
+NEVER_MS = 3_600_000
+ANSWER_SECONDS = 3  # what happens behind the answer to `stop` has happened
 
 # Which process comes to a place, and what has to be done for that.
 MASTER, WORKER, SUBMISSION, ENDING, SAVEPOINT = "master", "worker", "submission", "end", "savepoint"
+CLAIM = "claim"  # the master, as the snapshot that a job was given goes
+WHOLE_JOB = "whole job"  # a worker that was there before the job
+STOP = "stop"  # either, while the job is stopped with a savepoint
 PLACES = {
     "job-accepted": SUBMISSION,
     "epoch-begun": MASTER,
     "origin-loaded": MASTER,
     "tasks-deployed": MASTER,
     "checkpoint-numbered": MASTER,
+    "shared-begun": MASTER,
     "checkpoint-begun": MASTER,
     "checkpoint-triggered": MASTER,
     "task-acknowledged": MASTER,
@@ -44,13 +56,23 @@ PLACES = {
     "checkpoint-forgotten": MASTER,
     "snapshot-unnamed": MASTER,
     "snapshot-removed": MASTER,
+    "shared-removed": MASTER,
+    "shared-cleared": ENDING,
+    "claimed-unnamed": CLAIM,
+    "claimed-removed": CLAIM,
     "savepoint-begun": SAVEPOINT,
     "result-stored": ENDING,
     "checkpoints-removed": ENDING,
     "graph-removed": ENDING,
+    "file-copied": WORKER,
     "state-read": WORKER,
+    "log-replayed": WORKER,
     "task-restored": WORKER,
+    "log-cut": WORKER,
+    "base-made": WHOLE_JOB,
+    "image-linked": WORKER,
     "snapshot-taken": WORKER,
+    "copy-begun": WORKER,
     "state-begun": WORKER,
     "state-written": WORKER,
     "state-synced": WORKER,
@@ -60,6 +82,8 @@ PLACES = {
     "part-synced": WORKER,
     "part-closed": WORKER,
     "completion-received": WORKER,
+    "copies-confirmed": WORKER,
+    "copies-removed": WHOLE_JOB,
     "commit-begun": WORKER,
     "part-renamed": WORKER,
     "parts-committed": WORKER,
@@ -68,7 +92,23 @@ PLACES = {
 }
 # A process comes to these once for each recovery, or end, of a job.
 ONCE = {"job-accepted", "epoch-begun", "origin-loaded", "tasks-deployed", "result-stored",
-        "checkpoints-removed", "graph-removed", "part-copied"}
+        "checkpoints-removed", "graph-removed", "part-copied", "shared-cleared", "claimed-unnamed",
+        "log-replayed", "base-made", "copies-removed"}
+# Only these variants come there.
+OF_FILES = {"shared-begun", "shared-removed", "shared-cleared", "file-copied", "log-replayed",
+            "log-cut", "base-made", "image-linked"}
+OF_COPIES = {"copy-begun", "copies-confirmed", "copies-removed"}
+# Files are only removed when a database begins its log anew, after many checkpoints: they have to
+# come fast.
+INTERVALS_MS = {"shared-removed": 20}
+# These are passed while a job is stopped, too, and then something else may be lost.
+OF_STOPPING = {"savepoint-begun", "checkpoint-triggered", "task-acknowledged", "metadata-written",
+               "metadata-renamed", "metadata-stored", "checkpoint-recorded", "checkpoint-announced",
+               "result-stored", "graph-removed", "snapshot-taken", "state-written", "state-synced",
+               "state-acknowledged", "completion-received", "commit-begun", "part-renamed",
+               "parts-committed", "changes-applied", "transaction-committed"}
+OF_MASTER = {MASTER, SUBMISSION, ENDING, SAVEPOINT, CLAIM}
+MEMORY = pathlib.Path("/dev/shm")
 
 
 def places_of_build():
@@ -79,20 +119,56 @@ def places_of_build():
     return refused.stderr.partition(", only ")[2].split()
 
 
-class Walk:
-    """Kills processes of one cluster at one place, again and again."""
+def ways_of(places):
+    """What is done for each place, in turn."""
+    for place in places:
+        yield place, PLACES[place]
+        if place in OF_STOPPING:
+            yield place, STOP
 
-    def __init__(self, place, times, seed):
+
+class Walk:
+    """Kills processes of one cluster at one place, again and again, while one thing is done."""
+
+    def __init__(self, place, way, times, seed):
         self.place = place
+        self.way = way
         self.times = times
-        self.random = random.Random(f"{seed} {place}")
+        self.random = random.Random(f"{seed} {place} {way}")
         self.kills = 0
         self.nodes = None
+        self.watch = None
+        self.variants = [name for name in VARIANTS
+                         if (place not in OF_FILES or has_files(name))
+                         and (place not in OF_COPIES or has_copies(name))]
 
     def armed(self):
         """The environment of a process that is to die."""
-        passes = 1 if self.place in ONCE else self.random.randint(1, PASSES_MAX)
+        first = self.place in ONCE or self.way == STOP
+        passes = 1 if first else self.random.randint(1, PASSES_MAX)
         return {VARIABLE: f"{self.place}:{passes}"}
+
+    def variant(self, number):
+        """Of the job with that number: all that come to the place, in turn."""
+        return self.variants[number % len(self.variants)]
+
+    def start_armed(self):
+        """A process in the place of one that is killed."""
+        if PLACES[self.place] in OF_MASTER:
+            self.nodes.kill(self.nodes.master)
+            process = self.nodes.start_master(**self.armed())
+        else:
+            self.nodes.kill(self.random.choice(self.nodes.task_managers))
+            process = self.nodes.start_task_manager(**self.armed())
+        self.nodes.await_nodes(2)
+        return process
+
+    def start_again(self):
+        """Another process for the one that has died."""
+        if PLACES[self.place] in OF_MASTER:
+            self.nodes.start_master()
+        else:
+            self.nodes.start_task_manager()
 
     def await_death(self, process, job=None, recovered_by=None):
         """It kills itself, unless the job ends before, or that time has come."""
@@ -142,7 +218,9 @@ class Walk:
         while self.kills < self.times:
             number += 1
             job = PaidOrders(self.nodes, f"output-{number}", COUNT, PER_SECOND,
-                             variant=variant_of(number)).start()
+                             interval_ms=INTERVALS_MS.get(self.place, INTERVAL_MS),
+                             variant=self.variant(number)).start()
+            self.watch = VariantWatch(self.nodes, job.job, self.variant(number))
             self.nodes.await_checkpoint(job.job)
             while self.kills < self.times and not job.has_ended():
                 if PLACES[self.place] == WORKER:
@@ -151,6 +229,7 @@ class Walk:
                     self.die_as_master(job)
             self.nodes.await_listening(self.nodes.master)
             job.await_end(END_SECONDS)
+            self.watch.check()
             self.check(job, expected)
 
     def short_jobs(self):
@@ -158,11 +237,9 @@ class Walk:
         expected = PaidOrders(self.nodes, "expected", SHORT_COUNT).start()
         expected.await_end(END_SECONDS)
         for number in range(self.times):
-            self.nodes.kill(self.nodes.master)
-            master = self.nodes.start_master(**self.armed())
-            self.nodes.await_nodes(2)
+            master = self.start_armed()
             job = PaidOrders(self.nodes, f"output-{number}", SHORT_COUNT,
-                             variant=variant_of(number))
+                             variant=self.variant(number))
             if PLACES[self.place] == SUBMISSION:
                 before = self.jobs_in_list()
                 submitted = self.nodes.start("run", *job.submission())
@@ -177,12 +254,108 @@ class Walk:
             job.await_end(END_SECONDS)
             self.check(job, expected)
 
+    def whole_jobs(self):
+        """A job for each death of a worker that has all of it, from its begin to its end."""
+        expected = PaidOrders(self.nodes, "expected", SHORT_COUNT).start()
+        expected.await_end(END_SECONDS)
+        for number in range(self.times):
+            worker = self.start_armed()
+            job = PaidOrders(self.nodes, f"output-{number}", SHORT_COUNT, PER_SECOND,
+                             variant=self.variant(number)).start()
+            self.await_death(worker)
+            self.start_again()
+            job.await_end(END_SECONDS)
+            self.check(job, expected)
+
+    def claims(self):
+        """A job for each death: one that was given the checkpoint of another, and removes it."""
+        expected = PaidOrders(self.nodes, "expected", COUNT).start()
+        expected.await_end(END_SECONDS)
+        for number in range(self.times):
+            job = PaidOrders(self.nodes, f"output-{number}", COUNT, PER_SECOND,
+                             variant=self.variant(number))
+            job.start("-D", "execution.checkpointing.externalized-checkpoint-retention="
+                      "retain-on-cancellation")
+            for _ in range(2):
+                self.nodes.await_checkpoint(job.job)
+            first = job.job
+            self.nodes.millrace("cancel", first)
+            self.nodes.await_status(first, "CANCELED", 30)
+            claimed = self.nodes.checkpoints / first / (
+                f"chk-{max(self.nodes.completed_checkpoints(first))}")
+            master = self.start_armed()
+            job.start("-s", claimed, "--claim-mode", "CLAIM")
+            self.await_death(master, job)
+            self.start_again()
+            job.await_end(END_SECONDS)
+            self.check(job, expected)
+            if (claimed / "_metadata").exists():
+                raise AssertionError(f"{claimed} was claimed, and is still a checkpoint")
+
+    def stops(self):
+        """A job for each death: it is stopped with a savepoint, every third time drained, and goes
+        on from there. It takes no other checkpoints."""
+        expected = PaidOrders(self.nodes, "expected", COUNT).start()
+        expected.await_end(END_SECONDS)
+        for number in range(self.times):
+            process = self.start_armed()
+            job = PaidOrders(self.nodes, f"output-{number}", COUNT, PER_SECOND,
+                             interval_ms=NEVER_MS, variant=self.variant(number)).start()
+            self.nodes.await_status(job.job, "RUNNING", 30)
+            time.sleep(self.random.uniform(0.2, 1.5))
+            savepoints = self.nodes.folder / f"savepoints-{number}"
+            is_drained = number % 3 == 2
+            options = ["-p", savepoints, *(["--drain"] if is_drained else []), job.job]
+            savepoint = self.stop_dying(process, job, options)
+            if savepoint or difference(job.committed(), expected.committed())[0]:
+                if not savepoint:  # nobody was left to be told
+                    savepoint = max((path.parent for path in savepoints.glob("*/_metadata")),
+                                    key=lambda path: path.stat().st_mtime)
+                job.start("-s", savepoint)
+                job.await_end(END_SECONDS)
+            self.check(job, expected, is_drained)
+            shutil.rmtree(job.folder)
+
+    def stop_dying(self, process, job, options):
+        """Stops the job while a process dies, and again until it has stopped. The path of the
+        savepoint, unless it had ended or stopped before it could be told."""
+        stopping = self.nodes.start("stop", MILLRACE, "stop", *options)
+        answered = []
+
+        def is_over():
+            if not answered and stopping.process.poll() is not None:
+                answered.append(time.monotonic())
+            return process.process.poll() is not None or (
+                answered and time.monotonic() > answered[0] + ANSWER_SECONDS)
+        wait_until(is_over, KILL_SECONDS, f"a process comes to {self.place}")
+        if process.process.poll() is None:
+            raise AssertionError(f"no process has come to {self.place} while job {job.job} was "
+                                 f"stopped:\n{stopping.out()}{stopping.err()}")
+        self.await_death(process)
+        self.start_again()
+        stopping.wait(KILL_SECONDS)
+        said = [stopping.out()]
+
+        def has_stopped():
+            if self.nodes.job(job.job)["status"] == "FINISHED":
+                return True
+            said.append(self.nodes.millrace("stop", *options, expect=None, seconds=60).stdout)
+            return False
+        wait_until(has_stopped, END_SECONDS, f"job {job.job} has stopped")
+        found = re.search(r", at (\S+)", said[-1])
+        return found and found.group(1)
+
     def jobs_in_list(self):
         return {entry["id"] for entry in self.nodes.json("list", "-a")["jobs"]}
 
-    def check(self, job, expected):
-        """The same was committed, and nothing is left."""
+    def check(self, job, expected, is_drained=False):
+        """The same was committed, and nothing is left. Windows of a job that was drained are not
+        complete: of that only pairs count, and they may be fewer."""
         lost, doubled = difference(job.committed(), expected.committed())
+        if is_drained:
+            lost.clear()
+            doubled = type(doubled)({record: count for record, count in doubled.items()
+                                     if record.startswith("pairs ")})
         if lost or doubled:
             raise AssertionError(f"{lost.total()} records lost, such as {sorted(lost)[:3]}; "
                                  f"{doubled.total()} doubled, such as {sorted(doubled)[:3]}")
@@ -190,17 +363,25 @@ class Walk:
 
     def run(self):
         """Nothing if all is well, else what is not."""
+        # Where copies are no links, one may be half written.
+        copies = (tempfile.mkdtemp(prefix="millrace-copies-", dir=MEMORY)
+                  if self.place in OF_COPIES and MEMORY.is_dir() else None)
         # As many slots as the job needs, so that each worker has a part of it.
-        self.nodes = KillableCluster(workers=2, slots=1)
+        self.nodes = KillableCluster(
+            workers=2, slots=1,
+            config={"taskmanager.state.local.root-dirs": copies} if copies else None)
+        walk = {SUBMISSION: self.short_jobs, ENDING: self.short_jobs, CLAIM: self.claims,
+                WHOLE_JOB: self.whole_jobs, STOP: self.stops}
         try:
-            if PLACES[self.place] in (SUBMISSION, ENDING):
-                self.short_jobs()
-            else:
-                self.long_jobs()
+            walk.get(self.way, self.long_jobs)()
         except (AssertionError, subprocess.TimeoutExpired) as problem:
             return f"{problem}\n  logs, checkpoints and output are kept in {self.nodes.keep()}"
         finally:
+            if self.watch:
+                self.watch.stop()
             self.nodes.close()
+            if copies:
+                shutil.rmtree(copies, ignore_errors=True)
         return None
 
 
@@ -214,7 +395,7 @@ def main():
     if arguments.times < 1:
         parser.error("--times must be positive")
     if arguments.list:
-        print("\n".join(PLACES))
+        print_list(PLACES)
         return 0
     if set(PLACES) != set(places_of_build()):
         parser.error("the build knows other kill points than this script: "
@@ -225,16 +406,16 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     bad = kills = 0
-    for place in arguments.places or PLACES:
+    for place, way in ways_of(arguments.places or PLACES):
         begin = time.monotonic()
-        walk = Walk(place, arguments.times, arguments.seed)
+        walk = Walk(place, way, arguments.times, arguments.seed)
         problem = walk.run()
         outcome = f"FAILED: {problem}" if problem else "same output"
         bad += problem is not None
         kills += walk.kills
-        print(f"{place:22} {PLACES[place]:11} {walk.kills:3} kills {time.monotonic() - begin:6.1f} s"
+        print(f"{place:22} {way:11} {walk.kills:3} kills {time.monotonic() - begin:6.1f} s"
               f"  {outcome}", flush=True)
-    print(f"{kills} kills, {bad} places failed")
+    print(f"{kills} kills, {bad} ways failed")
     return 1 if bad else 0
 
 

@@ -58,6 +58,7 @@ status file_checkpoint_storage::begin_incremental(checkpoint_id checkpoint, chec
   return remove_tree(*files_, path)
       .and_then([&] { return files_->create_directories(path); })
       .and_then([&] { return files_->sync_directory(parent_of(path)); })
+      .map([] { pass(kill_point::shared_begun); })
       .and_then([&] { return begin(checkpoint); });
 }
 

@@ -6,6 +6,7 @@
 
 #include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/task_state_store.hpp"
+#include "millrace/core/kill_point.hpp"
 
 namespace millrace {
 
@@ -111,11 +112,14 @@ std::unique_ptr<file_writer> job_copies::copy(std::unique_ptr<file_writer> origi
   } else if (to_disk.link(path, *to)) {
     // Both names are of the file that is being written.
     all_->note_write({});
+    pass(kill_point::copy_begun);
   } else {
     auto copy = to_disk.open_writer(*to, write_mode::create);
-    if (copy)
+    if (copy) {
+      pass(kill_point::copy_begun);
       return std::make_unique<copying_writer>(std::move(original), std::move(*copy), *to, all_,
                                               job_);
+    }
     all_->note_write(tl::unexpected(copy.error()));
   }
   all_->end_write(job_);

@@ -7,6 +7,7 @@
 
 #include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/task_state_store.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 
 namespace millrace {
@@ -136,6 +137,7 @@ void local_copies::tidy(time_point now) {
   for (const auto& id : over) {
     if (auto removed = remove_tree(*disk_, directory_of(id)); !removed)
       log_failure("can't remove local copies of state", removed.error());
+    pass(kill_point::copies_removed);
     std::lock_guard lock(mutex_);
     auto& job = jobs_.at(id);
     // It may have come back, and then begins afresh.
@@ -212,6 +214,7 @@ void local_copies::confirm(const job_id& job, checkpoint_id checkpoint) {
   const auto kept = keep_only(job, [&](const found_copy& copy) {
     return copy.checkpoint > checkpoint || wanted.contains(copy.name);
   });
+  pass(kill_point::copies_confirmed);
   std::set<graph::subtask_ref> subtasks;
   for (const auto& name : kept)
     if (const auto who = subtask_of_state_file(last_part_of(name))) subtasks.insert(*who);

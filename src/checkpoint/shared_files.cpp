@@ -7,6 +7,7 @@
 
 #include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
+#include "millrace/core/kill_point.hpp"
 
 namespace millrace {
 
@@ -73,9 +74,14 @@ status remove_shared(file_system& files, const std::string& job_directory,
                      const shared_state_registry::removal& unused) {
   const auto root = shared_root_of(job_directory) + "/";
   status all;
-  for (const auto& directory : unused.directories)
+  for (const auto& directory : unused.directories) {
     note(all, remove_directory(files, root + std::to_string(directory.number)));
-  for (const auto& file : unused.files) note(all, fine_if_missing(files.remove(root + file)));
+    pass(kill_point::shared_removed);
+  }
+  for (const auto& file : unused.files) {
+    note(all, fine_if_missing(files.remove(root + file)));
+    pass(kill_point::shared_removed);
+  }
   return all;
 }
 
@@ -92,6 +98,7 @@ status remove_shared_except(file_system& files, const std::string& job_directory
     const auto first = kept.lower_bound(name);
     if (first == kept.end() || !first->starts_with(name)) {
       note(all, remove_directory(files, directory.path));
+      pass(kill_point::shared_cleared);
       continue;
     }
     is_empty = false;
@@ -100,9 +107,11 @@ status remove_shared_except(file_system& files, const std::string& job_directory
       note(all, tl::unexpected(entries.error()));
       continue;
     }
-    for (const auto& entry : *entries)
-      if (!kept.contains(name + last_part_of(entry.path)))
-        note(all, fine_if_missing(files.remove(entry.path)));
+    for (const auto& entry : *entries) {
+      if (kept.contains(name + last_part_of(entry.path))) continue;
+      note(all, fine_if_missing(files.remove(entry.path)));
+      pass(kill_point::shared_cleared);
+    }
   }
   if (all && is_empty) all = fine_if_missing(files.remove(root));
   return all;
@@ -126,6 +135,7 @@ status remove_shared_unless_used(file_system& files, const std::string& job_dire
   std::set<std::string> touched;
   for (const auto& file : left) {
     note(all, fine_if_missing(files.remove(root + "/" + file)));
+    pass(kill_point::claimed_removed);
     touched.insert(parent_of(file));
   }
   touched.insert("");

@@ -124,9 +124,13 @@ status remove_snapshot(file_system& files, const std::string& directory) {
     }
   names.erase(std::string());
   // First what makes it a snapshot, so that one that is half removed is none.
-  auto done = fine_if_missing(files.remove(directory + "/" + std::string(metadata_file_name)));
+  auto done =
+      fine_if_missing(files.remove(directory + "/" + std::string(metadata_file_name))).map([] {
+        pass(kill_point::claimed_unnamed);
+      });
   for (const auto& name : names)
-    done = done.and_then([&] { return fine_if_missing(files.remove(directory + "/" + name)); });
+    done = done.and_then([&] { return fine_if_missing(files.remove(directory + "/" + name)); })
+               .map([] { pass(kill_point::claimed_removed); });
   done = done.and_then([&] {
     return remove_shared_unless_used(files, parent_of(directory), shared_files_of(*metadata));
   });

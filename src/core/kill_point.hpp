@@ -20,6 +20,7 @@ enum class kill_point : std::uint8_t {
   origin_loaded,          ///< It knows the checkpoint that it goes on from.
   tasks_deployed,         ///< Tasks were told to begin, or to begin again.
   checkpoint_numbered,    ///< The ledger has the number of a checkpoint that begins.
+  shared_begun,           ///< There is a folder for the files that it adds to the shared ones.
   checkpoint_begun,       ///< It has a directory.
   checkpoint_triggered,   ///< The sources were told.
   task_acknowledged,      ///< The state of a subtask is known to be stored.
@@ -34,13 +35,23 @@ enum class kill_point : std::uint8_t {
   checkpoint_forgotten,   ///< The ledger does not have an old one any more; its files are there.
   snapshot_unnamed,       ///< Metadata of a snapshot that goes are removed, its state is not.
   snapshot_removed,       ///< Its directory, too.
+  shared_removed,         ///< A shared file or folder that no checkpoint has any more is gone.
+  shared_cleared,         ///< The same, of what a master finds at its begin, or leaves at an end.
+  claimed_unnamed,        ///< Metadata of a snapshot that the job was given are removed.
+  claimed_removed,        ///< A file of such a snapshot is, others are not.
   savepoint_begun,        ///< It has a directory.
   result_stored,          ///< It is known how a job ended, and its state is still there.
   checkpoints_removed,    ///< Those of a job that has ended.
   graph_removed,          ///< Of a job that has ended; its ledger is still there.
-  state_read,             ///< That of a subtask, out of a checkpoint.
+  file_copied,            ///< One of those of a database that is brought back, others are not.
+  state_read,             ///< That of a subtask, out of a checkpoint; files are not opened yet.
+  log_replayed,           ///< What was logged of a database is in its files, and it is closed.
   task_restored,          ///< It has its state, and takes records.
+  log_cut,                ///< A piece of the log of a database is complete.
+  base_made,              ///< A database has linked all files that it has now.
+  image_linked,           ///< Those of an earlier image and the log since are linked.
   snapshot_taken,         ///< The state of a subtask is copied, but not stored.
+  copy_begun,             ///< There is a file for a copy of what is stored, or a link.
   state_begun,            ///< Its file is there.
   state_written,          ///< But not synced.
   state_synced,           ///< The file is complete.
@@ -50,6 +61,8 @@ enum class kill_point : std::uint8_t {
   part_synced,            ///< What the barrier covers is in a file.
   part_closed,            ///< It is complete, and waits for a checkpoint.
   completion_received,    ///< A task may commit.
+  copies_confirmed,       ///< Copies that no later checkpoint needs are gone.
+  copies_removed,         ///< Those of a job that has ended.
   commit_begun,           ///< Nothing is renamed.
   part_renamed,           ///< Readers see a part; its directory is not synced.
   parts_committed,        ///< All of one call, durably.

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "millrace/core/kill_point.hpp"
+
 namespace millrace {
 
 namespace {
@@ -63,6 +65,7 @@ void rocksdb_change_log::cut() {
   if (!is_complete_) return;
   if (!std::exchange(file_, nullptr)->close()) return give_up();
   files_.push_back({name_of(last_number_), bytes_written_});
+  pass(kill_point::log_cut);
 }
 
 void rocksdb_change_log::write_out() {

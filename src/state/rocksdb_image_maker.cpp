@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/core/kill_point.hpp"
 #include "millrace/state/rocksdb_check.hpp"
 
 namespace millrace {
@@ -104,6 +105,7 @@ std::shared_ptr<database_image> rocksdb_image_maker::make(rocksdb::DB& db) {
   auto image = linked(*base_);
   if (!image) throw failure(image.error());
   (*image)->database = database_;
+  pass(kill_point::image_linked);
   return std::move(*image);
 }
 
@@ -118,6 +120,7 @@ void rocksdb_image_maker::make_base(rocksdb::DB& db) {
   auto made = std::make_shared<database_image>(
       path, files ? std::move(*files) : std::vector<database_file>());
   if (!files) throw failure(files.error());
+  pass(kill_point::base_made);
   begin(db, std::move(made));
 }
 

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "millrace/core/kill_point.hpp"
 #include "millrace/state/rocksdb_store.hpp"
 
 namespace millrace {
@@ -72,9 +73,11 @@ result<std::shared_ptr<database_image>> rocksdb_state_backend::bring(const datab
                               "; check the disk of 'io.tmp.dirs' for space and permissions");
   image->tables = from.tables();
   image->database = all_->directories_made++;
-  for (const auto& file : from.files())
+  for (const auto& file : from.files()) {
     if (auto copied = from.copy(file.name, path + "/" + file.name); !copied)
       return tl::unexpected(copied.error());
+    pass(kill_point::file_copied);
+  }
   return image;
 }
 

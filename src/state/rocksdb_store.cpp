@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "millrace/core/kill_point.hpp"
 #include "millrace/state/object_cache.hpp"
 #include "millrace/state/rocksdb_check.hpp"
 #include "millrace/state/rocksdb_image_files.hpp"
@@ -232,8 +233,10 @@ result<std::unique_ptr<rocksdb_store>> rocksdb_store::open(std::shared_ptr<rocks
   auto s = check_files(*store->image_);
   if (s.ok()) {
     store->images_->keep(*store->image_);
-    if (std::ranges::any_of(store->image_->files(), is_change_log))
+    if (std::ranges::any_of(store->image_->files(), is_change_log)) {
       s = replay_rocksdb_log(*store->all_, store->path_);
+      pass(kill_point::log_replayed);
+    }
   }
   if (s.ok()) s = store->open_families(store->all_->database_options(), false);
   if (!s.ok()) return tl::unexpected(not_opened(s, *store->image_, who));
