@@ -1,6 +1,7 @@
 #include "millrace/connectors/bucket_places.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 
@@ -27,11 +28,13 @@ bool take_number(std::string_view& from, Number& number) {
   return true;
 }
 
+/// Of one sink of one submission: whoever starts a job a second time must not touch what the first
+/// one still writes.
 std::string job_token(const runtime_context& self) {
-  char digits[9];
-  const auto hash = key_hash(self.job_name() + '\0' + self.operator_uid());
-  std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(hash));
-  return digits;
+  const auto hash = key_hash(to_string(self.job()) + '\0' + self.operator_uid());
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return digits.data();
 }
 
 }  // namespace
@@ -70,7 +73,7 @@ status bucket_places::start() {
     is_there_ = directory_of(is_there_);
     if (files_.stat(is_there_)) break;
   }
-  if (there && (recovery_.is_restored || attempt_ > 0)) return remove_lost_parts(base_);
+  if (there && attempt_ > 0) return remove_lost_parts(base_);
   return {};
 }
 
@@ -92,13 +95,11 @@ status bucket_places::remove_lost_parts(const std::string& directory) {
 }
 
 /// Files of subtasks that are no more are shared out among those that are. This may look late, when
-/// the next attempt writes already. What a job finds in its first attempt is of jobs before it.
+/// the next attempt writes already.
 bool bucket_places::is_lost(const hidden_part& part) const {
-  if (part.subtask % parallelism_ != subtask_) return false;
-  if (!recovery_.is_restored || attempt_ > 0) {
-    if (part.attempt >= attempt_) return false;
-    if (!recovery_.is_restored) return true;
-  }
+  if (!part.is_ours || part.subtask % parallelism_ != subtask_) return false;
+  if (part.attempt >= attempt_) return false;
+  if (!recovery_.is_restored) return true;
   const auto saved = recovery_.next_numbers.find(part.subtask);
   return saved == recovery_.next_numbers.end() || part.number >= saved->second;
 }
@@ -115,11 +116,18 @@ std::optional<bucket_places::hidden_part> bucket_places::parse_hidden(std::strin
   const auto end = name.rfind(in_progress);
   if (end == std::string_view::npos || !take(name, ".")) return std::nullopt;
   auto part = parse_part(name.substr(0, end - 1));
-  auto who = name.substr(end - 1);
-  if (!part || !take(who, in_progress) || !take(who, job_) || !take(who, "-") ||
-      !take_number(who, part->attempt) || !who.empty())
-    return std::nullopt;
+  const auto who = name.substr(end - 1 + in_progress.size());
+  const auto dash = who.rfind('-');
+  if (!part || dash == std::string_view::npos) return std::nullopt;
+  part->is_ours = who.substr(0, dash) == job_;
+  auto attempt = who.substr(dash + 1);
+  if (!take_number(attempt, part->attempt) || !attempt.empty()) return std::nullopt;
   return part;
+}
+
+bool bucket_places::is_ours(const std::string& working) const {
+  const auto part = parse_hidden(file_name_of(working));
+  return part && part->is_ours;
 }
 
 std::string bucket_places::directory_of_bucket(const std::string& bucket) const {

@@ -24,8 +24,9 @@ struct part_file_names {
 
 /// Parts in a directory for each bucket below `base`. While it is written and until it is committed
 /// a part is hidden: `.<prefix>-<subtask>-<number><suffix>.inprogress.<job>-<attempt>`, where
-/// `<job>` tells different jobs apart. Numbers are never used twice: they go on after a restart,
-/// and a new job in an old directory goes on behind what is there.
+/// `<job>` stands for one sink of one submission, so that nobody touches what another job has
+/// begun. Numbers are never used twice: they go on after a restart, and a new job in an old
+/// directory goes on behind what is there.
 class bucket_places final : public part_places {
  public:
   /// `files` must outlive this.
@@ -34,6 +35,7 @@ class bucket_places final : public part_places {
 
   status start() override;
   result<opened_part> open(const std::string& bucket) override;
+  bool is_ours(const std::string& working) const override;
   std::uint64_t next_number() const noexcept override { return next_number_; }
 
   /// Numbers below are taken, though no file shows it.
@@ -45,6 +47,7 @@ class bucket_places final : public part_places {
     std::uint32_t subtask = 0;
     std::uint64_t number = 0;
     std::uint32_t attempt = 0;
+    bool is_ours = true;
   };
 
   std::string directory_of_bucket(const std::string& bucket) const;

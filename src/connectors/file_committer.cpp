@@ -54,8 +54,9 @@ commit_result file_committer::commit(const file_committable& what) {
     return commit_result::failed(
         {errc::invalid_argument,
          "cannot finish '" + what.target +
-             "': it exists already, but this job did not make it; keep other files out of the "
-             "directory, and move away what was written since the checkpoint that was restored"});
+             "': it exists already, but this job did not make it; see that no other job writes to "
+             "this directory, keep other files out of it, and move away what was written since the "
+             "checkpoint that was restored"});
   if (auto ok = files_.rename(what.working, what.target); !ok)
     return ok.error().code == errc::not_found ? find_committed(what) : not_now(ok.error());
   pass(kill_point::part_renamed);

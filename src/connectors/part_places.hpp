@@ -43,6 +43,9 @@ class part_places {
   virtual status start() = 0;
   /// A new empty file.
   virtual result<opened_part> open(const std::string& bucket) = 0;
+  /// Whether this job has begun the part with that hidden name. One that it has from another job's
+  /// snapshot stays there, so that others can begin with that snapshot, too.
+  virtual bool is_ours(const std::string& /*working*/) const { return true; }
   /// The number of the part that the next open() makes.
   virtual std::uint64_t next_number() const noexcept = 0;
   /// Whether a part's target may be there already, and is then replaced.

@@ -38,8 +38,8 @@ part_writer::part_writer(sink_writer_context& context, const part_places_maker& 
     : context_(context), policy_(policy), now_ms_(context.time().wall_ms()) {
   auto places = make_places(context, recover());
   replaces_ = places->replaces();
+  resume_parts(*places);
   files_ = std::make_shared<part_files>(context.files(), std::move(places));
-  resume_parts();
   // After a restart the one part is among those that were resumed, or was finished before.
   if (keeps_one && !context.is_restored()) add({}, now_ms_);
   // After a restart, clean-up comes first: a task that only commits what is left does not outlive
@@ -67,7 +67,7 @@ part_recovery part_writer::recover() {
   return recovery;
 }
 
-void part_writer::resume_parts() {
+void part_writer::resume_parts(const part_places& places) {
   for (const auto& file : superseded_state_.get())
     commands_.push_back({action::remove, nullptr, file, 0});
   for (const auto& rolled : rolled_state_.get()) rolled_.push_back({rolled, nullptr, true});
@@ -82,7 +82,7 @@ void part_writer::resume_parts() {
     resumed.written_ms = old.written_ms;
     set_room(resumed);
     commands_.push_back({action::resume, resumed.file, old.working, old.bytes});
-    superseded_.push_back(old.working);
+    if (places.is_ours(old.working)) superseded_.push_back(old.working);
     ask_for_time(resumed);
   }
 }

@@ -100,7 +100,7 @@ class part_writer {
   };
 
   part_recovery recover();
-  void resume_parts();
+  void resume_parts(const part_places& places);
   part& add(std::string bucket, timestamp_ms opened_ms);
   part_map::iterator roll(part_map::iterator which);
   void append_gathered(part& to);

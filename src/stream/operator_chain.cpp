@@ -67,6 +67,7 @@ void operator_chain::make_operators(const graph::job_graph& graph, const graph::
         head_types_.push_back(factory.input_type(i));
     }
     runtime_context::identity identity{.job_name = graph.name,
+                                       .job = who.job,
                                        .operator_name = description.name,
                                        .operator_uid = description.uid,
                                        .subtask_index = who.subtask,

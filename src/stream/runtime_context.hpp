@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "millrace/core/ids.hpp"
 #include "millrace/core/metrics.hpp"
 #include "millrace/graph/runtime_mode.hpp"
 #include "millrace/stream/accumulator.hpp"
@@ -20,6 +21,8 @@ class runtime_context {
   struct identity {
     /// As the job has set it.
     std::string job_name;
+    /// The submission: the same through all restarts, another one when the job is run again.
+    job_id job{};
     /// As plans, logs and errors show it.
     std::string operator_name;
     /// By which its state is found again.
@@ -38,6 +41,8 @@ class runtime_context {
 
   /// As the job has set it.
   const std::string& job_name() const noexcept { return who_.job_name; }
+  /// The submission: the same through all restarts, another one when the job is run again.
+  const job_id& job() const noexcept { return who_.job; }
   /// As plans, logs and errors show it.
   const std::string& operator_name() const noexcept { return who_.operator_name; }
   /// By which its state is found again.

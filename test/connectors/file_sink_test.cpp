@@ -290,6 +290,46 @@ TEST_CASE("whatever step a crash comes at, each record is visible once in the en
   }
 }
 
+TEST_CASE("jobs that begin with one savepoint leave its files and each other's alone") {
+  const auto of_job = [](std::uint64_t number) {
+    auto self = subtask(0, 1);
+    self.job = {0, number};
+    return self;
+  };
+  const auto files = new_files();
+  saved_sink saved;
+  {
+    harness first(sales(), of_job(1), files);
+    first.take_checkpoints().open();
+    first.process({{"at", 1}});
+    saved = first.checkpoint(1);
+    first.complete(1);
+    first.run_io();
+  }
+  const auto of_savepoint = hidden(*files);
+  REQUIRE(of_savepoint.size() == 1);
+  const auto go_on = [&](harness& job, int amount) {
+    job.take_checkpoints().restore(saved).open();
+    job.process({{"at", amount}});
+    job.run_io();
+    static_cast<void>(job.checkpoint(2));
+    job.complete(2);
+    job.run_io();
+  };
+  harness second(sales(), of_job(2), files);
+  go_on(second, 20);
+  harness third(sales(), of_job(3), files);
+  go_on(third, 30);
+  for (auto* job : {&second, &third}) {
+    job->finish();
+    static_cast<void>(job->checkpoint(3));
+    job->complete(3);
+    job->run_io();
+  }
+  CHECK(hidden(*files) == of_savepoint);
+  CHECK(visible(*files) == std::vector{1, 1, 20, 30});
+}
+
 TEST_CASE("a job that starts again without a checkpoint removes what it had begun") {
   const auto files = new_files();
   {
