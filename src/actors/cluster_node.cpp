@@ -108,7 +108,7 @@ class local_node final : public cluster_node {
       if (!lock)
         return fail(lock.error().code, std::string(options::high_availability_directory.key) +
                                            ": " + lock.error().message +
-                                           ": a cluster has one job manager at a time");
+                                           " (a cluster has one job manager at a time)");
       storage_ = std::move(*lock);
     }
     master_options options;

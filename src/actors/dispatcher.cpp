@@ -376,15 +376,22 @@ caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
 error dispatcher::is_over(const job_id& id, const std::string& what) const {
   const auto* ended = history_->find(id);
   if (ended == nullptr) return unknown_job(id);
-  return {errc::invalid_argument, "job " + to_string(id) + what + ": it is " +
-                                      std::string(graph::to_string(ended->result.status))};
+  auto message = "job " + to_string(id) + what + ": it is " +
+                 std::string(graph::to_string(ended->result.status));
+  const auto& last = ended->details.last_checkpoint;
+  if (last && !last->location.empty() && ended->result.status != graph::job_status::finished)
+    message +=
+        std::string("; its latest checkpoint") +
+        (ended->result.status == graph::job_status::failed ? "" : ", if it was to be kept,") +
+        " is in '" + last->location + "'";
+  return {errc::invalid_argument, std::move(message)};
 }
 
 caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
     const wire::list_checkpoints& request) {
   return requests_.ask<wire::checkpoint_list>(
       request.job, request, [this, id = request.job]() -> result<wire::checkpoint_list> {
-        return tl::unexpected(is_over(id, " has no checkpoints any more"));
+        return tl::unexpected(is_over(id, " takes no checkpoints any more"));
       });
 }
 
@@ -392,7 +399,7 @@ caf::result<wire::checkpoint_details> dispatcher::on_describe_checkpoint(
     const wire::describe_checkpoint& request) {
   return requests_.ask<wire::checkpoint_details>(
       request.job, request, [this, id = request.job]() -> result<wire::checkpoint_details> {
-        return tl::unexpected(is_over(id, " has no checkpoints any more"));
+        return tl::unexpected(is_over(id, " takes no checkpoints any more"));
       });
 }
 

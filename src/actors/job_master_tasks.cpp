@@ -110,6 +110,9 @@ void job_master::on_state_changed(wire::task_state_changed& change) {
   if (decision.ignored) return;
   log_task_event(log_level::info, graph::to_string(change.state), task, vertex_of(task).name,
                  vertex_of(task).parallelism);
+  if (change.state == graph::execution_state::failed && why)
+    log_event(log_level::warn, "a task has failed",
+              {{"task", to_string(task)}, {"reason", why->message}});
   if (graph::is_terminal(change.state)) {
     metrics_.finish(change.report);
     accumulators_[{task.vertex, task.subtask}] = std::move(change.accumulators);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/error.hpp"
@@ -68,6 +69,10 @@ class execution_graph {
 
   /// The first failure since the job last ran undisturbed; nothing if there was none.
   const std::optional<failure_record>& root_cause() const noexcept { return root_cause_; }
+  /// What is known of the root cause by now, in place of what was said of it first.
+  void explain_failure(error why) {
+    if (root_cause_) root_cause_->cause = std::move(why);
+  }
 
   const std::vector<pipelined_region>& regions() const noexcept { return regions_; }
 
