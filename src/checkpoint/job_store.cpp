@@ -7,6 +7,7 @@
 #include "millrace/core/hex.hpp"
 #include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
+#include "millrace/core/mutant.hpp"
 #include "millrace/graph/job_graph_json.hpp"
 #include "millrace/graph/json_cursor.hpp"
 
@@ -222,7 +223,7 @@ status job_store::update(const job_id& job, std::uint64_t epoch, Change&& change
   std::lock_guard guard(its->mutex);
   auto ledger = read_ledger(job);
   if (!ledger) return tl::unexpected(ledger.error());
-  if (ledger->epoch != epoch)
+  if (ledger->epoch != epoch && !MILLRACE_MUTANT(epoch_ignored))
     return fail(errc::stale, "job " + to_string(job) + " has another master: epoch " +
                                  std::to_string(ledger->epoch) + ", not " + std::to_string(epoch));
   if (!change(*ledger)) return {};
@@ -311,7 +312,7 @@ status job_store::put_result(const job_id& job, std::uint64_t epoch,
   std::lock_guard guard(its->mutex);
   const auto ledger = read_ledger(job);
   if (!ledger) return tl::unexpected(ledger.error());
-  if (ledger->epoch != epoch)
+  if (ledger->epoch != epoch && !MILLRACE_MUTANT(epoch_ignored))
     return fail(errc::stale, "job " + to_string(job) + " has another master");
   return documents_->put(result_name(job), json{{"outcome", to_hex(outcome)}}.dump()).map([] {
     pass(kill_point::result_stored);

@@ -21,6 +21,22 @@ row pair_of(const row& left, const row& right) {
   return {left.key, left.value * 10'000 + right.value};
 }
 
+/// Keeps nothing but timers.
+class timer_setter {
+ public:
+  explicit timer_setter(std::int64_t delay) : delay_(delay) {}
+
+  void process_element(const row&, keyed_process_context<std::int64_t>& context, collector<row>&) {
+    context.timer_service().register_event_time_timer(context.timestamp() + delay_);
+  }
+  void on_timer(timestamp_ms at, on_timer_context<std::int64_t>& context, collector<row>& out) {
+    out.emit({context.current_key(), at});
+  }
+
+ private:
+  std::int64_t delay_;
+};
+
 // -- sequential -----------------------------------------------------------------------------------
 
 struct span_of_time {
@@ -77,6 +93,12 @@ void interpret_key(const event_time_stage& stage, std::int64_t key,
       for (const auto& r : second)
         if (r.at >= l.at - stage.size && r.at <= l.at + stage.size)
           out.push_back({pair_of(l.r, r.r), std::max(l.at, r.at)});
+    return;
+  }
+  if (stage.kind == stage_kind::timers) {
+    std::set<std::int64_t> times;
+    for (const auto& r : first) times.insert(r.at + stage.size);
+    for (const auto at : times) out.push_back({{key, at}, at});
     return;
   }
   std::vector<timed_row> both = first;
@@ -162,6 +184,9 @@ std::string to_string(const event_time_stage& stage) {
     case stage_kind::interval_join:
       text = "interval join " + size;
       break;
+    case stage_kind::timers:
+      text = "timers after " + size;
+      break;
   }
   return " {" + text + (stage.is_local ? " local" : "") + "}/" + std::to_string(stage.parallelism);
 }
@@ -233,6 +258,8 @@ data_stream<row> extend(const data_stream<row>& first, const data_stream<row>& s
           .between(-size, size)
           .process([](const row& l, const row& r, collector<row>& out) { out.emit(pair_of(l, r)); })
           .set_parallelism(p);
+    case stage_kind::timers:
+      return first.key_by(&row::key).process(timer_setter(stage.size)).set_parallelism(p);
   }
   return first;
 }

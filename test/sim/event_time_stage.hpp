@@ -23,6 +23,7 @@ enum class stage_kind : std::uint8_t {
   window_join,
   co_group,
   interval_join,
+  timers,  ///< A function that sets a timer for each row; each timer that fires gives a row.
 };
 
 /// Whether the stage has two inputs.
@@ -30,7 +31,8 @@ bool is_of_two(stage_kind kind);
 
 struct event_time_stage {
   stage_kind kind = stage_kind::none;
-  std::int64_t size = 1;   ///< Of windows or intervals or the gap of sessions, in ms.
+  /// Of windows or intervals or the gap of sessions, or how much later timers are, in ms.
+  std::int64_t size = 1;
   std::int64_t slide = 1;  ///< Of sliding windows, in ms.
   bool is_local = false;   ///< Aggregates before the exchange, too.
   std::uint32_t parallelism = 1;

@@ -56,6 +56,9 @@ std::string to_string(const fault& f) {
     case fault_kind::timers_late:
       what = "delay timers of " + a + " by " + amount + " ms";
       break;
+    case fault_kind::master_hangs:
+      what = "put another one in the place of the master's process, which hangs";
+      break;
     case fault_kind::library_lost:
       what = "delete the job libraries of " + a;
       break;

@@ -25,6 +25,9 @@ enum class fault_kind : std::uint8_t {
   resource_manager_dies,  ///< The actor alone.
   job_master_dies,        ///< The actor of any job, alone.
   task_dies,              ///< The actor of the `amount`-th of `a`'s tasks, in turn, alone.
+  /// The master's process, for the time. Another one takes its place meanwhile; then the first goes
+  /// on for as long again, cut off from all but the storage.
+  master_hangs,
 };
 
 /// Something bad that begins when the cluster has made so many steps and heals after some time.

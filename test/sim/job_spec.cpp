@@ -492,6 +492,13 @@ void keep_counts_as_state(job_spec& spec) {
   change(spec.steps);
 }
 
+void set_timers_for_windows(job_spec& spec) {
+  auto& stage = spec.stage;
+  if (stage.kind == stage_kind::none || is_of_two(stage.kind)) return;
+  stage.kind = stage_kind::timers;
+  stage.is_local = false;
+}
+
 void take_exchanges_out(job_spec& spec) {
   if (spec.branches.size() != 1 || spec.stage.kind != stage_kind::none) return;
   const auto width = spec.branches[0].parallelism = spec.sink_parallelism;

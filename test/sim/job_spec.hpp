@@ -92,6 +92,8 @@ job_spec make_job_spec(std::string_view shape, std::uint32_t parallelism_max,
 job_spec make_checkpointed_spec(std::uint32_t parallelism_max, random_source& random);
 /// Its rows are counted by functions with state, wherever they are counted but behind a broadcast.
 void keep_counts_as_state(job_spec& spec);
+/// Its windows become a function with timers, if they are of one stream.
+void set_timers_for_windows(job_spec& spec);
 /// Its subtasks are chains from source to sink that exchange nothing, as far as it has one branch
 /// without a stage: each is a region of its own.
 void take_exchanges_out(job_spec& spec);

@@ -59,6 +59,7 @@ constexpr mutant mutants[] = {
     {"failure_ignored", "a failed region is never restarted"},
     {"subsumed_goes_on", "a checkpoint that a later one has overtaken is not given up"},
     {"completion_not_recorded", "the next master does not hear of a completed checkpoint"},
+    {"epoch_ignored", "what an earlier master of a job writes counts"},
     {"shared_file_removed_early", "a file goes with the first checkpoint that has it"},
     {"shared_file_kept", "a file stays that no checkpoint has any more"},
     {"base_not_held", "files that a checkpoint under way may refer to go with its base"},
@@ -66,6 +67,7 @@ constexpr mutant mutants[] = {
     {"recovered_files_forgotten", "files of an earlier master's checkpoints are not counted"},
     {"earlier_files_cleaned_up", "of several checkpoints that are kept, only the last keeps files"},
     {"timers_beside_files_lost", "what a native snapshot has beside its files is not restored"},
+    {"timer_restored_twice", "a timer that is restored fires twice"},
     {"cache_not_flushed", "a native snapshot lacks what is only in the cache"},
 };
 

@@ -36,6 +36,23 @@ void network::remove(process_id gone, bool killed) {
   tidy();
 }
 
+void network::cut_off(process_id self) {
+  auto& p = processes_.at(self);
+  p.address.clear();
+  p.listening = false;
+  for (auto& c : connections_)
+    for (std::size_t e = 0; e < 2; ++e) {
+      if (c->ends[e].owner != self) continue;
+      if (!c->ends[1 - e].closed) push(*c, 1 - e, {{}, {}, true});
+      if (c->ends[e].closed) continue;
+      c->ends[e].incoming.clear();
+      if (c->ends[e].stream)
+        c->ends[e].aborted = true;  // it learns so when it goes on
+      else
+        close(*c, e);
+    }
+}
+
 void network::publish(process_id self, caf::strong_actor_ptr actor) {
   processes_.at(self).published = std::move(actor);
 }

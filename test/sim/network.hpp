@@ -37,6 +37,8 @@ class network {
   process_id add(machine_id machine, sim_host& host, resource_id id, std::string address);
   /// It is gone. If it was killed, the last bytes it wrote may be lost.
   void remove(process_id gone, bool killed);
+  /// It lives on, but nobody hears of it any more: its connections break, and its address is free.
+  void cut_off(process_id self);
   void set_paused(process_id self, bool paused) { processes_.at(self).paused = paused; }
 
   /// One direction of a link.

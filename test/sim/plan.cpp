@@ -183,6 +183,15 @@ void plan_shared_files(plan& p, random_source& random) {
   keep_counts_as_state(p.jobs.back().spec);
 }
 
+/// The master's process hangs, mostly while something is being stored, and another one takes over.
+void plan_former_master(plan& p, random_source& random) {
+  fault f;
+  f.kind = fault_kind::master_hangs;
+  f.at_step = random.below(random.chance(50) ? 4'000 : 20'000);
+  f.length = milliseconds(1) + up_to(20'000, random);
+  p.faults.push_back(f);
+}
+
 /// Splits are handed out while the job runs, as fast as it takes them or at some rate.
 void plan_asking_sources(plan& p, random_source& random) {
   auto& spec = p.jobs.back().spec;
@@ -241,6 +250,9 @@ void plan_checkpoints(plan& p, random_source& random) {
       set(p.config, "execution.checkpointing.externalized-checkpoint-retention",
           "retain-on-cancellation");
   }
+  // Behind all others, so that seeds without these are what they were before.
+  if (random.chance(15)) plan_former_master(p, random);
+  if (random.chance(25)) set_timers_for_windows(p.jobs.back().spec);
   sort_by_step(p.faults);
 }
 

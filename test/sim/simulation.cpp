@@ -512,6 +512,22 @@ void simulation::heal_later(const fault& f, std::function<void()> heal) {
   at(now_ + f.length, std::move(heal));
 }
 
+void simulation::replace_master(const fault& f) {
+  if (on(0) == nullptr || on(0)->paused) return;
+  lost_master_ = true;
+  const auto which = processes_.size();
+  auto* former = processes_.emplace_back(std::move(processes_[0])).get();
+  former->paused = true;
+  network_.set_paused(former->net_id(), true);
+  network_.cut_off(former->net_id());
+  start_machine(0);
+  at(now_ + f.length, [this, former] {
+    former->paused = false;
+    network_.set_paused(former->net_id(), false);
+  });
+  at(now_ + 2 * f.length, [this, which] { processes_[which].reset(); });
+}
+
 void simulation::apply(const fault& f) {
   if (options_.trace != nullptr) *options_.trace << "fault " << to_string(f) << '\n';
   if (may_fail_jobs(f, plan_.timing.latency_max)) has_failed_ = true;
@@ -576,6 +592,8 @@ void simulation::apply(const fault& f) {
       return heal_later(f, [p, still] {
         if (still()) p->timer_delay_max = p->timer_delay = duration(0);
       });
+    case fault_kind::master_hangs:
+      return replace_master(f);
     case fault_kind::library_lost:
       for (const auto& path : world_.files->paths())
         if (path.starts_with(process::blob_directory(a)))

@@ -84,6 +84,8 @@ class simulation {
   void at(time_point when, std::function<void()> what);
   void start_machine(std::size_t machine);
   void end_process(std::size_t machine);
+  /// See fault_kind::master_hangs.
+  void replace_master(const fault& f);
   void apply(const fault& f);
   void heal_later(const fault& f, std::function<void()> heal);
   void cut(std::size_t from, std::size_t to, int change);
@@ -107,8 +109,9 @@ class simulation {
   time_point start_{};
   time_point now_{};
   time_point last_trouble_{};
-  std::vector<std::unique_ptr<process>> processes_;  // by machine; null: down
-  std::set<std::size_t> gone_;                       // machines that have left for ever
+  /// By machine, and behind them masters that others have replaced; null: down.
+  std::vector<std::unique_ptr<process>> processes_;
+  std::set<std::size_t> gone_;  // machines that have left for ever
   std::multimap<time_point, std::function<void()>> agenda_;
   std::map<std::pair<std::size_t, std::size_t>, int> cuts_;
   std::size_t next_fault_ = 0;
