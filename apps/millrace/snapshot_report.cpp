@@ -43,6 +43,8 @@ void print_operator(const operator_summary& op) {
   std::cout << ")\n";
   if (op.coordinator_bytes != 0)
     std::cout << "  coordinator: " << format_memory(op.coordinator_bytes) << '\n';
+  if (op.in_flight_records != 0)
+    std::cout << "  on their way: " << count_text(op.in_flight_records) << " records\n";
   if (!op.keys_per_group.empty()) std::cout << "  " << keys_text(op.keys_per_group) << '\n';
   if (op.keyed.empty() && op.operators.empty()) return;
   using enum text_table::align;
@@ -81,6 +83,7 @@ json to_json(const operator_summary& op) {
           {"max_parallelism", op.max_parallelism},
           {"finished_subtasks", op.finished_subtasks},
           {"coordinator_bytes", op.coordinator_bytes},
+          {"in_flight_records", op.in_flight_records},
           {"keyed_states", keyed},
           {"operator_states", operators},
           {"keys_per_key_group", op.keys_per_group}};

@@ -92,6 +92,7 @@ status check_stored(file_system& files, const std::string& location, bool opens_
       status done;
       if (subtask.state.keyed) done = check_keyed(op, *subtask.state.keyed);
       if (done && subtask.state.operators) done = check_piece(*subtask.state.operators);
+      if (done && subtask.in_flight) done = check_piece(*subtask.in_flight);
       if (!done) return done;
     }
   return {};

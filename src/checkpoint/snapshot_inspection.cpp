@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/checkpoint/stored_key_groups.hpp"
@@ -76,6 +77,21 @@ class state_walk {
     return {};
   }
 
+  /// `visit(batches)`: what was on its way to and from each subtask.
+  template <class Visit>
+  status each_in_flight(Visit&& visit) {
+    for (const auto& subtask : op_.subtasks) {
+      if (!subtask.in_flight) continue;
+      const auto batches =
+          read_stored({files_, directory_}, *subtask.in_flight).and_then([](const auto& bytes) {
+            return decode_in_flight(bytes);
+          });
+      if (!batches) return in_operator(op_, batches.error());
+      visit(*batches);
+    }
+    return {};
+  }
+
  private:
   file_system& files_;
   std::string directory_;
@@ -125,6 +141,10 @@ result<operator_summary> summary_of(file_system& files, const std::string& direc
       its.elements += state.elements.size();
       for (const auto& each : state.elements) its.bytes += each.size();
       return true;
+    });
+  if (done)
+    done = walk.each_in_flight([&](const in_flight_batches& batches) {
+      for (const auto& batch : batches) summary.in_flight_records += batch.rows->size();
     });
   if (!done) return tl::unexpected(done.error());
   if (!is_intact)

@@ -43,6 +43,8 @@ struct operator_summary {
   std::uint32_t max_parallelism = 0;
   std::uint32_t finished_subtasks = 0;
   std::uint64_t coordinator_bytes = 0;
+  /// That an unaligned checkpoint has of the tasks which begin with this operator.
+  std::uint64_t in_flight_records = 0;
   std::vector<keyed_state_summary> keyed;         ///< By name.
   std::vector<operator_state_summary> operators;  ///< By name.
   std::vector<std::uint64_t> keys_per_group;      ///< Distinct keys; empty without keyed state.

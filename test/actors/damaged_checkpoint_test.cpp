@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include "checkpointed_master.hpp"
+#include "millrace/checkpoint/state_file.hpp"
 #include "millrace/graph/job_epoch.hpp"
 
 namespace damaged_checkpoint_test {
@@ -16,6 +17,7 @@ namespace {
 
 /// A job that has two completed checkpoints and keeps both.
 struct job_with_two : checkpointed_master {
+  static constexpr const char* in_flight_file = "v0-s0-a0.state";
   std::shared_ptr<fake_task_manager> tm;
   job_id job;
 
@@ -40,15 +42,32 @@ struct job_with_two : checkpointed_master {
                            {"state.checkpoints.dir", directory.path("checkpoints")},
                            {"state.checkpoints.num-retained", "2"},
                            {"restart-strategy.type", "fixed-delay"},
-                           {"restart-strategy.fixed-delay.attempts", "3"}};
+                           {"restart-strategy.fixed-delay.attempts", "3"},
+                           {"execution.checkpointing.unaligned.enabled", "true"}};
     job = ask<wire::job_submitted>(wire::submit_job{std::move(graph)}).value().job;
     hold_allocations(*tm);
     tell_all(*tm, execution_state::running);
     for (const std::uint64_t n : {1, 2}) {
       pass_with_heartbeats(10s);
-      acknowledge_all(*tm, n);
+      const auto tasks = tasks_of(*tm);
+      for (std::size_t i = 1; i < tasks.size(); ++i) acknowledge(*tm, tasks[i], n);
+      acknowledge_with_in_flight(tasks[0], n);
     }
     REQUIRE(tm->completions.size() == 2);
+  }
+  /// Its state is in a file: what was on its way.
+  void acknowledge_with_in_flight(const execution_attempt_id& task, std::uint64_t n) {
+    local_file_system files;
+    auto file = state_file_writer::open(files, directory_of(job, n), in_flight_file);
+    REQUIRE(file);
+    const std::vector<std::byte> bytes(100);
+    wire::acknowledge_checkpoint ack;
+    ack.what.task = task;
+    ack.what.checkpoint = {n};
+    ack.what.state.operators.resize(1);
+    ack.what.state.in_flight = file->append(bytes).value();
+    REQUIRE(file->finish());
+    report(*tm, std::move(ack));
   }
   void damage(std::uint64_t checkpoint) {
     std::ofstream(directory_of(job, checkpoint) + "/_metadata") << "{";
@@ -91,6 +110,25 @@ TEST_CASE_FIXTURE(job_with_two, "a job goes back to the checkpoint before one th
   acknowledge_all(*tm, 3);
   fail_tasks({errc::user_function, "boom"});
   CHECK(restored() == 3);
+}
+
+TEST_CASE_FIXTURE(job_with_two, "a job goes back if what was on its way is damaged or gone") {
+  start_and_take_two();
+  const auto path = directory_of(job, 2) + "/" + in_flight_file;
+  auto why = damage_seen_by_tasks();
+  SUBCASE("damaged") {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(20);
+    file.put('x');
+  }
+  SUBCASE("gone") {
+    why.code = errc::not_found;
+    REQUIRE(local_file_system().remove(path));
+  }
+  fail_tasks(why);
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(restored() == 1);
+  CHECK(jobs()[0].status == job_status::running);
 }
 
 TEST_CASE_FIXTURE(job_with_two, "a failure that no damaged checkpoint explains stays one") {

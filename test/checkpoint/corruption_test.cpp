@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "millrace/checkpoint/checkpoint_storage.hpp"
+#include "millrace/checkpoint/in_flight_state.hpp"
 #include "millrace/checkpoint/job_store.hpp"
 #include "millrace/checkpoint/savepoint_directory.hpp"
 #include "millrace/checkpoint/shared_files.hpp"
@@ -33,6 +34,7 @@ namespace {
 const job_id job{7, 8};
 constexpr std::uint32_t parallelism = 2;
 constexpr std::uint32_t key_groups = 8;
+constexpr std::uint64_t savepoint_number = 5;
 
 std::vector<std::byte> bytes_of(std::string_view text) {
   const auto view = std::as_bytes(std::span(text));
@@ -52,7 +54,8 @@ graph::job_vertex counting_vertex() {
   return vertex;
 }
 
-/// What subtask `s` has at checkpoint `n`: keyed state, and a list as committers have it.
+/// What subtask `s` has at checkpoint `n`: keyed state, a list as committers have it, and, as no
+/// savepoint has, batches on their way.
 task_snapshot snapshot_of(std::uint64_t n, std::uint32_t s) {
   const auto text = [&](const std::string& what, std::size_t length) {
     std::string all = what + " of subtask " + std::to_string(s) + " at " + std::to_string(n) + ": ";
@@ -71,6 +74,10 @@ task_snapshot snapshot_of(std::uint64_t n, std::uint32_t s) {
                           1,
                           5,
                           {text("a part", 60), text("another", 90)}}};
+  if (n == savepoint_number) return snapshot;
+  typed_batch_ptr<std::int64_t> rows(new typed_batch<std::int64_t>);
+  for (std::int64_t i = 0; i < 20; ++i) rows->rows.push_back(i * static_cast<std::int64_t>(n));
+  snapshot.in_flight = {{channel_end::receiver, s, rows}, {channel_end::sender, 0, rows}};
   return snapshot;
 }
 
@@ -90,7 +97,8 @@ bool same(const restored& a, const restored& b) {
                       }))
         return false;
     }
-    return x.checkpoint == y.checkpoint && x.ending == y.ending;
+    return x.checkpoint == y.checkpoint && x.ending == y.ending &&
+           encode_in_flight(x.in_flight) == encode_in_flight(y.in_flight);
   });
 }
 
@@ -110,8 +118,8 @@ struct stored_files {
     add(with_files, with_files.location_of({3}), 3);
     add(with_files, with_files.location_of({4}), 4);
     add(inlined, inlined.location_of({4}), 4);
-    const auto savepoint = free_savepoint_path(*disk, "/s", job, {5}).value();
-    add(with_files, savepoint, 5);
+    const auto savepoint = free_savepoint_path(*disk, "/s", job, {savepoint_number}).value();
+    add(with_files, savepoint, savepoint_number);
     REQUIRE(store.add({job, 1'700'000'000'000, job_of(word_count())}));
     REQUIRE(store.begin_epoch(job));
     REQUIRE(store.checkpoint_completed(job, 1, {{3}, with_files.location_of({3})}));
@@ -125,7 +133,7 @@ struct stored_files {
     all.job = job;
     all.job_name = "a job";
     all.checkpoint = {n};
-    all.kind = n == 5 ? checkpoint_kind::savepoint : checkpoint_kind::checkpoint;
+    all.kind = n == savepoint_number ? checkpoint_kind::savepoint : checkpoint_kind::checkpoint;
     all.triggered_wall_ms = 1'700'000'000'000;
     all.types = {"i64", "{str,i64}"};
     for (const auto& op : vertex.operators)
@@ -134,10 +142,12 @@ struct stored_files {
       const auto state = storage.store_at(location, {job, 0, s, 0}, snapshot_of(n, s)).value();
       for (std::size_t i = 0; i < 2; ++i)
         all.operators[i].subtasks.push_back({false, state.operators[i]});
+      all.operators[0].subtasks.back().in_flight = state.in_flight;
     }
     REQUIRE(complete_snapshot(*disk, location, all));
     snapshots.push_back(location);
     written[location] = restore(location).value();
+    REQUIRE(written[location][0].in_flight.empty() == (n == savepoint_number));
   }
 
   job_ledger ledger() const {
@@ -261,23 +271,40 @@ TEST_CASE("damaged files of checkpoints and of the job store are found by name")
   redirect_log({});
 }
 
+namespace {
+
+/// Three checkpoints, the last of which has files of all of them.
+void take_three(incremental_job& its) {
+  its.put(0, 400, "one");
+  its.take(1, {});
+  its.put(300, 600, "two");
+  its.take(2, {1});
+  its.put(600, 650, "three");
+  its.take(3, {2});
+}
+
+std::vector<encoded_key_group> groups_of(const result<task_restore>& read) {
+  return read->operators.at(0).keyed_state;
+}
+
+bool has_any(const std::vector<std::string>& paths, std::string_view suffix) {
+  return std::any_of(paths.begin(), paths.end(),
+                     [&](const auto& path) { return path.ends_with(suffix); });
+}
+
+}  // namespace
+
 TEST_CASE("damaged files of incremental checkpoints are found by name") {
   incremental_job job("/i/job");
-  job.put(0, 400, "one");
-  job.take(1, {});
-  job.put(300, 600, "two");
-  job.take(2, {1});
-  job.put(600, 650, "three");
-  job.take(3, {2});
-  const auto groups_of = [](const result<task_restore>& restored) {
-    return restored->operators.at(0).keyed_state;
-  };
+  take_three(job);
   const auto intact_groups = groups_of(job.read(3, 0, 1, nullptr));
   const auto location = job.storage.location_of({3});
   std::vector<std::string> paths{location + "/_metadata", location + "/v1-s0-a0.state"};
   for (const auto& name : shared_files_of(load_checkpoint(*job.disk, location).value()))
     paths.push_back("/i/job/shared/" + name);
   CHECK(paths.size() >= 5);
+  REQUIRE(has_any(paths, ".sst"));
+  REQUIRE(has_any(paths, ".log"));
   const reference::case_range cases(200);
   for (std::uint64_t seed = cases.first; seed < cases.first + cases.count; ++seed) {
     random_numbers random(seed);
@@ -303,6 +330,43 @@ TEST_CASE("damaged files of incremental checkpoints are found by name") {
     if (!checked) check_named(checked.error(), path);
     job.disk->put(path, intact);
   }
+}
+
+TEST_CASE("damaged files of local copies are passed over") {
+  redirect_log([](log_level, std::string_view) {}, log_level::off);
+  incremental_job job("/i/job");
+  job.keep_copies();
+  take_three(job);
+  const auto paths = job.local_disk->paths();
+  REQUIRE(has_any(paths, ".state"));
+  REQUIRE(has_any(paths, ".sst"));
+  REQUIRE(has_any(paths, ".log"));
+  const auto intact_groups = groups_of(job.read(3, 0, 1, nullptr));
+  REQUIRE(job.from->original_bytes() == 0);
+  std::uint64_t passed_over = 0;
+  const reference::case_range cases(200);
+  for (std::uint64_t seed = cases.first; seed < cases.first + cases.count; ++seed) {
+    random_numbers random(seed);
+    const auto& path = paths[static_cast<std::size_t>(
+        random.upto(0, static_cast<std::int64_t>(paths.size()) - 1))];
+    const auto intact = job.local_disk->content(path);
+    auto content = intact;
+    const auto what = damage(random, content);
+    CAPTURE(seed);
+    CAPTURE(path);
+    CAPTURE(what);
+    job.local_disk->put(path, content);
+    const auto groups = job.read(3, 0, 1, nullptr);
+    REQUIRE(groups);
+    CHECK(groups_of(groups) == intact_groups);
+    const auto files = job.read(3, 0, 1, job.backend.get());
+    REQUIRE(files);
+    CHECK(files->operators.at(0).database != nullptr);
+    passed_over += job.from->original_bytes() != 0;
+    job.local_disk->put(path, intact);
+  }
+  CHECK((passed_over > 0 || cases.count < 20));
+  redirect_log({});
 }
 
 TEST_CASE("a state file that is gone is found by name") {

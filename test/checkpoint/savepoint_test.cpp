@@ -154,6 +154,39 @@ TEST_CASE("an inspection names states, types, sizes and keys") {
   CHECK(op.operators[2].type == "map<str,bool>");
 }
 
+TEST_CASE("an inspection counts records on their way, and names their file if it is damaged") {
+  saved_world world(checkpoint_kind::checkpoint);
+  typed_batch_ptr<std::int64_t> rows(new typed_batch<std::int64_t>);
+  rows->rows = {1, 2, 3};
+  task_snapshot snapshot;
+  snapshot.cut = {{9}, checkpoint_kind::checkpoint, barrier_alignment::unaligned};
+  snapshot.operators.resize(1);
+  snapshot.in_flight = {{channel_end::receiver, 0, rows}, {channel_end::sender, 1, rows}};
+  const auto stored = store_task_state(world.disk, world.place, {{1, 2}, 0, 1, 0}, snapshot, 0);
+  REQUIRE(stored);
+  auto& subtask = world.metadata.operators[0].subtasks[1];
+  subtask.is_finished = false;
+  subtask.in_flight = stored->in_flight;
+  REQUIRE(complete_snapshot(world.disk, world.place, world.metadata));
+  const auto path = world.place + "/" + stored->in_flight->file;
+  const auto intact = inspect_snapshot(world.disk, world.place);
+  REQUIRE(intact);
+  CHECK(intact->operators.at(0).in_flight_records == 6);
+  CHECK(check_snapshot(world.disk, world.place));
+
+  auto content = world.disk.content(path);
+  content[stored->in_flight->offset] ^= 1;
+  world.disk.put(path, content);
+  const auto is_named = [&](const error& found, errc code) {
+    return found.code == code && found.message.find(path) != std::string::npos;
+  };
+  CHECK(is_named(inspect_snapshot(world.disk, world.place).error(), errc::invalid_data));
+  CHECK(is_named(check_snapshot(world.disk, world.place).error(), errc::invalid_data));
+  REQUIRE(world.disk.remove(path));
+  CHECK(is_named(inspect_snapshot(world.disk, world.place).error(), errc::not_found));
+  CHECK(is_named(check_snapshot(world.disk, world.place).error(), errc::not_found));
+}
+
 TEST_CASE("a dump has each entry as a line of JSON") {
   saved_world world;
   std::vector<std::string> lines;

@@ -85,6 +85,23 @@ TEST_CASE("a checkpoint that nobody has seen may have had any file") {
   CHECK(watched.violations().empty());
 }
 
+TEST_CASE("at the end a checkpoint that is left has the records that were on their way") {
+  test::memory_files files;
+  checkpoint_files watched(files, "/c");
+  checkpoint_metadata metadata;
+  metadata.job = {1, 2};
+  metadata.checkpoint = {1};
+  auto& op = metadata.operators.emplace_back();
+  op.uid = op.name = "operator";
+  op.max_parallelism = 1;
+  op.subtasks.emplace_back().in_flight.emplace().file = "v0.state";
+  files.put("/c/job/chk-1/_metadata", to_json(metadata));
+  const auto problems = watched.problems_at_end(1);
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].starts_with("a checkpoint that is left is damaged: "));
+  CHECK(problems[0].find("/c/job/chk-1/v0.state") != std::string::npos);
+}
+
 TEST_CASE("at the end only what is to be kept may be left") {
   test::memory_files files;
   checkpoint_files watched(files, "/c");
