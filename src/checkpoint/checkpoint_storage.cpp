@@ -44,9 +44,15 @@ std::string file_checkpoint_storage::location_of(checkpoint_id checkpoint) const
 status file_checkpoint_storage::begin(checkpoint_id checkpoint) {
   const auto path = location_of(checkpoint);
   return remove_snapshot_directory(*files_, path)
-      .and_then([&] { return files_->create_directories(path); })
-      .and_then([&] { return files_->sync_directory(directory_); })
+      .and_then([&] { return make_lasting_directory(*files_, path); })
+      .and_then([&] { return root(); })
       .map([] { pass(kill_point::checkpoint_begun); });
+}
+
+/// Who has made the job's directory may have died, or failed, before it was to last.
+status file_checkpoint_storage::root() {
+  if (is_rooted_) return {};
+  return files_->sync_directory(parent_of(directory_)).map([&] { is_rooted_ = true; });
 }
 
 status file_checkpoint_storage::begin_incremental(checkpoint_id checkpoint, checkpoint_id base) {
@@ -56,8 +62,7 @@ status file_checkpoint_storage::begin_incremental(checkpoint_id checkpoint, chec
     shared_.begin(checkpoint, base);
   }
   return remove_tree(*files_, path)
-      .and_then([&] { return files_->create_directories(path); })
-      .and_then([&] { return files_->sync_directory(parent_of(path)); })
+      .and_then([&] { return make_lasting_directory(*files_, path); })
       .map([] { pass(kill_point::shared_begun); })
       .and_then([&] { return begin(checkpoint); });
 }

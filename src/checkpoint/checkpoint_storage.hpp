@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -88,10 +89,13 @@ class file_checkpoint_storage final : public checkpoint_storage {
   status clean_up(std::span<const checkpoint_id> keep) override;
 
  private:
+  status root();
+
   std::shared_ptr<file_system> files_;
   std::string directory_;
   std::uint64_t memory_threshold_bytes_;
-  std::mutex mutex_;  // of shared_
+  std::atomic<bool> is_rooted_{false};  // the job's directory stays there after a power cut
+  std::mutex mutex_;                    // of shared_
   shared_state_registry shared_;
 };
 

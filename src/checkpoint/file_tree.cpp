@@ -32,6 +32,14 @@ status remove_tree(file_system& files, const std::string& directory) {
   return removed;
 }
 
+status make_lasting_directory(file_system& files, const std::string& path) {
+  if (files.stat(path)) return {};
+  const auto parent = parent_of(path);
+  if (parent != path)
+    if (auto made = make_lasting_directory(files, parent); !made) return made;
+  return files.create_directories(path).and_then([&] { return files.sync_directory(parent); });
+}
+
 std::string last_part_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }

@@ -37,9 +37,7 @@ result<std::string> free_savepoint_path(file_system& files, const std::string& p
 }
 
 status make_savepoint_directory(file_system& files, const std::string& path) {
-  return files.create_directories(path)
-      .and_then([&] { return files.sync_directory(parent_of(path)); })
-      .map([] { pass(kill_point::savepoint_begun); });
+  return make_lasting_directory(files, path).map([] { pass(kill_point::savepoint_begun); });
 }
 
 status remove_unfinished_savepoint(file_system& files, const std::string& path) {

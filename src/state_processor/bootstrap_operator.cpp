@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/task_state_store.hpp"
 #include "millrace/operators/refuse_checkpoints.hpp"
 #include "millrace/state/keyed_state_slot.hpp"
@@ -73,7 +74,7 @@ void bootstrap_operator::store() {
       [state, who, directory = unfinished_path(target_.path),
        threshold = target_.memory_threshold_bytes, files = &context_->files()] {
         state->stored =
-            files->create_directories(directory)
+            make_lasting_directory(*files, directory)
                 .and_then([&] { return with_free_state_file(*files, directory, who); })
                 .and_then([&](const execution_attempt_id& free) {
                   return store_task_state(*files, directory, free, state->snapshot, threshold);

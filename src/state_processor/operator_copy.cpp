@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/checkpoint/stored_key_groups.hpp"
@@ -81,7 +82,7 @@ class subtask_copy {
 
   status open() {
     if (file_) return {};
-    return files_.create_directories(to_)
+    return make_lasting_directory(files_, to_)
         .and_then([&] { return with_free_state_file(files_, to_, who_); })
         .and_then([&](const execution_attempt_id& free) {
           return state_file_writer::open(files_, to_, state_file_name(free));

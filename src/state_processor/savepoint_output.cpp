@@ -126,7 +126,7 @@ status finish_savepoint(file_system& files, const std::string& path,
                         const checkpoint_metadata& metadata) {
   const auto directory = unfinished_path(path);
   return check_path_is_free(files, path)
-      .and_then([&] { return files.create_directories(directory); })
+      .and_then([&] { return make_lasting_directory(files, directory); })
       .and_then([&] { return leave_only(files, directory, files_of(metadata)); })
       .and_then([&] { return complete_snapshot(files, directory, metadata); })
       .and_then([&] { return files.rename(directory, path); })

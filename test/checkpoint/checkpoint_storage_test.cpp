@@ -252,6 +252,35 @@ TEST_CASE("a directory is removed though files are still being made in it") {
   CHECK_FALSE(remove_tree(endless, "/c/job"));
 }
 
+TEST_CASE("a checkpoint that is complete survives a power cut with its directories") {
+  stored_world world;
+  const auto is_there = [&](std::uint64_t n) {
+    return load_checkpoint(*world.disk, world.storage.location_of({n})).has_value();
+  };
+  SUBCASE("where there was nothing") {
+    world.complete(1);
+    world.disk->lose_unsynced_directories();
+    CHECK(is_there(1));
+  }
+  SUBCASE("where an earlier attempt has come to nothing") {
+    REQUIRE(world.disk->create_directories("/c"));
+    REQUIRE(world.disk->sync_directory("/"));
+    REQUIRE(world.disk->create_directories("/c/job"));
+    world.complete(1);
+    world.complete(2);
+    world.disk->lose_unsynced_directories();
+    CHECK(is_there(1));
+    CHECK(is_there(2));
+  }
+  SUBCASE("with shared files") {
+    REQUIRE(world.storage.begin_incremental({1}, {}));
+    world.disk->put("/c/job/shared/1/v1-s2-a3-o0-7.sst", "a table");
+    world.disk->lose_unsynced_directories();
+    CHECK(world.disk->has("/c/job/shared/1/v1-s2-a3-o0-7.sst"));
+    CHECK(world.disk->stat("/c/job/chk-1"));
+  }
+}
+
 TEST_CASE("beginning again removes what an earlier attempt has left") {
   stored_world world;
   REQUIRE(world.storage.begin({5}));

@@ -113,6 +113,14 @@ TEST_CASE("a savepoint gets a directory of its own, and may be moved") {
   CHECK(moved->operators.at(0).keyed.size() == 4);
 }
 
+TEST_CASE("a savepoint that is complete survives a power cut with its directories") {
+  memory_files disk;
+  REQUIRE(make_savepoint_directory(disk, "/far/below/savepoint"));
+  REQUIRE(complete_snapshot(disk, "/far/below/savepoint", {.job = {1, 2}, .checkpoint = {9}}));
+  disk.lose_unsynced_directories();
+  CHECK(load_checkpoint(disk, "/far/below/savepoint"));
+}
+
 TEST_CASE("only savepoints are disposed of, and nothing but what belongs to them") {
   saved_world world;
   world.disk.put(world.place + "/notes.txt", "mine");

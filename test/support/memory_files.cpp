@@ -60,7 +60,7 @@ class memory_files::writer final : public file_writer {
 };
 
 void memory_files::put(const std::string& path, std::string content) {
-  static_cast<void>(create_directories(parent_of(path)));
+  for (auto at = parent_of(path); directories_.insert(at).second;) at = parent_of(at);
   const auto size = content.size();
   files_[path] = std::make_shared<file_content>(file_content{std::move(content), size});
 }
@@ -73,6 +73,17 @@ std::string memory_files::content(const std::string& path) const {
 
 void memory_files::lose_power() {
   for (auto& [path, content] : files_) content->bytes.resize(content->synced);
+}
+
+void memory_files::lose_unsynced_directories() {
+  const auto is_lost = [&](const std::string& path) {
+    return std::any_of(unsynced_.begin(), unsynced_.end(), [&](const auto& directory) {
+      return path == directory || path.starts_with(directory + "/");
+    });
+  };
+  std::erase_if(files_, [&](const auto& file) { return is_lost(file.first); });
+  std::erase_if(directories_, is_lost);
+  unsynced_.clear();
 }
 
 std::vector<std::string> memory_files::paths() const {
@@ -119,7 +130,7 @@ result<std::unique_ptr<file_writer>> memory_files::open_writer(const std::string
 }
 
 status memory_files::create_directories(const std::string& path) {
-  for (auto at = path; directories_.insert(at).second;) at = parent_of(at);
+  for (auto at = path; directories_.insert(at).second; at = parent_of(at)) unsynced_.insert(at);
   return {};
 }
 
@@ -137,10 +148,12 @@ status memory_files::rename(const std::string& from, const std::string& to) {
 
 status memory_files::remove(const std::string& path) {
   if (files_.erase(path) + directories_.erase(path) == 0) return missing(path);
+  unsynced_.erase(path);
   return {};
 }
 
-status memory_files::sync_directory(const std::string&) {
+status memory_files::sync_directory(const std::string& path) {
+  std::erase_if(unsynced_, [&](const auto& directory) { return parent_of(directory) == path; });
   return {};
 }
 

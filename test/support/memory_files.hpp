@@ -28,6 +28,9 @@ class memory_files final : public file_system {
   void fail_renames(std::size_t count) { failing_renames_ = count; }
   /// Cuts every file to what was synced.
   void lose_power();
+  /// As a power cut may, too: takes directories away, with all that is in them, that were made and
+  /// not synced in the one above.
+  void lose_unsynced_directories();
   std::size_t reads() const { return *reads_; }
 
   result<file_info> stat(const std::string& path) override;
@@ -51,6 +54,7 @@ class memory_files final : public file_system {
 
   std::map<std::string, content_ptr> files_;
   std::set<std::string> directories_{"/", "."};
+  std::set<std::string> unsynced_;  // of them
   std::set<std::string> forbidden_;
   std::size_t failing_renames_ = 0;
   std::shared_ptr<bool> is_full_ = std::make_shared<bool>(false);
