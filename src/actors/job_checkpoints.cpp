@@ -183,15 +183,18 @@ status job_checkpoints::give_up_latest(const error& why) {
              {"damaged", std::to_string(damaged.number)},
              {"going back to", std::to_string(coordinator_.latest().number)},
              {"reason", why.message}});
-  enqueue([store = store_, job = job_, epoch = epoch_,
-           damaged] { return store->checkpoint_dropped(job, epoch, damaged); },
-          [this, damaged](const status& how) {
-            if (!how)
-              log_event(log_level::warn, "cannot note that a checkpoint is damaged",
-                        {{"job", to_string(job_)},
-                         {"checkpoint", std::to_string(damaged.number)},
-                         {"reason", how.error().message}});
-          });
+  enqueue(
+      [storage = storage_, store = store_, job = job_, epoch = epoch_, damaged] {
+        storage->give_up(damaged);
+        return store->checkpoint_dropped(job, epoch, damaged);
+      },
+      [this, damaged](const status& how) {
+        if (!how)
+          log_event(log_level::warn, "cannot note that a checkpoint is damaged",
+                    {{"job", to_string(job_)},
+                     {"checkpoint", std::to_string(damaged.number)},
+                     {"reason", how.error().message}});
+      });
   return {};
 }
 

@@ -109,6 +109,11 @@ status file_checkpoint_storage::complete(const checkpoint_metadata& metadata) {
   return {};
 }
 
+void file_checkpoint_storage::give_up(checkpoint_id checkpoint) {
+  std::lock_guard lock(mutex_);
+  shared_.give_up(checkpoint);
+}
+
 status file_checkpoint_storage::discard(checkpoint_id checkpoint) {
   // Nobody goes back to it any more, whether all of it can be removed or not.
   const auto removed = remove_snapshot_directory(*files_, location_of(checkpoint));

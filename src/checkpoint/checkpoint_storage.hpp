@@ -50,6 +50,9 @@ class checkpoint_storage {
                                              const task_snapshot& snapshot) = 0;
   /// Makes the checkpoint one, durably and at once.
   virtual status complete(const checkpoint_metadata& metadata) = 0;
+  /// A complete one is damaged, and nobody goes back to it: what is there of it is left alone, but
+  /// no file of others is kept any more because it might have that, too.
+  virtual void give_up(checkpoint_id checkpoint) = 0;
   /// Removes a checkpoint, complete or not. Fine if there is none.
   virtual status discard(checkpoint_id checkpoint) = 0;
   /// Completed checkpoints, ascending.
@@ -84,6 +87,7 @@ class file_checkpoint_storage final : public checkpoint_storage {
   result<stored_task_state> store_at(const std::string& directory, const execution_attempt_id& who,
                                      const task_snapshot& snapshot) override;
   status complete(const checkpoint_metadata& metadata) override;
+  void give_up(checkpoint_id checkpoint) override;
   status discard(checkpoint_id checkpoint) override;
   result<std::vector<checkpoint_id>> completed() override;
   status clean_up(std::span<const checkpoint_id> keep) override;

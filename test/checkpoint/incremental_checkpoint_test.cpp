@@ -346,6 +346,28 @@ TEST_CASE("while the metadata of a kept checkpoint can't be read, no shared file
   CHECK(check_snapshot(*job.disk, next.location_of(two)));
 }
 
+TEST_CASE("a checkpoint with damaged metadata keeps no shared file any more when it is given up") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  job.put(1000, 1100, "two");
+  job.take(2, one);
+  const auto path = job.storage.location_of(two) + "/_metadata";
+  job.disk->put(path, "{");
+  file_checkpoint_storage next(job.disk, job.directory, 0);
+  CHECK_FALSE(next.recover(std::vector<checkpoint_id>{one, two}));
+  next.give_up(two);
+  // The next one has no base that it could share files with.
+  REQUIRE(next.begin_incremental(three, none));
+  const auto stored = job.store(3, none);
+  REQUIRE(stored);
+  REQUIRE(next.complete(incremental_job::metadata_of(3, *stored)));
+  REQUIRE(next.discard(one));
+  CHECK(stored_by(job, 1).empty());
+  CHECK(job.disk->has(path));
+  CHECK(check_snapshot(*job.disk, next.location_of(three)));
+}
+
 TEST_CASE("a claimed checkpoint is removed but for what others beside it have, too") {
   incremental_job job;
   job.put(0, 1000, "one");

@@ -110,6 +110,21 @@ TEST_CASE("nothing that somebody may have is removed when it is not known who ha
   CHECK(registry.complete(six, {"5/c"}) == removal{{six}, {}});
 }
 
+TEST_CASE("a checkpoint that was given up keeps what it is known to have, and nothing else") {
+  shared_state_registry registry;
+  registry.recover(one, {"1/a"});
+  registry.recover(two, {"1/a", "2/b"});
+  registry.lose_track_of(three);
+  registry.give_up(three);
+  registry.begin(four, two);
+  CHECK(registry.complete(four, {"1/a", "4/d"}) == removal{});
+  registry.give_up(two);
+  CHECK(registry.drop(one) == removal{});
+  registry.begin(five, four);
+  CHECK(registry.complete(five, {"5/e"}) == removal{});
+  CHECK(registry.drop(four) == removal{{four}, {}});
+}
+
 TEST_CASE("at random, what is needed is there and nothing else stays") {
   for (std::uint32_t seed = 0; seed < 200; ++seed) {
     CAPTURE(seed);
