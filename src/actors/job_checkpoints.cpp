@@ -16,10 +16,11 @@
 
 namespace millrace {
 
-job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io, options opts,
-                                 hooks h)
+job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io,
+                                 insistent_io& insistent, options opts, hooks h)
     : self_(self),
       io_(io),
+      insistent_(insistent),
       job_(opts.job),
       storage_(std::move(opts.storage)),
       store_(std::move(opts.store)),
@@ -253,30 +254,28 @@ void job_checkpoints::end(graph::job_status how) {
     w.promise.deliver(to_caf(
         {errc::cancelled, "the job has ended: it is " + std::string(graph::to_string(how))}));
   const bool is_kept = coordinator_.settings().keeps_checkpoints(how);
-  storage_work_.push_back(
-      {[this, is_kept] {
-         // Not before: what is being stored now may be complete by then.
-         std::vector<checkpoint_id> keep;
-         std::vector<status_work> claimed;
-         for (const auto& id : coordinator_.kept().all()) {
-           const bool is_here = !places_.contains(id);
-           if (!is_kept && !is_here) claimed.push_back(removal_of(id));
-           if (is_kept && is_here) keep.push_back(id);
-         }
-         // Without checkpoints there need not be a directory for them.
-         return [storage = storage_, keep, claimed, has_any = settings().is_enabled()] {
-           auto done = has_any ? storage->clean_up(keep) : status();
-           for (const auto& remove : claimed) done = done.and_then(remove);
-           pass(kill_point::checkpoints_removed);
-           return done;
-         };
-       },
-       [this](const status& done) {
-         if (!done)
-           log_event(log_level::warn, "cannot remove checkpoints",
-                     {{"job", to_string(job_)}, {"reason", done.error().message}});
-       }});
-  if (storage_work_.size() == 1) work_on_next();
+  add_work({[this, is_kept] {
+              // Not before: what is being stored now may be complete by then.
+              std::vector<checkpoint_id> keep;
+              std::vector<status_work> claimed;
+              for (const auto& id : coordinator_.kept().all()) {
+                const bool is_here = !places_.contains(id);
+                if (!is_kept && !is_here) claimed.push_back(removal_of(id));
+                if (is_kept && is_here) keep.push_back(id);
+              }
+              // Without checkpoints there need not be a directory for them.
+              return [storage = storage_, keep, claimed, has_any = settings().is_enabled()] {
+                auto done = has_any ? storage->clean_up(keep) : status();
+                for (const auto& remove : claimed) done = done.and_then(remove);
+                pass(kill_point::checkpoints_removed);
+                return done;
+              };
+            },
+            [this](const status& done) {
+              if (!done)
+                log_event(log_level::warn, "cannot remove checkpoints",
+                          {{"job", to_string(job_)}, {"reason", done.error().message}});
+            }});
 }
 
 // -- carrying out ---------------------------------------------------------------------------------
@@ -294,7 +293,10 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
     hooks_.abort(aborted.tasks, aborted.checkpoint);
     const auto code = is_of_its_own(aborted.why) ? errc::io : errc::stale;
     answer(aborted.checkpoint, error{code, aborted.message});  // before its place is forgotten
-    discard(aborted.checkpoint);
+    if (aborted.may_be_complete)
+      withdraw(aborted.checkpoint);
+    else
+      discard(aborted.checkpoint);
   }
   for (const auto& id : decision.store) {
     if (MILLRACE_MUTANT(completion_told_early))
@@ -311,7 +313,8 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
         {{"job", to_string(job_)},
          {"checkpoint", std::to_string(id->number)},
          {"ms", std::to_string(record.duration_ms)},
-         {"bytes", std::to_string(record.bytes)}});
+         {"bytes", std::to_string(record.bytes)},
+         {"location", record.location}});
     if (decision.completed) {
       hooks_.complete(decision.completed_at, *id);
       pass(kill_point::checkpoint_announced);
@@ -415,29 +418,46 @@ void job_checkpoints::answer(checkpoint_id checkpoint, const std::optional<error
 void job_checkpoints::discard(checkpoint_id checkpoint) {
   // Where a savepoint is, is known when its beginning is through. What a later master would go on
   // from must be whole; what it is to remove, it must know of.
-  storage_work_.push_back({[this, checkpoint]() -> status_work {
-                             const auto its = places_.find(checkpoint);
-                             const bool is_unfinished = its != places_.end() && !its->second.owner;
-                             return [store = store_, job = job_, epoch = epoch_, checkpoint,
-                                     is_unfinished, withdraw = withdrawal_of(checkpoint),
-                                     remove = removal_of(checkpoint)] {
-                               const auto forget = [&] {
-                                 return store->checkpoint_dropped(job, epoch, checkpoint).map([] {
-                                   pass(kill_point::checkpoint_forgotten);
-                                 });
-                               };
-                               return is_unfinished ? withdraw().and_then(remove).and_then(forget)
-                                                    : forget().and_then(remove);
-                             };
-                           },
-                           [this, checkpoint](const status& how) {
-                             if (!how)
-                               log_event(log_level::warn, "cannot remove a checkpoint",
-                                         {{"job", to_string(job_)},
-                                          {"checkpoint", std::to_string(checkpoint.number)},
-                                          {"reason", how.error().message}});
-                           }});
-  if (storage_work_.size() == 1) work_on_next();
+  add_work({[this, checkpoint]() -> status_work {
+              const auto its = places_.find(checkpoint);
+              const bool is_unfinished = its != places_.end() && !its->second.owner;
+              return [store = store_, job = job_, epoch = epoch_, checkpoint, is_unfinished,
+                      remove = removal_of(checkpoint)] {
+                const auto forget = [&] {
+                  return store->checkpoint_dropped(job, epoch, checkpoint).map([] {
+                    pass(kill_point::checkpoint_forgotten);
+                  });
+                };
+                return is_unfinished ? remove().and_then(forget) : forget().and_then(remove);
+              };
+            },
+            [this, checkpoint](const status& how) {
+              if (!how)
+                log_event(log_level::warn, "cannot remove a checkpoint",
+                          {{"job", to_string(job_)},
+                           {"checkpoint", std::to_string(checkpoint.number)},
+                           {"reason", how.error().message}});
+            }});
+}
+
+/// One that failed while it was being stored. Its files stay until it is certain that no later
+/// master goes back to it, and nothing is restarted: what attempts from an earlier checkpoint
+/// remove, such as parts of file sinks, this one needs.
+void job_checkpoints::withdraw(checkpoint_id checkpoint) {
+  if (MILLRACE_MUTANT(failed_checkpoint_kept)) return discard(checkpoint);
+  ++withdrawals_;
+  add_work(
+      {[this, checkpoint] { return withdrawal_of(checkpoint); },
+       [this, checkpoint](const status& how) {
+         // Else another master has the job: it is not restarted here any more.
+         if (how || how.error().code != errc::stale) --withdrawals_;
+         if (how) return discard(checkpoint);
+         log_event(log_level::warn, "cannot withdraw a checkpoint that has failed",
+                   {{"job", to_string(job_)},
+                    {"checkpoint", std::to_string(checkpoint.number)},
+                    {"reason", how.error().message}});
+       },
+       "withdraw checkpoint " + std::to_string(checkpoint.number) + " of job " + to_string(job_)});
 }
 
 job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkpoint) const {
@@ -463,20 +483,21 @@ job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkp
   };
 }
 
-/// Of a final savepoint that has failed, before its files go: it may have been noted as what a
-/// later master goes on from, although that was said to have failed.
-job_checkpoints::status_work job_checkpoints::withdrawal_of(checkpoint_id final_savepoint) const {
-  const auto its = places_.find(final_savepoint);
-  if (its == places_.end() || its->second.kind != checkpoint_kind::final_savepoint ||
-      its->second.location.empty())
-    return [] { return status(); };
+/// It may have been noted as what a later master goes on from, although that was said to have
+/// failed.
+job_checkpoints::status_work job_checkpoints::withdrawal_of(checkpoint_id checkpoint) const {
   std::optional<checkpoint_pointer> before;
   const auto latest = coordinator_.latest();
   if (const auto found = places_.find(latest);
       found != places_.end() && found->second.owner == snapshot_owner::user)
     before = {latest, found->second.location, snapshot_owner::user};
+  const auto its = places_.find(checkpoint);
+  if (its == places_.end())
+    return [store = store_, job = job_, epoch = epoch_, before, checkpoint] {
+      return store->checkpoint_withdrawn(job, epoch, checkpoint, before);
+    };
   return [store = store_, job = job_, epoch = epoch_, before,
-          begun = begun_savepoint{final_savepoint, its->second.location}] {
+          begun = begun_savepoint{checkpoint, its->second.location}] {
     return store->savepoint_withdrawn(job, epoch, begun, before);
   };
 }
@@ -512,21 +533,30 @@ void job_checkpoints::forget_old_places() {
 }
 
 void job_checkpoints::enqueue(status_work work, std::function<void(const status&)> done) {
-  storage_work_.push_back({[work = std::move(work)] { return work; }, std::move(done)});
+  add_work({[work = std::move(work)] { return work; }, std::move(done)});
+}
+
+void job_checkpoints::add_work(storage_job job) {
+  storage_work_.push_back(std::move(job));
   if (storage_work_.size() == 1) work_on_next();
 }
 
 void job_checkpoints::work_on_next() {
+  auto work = storage_work_.front().begin();
+  if (const auto& what = storage_work_.front().insist_on; !what.empty())
+    return insistent_.run(what, std::move(work), [this](const status& how) { on_worked(how); });
   auto outcome = std::make_shared<status>();
-  io_.submit([work = storage_work_.front().begin(), outcome] { *outcome = work(); },
-             [this, outcome] {
-               // It stays the first until it is done, so that what it leads to comes behind it.
-               const auto done = std::move(storage_work_.front().done);
-               done(*outcome);
-               storage_work_.pop_front();
-               if (!storage_work_.empty()) return work_on_next();
-               hooks_.on_idle();
-             });
+  io_.submit([work = std::move(work), outcome] { *outcome = work(); },
+             [this, outcome] { on_worked(*outcome); });
+}
+
+void job_checkpoints::on_worked(const status& how) {
+  // It stays the first until it is done, so that what it leads to comes behind it.
+  const auto done = std::move(storage_work_.front().done);
+  done(how);
+  storage_work_.pop_front();
+  if (!storage_work_.empty()) return work_on_next();
+  hooks_.on_idle();
 }
 
 void job_checkpoints::set_timer() {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/actors/insistent_io.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/messages.hpp"
 #include "millrace/checkpoint/checkpoint_coordinator.hpp"
@@ -56,8 +57,9 @@ class job_checkpoints {
     job_ledger from;                     ///< What this one goes on from.
   };
 
-  /// `io` must outlive it.
-  job_checkpoints(caf::event_based_actor& self, io_executor& io, options opts, hooks h);
+  /// `io` and `insistent` must outlive it.
+  job_checkpoints(caf::event_based_actor& self, io_executor& io, insistent_io& insistent,
+                  options opts, hooks h);
 
   /// The job starts from there. Before all else.
   void restore(const snapshot_origin& from);
@@ -91,8 +93,8 @@ class job_checkpoints {
   bool had_finished(const graph::subtask_ref& subtask) const {
     return coordinator_.had_finished(subtask);
   }
-  /// Whether it is known what a restart goes back to.
-  bool is_settled() const { return !coordinator_.is_storing(); }
+  /// Whether it is known what a restart goes back to, and a later master would go back to the same.
+  bool is_settled() const { return !coordinator_.is_storing() && withdrawals_ == 0; }
   bool is_idle() const noexcept { return storage_work_.empty(); }
   /// The job has ended so: removes what is not to be kept.
   void end(graph::job_status how);
@@ -126,6 +128,7 @@ class job_checkpoints {
   struct storage_job {
     std::function<status_work()> begin;  // in the actor; returns what blocks
     std::function<void(const status&)> done;
+    std::string insist_on{};  // what nothing else may be done before; empty: one attempt will do
   };
   struct waiter {
     caf::response_promise promise;
@@ -152,7 +155,7 @@ class job_checkpoints {
   void begin(checkpoint_id checkpoint);
   status_work completion_of(checkpoint_id checkpoint) const;
   status_work removal_of(checkpoint_id checkpoint);
-  status_work withdrawal_of(checkpoint_id final_savepoint) const;
+  status_work withdrawal_of(checkpoint_id checkpoint) const;
   std::string location_of(checkpoint_id checkpoint) const;
   checkpoint_record record_of(checkpoint_id checkpoint) const;
   void forget_old_places();
@@ -164,8 +167,11 @@ class job_checkpoints {
   void want_again(checkpoint_id savepoint, std::vector<wanted_savepoint>& again);
   void answer(checkpoint_id checkpoint, const std::optional<error>& failure);
   void enqueue(status_work work, std::function<void(const status&)> done);
+  void add_work(storage_job job);
   void work_on_next();
+  void on_worked(const status& how);
   void discard(checkpoint_id checkpoint);
+  void withdraw(checkpoint_id checkpoint);
   void set_timer();
   checkpoint_record with_location(checkpoint_record record) const;
   std::int64_t now_ms() const;
@@ -173,6 +179,7 @@ class job_checkpoints {
 
   caf::event_based_actor& self_;
   io_executor& io_;
+  insistent_io& insistent_;
   job_id job_;
   std::shared_ptr<checkpoint_storage> storage_;
   std::shared_ptr<job_store> store_;
@@ -182,6 +189,7 @@ class job_checkpoints {
   hooks hooks_;
   checkpoint_coordinator coordinator_;
   std::deque<storage_job> storage_work_;  // the first is under way
+  std::uint32_t withdrawals_ = 0;         // of them, to be done yet
   std::vector<waiter> waiters_;
   std::map<checkpoint_id, place> places_;
   std::optional<job_stop> stop_;

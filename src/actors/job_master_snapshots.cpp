@@ -123,7 +123,7 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
     else if (is_outcome_stored_ && !is_end_reported_)
       report_end();
   };
-  checkpoints_.emplace(*self_, *io_, std::move(options), std::move(hooks));
+  checkpoints_.emplace(*self_, *io_, *insistent_, std::move(options), std::move(hooks));
   start_savepoints();
 }
 
@@ -182,8 +182,10 @@ void job_master::inspect_checkpoint(const error& failure) {
 void job_master::on_inspected(checkpoint_id which, const status& found, const error& failure) {
   if (found) return carry_out(execution_->on_fail(failure, now_ms()));  // it is something else
   if (!is_damage(found.error().code) || checkpoints_->latest() != which) return restart();
-  if (const auto done = checkpoints_->give_up_latest(found.error()); !done)
+  if (const auto done = checkpoints_->give_up_latest(found.error()); !done) {
+    execution_->explain_failure(done.error());  // the task could not say what to do
     return carry_out(execution_->on_fail(done.error(), now_ms()));
+  }
   // All regions, and what speaks for operators: what they have done since does not count any more.
   are_coordinators_broken_ = true;
   coordinators_->close();
@@ -296,6 +298,10 @@ caf::result<wire::checkpoint_taken> job_master::on_stop(const wire::stop_job& re
 
 caf::result<wire::checkpoint_taken> job_master::on_take_checkpoint() {
   if (!is_checkpointed()) return to_caf(takes_no_checkpoints());
+  if (!slots_->is_complete())
+    return to_caf({errc::invalid_argument, "job '" + execution_->plan().name +
+                                               "' can take no checkpoint now: it waits for " +
+                                               waiting_for_});
   auto promise = self_->make_response_promise();
   const caf::result<wire::checkpoint_taken> answer = promise;
   checkpoints_->take(std::move(promise));

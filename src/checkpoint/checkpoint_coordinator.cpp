@@ -272,7 +272,8 @@ void checkpoint_coordinator::abort(checkpoint_id checkpoint, checkpoint_failure 
   auto record = found->second.record(now_ms);
   record.status = checkpoint_status::failed;
   record.failure = std::string(to_string(why)) + (message.empty() ? "" : ": " + message);
-  decision.aborted.push_back({checkpoint, why, record.failure, found->second.tasks()});
+  decision.aborted.push_back({checkpoint, why, record.failure, found->second.tasks(),
+                              found->second.now_in() == pending_checkpoint::phase::storing});
   const bool counts = found->second.cut().kind == checkpoint_kind::checkpoint;
   if (counts && failures_.on_failure(why))
     decision.fail_job = error{

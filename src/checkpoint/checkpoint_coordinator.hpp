@@ -24,6 +24,9 @@ struct checkpoint_decision {
     checkpoint_failure why = checkpoint_failure::expired;
     std::string message;
     std::vector<execution_attempt_id> tasks;  ///< Who knows of it, and is to be told.
+    /// It was being stored: the storage may have it as complete, whatever it said. Nothing may be
+    /// restarted until it certainly is not what a later master goes back to.
+    bool may_be_complete = false;
   };
 
   /// Tell the tasks, and remove from the storage what is there of them.

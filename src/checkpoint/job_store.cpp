@@ -93,6 +93,17 @@ bool forget_savepoint(job_ledger& ledger, checkpoint_id which) {
                        [&](const auto& begun) { return begun.checkpoint == which; }) != 0;
 }
 
+/// Undoes what job_store::checkpoint_completed may have written of it.
+void take_back(job_ledger& ledger, checkpoint_id which,
+               const std::optional<checkpoint_pointer>& before) {
+  auto& all = ledger.checkpoints;
+  const auto noted =
+      std::erase_if(all, [&](const auto& pointer) { return pointer.checkpoint == which; });
+  // To note the one has taken this one's place away.
+  if (noted != 0 && before && (all.empty() || all.back().checkpoint < before->checkpoint))
+    all.push_back(*before);
+}
+
 std::string text_of_job(const stored_job& job) {
   return json{{"job", to_string(job.job)},
               {"submitted_ms", job.submitted_wall_ms},
@@ -254,17 +265,20 @@ status job_store::savepoint_completed(const job_id& job, std::uint64_t epoch,
                 [&](job_ledger& ledger) { return forget_savepoint(ledger, savepoint); });
 }
 
+status job_store::checkpoint_withdrawn(const job_id& job, std::uint64_t epoch,
+                                       checkpoint_id checkpoint,
+                                       const std::optional<checkpoint_pointer>& before) {
+  return update(job, epoch, [&](job_ledger& ledger) {
+    take_back(ledger, checkpoint, before);
+    return true;
+  });
+}
+
 status job_store::savepoint_withdrawn(const job_id& job, std::uint64_t epoch,
                                       const begun_savepoint& savepoint,
                                       const std::optional<checkpoint_pointer>& before) {
   return update(job, epoch, [&](job_ledger& ledger) {
-    auto& all = ledger.checkpoints;
-    const auto noted = std::erase_if(
-        all, [&](const auto& pointer) { return pointer.checkpoint == savepoint.checkpoint; });
-    if (noted == 0) return false;  // so it is among those that were begun, still
-    // To note the one has taken this one's place away.
-    if (before && (all.empty() || all.back().checkpoint < before->checkpoint))
-      all.push_back(*before);
+    take_back(ledger, savepoint.checkpoint, before);
     forget_savepoint(ledger, savepoint.checkpoint);
     ledger.savepoints.push_back(savepoint);
     return true;

@@ -100,10 +100,14 @@ class job_store {
   status savepoint_begun(const job_id& job, std::uint64_t epoch, const begun_savepoint& savepoint);
   /// It is complete, and nobody's but the user's.
   status savepoint_completed(const job_id& job, std::uint64_t epoch, checkpoint_id savepoint);
-  /// One that was to be what a master goes on from has failed, and may have been noted as that:
-  /// nobody goes back to it, but to `before`, if a user's is the latest then. It counts as begun
-  /// until it is dropped, so that who finds it later can remove what is left. Before its files are
-  /// removed.
+  /// One that was to be what a master goes on from has failed, and may have been noted as that,
+  /// though to note it was said to have failed, too: nobody goes back to it, but to `before`, if a
+  /// user's is the latest then. Before its files are removed, and before anything goes on from an
+  /// earlier one. Written whatever is there, so that what an attempt of this has written lasts.
+  status checkpoint_withdrawn(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint,
+                              const std::optional<checkpoint_pointer>& before);
+  /// The same of a savepoint. It counts as begun until it is dropped, so that who finds it later
+  /// can remove what is left.
   status savepoint_withdrawn(const job_id& job, std::uint64_t epoch,
                              const begun_savepoint& savepoint,
                              const std::optional<checkpoint_pointer>& before);

@@ -136,8 +136,12 @@ class master_fixture {
   caf::actor resource_manager;  ///< Known once a task manager has registered.
   std::vector<std::shared_ptr<fake_task_manager>> task_managers;
   std::vector<caf::node_id> dropped;
+  std::shared_ptr<file_system> disk_of_masters;
 
-  explicit master_fixture(const std::map<std::string, std::string>& settings = {}) {
+  explicit master_fixture(
+      const std::map<std::string, std::string>& settings = {},
+      std::shared_ptr<file_system> files = std::make_shared<local_file_system>())
+      : disk_of_masters(std::move(files)) {
     redirect_log([](log_level, std::string_view) {});
     spawn(settings);
   }
@@ -151,7 +155,7 @@ class master_fixture {
     REQUIRE(options.config.set("slot.request.timeout", "5 min", "test"));
     REQUIRE(options.config.set("task.cancellation.timeout", "3 min", "test"));
     options.io = io;
-    options.files = std::make_shared<local_file_system>();
+    options.files = disk_of_masters;
     options.time = std::make_shared<fixed_clock>();
     options.programs = programs;
     options.blob_directory = directory.path("blobs");

@@ -2,6 +2,7 @@
 
 #include "checkpointed_master.hpp"
 #include "millrace/graph/job_epoch.hpp"
+#include "support/forwarded_files.hpp"
 
 namespace master_recovery_test {
 
@@ -18,8 +19,9 @@ using settings = std::map<std::string, std::string>;
 
 /// A master that can be killed.
 struct mortal_master : checkpointed_master {
-  explicit mortal_master(settings all = {})
-      : checkpointed_master((all["debug.chaos.enabled"] = "true", all)) {}
+  explicit mortal_master(settings all = {},
+                         std::shared_ptr<file_system> files = std::make_shared<local_file_system>())
+      : checkpointed_master((all["debug.chaos.enabled"] = "true", all), std::move(files)) {}
 
   void kill_actor(wire::chaos_target what, const job_id& job = {}) {
     wire::kill_actor request;
@@ -78,7 +80,9 @@ struct outliving_directory {
 };
 
 struct surviving_master : outliving_directory, mortal_master {
-  surviving_master() : mortal_master(ha_settings()) {}
+  explicit surviving_master(
+      std::shared_ptr<file_system> files = std::make_shared<local_file_system>())
+      : mortal_master(ha_settings(), std::move(files)) {}
 
   settings ha_settings() const {
     return {{"high-availability.type", "filesystem"},
@@ -99,7 +103,106 @@ struct surviving_master : outliving_directory, mortal_master {
   std::vector<caf::actor> zombies;
 };
 
+/// A storage that does what it is told and may say that it has failed.
+class unsure_files final : public forwarded_files {
+ public:
+  unsure_files() : forwarded_files(std::make_shared<local_file_system>()) {}
+
+  /// From now on, or no longer, of directories whose path contains this.
+  void deny(std::string part) { denied_ = std::move(part); }
+  /// From now on, or no longer, nothing whose path contains this can be renamed or removed.
+  void hold(std::string part) { held_ = std::move(part); }
+
+  status rename(const std::string& from, const std::string& to) override {
+    return is_in(held_, from) ? failed(from) : forwarded_files::rename(from, to);
+  }
+  status remove(const std::string& path) override {
+    return is_in(held_, path) ? failed(path) : forwarded_files::remove(path);
+  }
+
+  status sync_directory(const std::string& path) override {
+    auto done = forwarded_files::sync_directory(path);
+    return is_in(denied_, path) ? failed(path) : done;
+  }
+
+ private:
+  static bool is_in(const std::string& part, const std::string& path) {
+    return !part.empty() && path.find(part) != std::string::npos;
+  }
+  static status failed(const std::string& path) {
+    return fail(errc::io, "can't access '" + path + "': Input/output error");
+  }
+
+  std::string denied_;
+  std::string held_;
+};
+
+struct unsure_storage {
+  std::shared_ptr<unsure_files> disk = std::make_shared<unsure_files>();
+};
+
+/// A job whose second checkpoint the storage has, ledger included, but says that it has not. One
+/// that fails is one too many.
+struct master_of_unsure_storage : unsure_storage, surviving_master {
+  std::shared_ptr<fake_task_manager> tm;
+  job_id job;
+
+  master_of_unsure_storage() : surviving_master(disk) {
+    tm = add_task_manager(2);
+    job = start({{"execution.checkpointing.tolerable-failed-checkpoints", "0"},
+                 {"restart-strategy.fixed-delay.attempts", "5"}});
+    tell_all(*tm, execution_state::running);
+    pass_with_heartbeats(10s);
+    acknowledge_all(*tm, 1);
+    REQUIRE(tm->completions.size() == 1);
+    pass_with_heartbeats(10s);
+    disk->deny("/ledgers");
+    acknowledge_all(*tm, 2);
+    REQUIRE(tm->completions.size() == 1);
+    REQUIRE(tm->aborts.size() == 1);
+    CHECK(jobs()[0].status == job_status::restarting);
+    tell_all(*tm, execution_state::canceled);
+  }
+  std::uint64_t restored() const {
+    const auto& from = tm->deployments.back().restore;
+    return from ? from->checkpoint.number : 0;
+  }
+  bool is_complete(std::uint64_t checkpoint) const {
+    return std::filesystem::exists(directory_of(job, checkpoint) + "/_metadata");
+  }
+};
+
 }  // namespace
+
+TEST_CASE_FIXTURE(master_of_unsure_storage,
+                  "no job is restarted while a later master might go back to what has failed") {
+  pass_with_heartbeats(20s);
+  CHECK(tm->deployments.size() == 1);
+  CHECK(is_complete(2));
+  disk->deny("");
+  pass_with_heartbeats(3s);
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(restored() == 1);
+  CHECK_FALSE(std::filesystem::exists(directory_of(job, 2)));
+  start_again();
+  come_back(*tm);
+  REQUIRE(tm->deployments.size() == 3);
+  CHECK(restored() == 1);
+  CHECK(jobs()[0].status == job_status::running);
+}
+
+TEST_CASE_FIXTURE(
+    master_of_unsure_storage,
+    "a checkpoint that was said to have failed is whole for the master that finds it") {
+  pass_with_heartbeats(3s);
+  disk->deny("");
+  start_again();  // before it is tried again
+  come_back(*tm);
+  pass_with_heartbeats(5s);
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(restored() == 2);
+  CHECK(is_complete(2));
+}
 
 TEST_CASE_FIXTURE(mortal_master, "a job master that dies is replaced, and the job goes on") {
   auto tm = add_task_manager(2);

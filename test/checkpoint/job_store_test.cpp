@@ -92,6 +92,26 @@ TEST_CASE_FIXTURE(stored_jobs, "a job that has a result is not run again") {
   CHECK(store.result_of(job).value() == bytes_of("finished"));
 }
 
+TEST_CASE_FIXTURE(stored_jobs, "what is withdrawn is gone from the ledger, and lasts") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  const checkpoint_pointer users{{2}, "/user/savepoint", snapshot_owner::user};
+  REQUIRE(store.checkpoint_completed(job, 1, {{1}, "/c/chk-1"}));
+  REQUIRE(store.checkpoint_completed(job, 1, users));
+  REQUIRE(store.checkpoint_completed(job, 1, {{3}, "/c/chk-3"}));
+  CHECK(store.checkpoint_withdrawn(job, 0, {3}, users).error().code == errc::stale);
+  REQUIRE(store.checkpoint_withdrawn(job, 1, {3}, users));
+  const job_ledger before{1, 0, {{{1}, "/c/chk-1"}, users}};
+  CHECK(open().ledger_of(job).value() == before);
+  // What an attempt before has written, and been told that it has not, may be gone after a power
+  // cut, unless it is written again.
+  disk->fail_renames(1);
+  CHECK_FALSE(store.checkpoint_withdrawn(job, 1, {3}, users));
+  REQUIRE(store.checkpoint_withdrawn(job, 1, {3}, users));
+  CHECK(open().ledger_of(job).value() == before);
+}
+
 TEST_CASE_FIXTURE(stored_jobs, "the latest snapshot is what a job goes back to, whoever owns it") {
   auto store = open();
   REQUIRE(store.add(accepted()));

@@ -50,6 +50,10 @@ std::string to_string(const fault& f) {
     case fault_kind::storage_torn:
       what = "let " + amount + " % of the writes of " + a + " stop in the middle";
       break;
+    case fault_kind::storage_unsure:
+      what = "let " + amount + " % of the changes to the storage of " + a +
+             " be made and reported as failed";
+      break;
     case fault_kind::storage_slow:
       what = "let the storage calls of " + a + " take " + amount + " ms";
       break;

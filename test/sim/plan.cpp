@@ -192,6 +192,24 @@ void plan_former_master(plan& p, random_source& random) {
   p.faults.push_back(f);
 }
 
+/// The storage of the master's process does what it is told and says that it has failed, mostly
+/// until the process dies. One checkpoint that fails, or a few, are too many.
+void plan_unsure_storage(plan& p, random_source& random) {
+  set(p.config, "execution.checkpointing.tolerable-failed-checkpoints",
+      std::to_string(random.between(0, 2)));
+  fault f;
+  f.kind = fault_kind::storage_unsure;
+  f.at_step = random.below(random.chance(50) ? 4'000 : 20'000);
+  f.length = milliseconds(1) + up_to(20'000, random);
+  f.amount = static_cast<unsigned>(random.between(2, 60));
+  p.faults.push_back(f);
+  if (random.chance(30)) return;
+  f.kind = random.chance(50) ? fault_kind::job_master_dies : fault_kind::crash;
+  f.at_step += random.below(2'000);
+  f.length = milliseconds(1) + up_to(5'000, random);
+  p.faults.push_back(f);
+}
+
 /// Splits are handed out while the job runs, as fast as it takes them or at some rate.
 void plan_asking_sources(plan& p, random_source& random) {
   auto& spec = p.jobs.back().spec;
@@ -252,6 +270,7 @@ void plan_checkpoints(plan& p, random_source& random) {
   }
   // Behind all others, so that seeds without these are what they were before.
   if (random.chance(15)) plan_former_master(p, random);
+  if (random.chance(10)) plan_unsure_storage(p, random);
   if (random.chance(25)) set_timers_for_windows(p.jobs.back().spec);
   sort_by_step(p.faults);
 }

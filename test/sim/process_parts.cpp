@@ -39,6 +39,11 @@ std::optional<time_point> sim_io::next_due() const {
 
 namespace {
 
+/// Whether the next call is done and reported as failed. Draws nothing unless that may be.
+bool is_unsure(const storage_faults& faults, random_source& random) {
+  return faults.unsure_percent != 0 && random.chance(faults.unsure_percent);
+}
+
 class faulty_reader final : public file_reader {
  public:
   faulty_reader(std::unique_ptr<file_reader> reader, std::string path,
@@ -80,17 +85,21 @@ class faulty_writer final : public file_writer {
   }
   status sync() override {
     auto ok = check();
-    return ok ? writer_->sync() : ok;
+    return ok ? report(writer_->sync()) : ok;
   }
   status close() override {
     auto ok = check();
-    return ok ? writer_->close() : ok;
+    return ok ? report(writer_->close()) : ok;
   }
 
  private:
   status check() {
     if (!faults_->dead && !random_.chance(faults_->fail_percent)) return {};
     return fail(errc::io, "can't write to '" + path_ + "': Input/output error");
+  }
+  status report(status done) {
+    if (!done || !is_unsure(*faults_, random_)) return done;
+    return fail(errc::io, "can't write to '" + path_ + "': Input/output error, in the end");
   }
 
   std::unique_ptr<file_writer> writer_;
@@ -104,6 +113,11 @@ class faulty_writer final : public file_writer {
 status sim_files::check(const std::string& path) {
   if (!faults_->dead && !random_.chance(faults_->fail_percent)) return {};
   return fail(errc::io, "can't access '" + path + "': Input/output error");
+}
+
+status sim_files::report(const std::string& path, status done) {
+  if (!done || !is_unsure(*faults_, random_)) return done;
+  return fail(errc::io, "can't access '" + path + "': Input/output error, in the end");
 }
 
 result<file_info> sim_files::stat(const std::string& path) {
@@ -133,22 +147,22 @@ result<std::unique_ptr<file_writer>> sim_files::open_writer(const std::string& p
 
 status sim_files::create_directories(const std::string& path) {
   auto ok = check(path);
-  return ok ? files_->create_directories(path) : ok;
+  return ok ? report(path, files_->create_directories(path)) : ok;
 }
 
 status sim_files::rename(const std::string& from, const std::string& to) {
   auto ok = check(from);
-  return ok ? files_->rename(from, to) : ok;
+  return ok ? report(from, files_->rename(from, to)) : ok;
 }
 
 status sim_files::remove(const std::string& path) {
   auto ok = check(path);
-  return ok ? files_->remove(path) : ok;
+  return ok ? report(path, files_->remove(path)) : ok;
 }
 
 status sim_files::sync_directory(const std::string& path) {
   auto ok = check(path);
-  return ok ? files_->sync_directory(path) : ok;
+  return ok ? report(path, files_->sync_directory(path)) : ok;
 }
 
 // -- programs -------------------------------------------------------------------------------------

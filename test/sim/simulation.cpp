@@ -201,6 +201,8 @@ void simulation::check_job(const job_record& job, std::size_t) {
     violation("job " + name + " has emitted rows that it must not");
   if (job.built.committed && job.built.committed->is_ambiguous)
     violation("job " + name + " has committed a transaction twice with different rows");
+  if (job.built.committed && job.built.committed->has_lost)
+    violation("job " + name + " was to commit a transaction that a restart had given up");
   if (at_client.ending == job_ending::none) return;
   if (at_client.ending != job_ending::reported) {
     ++outcome_.jobs_ended_otherwise;
@@ -570,11 +572,13 @@ void simulation::apply(const fault& f) {
         network_.set_slowness(b, a, 1);
       });
     case fault_kind::storage_fails:
-    case fault_kind::storage_torn: {
+    case fault_kind::storage_torn:
+    case fault_kind::storage_unsure: {
       storage_failed_ = true;
       if (p == nullptr) return;
-      auto& percent = f.kind == fault_kind::storage_fails ? p->storage().fail_percent
-                                                          : p->storage().torn_percent;
+      auto& percent = f.kind == fault_kind::storage_fails  ? p->storage().fail_percent
+                      : f.kind == fault_kind::storage_torn ? p->storage().torn_percent
+                                                           : p->storage().unsure_percent;
       percent = f.amount;
       return heal_later(f, [&percent, still] {
         if (still()) percent = 0;

@@ -5,10 +5,15 @@
 
 namespace millrace::sim {
 
-void committed_rows::commit(std::uint64_t checkpoint, std::uint32_t subtask,
-                            const std::vector<row>& its) {
-  const auto [at, is_new] = transactions.try_emplace({checkpoint, subtask}, its);
+void committed_rows::commit(const prepared_id& which, const std::vector<row>& its) {
+  const auto [at, is_new] = transactions.try_emplace({which.checkpoint, which.subtask}, its);
   if (!is_new && at->second != its) is_ambiguous = true;
+  if (prepared.erase(which) == 0 && is_new) has_lost = true;
+}
+
+void committed_rows::give_up_before(std::uint32_t subtask, std::uint32_t attempt) {
+  prepared.erase(prepared.lower_bound({subtask, 0, 0}),
+                 prepared.lower_bound({subtask, attempt, 0}));
 }
 
 std::vector<row> committed_rows::rows() const {
@@ -21,6 +26,7 @@ namespace {
 
 struct transaction {
   std::uint64_t checkpoint = 0;
+  std::uint32_t attempt = 0;
   std::vector<row> rows;
 };
 
@@ -31,30 +37,38 @@ class transactional_sink final : public producing<row> {
 
   void open(operator_context& context) override {
     subtask_ = context.runtime().subtask_index();
+    attempt_ = context.runtime().attempt();
     kept_ =
         context.operator_state().get_list_state(list_state_descriptor<transaction>("transactions"));
     // What is in a restored checkpoint is of it, or of one before it: it is complete.
-    for (const auto& t : kept_.get()) target_->commit(t.checkpoint, subtask_, t.rows);
+    for (const auto& t : kept_.get()) commit(t);
     kept_.clear();
+    target_->give_up_before(subtask_, attempt_);
   }
   void process(std::size_t, batch& rows, rows_access) override {
     for (const auto& r : rows_of<row>(rows)) open_.push_back(r);
   }
   void snapshot_state(checkpoint_id id) override {
-    prepared_.push_back({id.number, std::exchange(open_, {})});
+    prepared_.push_back({id.number, attempt_, std::exchange(open_, {})});
+    target_->prepared.insert({subtask_, attempt_, id.number});
     kept_.update(prepared_);
   }
   void on_checkpoint_complete(checkpoint_id id) override {
     std::erase_if(prepared_, [&](const transaction& t) {
       if (t.checkpoint > id.number) return false;
-      target_->commit(t.checkpoint, subtask_, t.rows);
+      commit(t);
       return true;
     });
   }
 
  private:
+  void commit(const transaction& t) {
+    target_->commit({subtask_, t.attempt, t.checkpoint}, t.rows);
+  }
+
   std::shared_ptr<committed_rows> target_;
   std::uint32_t subtask_ = 0;
+  std::uint32_t attempt_ = 0;
   std::vector<row> open_;
   std::vector<transaction> prepared_;
   operator_list_state<transaction> kept_;
