@@ -32,7 +32,12 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io,
   std::vector<checkpoint_id> completed;
   std::vector<checkpoint_id> here;
   checkpoint_id not_ours;
+  std::vector<checkpoint_pointer> left;
   for (const auto& pointer : opts.from.checkpoints) {
+    if (pointer.owner == snapshot_owner::nobody) {
+      left.push_back(pointer);
+      continue;
+    }
     if (pointer.owner == snapshot_owner::user)
       not_ours = std::max(not_ours, pointer.checkpoint);
     else
@@ -47,6 +52,7 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io,
     discard(id);
   if (epoch_ > 1 && settings().is_enabled()) remove_unknown();
   for (auto& begun : opts.from.savepoints) remove_unfinished(std::move(begun));
+  for (const auto& pointer : left) remove_left(pointer);
 }
 
 /// Before anything is removed: what these share with later ones must stay.
@@ -218,15 +224,19 @@ void job_checkpoints::remove_superseded(const std::string& location) {
     return entry.second.owner == snapshot_owner::user && entry.second.location == location;
   });
   if (its == places_.end() || its->first == coordinator_.latest()) return;
+  const auto checkpoint = its->first;
   places_.erase(its);
-  enqueue(
-      [files = files_, location] { return dispose_savepoint(*files, location); },
-      [this, location](const status& how) {
-        if (!how)
-          log_event(
-              log_level::warn, "cannot remove a savepoint that another has replaced",
-              {{"job", to_string(job_)}, {"location", location}, {"reason", how.error().message}});
-      });
+  remove_left({checkpoint, location});
+}
+
+/// A snapshot elsewhere that nobody goes back to any more.
+void job_checkpoints::remove_left(const checkpoint_pointer& left) {
+  enqueue(removal_of(left), [this, location = left.location](const status& how) {
+    if (!how)
+      log_event(
+          log_level::warn, "cannot remove a snapshot that another has replaced",
+          {{"job", to_string(job_)}, {"location", location}, {"reason", how.error().message}});
+  });
 }
 
 void job_checkpoints::forget_stop(std::function<void()> then) {
@@ -420,6 +430,9 @@ void job_checkpoints::discard(checkpoint_id checkpoint) {
   // from must be whole; what it is to remove, it must know of.
   add_work({[this, checkpoint]() -> status_work {
               const auto its = places_.find(checkpoint);
+              if (its != places_.end() && its->second.owner == snapshot_owner::claimed)
+                return removal_of(
+                    checkpoint_pointer{checkpoint, places_.extract(its).mapped().location});
               const bool is_unfinished = its != places_.end() && !its->second.owner;
               return [store = store_, job = job_, epoch = epoch_, checkpoint, is_unfinished,
                       remove = removal_of(checkpoint)] {
@@ -490,7 +503,7 @@ job_checkpoints::status_work job_checkpoints::withdrawal_of(checkpoint_id checkp
   const auto latest = coordinator_.latest();
   if (const auto found = places_.find(latest);
       found != places_.end() && found->second.owner == snapshot_owner::user)
-    before = {latest, found->second.location, snapshot_owner::user};
+    before = {latest, found->second.location, snapshot_owner::user, stop_};
   const auto its = places_.find(checkpoint);
   if (its == places_.end())
     return [store = store_, job = job_, epoch = epoch_, before, checkpoint] {
@@ -512,6 +525,16 @@ job_checkpoints::status_work job_checkpoints::removal_of(checkpoint_id checkpoin
   return [files = files_, where = std::move(its.mapped().location), owner] {
     return owner == snapshot_owner::claimed ? remove_snapshot(*files, where)
                                             : remove_snapshot_directory(*files, where);
+  };
+}
+
+/// With all that has to be noted of it, so that the next master removes what this one does not.
+job_checkpoints::status_work job_checkpoints::removal_of(const checkpoint_pointer& left) const {
+  return [files = files_, store = store_, job = job_, epoch = epoch_, left] {
+    return store->snapshot_left(job, epoch, left)
+        .map([] { pass(kill_point::checkpoint_forgotten); })
+        .and_then([&] { return remove_snapshot(*files, left.location); })
+        .and_then([&] { return store->checkpoint_dropped(job, epoch, left.checkpoint); });
   };
 }
 

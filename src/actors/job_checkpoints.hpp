@@ -155,6 +155,8 @@ class job_checkpoints {
   void begin(checkpoint_id checkpoint);
   status_work completion_of(checkpoint_id checkpoint) const;
   status_work removal_of(checkpoint_id checkpoint);
+  status_work removal_of(const checkpoint_pointer& left) const;
+  void remove_left(const checkpoint_pointer& left);
   status_work withdrawal_of(checkpoint_id checkpoint) const;
   std::string location_of(checkpoint_id checkpoint) const;
   checkpoint_record record_of(checkpoint_id checkpoint) const;

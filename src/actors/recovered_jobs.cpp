@@ -23,9 +23,11 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
     const auto ledger = store.ledger_of(job.job);
     if (!ledger) return tl::unexpected(ledger.error());
     for (const auto& pointer : ledger->checkpoints) {
-      if (settings->keeps_checkpoints(how))
+      const bool is_kept =
+          settings->keeps_checkpoints(how) && pointer.owner != snapshot_owner::nobody;
+      if (is_kept)
         keep.push_back(pointer.checkpoint);
-      else if (pointer.owner == snapshot_owner::claimed)
+      else if (pointer.owner == snapshot_owner::claimed || pointer.owner == snapshot_owner::nobody)
         if (auto removed = remove_snapshot(*files, pointer.location); !removed) return removed;
     }
     for (const auto& begun : ledger->savepoints)

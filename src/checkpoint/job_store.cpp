@@ -30,7 +30,7 @@ std::string result_name(const job_id& job) {
 }
 
 /// By snapshot_owner.
-constexpr std::array<const char*, 3> owner_names{"job", "claimed", "user"};
+constexpr std::array<const char*, 4> owner_names{"job", "claimed", "user", "nobody"};
 
 tl::unexpected<error> malformed(const std::string& name, const std::string& why) {
   return fail(errc::invalid_data, "document '" + name + "': " + why);
@@ -68,7 +68,7 @@ result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
     const auto owner =
         std::find(owner_names.begin(), owner_names.end(), item.field("owner").text());
     if (owner == owner_names.end())
-      return item.field("owner").complain("must be 'job', 'claimed' or 'user'");
+      return item.field("owner").complain("must be 'job', 'claimed', 'user' or 'nobody'");
     ledger.checkpoints.push_back({checkpoint_id{item.field("checkpoint").number64()},
                                   item.field("location").text(),
                                   static_cast<snapshot_owner>(owner - owner_names.begin())});
@@ -294,6 +294,22 @@ status job_store::checkpoint_completed(const job_id& job, std::uint64_t epoch,
     std::erase_if(all, [](const auto& earlier) { return earlier.owner == snapshot_owner::user; });
     all.push_back(pointer);
     forget_savepoint(ledger, pointer.checkpoint);
+    return true;
+  });
+}
+
+status job_store::snapshot_left(const job_id& job, std::uint64_t epoch,
+                                checkpoint_pointer snapshot) {
+  snapshot.owner = snapshot_owner::nobody;
+  return update(job, epoch, [&](job_ledger& ledger) {
+    auto& all = ledger.checkpoints;
+    if (std::find(all.begin(), all.end(), snapshot) != all.end()) return false;
+    std::erase_if(all,
+                  [&](const auto& pointer) { return pointer.checkpoint == snapshot.checkpoint; });
+    const auto later = std::find_if(all.begin(), all.end(), [&](const auto& pointer) {
+      return pointer.checkpoint > snapshot.checkpoint;
+    });
+    all.insert(later, std::move(snapshot));
     return true;
   });
 }

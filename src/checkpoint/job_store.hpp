@@ -30,6 +30,7 @@ enum class snapshot_owner : std::uint8_t {
   job,      ///< The job, among whose checkpoints it is.
   claimed,  ///< The job, which was started from it.
   user,     ///< Nobody but a user: a savepoint that the job was stopped with, and went on from.
+  nobody,   ///< Whoever goes on with the job, at once: it is no place to go back to any more.
 };
 
 /// A job is being stopped with savepoints.
@@ -115,6 +116,9 @@ class job_store {
   /// Nothing happens if a later one is there.
   status checkpoint_completed(const job_id& job, std::uint64_t epoch,
                               const checkpoint_pointer& pointer);
+  /// Nobody goes back to this one, which lies elsewhere: now its files may be removed, and until it
+  /// is dropped who finds it is to do so.
+  status snapshot_left(const job_id& job, std::uint64_t epoch, checkpoint_pointer snapshot);
   /// Nobody goes back to it: now its files may be removed. Fine if it was never completed. Of a
   /// savepoint that has failed: they have been removed.
   status checkpoint_dropped(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);

@@ -48,8 +48,10 @@ std::string snapshot_directory_of(const std::string& location) {
   return path.empty() ? "." : path;
 }
 
-result<checkpoint_metadata> load_checkpoint(file_system& files, const std::string& location) {
-  const auto path = snapshot_directory_of(location) + "/" + std::string(metadata_file_name);
+namespace {
+
+result<checkpoint_metadata> load_metadata(file_system& files, const std::string& path,
+                                          const std::string& location) {
   auto text = read_file(files, path, metadata_bytes_max);
   if (!text) {
     if (text.error().code == errc::not_found)
@@ -61,6 +63,13 @@ result<checkpoint_metadata> load_checkpoint(file_system& files, const std::strin
   if (metadata)
     for (const auto& description : metadata->types) fingerprint_of_description(description);
   return metadata;
+}
+
+}  // namespace
+
+result<checkpoint_metadata> load_checkpoint(file_system& files, const std::string& location) {
+  return load_metadata(
+      files, snapshot_directory_of(location) + "/" + std::string(metadata_file_name), location);
 }
 
 namespace {
@@ -109,9 +118,18 @@ status check_snapshot_files(file_system& files, const std::string& location) {
 }
 
 status remove_snapshot(file_system& files, const std::string& directory) {
-  const auto metadata = load_checkpoint(files, directory);
+  const auto path = directory + "/" + std::string(metadata_file_name);
+  const auto unfinished = path + std::string(unfinished_suffix);
+  auto metadata = load_checkpoint(files, directory);
+  if (!metadata && metadata.error().code == errc::not_found)
+    metadata = load_metadata(files, unfinished, directory);  // of one that was removed in part
+  const auto remove_if_empty = [&]() -> status {
+    const auto others = files.list(directory);
+    return others && others->empty() ? fine_if_missing(files.remove(directory)) : status();
+  };
   if (!metadata)
-    return metadata.error().code == errc::not_found ? status() : tl::unexpected(metadata.error());
+    return metadata.error().code == errc::not_found ? remove_if_empty()
+                                                    : tl::unexpected(metadata.error());
   std::set<std::string> names;
   for (const auto& op : metadata->operators)
     for (const auto& subtask : op.subtasks) {
@@ -124,20 +142,19 @@ status remove_snapshot(file_system& files, const std::string& directory) {
       if (subtask.in_flight) names.insert(subtask.in_flight->file);
     }
   names.erase(std::string());
-  // First what makes it a snapshot, so that one that is half removed is none.
-  auto done =
-      fine_if_missing(files.remove(directory + "/" + std::string(metadata_file_name))).map([] {
-        pass(kill_point::claimed_unnamed);
-      });
+  // First what makes it a snapshot, so that one that is half removed is none. What it had is there
+  // to the end, for who is to remove the rest.
+  auto done = fine_if_missing(files.rename(path, unfinished)).map([] {
+    pass(kill_point::claimed_unnamed);
+  });
   for (const auto& name : names)
     done = done.and_then([&] { return fine_if_missing(files.remove(directory + "/" + name)); })
                .map([] { pass(kill_point::claimed_removed); });
   done = done.and_then([&] {
     return remove_shared_unless_used(files, parent_of(directory), shared_files_of(*metadata));
   });
-  if (!done) return done;
-  const auto others = files.list(directory);
-  return others && others->empty() ? fine_if_missing(files.remove(directory)) : done;
+  return done.and_then([&] { return fine_if_missing(files.remove(unfinished)); })
+      .and_then(remove_if_empty);
 }
 
 status remove_snapshot_directory(file_system& files, const std::string& directory) {

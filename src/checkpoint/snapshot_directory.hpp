@@ -38,7 +38,7 @@ std::string snapshot_directory_of(const std::string& location);
 
 /// Removes a complete snapshot: its metadata first, then the files that they name, but for those
 /// that another checkpoint beside it has, too, then the directory if nothing else is in it. Fine if
-/// there is none.
+/// there is none; goes on where a call has been that was not brought to its end.
 status remove_snapshot(file_system& files, const std::string& directory);
 
 /// Removes a directory with all that is in it, of a snapshot that may have become complete or not.

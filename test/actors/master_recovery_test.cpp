@@ -141,6 +141,30 @@ struct unsure_storage {
   std::shared_ptr<unsure_files> disk = std::make_shared<unsure_files>();
 };
 
+/// A job is started from the savepoint of another one, which it claims.
+struct master_with_claimed_savepoint : unsure_storage, surviving_master {
+  std::shared_ptr<fake_task_manager> tm;
+  job_id job;
+  std::string savepoint;
+
+  master_with_claimed_savepoint() : surviving_master(disk) {
+    tm = add_task_manager(2);
+    const auto first = start({{"state.savepoints.dir", directory.path("savepoints")}});
+    tell_all(*tm, execution_state::running);
+    auto stopped = client->request(dispatcher, caf::infinite, wire::stop_job{first, {}, false});
+    run();
+    acknowledge_all(*tm, 1);
+    tell_all(*tm, execution_state::finished);
+    free_slots(*tm);
+    stopped.receive([&](wire::checkpoint_taken& t) { savepoint = t.checkpoint.location; },
+                    [&](const caf::error&) {});
+    REQUIRE(std::filesystem::exists(savepoint + "/_metadata"));
+    job = start(
+        {{"execution.savepoint.path", savepoint}, {"execution.savepoint-restore-mode", "CLAIM"}});
+    tell_all(*tm, execution_state::running);
+  }
+};
+
 /// A job whose second checkpoint the storage has, ledger included, but says that it has not. One
 /// that fails is one too many.
 struct master_of_unsure_storage : unsure_storage, surviving_master {
@@ -202,6 +226,23 @@ TEST_CASE_FIXTURE(
   REQUIRE(tm->deployments.size() == 2);
   CHECK(restored() == 2);
   CHECK(is_complete(2));
+}
+
+TEST_CASE_FIXTURE(master_with_claimed_savepoint,
+                  "a claimed savepoint that a master has not removed is removed by the next") {
+  disk->hold(savepoint);
+  pass_with_heartbeats(10s);
+  acknowledge_all(*tm, tm->triggers.back().cut.checkpoint.number);
+  CHECK(std::filesystem::exists(savepoint + "/_metadata"));
+  start_again();  // the storage fails still
+  come_back(*tm);
+  CHECK(std::filesystem::exists(savepoint + "/_metadata"));
+  disk->hold("");
+  start_again();
+  come_back(*tm);
+  CHECK_FALSE(std::filesystem::exists(savepoint));
+  REQUIRE(tm->deployments.back().restore);
+  CHECK(tm->deployments.back().restore->location.starts_with(directory.path("checkpoints")));
 }
 
 TEST_CASE_FIXTURE(mortal_master, "a job master that dies is replaced, and the job goes on") {

@@ -9,6 +9,7 @@
 #include "millrace/checkpoint/snapshot_inspection.hpp"
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/checkpoint/stored_key_groups.hpp"
+#include "support/forwarded_files.hpp"
 #include "support/incremental_job.hpp"
 
 // Checkpoints of state in RocksDB that share files: what is stored, what is read, what is removed.
@@ -28,6 +29,26 @@ std::vector<std::string> stored_by(const incremental_job& job, std::uint64_t n) 
                 [&](const auto& file) { return !file.starts_with(std::to_string(n) + "/"); });
   return found;
 }
+
+/// Of a process that dies after so many changes.
+class dying_files final : public forwarded_files {
+ public:
+  dying_files(std::shared_ptr<file_system> files, std::size_t changes)
+      : forwarded_files(std::move(files)), changes_(changes) {}
+
+  status rename(const std::string& from, const std::string& to) override {
+    return is_alive() ? forwarded_files::rename(from, to) : dead();
+  }
+  status remove(const std::string& path) override {
+    return is_alive() ? forwarded_files::remove(path) : dead();
+  }
+
+ private:
+  bool is_alive() { return changes_ != 0 && changes_-- != 0; }
+  static status dead() { return fail(errc::io, "the process has died"); }
+
+  std::size_t changes_;
+};
 
 std::vector<std::string> shared_of(incremental_job& job, std::uint64_t n) {
   return shared_files_of(load_checkpoint(*job.disk, job.storage.location_of({n})).value());
@@ -385,6 +406,28 @@ TEST_CASE("a claimed checkpoint is removed but for what others beside it have, t
   REQUIRE(remove_snapshot(*job.disk, job.storage.location_of(three)));
   CHECK(job.disk->paths().empty());
   CHECK_FALSE(job.disk->stat(job.directory + "/shared"));
+}
+
+TEST_CASE("to remove a claimed checkpoint is gone on with wherever it has ended") {
+  for (std::size_t calls = 0;; ++calls) {
+    CAPTURE(calls);
+    incremental_job job;
+    job.put(0, 1000, "one");
+    job.take(1, none);
+    job.put(1000, 1100, "two");
+    job.take(2, one);
+    dying_files files(job.disk, calls);
+    const auto done = remove_snapshot(files, job.storage.location_of(one));
+    CHECK(check_snapshot(*job.disk, job.storage.location_of(two)));
+    if (calls > 0) CHECK_FALSE(load_checkpoint(*job.disk, job.storage.location_of(one)));
+    REQUIRE(remove_snapshot(*job.disk, job.storage.location_of(one)));
+    CHECK(check_snapshot(*job.disk, job.storage.location_of(two)));
+    CHECK_FALSE(job.disk->stat(job.storage.location_of(one)));
+    CHECK(job.shared() == shared_of(job, 2));
+    if (!done) continue;
+    CHECK(calls > 3);
+    break;
+  }
 }
 
 TEST_CASE("a shared file that is damaged or gone is named by whoever reads it") {

@@ -112,6 +112,23 @@ TEST_CASE_FIXTURE(stored_jobs, "what is withdrawn is gone from the ledger, and l
   CHECK(open().ledger_of(job).value() == before);
 }
 
+TEST_CASE_FIXTURE(stored_jobs, "a snapshot elsewhere that was left is known until it is gone") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  REQUIRE(store.checkpoint_completed(job, 1, {{4}, "/old/chk-4", snapshot_owner::claimed}));
+  REQUIRE(store.checkpoint_completed(job, 1, {{6}, "/c/chk-6"}));
+  REQUIRE(store.snapshot_left(job, 1, {{4}, "/old/chk-4"}));
+  REQUIRE(store.snapshot_left(job, 1, {{5}, "/user/savepoint"}));
+  const checkpoint_pointer claimed{{4}, "/old/chk-4", snapshot_owner::nobody};
+  const checkpoint_pointer users{{5}, "/user/savepoint", snapshot_owner::nobody};
+  CHECK(open().ledger_of(job).value() == job_ledger{1, 0, {claimed, users, {{6}, "/c/chk-6"}}});
+  REQUIRE(store.checkpoint_completed(job, 1, {{7}, "/c/chk-7"}));
+  REQUIRE(store.checkpoint_dropped(job, 1, {4}));
+  CHECK(open().ledger_of(job).value() ==
+        job_ledger{1, 0, {users, {{6}, "/c/chk-6"}, {{7}, "/c/chk-7"}}});
+}
+
 TEST_CASE_FIXTURE(stored_jobs, "the latest snapshot is what a job goes back to, whoever owns it") {
   auto store = open();
   REQUIRE(store.add(accepted()));
