@@ -57,7 +57,7 @@ PLACES = {
     "snapshot-unnamed": MASTER,
     "snapshot-removed": MASTER,
     "shared-removed": MASTER,
-    "shared-cleared": ENDING,
+    "shared-cleared": MASTER,
     "claimed-unnamed": CLAIM,
     "claimed-removed": CLAIM,
     "savepoint-begun": SAVEPOINT,
@@ -98,9 +98,9 @@ ONCE = {"job-accepted", "epoch-begun", "origin-loaded", "tasks-deployed", "resul
 OF_FILES = {"shared-begun", "shared-removed", "shared-cleared", "file-copied", "log-replayed",
             "log-cut", "base-made", "image-linked"}
 OF_COPIES = {"copy-begun", "copies-confirmed", "copies-removed"}
-# Files are only removed when a database begins its log anew, after many checkpoints: they have to
-# come fast.
-INTERVALS_MS = {"shared-removed": 20}
+# Files are only removed when a database begins its log anew, after many checkpoints, and cleared if
+# one was under way when a master died: they have to come fast.
+INTERVALS_MS = {"shared-removed": 20, "shared-cleared": 20}
 # These are passed while a job is stopped, too, and then something else may be lost.
 OF_STOPPING = {"savepoint-begun", "checkpoint-triggered", "task-acknowledged", "metadata-written",
                "metadata-renamed", "metadata-stored", "checkpoint-recorded", "checkpoint-announced",
@@ -198,7 +198,10 @@ class Walk:
         master = self.nodes.start_master(wait=False, **self.armed())
         if self.place == "savepoint-begun":
             self.take_savepoints_until_death(master, job)
-        self.await_death(master, job)
+        # There may have been nothing to clear.
+        recovered_by = (time.monotonic() + RECOVERY_SECONDS if self.place == "shared-cleared"
+                        else None)
+        self.await_death(master, job, recovered_by)
         self.nodes.start_master(wait=False)
 
     def take_savepoints_until_death(self, master, job):

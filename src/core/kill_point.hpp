@@ -36,7 +36,7 @@ enum class kill_point : std::uint8_t {
   snapshot_unnamed,       ///< Metadata of a snapshot that goes are removed, its state is not.
   snapshot_removed,       ///< Its directory, too.
   shared_removed,         ///< A shared file or folder that no checkpoint has any more is gone.
-  shared_cleared,         ///< The same, of what a master finds at its begin, or leaves at an end.
+  shared_cleared,         ///< The same, of what a master finds that nobody knows.
   claimed_unnamed,        ///< Metadata of a snapshot that the job was given are removed.
   claimed_removed,        ///< A file of such a snapshot is, others are not.
   savepoint_begun,        ///< It has a directory.
