@@ -28,6 +28,10 @@ SHORT_COUNT = 500
 PER_SECOND = 400
 INTERVAL_MS = 100
 NEVER_MS = 3_600_000
+# A job that is stopped has come far enough by then for all its sinks to have something to commit.
+STOPPED_COUNT = 20_000
+STOPPED_PER_SECOND = 2_000
+STOPPED_AFTER_SECONDS = (1.5, 2.5)
 ANSWER_SECONDS = 3  # what happens behind the answer to `stop` has happened
 
 # Which process comes to a place, and what has to be done for that.
@@ -298,14 +302,14 @@ class Walk:
     def stops(self):
         """A job for each death: it is stopped with a savepoint, every third time drained, and goes
         on from there. It takes no other checkpoints."""
-        expected = PaidOrders(self.nodes, "expected", COUNT).start()
+        expected = PaidOrders(self.nodes, "expected", STOPPED_COUNT).start()
         expected.await_end(END_SECONDS)
         for number in range(self.times):
             process = self.start_armed()
-            job = PaidOrders(self.nodes, f"output-{number}", COUNT, PER_SECOND,
+            job = PaidOrders(self.nodes, f"output-{number}", STOPPED_COUNT, STOPPED_PER_SECOND,
                              interval_ms=NEVER_MS, variant=self.variant(number)).start()
             self.nodes.await_status(job.job, "RUNNING", 30)
-            time.sleep(self.random.uniform(0.2, 1.5))
+            time.sleep(self.random.uniform(*STOPPED_AFTER_SECONDS))
             savepoints = self.nodes.folder / f"savepoints-{number}"
             is_drained = number % 3 == 2
             options = ["-p", savepoints, *(["--drain"] if is_drained else []), job.job]

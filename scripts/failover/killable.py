@@ -116,7 +116,8 @@ class PaidOrders:
         return (self.nodes.folder / "ha" / "default" / "results" / self.job).exists()
 
     def await_end(self, seconds):
-        """Until it has finished; an AssertionError with the reason if it ends otherwise."""
+        """Until it has finished, and its master is through with it; an AssertionError with the
+        reason if it ends otherwise."""
         def ended():
             job = self.nodes.job(self.job)
             return job if job["status"] in ("FINISHED", "FAILED", "CANCELED") else None
@@ -124,15 +125,20 @@ class PaidOrders:
         if job["status"] != "FINISHED":
             described = self.nodes.millrace("describe", self.job, expect=None)
             raise AssertionError(f"job {self.job} is {job['status']}:\n{described.stdout}")
+        graph = self.nodes.folder / "ha" / "default" / "graphs" / self.job
+        wait_until(lambda: not graph.exists(), seconds, f"job {self.job} is not to be run again")
 
     def committed(self):
-        """How often each record was committed; rows of the table among them."""
+        """How often each record was committed; rows of the table among them. None of a sink that
+        has not begun yet."""
         records = collections.Counter()
         for kind in ("pairs", "sums"):
-            for part in (self.folder / kind).iterdir():
+            for part in (self.folder / kind).glob("*"):
                 if not part.name.startswith("."):
                     records.update(f"{kind} {line}"
                                    for line in part.read_text("ascii").splitlines())
+        if not (self.folder / "sums.db").exists():
+            return records
         with sqlite3.connect(f"file:{self.folder / 'sums.db'}?mode=ro", uri=True) as database:
             records.update(f"table {key} {value}"
                            for key, value in database.execute("SELECT key, value FROM sums"))
