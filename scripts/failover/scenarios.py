@@ -27,7 +27,7 @@ class Run:
             *self.nodes.settings_of_jobs(variant=variant),
             "-D", "state.storage.fs.memory-threshold=0 b",  # so that there is something to copy
             test_job("running_counts"), "--input", source, "--output", folder / "output",
-            "--pause-us", 1500, "--throw-at", self.trap)
+            "--pause-us", 1500, "--throw-at", self.trap, "--as-state")
         self.watch = VariantWatch(self.nodes, self.job, variant)
 
     def await_checkpoint(self):

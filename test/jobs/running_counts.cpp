@@ -2,6 +2,7 @@
 // --output, or nowhere. What is slow is the reading (--pause-us for a line) or the counting
 // (--count-pause-us), which holds the reading back; until there is a file --slow-until, if that is
 // given. The counting throws once for each time that there is a file --throw-at, and removes it.
+// With --as-state the state backend has the counts; a keyed sum keeps its own.
 
 #include <chrono>
 #include <cstdint>
@@ -53,29 +54,45 @@ class trap {
   std::string path_;
 };
 
+/// As the sum, by state.
+class counter {
+ public:
+  void open(millrace::keyed_runtime_context<std::string>& context) {
+    lines_ = context.get_state(millrace::value_state_descriptor<std::int64_t>("lines"));
+  }
+  void process_element(const count& c, millrace::keyed_process_context<std::string>&,
+                       millrace::collector<count>& out) {
+    out.emit({c.key, lines_.get_or_default() += c.lines});
+  }
+
+ private:
+  millrace::value_state<std::int64_t> lines_;
+};
+
 }  // namespace
 
 void build(millrace::stream_environment& env, const millrace::arguments& args) {
   args.check_known({"input", "output", "pause-us", "count-pause-us", "slow-until", "throw-at",
-                    "sink-parallelism"});
+                    "as-state", "sink-parallelism"});
   const auto slow = [&](const std::string& option, std::int64_t us) {
     return pauses(std::chrono::microseconds(args.get_or(option, us)),
                   args.get_or("slow-until", std::string()));
   };
   env.set_job_name("running counts");
   const trap throws(args.get_or("throw-at", std::string()));
-  const auto counts = env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
-                          .map([reading = slow("pause-us", 500)](std::string line) mutable {
-                            reading.make_one();
-                            return count{std::move(line), 1};
-                          })
-                          .key_by(&count::key)
-                          .sum(&count::lines)
-                          .map([counting = slow("count-pause-us", 0), throws](count c) mutable {
-                            counting.make_one();
-                            throws.step_on();
-                            return c;
-                          });
+  const auto lines = env.read_text_file(args.get<std::string>("input"), {.split_bytes = 2'000})
+                         .map([reading = slow("pause-us", 500)](std::string line) mutable {
+                           reading.make_one();
+                           return count{std::move(line), 1};
+                         })
+                         .key_by(&count::key);
+  const millrace::data_stream<count> totals =
+      args.has("as-state") ? lines.process(counter()) : lines.sum(&count::lines);
+  const auto counts = totals.map([counting = slow("count-pause-us", 0), throws](count c) mutable {
+    counting.make_one();
+    throws.step_on();
+    return c;
+  });
   auto sink =
       args.has("output") ? counts.write_as_csv(args.get<std::string>("output")) : counts.discard();
   // Its files are named by subtask, so it can't be rescaled with the rest.
