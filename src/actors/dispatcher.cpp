@@ -476,7 +476,10 @@ void dispatcher::on_down(const caf::down_msg& down) {
 void dispatcher::on_job_master_gone(const job_id& id) {
   masters_.erase(id);
   const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return quit_if_done();
+  if (found == jobs_.end()) {
+    requests_.on_master_gone(id);
+    return quit_if_done();
+  }
   auto& job = found->second;
   job.master = nullptr;
   if (stopping_) {
@@ -488,6 +491,7 @@ void dispatcher::on_job_master_gone(const job_id& id) {
   // A defect of ours, or a test. Its slots were given back by its going down.
   log_event(log_level::error, "a job master broke down", {{"job", to_string(id)}});
   job.overview.status = graph::job_status::restarting;
+  requests_.on_master_gone(id);
   self_->delayed_send(self_, job.pauses.on_down(self_->clock().now()), local::start_job_master{id});
 }
 

@@ -4,7 +4,9 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/response_promise.hpp>
 #include <caf/result.hpp>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -54,28 +56,54 @@ class master_requests {
     }
     const auto ask_the_next = [=, this] { ask<Answer>(id, request, otherwise, promise); };
     if (!job->master) return job->waiting.push_back(ask_the_next);
+    const std::function<void()> on_lost = [this, promise, ask_the_next, id]() mutable {
+      // What the master has done of it is not known, and the next one may do it again.
+      if constexpr (std::is_same_v<Request, wire::stop_job>)
+        return promise.deliver(to_caf({errc::master_lost, "the job's master was lost meanwhile"}));
+      if constexpr (std::is_same_v<Request, wire::take_savepoint>)
+        return promise.deliver(to_caf(
+            {errc::master_lost, "the job's master was lost meanwhile: 'millrace checkpoints " +
+                                    to_string(id) + "' shows what it had completed"}));
+      auto* found = find_(id);
+      if (found == nullptr) return ask_the_next();
+      found->waiting.push_back(ask_the_next);
+    };
+    const auto number = next_number_++;
+    asked_[number] = {id, on_lost};
     self_.request(job->master, caf::infinite, request)
-        .then([promise](Answer& answer) mutable { promise.deliver(std::move(answer)); },
-              [this, promise, ask_the_next, id](caf::error& e) mutable {
-                if (e != caf::sec::request_receiver_down) return promise.deliver(std::move(e));
-                // What the master has done of it is not known, and the next one may do it again.
-                if constexpr (std::is_same_v<Request, wire::stop_job>)
-                  return promise.deliver(
-                      to_caf({errc::master_lost, "the job's master was lost meanwhile"}));
-                if constexpr (std::is_same_v<Request, wire::take_savepoint>)
-                  return promise.deliver(
-                      to_caf({errc::master_lost,
-                              "the job's master was lost meanwhile: 'millrace checkpoints " +
-                                  to_string(id) + "' shows what it had completed"}));
-                auto* found = find_(id);
-                if (found == nullptr) return ask_the_next();
-                found->waiting.push_back(ask_the_next);
-              });
+        .then(
+            [this, promise, number](Answer& answer) mutable {
+              if (asked_.erase(number) != 0) promise.deliver(std::move(answer));
+            },
+            [this, promise, number, on_lost](caf::error& e) mutable {
+              if (asked_.erase(number) == 0) return;
+              if (e != caf::sec::request_receiver_down) return promise.deliver(std::move(e));
+              on_lost();
+            });
+  }
+
+  /// The job's master is gone, and nobody is `mastered_job::master` any more. CAF does not tell who
+  /// waits for an answer that it had promised.
+  void on_master_gone(const job_id& id) {
+    std::vector<std::function<void()>> lost;
+    std::erase_if(asked_, [&](auto& entry) {
+      if (entry.second.job != id) return false;
+      lost.push_back(std::move(entry.second.on_lost));
+      return true;
+    });
+    for (const auto& each : lost) each();
   }
 
  private:
+  struct question {
+    job_id job;
+    std::function<void()> on_lost;
+  };
+
   caf::event_based_actor& self_;
   finder find_;
+  std::map<std::uint64_t, question> asked_;  // that masters have not answered
+  std::uint64_t next_number_ = 0;
 };
 
 }  // namespace millrace

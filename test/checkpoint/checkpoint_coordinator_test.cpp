@@ -19,6 +19,7 @@ struct checkpointed_job {
   graph::execution_graph execution;
   checkpoint_coordinator coordinator;
   std::int64_t now = 0;
+  std::uint64_t in_flight_bytes = 0;  // of each acknowledgement
 
   explicit checkpointed_job(checkpoint_settings settings, bool is_enabled = true)
       : execution(job_of(word_count()), {1, 2}, 0, graph::failure_response::restart_region),
@@ -58,7 +59,7 @@ struct checkpointed_job {
     ack.checkpoint = checkpoint;
     ack.state.bytes = 10;
     ack.state.stored_anew = 3 + subtask;
-    ack.state.in_flight.emplace().length = 2;
+    if (in_flight_bytes != 0) ack.state.in_flight.emplace().length = in_flight_bytes;
     ack.alignment_ms = vertex + subtask;
     ack.synchronous_ms = 5;
     ack.asynchronous_ms = 6;
@@ -176,6 +177,7 @@ TEST_CASE("a checkpoint is complete when all have acknowledged and it is stored"
 TEST_CASE("the history tells what each subtask has done, and whom one waits for") {
   using enum subtask_checkpoint_status;
   checkpointed_job job({.timeout_ms = 500});
+  job.in_flight_bytes = 2;
   job.coordinator.on_running(0, 0);
   job.report(0, 0, execution_state::finished);
   CHECK_FALSE(job.coordinator.subtasks_of(one));
