@@ -318,6 +318,7 @@ class Walk:
                 if not savepoint:  # nobody was left to be told
                     savepoint = max((path.parent for path in savepoints.glob("*/_metadata")),
                                     key=lambda path: path.stat().st_mtime)
+                job.per_second = None
                 job.start("-s", savepoint)
                 job.await_end(END_SECONDS)
             self.check(job, expected, is_drained)

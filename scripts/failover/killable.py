@@ -98,18 +98,22 @@ class PaidOrders:
         self.folder.mkdir()
         self.command = [*nodes.settings_of_jobs(**settings),
                         "-D", "state.storage.fs.memory-threshold=0 b",
-                        test_job("paid_orders"), "--count", count, "--output", self.folder,
-                        *(["--per-second", per_second] if per_second else [])]
+                        test_job("paid_orders"), "--count", count, "--output", self.folder]
+        self.per_second = per_second  # None: all it can
         self.job = None
 
     def start(self, *options):
         """Submits it, with more options of `run`, such as the snapshot that it goes on from."""
-        self.job = self.nodes.run_detached(*options, *self.command)
+        self.job = self.nodes.run_detached(*options, *self.command, *self.rate())
         return self
+
+    def rate(self):
+        """The arguments that say how fast it is."""
+        return ["--per-second", self.per_second] if self.per_second else []
 
     def submission(self):
         """The command that does so, for who does not expect it to succeed."""
-        return [MILLRACE, "run", "-m", self.nodes.address, "-d", *self.command]
+        return [MILLRACE, "run", "-m", self.nodes.address, "-d", *self.command, *self.rate()]
 
     def has_ended(self):
         """Whether a result is stored, master or not."""
