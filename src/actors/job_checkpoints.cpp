@@ -241,13 +241,18 @@ void job_checkpoints::remove_left(const checkpoint_pointer& left) {
 
 void job_checkpoints::forget_stop(std::function<void()> then) {
   stop_.reset();
-  enqueue([store = store_, job = job_, epoch = epoch_] { return store->stop_given_up(job, epoch); },
-          [this, then = std::move(then)](const status& how) {
-            if (!how)
-              log_event(log_level::warn, "cannot note that a job is not stopped any more",
-                        {{"job", to_string(job_)}, {"reason", how.error().message}});
-            then();
-          });
+  add_work({[this]() -> status_work {
+              return [store = store_, job = job_, epoch = epoch_] {
+                return store->stop_given_up(job, epoch);
+              };
+            },
+            [this, then = std::move(then)](const status& how) {
+              if (!how)
+                log_event(log_level::warn, "cannot note that a job is not stopped any more",
+                          {{"job", to_string(job_)}, {"reason", how.error().message}});
+              then();
+            },
+            "note that job " + to_string(job_) + " is not stopped"});
 }
 
 void job_checkpoints::hold() {

@@ -327,10 +327,8 @@ status job_store::checkpoint_dropped(const job_id& job, std::uint64_t epoch,
 
 status job_store::stop_given_up(const job_id& job, std::uint64_t epoch) {
   return update(job, epoch, [&](job_ledger& ledger) {
-    bool was_noted = false;
-    for (auto& pointer : ledger.checkpoints)
-      was_noted |= std::exchange(pointer.stop, std::nullopt).has_value();
-    return was_noted;
+    for (auto& pointer : ledger.checkpoints) pointer.stop.reset();
+    return true;
   });
 }
 

@@ -123,7 +123,8 @@ class job_store {
   /// savepoint that has failed: they have been removed.
   status checkpoint_dropped(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
 
-  /// The job, which was to stop, goes on after all: so does who goes on from its savepoint.
+  /// The job, which was to stop, goes on after all: so does who goes on from its savepoint. Written
+  /// whatever is there, so that what an attempt of this has written lasts.
   status stop_given_up(const job_id& job, std::uint64_t epoch);
 
   /// The job has ended, and is never run again. What is in it is the caller's.
