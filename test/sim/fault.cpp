@@ -52,7 +52,7 @@ std::string to_string(const fault& f) {
       break;
     case fault_kind::storage_unsure:
       what = "let " + amount + " % of the changes to the storage of " + a +
-             " be made and reported as failed";
+             " fail, and as many say that they have failed";
       break;
     case fault_kind::storage_slow:
       what = "let the storage calls of " + a + " take " + amount + " ms";

@@ -18,7 +18,7 @@ enum class fault_kind : std::uint8_t {
   slow_link,        ///< Between `a` and `b`, `amount` times as slow.
   storage_fails,    ///< `amount` per cent of `a`'s calls.
   storage_torn,     ///< `amount` per cent of `a`'s writes stop in the middle.
-  storage_unsure,   ///< `amount` per cent of `a`'s changes are made, and reported as failed.
+  storage_unsure,   ///< `amount` per cent of `a`'s changes fail, as many only say so.
   storage_slow,     ///< Calls of `a` take up to `amount` ms.
   timers_late,      ///< `a`'s timers wait up to `amount` ms.
   library_lost,     ///< What `a` keeps of job libraries is deleted.

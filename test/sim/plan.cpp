@@ -192,8 +192,8 @@ void plan_former_master(plan& p, random_source& random) {
   p.faults.push_back(f);
 }
 
-/// The storage of the master's process does what it is told and says that it has failed, mostly
-/// until the process dies. One checkpoint that fails, or a few, are too many.
+/// The storage of the master's process fails, or does what it is told and says that it has failed,
+/// mostly until the process dies. One checkpoint that fails, or a few, are too many.
 void plan_unsure_storage(plan& p, random_source& random) {
   set(p.config, "execution.checkpointing.tolerable-failed-checkpoints",
       std::to_string(random.between(0, 2)));

@@ -39,7 +39,8 @@ std::optional<time_point> sim_io::next_due() const {
 
 namespace {
 
-/// Whether the next call is done and reported as failed. Draws nothing unless that may be.
+/// Whether the next call, or the one that was just done, is one that fails, or is said to have
+/// failed. Draws nothing unless that may be.
 bool is_unsure(const storage_faults& faults, random_source& random) {
   return faults.unsure_percent != 0 && random.chance(faults.unsure_percent);
 }
@@ -84,12 +85,10 @@ class faulty_writer final : public file_writer {
     return fail(errc::io, "can't write to '" + path_ + "': No space left on device");
   }
   status sync() override {
-    auto ok = check();
-    return ok ? report(writer_->sync()) : ok;
+    return change([this] { return writer_->sync(); });
   }
   status close() override {
-    auto ok = check();
-    return ok ? report(writer_->close()) : ok;
+    return change([this] { return writer_->close(); });
   }
 
  private:
@@ -97,9 +96,13 @@ class faulty_writer final : public file_writer {
     if (!faults_->dead && !random_.chance(faults_->fail_percent)) return {};
     return fail(errc::io, "can't write to '" + path_ + "': Input/output error");
   }
-  status report(status done) {
-    if (!done || !is_unsure(*faults_, random_)) return done;
-    return fail(errc::io, "can't write to '" + path_ + "': Input/output error, in the end");
+  template <class Make>
+  status change(Make&& make) {
+    const auto failed = fail(errc::io, "can't write to '" + path_ + "': Input/output error");
+    if (auto ok = check(); !ok) return ok;
+    if (is_unsure(*faults_, random_)) return failed;
+    auto done = make();
+    return done && is_unsure(*faults_, random_) ? failed : done;
   }
 
   std::unique_ptr<file_writer> writer_;
@@ -115,9 +118,13 @@ status sim_files::check(const std::string& path) {
   return fail(errc::io, "can't access '" + path + "': Input/output error");
 }
 
-status sim_files::report(const std::string& path, status done) {
-  if (!done || !is_unsure(*faults_, random_)) return done;
-  return fail(errc::io, "can't access '" + path + "': Input/output error, in the end");
+template <class Make>
+status sim_files::change(const std::string& path, Make&& make) {
+  const auto failed = fail(errc::io, "can't access '" + path + "': Input/output error");
+  if (auto ok = check(path); !ok) return ok;
+  if (is_unsure(*faults_, random_)) return failed;
+  auto done = make();
+  return done && is_unsure(*faults_, random_) ? failed : done;
 }
 
 result<file_info> sim_files::stat(const std::string& path) {
@@ -146,23 +153,19 @@ result<std::unique_ptr<file_writer>> sim_files::open_writer(const std::string& p
 }
 
 status sim_files::create_directories(const std::string& path) {
-  auto ok = check(path);
-  return ok ? report(path, files_->create_directories(path)) : ok;
+  return change(path, [&] { return files_->create_directories(path); });
 }
 
 status sim_files::rename(const std::string& from, const std::string& to) {
-  auto ok = check(from);
-  return ok ? report(from, files_->rename(from, to)) : ok;
+  return change(from, [&] { return files_->rename(from, to); });
 }
 
 status sim_files::remove(const std::string& path) {
-  auto ok = check(path);
-  return ok ? report(path, files_->remove(path)) : ok;
+  return change(path, [&] { return files_->remove(path); });
 }
 
 status sim_files::sync_directory(const std::string& path) {
-  auto ok = check(path);
-  return ok ? report(path, files_->sync_directory(path)) : ok;
+  return change(path, [&] { return files_->sync_directory(path); });
 }
 
 // -- programs -------------------------------------------------------------------------------------

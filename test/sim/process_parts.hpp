@@ -61,8 +61,8 @@ struct storage_faults {
   bool dead = false;          ///< The process is gone: nothing has an effect.
   unsigned fail_percent = 0;  ///< Of all calls.
   unsigned torn_percent = 0;  ///< Of all appends: part is written, then they fail.
-  /// Of all calls that change or sync something, but for appends: they are done, and then reported
-  /// as failed.
+  /// Of all calls that change or sync something, but for appends: they fail. As many others are
+  /// done, and then reported as failed.
   unsigned unsure_percent = 0;
 };
 
@@ -85,8 +85,9 @@ class sim_files final : public file_system {
 
   /// Whether the next call fails.
   status check(const std::string& path);
-  /// Whether it is said that a call has failed which ended so.
-  status report(const std::string& path, status done);
+  /// Has `make` change something, unless that fails, and says how it went, or that it failed.
+  template <class Make>
+  status change(const std::string& path, Make&& make);
 
  private:
   std::shared_ptr<test::memory_files> files_;
