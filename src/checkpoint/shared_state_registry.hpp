@@ -41,8 +41,8 @@ class shared_state_registry {
   /// It is not known what a checkpoint has that is kept: until it is dropped, nothing is removed
   /// that a completed checkpoint has stored.
   void lose_track_of(checkpoint_id checkpoint) { unknown_.insert(checkpoint); }
-  /// It is damaged, and nobody goes back to it: what it is known to have stays, and it keeps nothing
-  /// else from being removed any more.
+  /// It is damaged, and nobody goes back to it: what it is known to have stays, and it keeps
+  /// nothing else from being removed any more.
   void give_up(checkpoint_id checkpoint) { unknown_.erase(checkpoint); }
 
  private:

@@ -152,8 +152,12 @@ TEST_CASE_FIXTURE(job_with_two,
 TEST_CASE_FIXTURE(job_with_two, "a job whose sinks commit does not go back behind their commits") {
   start_and_take_two("committer");
   damage(2);
-  SUBCASE("found by the next master") { replace_master(); }
-  SUBCASE("found by tasks") { fail_tasks(damage_seen_by_tasks()); }
+  SUBCASE("found by the next master") {
+    replace_master();
+  }
+  SUBCASE("found by tasks") {
+    fail_tasks(damage_seen_by_tasks());
+  }
   CHECK(tm->deployments.size() == 1);
   REQUIRE(jobs()[0].status == job_status::failed);
   const auto message = describe(job).cause->message;
