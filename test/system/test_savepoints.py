@@ -39,15 +39,16 @@ class Savepoints(SystemTest):
     def tearDownClass(cls):
         cls.nodes.close()
 
-    def counts(self, name, *options, pause_us=2000, run=None):
-        """Counts the lines of the source, and writes the counts to a folder of that name."""
+    def counts(self, name, *options, pause_us=2000, run=None, as_state=False):
+        """Counts the lines of the source, and writes the counts to a folder of that name. With
+        as_state they are in the state backend."""
         arguments = ["-D", "execution.checkpointing.interval=200 ms",
                      "-D", f"state.checkpoints.dir={self.folder / 'checkpoints'}",
                      "-D", f"state.savepoints.dir={self.folder / 'savepoints'}",
                      "-D", "taskmanager.network.batch-rows=20", *options,
                      test_job("running_counts"), "--input", self.source,
                      "--output", self.folder / name, "--sink-parallelism", 2,
-                     "--pause-us", pause_us]
+                     "--pause-us", pause_us, *(["--as-state"] if as_state else [])]
         return (run or self.nodes.run_detached)(*arguments)
 
     def written(self, *names):
@@ -75,7 +76,7 @@ class Savepoints(SystemTest):
         return out.strip().rsplit(" at ", 1)[1]
 
     def test_a_job_goes_on_from_a_savepoint_at_another_parallelism_and_backend(self):
-        job = self.counts("one", "-p", 2)
+        job = self.counts("one", "-p", 2, as_state=True)
         self.await_records(job)
         first = self.stop(job)
         self.assertTrue(first.startswith(str(self.folder / "savepoints" / "savepoint-")))
@@ -84,9 +85,10 @@ class Savepoints(SystemTest):
         self.assertEqual(shown["job"], job)
         states = {state["name"]: state for op in shown["operators"]
                   for state in op["keyed_states"]}
-        counts, = [state for state in states.values() if state["key_type"] == "str"]
+        counts = states["lines"]
+        self.assertEqual(counts["key_type"], "str")
         self.assertEqual(counts["entries"], self.keys)
-        self.assertEqual(counts["value_type"], "{str,i64}")
+        self.assertEqual(counts["value_type"], "i64")
         dumped = [json.loads(line) for line in self.nodes.millrace(
             "savepoint", "inspect", "--dump", first).stdout.splitlines()]
         keys = {line["key"] for line in dumped if line.get("state") == counts["name"]}
@@ -98,13 +100,15 @@ class Savepoints(SystemTest):
         moved = self.folder / "moved"
         shutil.move(first, moved)
         self.assertEqual(self.databases(), [])
-        job = self.counts("two", "-p", 3, "-s", moved, "-D", "state.backend.type=rocksdb")
+        job = self.counts("two", "-p", 3, "-s", moved, "-D", "state.backend.type=rocksdb",
+                          as_state=True)
         self.await_records(job)
         self.assertTrue(self.databases(), "no task manager keeps state in RocksDB")
         second = self.stop(job, "-p", self.folder / "elsewhere")
         self.assertTrue(second.startswith(str(self.folder / "elsewhere" / "savepoint-")))
         # The last part attached, in the client's own process.
-        self.counts("three", "-p", 1, "-s", second, pause_us=0, run=self.run_embedded)
+        self.counts("three", "-p", 1, "-s", second, pause_us=0, run=self.run_embedded,
+                    as_state=True)
         self.assertEqual(self.written("one", "two", "three"), self.expected)
         self.assertTrue((moved / "_metadata").exists())
 
