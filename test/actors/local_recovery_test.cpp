@@ -110,10 +110,10 @@ class recovering_job {
     more.insert({{"state.backend.type", backend_},
                  {"state.backend.local-recovery", "true"},
                  {"taskmanager.state.local.root-dirs", directory.path("local")}});
-    const auto ended = test::count_events(test::recovering_configuration(directory, more),
-                                          counting{world}, counts,
-                                          {.count = events, .per_second = 6'000})
-                           ->wait();
+    const auto ended =
+        test::count_events(test::recovering_configuration(directory, more), counting{world}, counts,
+                           {.count = events, .per_second = 6'000})
+            ->wait();
     CHECK_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
     redirect_log({});
     CHECK(world->failures_left <= 0);
