@@ -49,8 +49,10 @@ void print_header(const wire::job_details& job) {
   if (const auto& last = job.last_checkpoint)
     std::cout << "Latest    checkpoint " << last->checkpoint.number << " of "
               << time_text(last->triggered_wall_ms) << ", " << format_memory(last->bytes) << " in "
-              << format_duration(std::chrono::milliseconds(last->duration_ms)) << "\n          in "
-              << printable(last->location) << '\n';
+              << format_duration(std::chrono::milliseconds(last->duration_ms)) << '\n'
+              << (last->location.empty() || overview.status == graph::job_status::finished
+                      ? std::string()
+                      : "          in " + printable(last->location) + '\n');
   if (!job.waiting_for.empty()) std::cout << "Waiting   " << printable(job.waiting_for) << '\n';
   if (job.cause) std::cout << "Cause     " << printable(job.cause->message) << '\n';
   for (const auto& [name, total] : job.accumulators)

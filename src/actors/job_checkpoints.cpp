@@ -264,6 +264,7 @@ void job_checkpoints::resume() {
 }
 
 void job_checkpoints::end(graph::job_status how) {
+  is_over_ = true;
   on_not_running(checkpoint_failure::stopped);
   for (auto& w : std::exchange(waiters_, {}))
     w.promise.deliver(to_caf(
@@ -305,13 +306,12 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
               {{"job", to_string(job_)},
                {"checkpoint", std::to_string(aborted.checkpoint.number)},
                {"reason", aborted.message}});
+    // First of all, so that nothing that follows from it restarts the job before that is through.
+    if (aborted.may_be_complete) withdraw(aborted.checkpoint);
     hooks_.abort(aborted.tasks, aborted.checkpoint);
     const auto code = is_of_its_own(aborted.why) ? errc::io : errc::stale;
     answer(aborted.checkpoint, error{code, aborted.message});  // before its place is forgotten
-    if (aborted.may_be_complete)
-      withdraw(aborted.checkpoint);
-    else
-      discard(aborted.checkpoint);
+    if (!aborted.may_be_complete) discard(aborted.checkpoint);
   }
   for (const auto& id : decision.store) {
     if (MILLRACE_MUTANT(completion_told_early))
@@ -462,7 +462,8 @@ void job_checkpoints::discard(checkpoint_id checkpoint) {
 /// master goes back to it, and nothing is restarted: what attempts from an earlier checkpoint
 /// remove, such as parts of file sinks, this one needs.
 void job_checkpoints::withdraw(checkpoint_id checkpoint) {
-  if (MILLRACE_MUTANT(failed_checkpoint_kept)) return discard(checkpoint);
+  // No master goes on with a job whose outcome is stored.
+  if (is_over_ || MILLRACE_MUTANT(failed_checkpoint_kept)) return discard(checkpoint);
   ++withdrawals_;
   add_work(
       {[this, checkpoint] { return withdrawal_of(checkpoint); },

@@ -69,7 +69,7 @@ part_recovery part_writer::recover() {
 
 void part_writer::resume_parts(const part_places& places) {
   for (const auto& file : superseded_state_.get())
-    commands_.push_back({action::remove, nullptr, file, 0});
+    if (places.is_ours(file)) commands_.push_back({action::remove, nullptr, file, 0});
   for (const auto& rolled : rolled_state_.get()) rolled_.push_back({rolled, nullptr, true});
   for (const auto& old : open_state_.get()) {
     // With fewer subtasks than before there may be two of one bucket.

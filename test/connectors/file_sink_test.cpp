@@ -306,8 +306,17 @@ TEST_CASE("jobs that begin with one savepoint leave its files and each other's a
     first.complete(1);
     first.run_io();
   }
+  SUBCASE("taken before the first checkpoint behind a restart") {
+    // What the part was copied from is still needed if the first job goes back once more.
+    auto again = of_job(1);
+    again.attempt = 1;
+    harness first(sales(), again, files);
+    first.take_checkpoints().restore(saved).open();
+    first.run_io();
+    saved = first.checkpoint(2);
+  }
+  SUBCASE("taken at any time") {}
   const auto of_savepoint = hidden(*files);
-  REQUIRE(of_savepoint.size() == 1);
   const auto go_on = [&](harness& job, int amount) {
     job.take_checkpoints().restore(saved).open();
     job.process({{"at", amount}});
