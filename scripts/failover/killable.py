@@ -149,11 +149,14 @@ class PaidOrders:
         database.close()
         return records
 
+    def hidden_parts(self):
+        """Of the output, those that are not finished."""
+        return [part for kind in ("pairs", "sums") for part in (self.folder / kind).glob(".*")]
+
     def left_over(self):
         """Files that are neither output nor anybody's any more."""
-        hidden = [part for kind in ("pairs", "sums") for part in (self.folder / kind).glob(".*")]
         # They go while this looks.
-        return hidden + [pathlib.Path(folder, file)
+        return self.hidden_parts() + [pathlib.Path(folder, file)
                          for folder, _, files in os.walk(self.nodes.checkpoints / self.job)
                          for file in files]
 
