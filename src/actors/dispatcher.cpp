@@ -143,11 +143,12 @@ void dispatcher::init(dispatcher_options options, std::function<void()> recovere
       "find the jobs again",
       [found, store = options_.store, files = options_.files,
        config = options_.config]() -> status {
-        return recover_jobs(*store, files, config).map([&](recovered_jobs jobs) {
-          *found = std::move(jobs);
-        });
+        return store->take_over()
+            .and_then([&] { return recover_jobs(*store, files, config); })
+            .map([&](recovered_jobs jobs) { *found = std::move(jobs); });
       },
       [this, found, recovered = std::move(recovered)](const status& how) {
+        if (!how && how.error().code == errc::stale) return self_->quit(to_caf(how.error()));
         if (!how)
           log_event(log_level::error, "jobs can't be recovered", {{"reason", how.error().message}});
         std::set<std::string> libraries;
@@ -239,10 +240,13 @@ void dispatcher::accept(graph::job_graph graph, caf::response_promise promise) {
         if (!*outcome) (void)store->forget(job->job);
       },
       [this, job, outcome, promise = std::move(promise)]() mutable {
-        if (!*outcome)
-          return promise.deliver(to_caf(
+        if (!*outcome) {
+          promise.deliver(to_caf(
               {outcome->error().code,
                "job '" + job->graph.name + "' can't be stored: " + outcome->error().message}));
+          if (outcome->error().code == errc::stale) self_->quit(to_caf(outcome->error()));
+          return;
+        }
         const auto id = job->job;
         log_event(log_level::info, "job submitted",
                   {{"job", to_string(id)}, {"name", job->graph.name}});
@@ -285,6 +289,8 @@ void dispatcher::start_master(const job_id& id) {
       [this, ledger, ended, id](const status& how) {
         const auto job = jobs_.find(id);
         if (job == jobs_.end() || stopping_) return;
+        // Its jobs are another process's by now, and not to be failed.
+        if (!how && how.error().code == errc::stale) return self_->quit(to_caf(how.error()));
         if (!how) return fail_job(id, how.error());
         if (*ended) {
           forget_result(tell_ended((*ended)->result, (*ended)->details));

@@ -42,7 +42,7 @@ caf::actor spawn_master(caf::actor_system& system, master_options options) {
   const auto directory = high_availability_storage(config);
   auto& jobs = all.dispatcher;
   jobs.keeps_jobs = !directory.empty();
-  jobs.store = std::make_shared<job_store>(make_documents(options.files, directory));
+  jobs.store = std::make_shared<job_store>(make_documents(options.files, directory), options.seed);
   jobs.io = std::move(options.io);
   jobs.files = std::move(options.files);
   jobs.time = std::move(options.time);

@@ -100,6 +100,10 @@ class master_supervisor {
       give_up_waiting();
     }
     if (was_manager) resource_manager_ = nullptr;
+    if (was_dispatcher && down.reason && from_caf(down.reason).code == errc::stale) {
+      log_event(log_level::error, "another job manager has taken over: this one ends", {});
+      shut_down();
+    }
     if (stopping_) {
       if (was_dispatcher) self_->quit();
       return;

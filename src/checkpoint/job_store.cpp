@@ -19,6 +19,9 @@ using json = nlohmann::ordered_json;
 using graph::json_cursor;
 using graph::json_problem;
 
+/// Of the process that has taken over last.
+constexpr const char* term_name = "master/term";
+
 std::string graph_name(const job_id& job) {
   return "graphs/" + to_string(job);
 }
@@ -142,8 +145,35 @@ result<std::vector<std::byte>> outcome_in(const std::string& text, const std::st
 
 }  // namespace
 
-job_store::job_store(std::shared_ptr<document_store> documents)
-    : documents_(std::move(documents)) {}
+job_store::job_store(std::shared_ptr<document_store> documents, std::uint64_t term)
+    : documents_(std::move(documents)), term_(term) {}
+
+// -- the one master -------------------------------------------------------------------------------
+
+status job_store::take_over() {
+  if (term_ == 0) return {};
+  if (has_taken_over_) return check_term();
+  auto done = write_term();
+  if (done) has_taken_over_ = true;
+  return done;
+}
+
+status job_store::write_term() {
+  return documents_->put(term_name, json{{"term", std::to_string(term_)}}.dump());
+}
+
+status job_store::check_term() {
+  if (!has_taken_over_) return {};
+  const auto text = documents_->get(term_name);
+  // One that is damaged, or was removed, is nobody's: who still works may have it again.
+  if (!text && (text.error().code == errc::invalid_data || text.error().code == errc::not_found))
+    return write_term();
+  if (!text) return tl::unexpected(text.error());
+  if (*text == json{{"term", std::to_string(term_)}}.dump()) return {};
+  return fail(errc::stale, "another job manager has taken over the jobs of this cluster");
+}
+
+// -- entries --------------------------------------------------------------------------------------
 
 std::shared_ptr<job_store::entry> job_store::entry_of(const job_id& job) {
   std::lock_guard guard(mutex_);
@@ -214,6 +244,8 @@ result<job_ledger> job_store::ledger_of(const job_id& job) {
 result<job_ledger> job_store::begin_epoch(const job_id& job) {
   const auto its = entry_of(job);
   std::lock_guard guard(its->mutex);
+  if (const auto ours = check_term(); !ours && !MILLRACE_MUTANT(term_ignored))
+    return tl::unexpected(ours.error());
   // A master that has just died may have brought the job to its end.
   if (const auto outcome = documents_->get(result_name(job)); outcome)
     return fail(errc::cancelled, "job " + to_string(job) + " has ended");

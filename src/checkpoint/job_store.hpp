@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -80,10 +81,16 @@ struct job_ledger {
 /// has left to an I/O thread changes nothing behind its successor's back.
 ///
 /// There must be one master at a time: two processes over one store are kept apart by whoever
-/// starts them (`directory_lock`).
+/// starts them (`directory_lock`). Where that fails, as on a file system whose locks get lost, the
+/// one that came last has taken over: others begin no epochs any more.
 class job_store {
  public:
-  explicit job_store(std::shared_ptr<document_store> documents);
+  /// `term` tells this process from others over the same store; 0 if there are none.
+  explicit job_store(std::shared_ptr<document_store> documents, std::uint64_t term = 0);
+
+  /// This process is the master from now on. Asked again, it only looks: `stale` once another
+  /// process has taken over.
+  status take_over();
 
   /// A job was accepted.
   status add(const stored_job& job);
@@ -91,7 +98,7 @@ class job_store {
   /// becomes false.
   result<std::vector<stored_job>> jobs(bool* is_whole = nullptr);
   /// A master is to begin: its epoch, and what it goes on from. `cancelled` if the job has a
-  /// result.
+  /// result, `stale` if another process has taken over.
   result<job_ledger> begin_epoch(const job_id& job);
 
   /// The number will not be given again.
@@ -145,6 +152,9 @@ class job_store {
   };
 
   std::shared_ptr<entry> entry_of(const job_id& job);
+  status write_term();
+  /// Whether this process is still the one that has taken over last.
+  status check_term();
   /// Changes the ledger, if it is still of that epoch. `change` returns whether it did.
   template <class Change>
   status update(const job_id& job, std::uint64_t epoch, Change&& change);
@@ -152,6 +162,8 @@ class job_store {
   status write_ledger(const job_id& job, const job_ledger& ledger);
 
   std::shared_ptr<document_store> documents_;
+  const std::uint64_t term_;
+  std::atomic<bool> has_taken_over_ = false;
   std::mutex mutex_;  // of entries_
   std::map<job_id, std::shared_ptr<entry>> entries_;
 };

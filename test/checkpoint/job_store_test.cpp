@@ -33,6 +33,26 @@ std::vector<std::byte> bytes_of(std::string_view text) {
 
 }  // namespace
 
+TEST_CASE_FIXTURE(stored_jobs, "a process begins no epochs once another one has taken over") {
+  const auto documents = std::make_shared<directory_document_store>(disk, "/ha/default");
+  job_store first(documents, 1);
+  REQUIRE(first.take_over());
+  REQUIRE(first.add(accepted()));
+  REQUIRE(first.begin_epoch(job));
+  REQUIRE(first.take_over());  // as its dispatcher was replaced
+
+  job_store second(documents, 2);
+  REQUIRE(second.take_over());
+  CHECK(first.begin_epoch(job).error().code == errc::stale);
+  CHECK(first.take_over().error().code == errc::stale);
+  CHECK(second.begin_epoch(job).value().epoch == 2);
+
+  // It may be given back, or be lost: then it is whoever asks first.
+  REQUIRE(disk->remove("/ha/default/master/term"));
+  CHECK(second.begin_epoch(job).value().epoch == 3);
+  CHECK(first.begin_epoch(job).error().code == errc::stale);
+}
+
 TEST_CASE_FIXTURE(stored_jobs, "another process finds jobs, epochs, checkpoints and results") {
   {
     auto store = open();

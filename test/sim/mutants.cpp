@@ -60,6 +60,7 @@ constexpr mutant mutants[] = {
     {"subsumed_goes_on", "a checkpoint that a later one has overtaken is not given up"},
     {"completion_not_recorded", "the next master does not hear of a completed checkpoint"},
     {"failed_checkpoint_kept", "a later master may go back to a checkpoint that has failed"},
+    {"term_ignored", "a process goes on as the master though another one has taken over"},
     {"epoch_ignored", "what an earlier master of a job writes counts"},
     {"shared_file_removed_early", "a file goes with the first checkpoint that has it"},
     {"shared_file_kept", "a file stays that no checkpoint has any more"},
