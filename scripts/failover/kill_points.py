@@ -288,14 +288,16 @@ class Walk:
             first = job.job
             self.nodes.millrace("cancel", first)
             self.nodes.await_status(first, "CANCELED", 30)
-            claimed = self.nodes.checkpoints / first / (
-                f"chk-{max(self.nodes.completed_checkpoints(first))}")
+            # The last one on disk may be about to go: it was not complete when the job ended.
+            claimed = pathlib.Path(
+                self.nodes.json("describe", first)["last_checkpoint"]["location"])
+            of_first = set(job.hidden_parts())  # they stay, as a claim does not reach them
             master = self.start_armed()
             job.start("-s", claimed, "--claim-mode", "CLAIM")
             self.await_death(master, job)
             self.start_again()
             job.await_end(END_SECONDS)
-            self.check(job, expected)
+            self.check(job, expected, may_stay=of_first)
             if (claimed / "_metadata").exists():
                 raise AssertionError(f"{claimed} was claimed, and is still a checkpoint")
 
