@@ -145,8 +145,7 @@ const command checkpoints_command{
         "longest\nthat a task waited for the barriers of all its inputs, STOOD STILL the longest "
         "that one\nprocessed nothing while its state was copied, WRITING the longest that one "
         "wrote and stored its\nstate afterwards.\n\nWith --id, a line for each subtask: DURATION "
-        "is "
-        "until it acknowledged the checkpoint. One that\nhas not, or never did before the "
+        "is until it acknowledged the checkpoint. One that\nhas not, or never did before the "
         "checkpoint failed, is AWAITED; one that had ended before is ENDED.",
     .add_options = add_checkpoints_options,
     .run = list,

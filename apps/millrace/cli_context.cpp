@@ -149,8 +149,7 @@ std::vector<std::string> cli_context::idle_settings() const {
                                                &options::cluster_secret_file,
                                                &options::log_level,
                                                &options::log_dir,
-                                               &options::log_file,
-                                               &options::io_tmp_dirs};
+                                               &options::log_file};
   std::vector<std::string> keys;
   for (const auto& [key, value] : job_settings()) {
     const auto* option = options::find(key);

@@ -44,7 +44,7 @@ const command stop_command{
         "Without --drain, windows and\ntimers wait in the savepoint; with it they fire, which is "
         "for jobs that are not to go on. If the\nsavepoint fails, the job goes on. If a task fails "
         "behind it, the job is restarted from there, and\nstopped anew; the next master does the "
-        "same if the\njob's dies, and this command, given again, waits for it.",
+        "same if the job's dies, and this command,\ngiven again, waits for it.",
     .add_options = add_stop_options,
     .run = stop_job,
 };

@@ -26,6 +26,15 @@ struct checkpointed_master : master_fixture {
     return job;
   }
 
+  /// To a request for a checkpoint, a savepoint or a stop.
+  template <class Asked>
+  static result<checkpoint_record> answer_of(Asked& asked) {
+    result<checkpoint_record> answer = fail(errc::internal, "no answer");
+    asked.receive([&](wire::checkpoint_taken& t) { answer = std::move(t.checkpoint); },
+                  [&](const caf::error& e) { answer = tl::unexpected(from_caf(e)); });
+    return answer;
+  }
+
   /// The tasks that were deployed last.
   static std::vector<execution_attempt_id> tasks_of(const fake_task_manager& tm) {
     std::vector<execution_attempt_id> tasks;

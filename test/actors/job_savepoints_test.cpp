@@ -31,13 +31,6 @@ struct master_with_savepoints : checkpointed_master {
     run();
     return asked;
   }
-  template <class Asked>
-  static result<checkpoint_record> answer_of(Asked& asked) {
-    result<checkpoint_record> answer = fail(errc::internal, "no answer");
-    asked.receive([&](wire::checkpoint_taken& t) { answer = std::move(t.checkpoint); },
-                  [&](const caf::error& e) { answer = tl::unexpected(from_caf(e)); });
-    return answer;
-  }
   /// Of jobs that have ended.
   std::string savepoint_of_stopped(bool drain = false) {
     const auto job = running();

@@ -454,13 +454,6 @@ struct stopping_job : surviving_master {
     run();
     return asked;
   }
-  template <class Asked>
-  static result<checkpoint_record> answer_of(Asked& asked) {
-    result<checkpoint_record> answer = fail(errc::internal, "no answer");
-    asked.receive([&](wire::checkpoint_taken& t) { answer = std::move(t.checkpoint); },
-                  [&](const caf::error& e) { answer = tl::unexpected(from_caf(e)); });
-    return answer;
-  }
   void await_last() {
     for (const auto& task : tasks_of(*tm)) report(*tm, wire::last_checkpoint_awaited{task});
   }

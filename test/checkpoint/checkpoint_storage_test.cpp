@@ -10,6 +10,7 @@
 #include "millrace/checkpoint/restore_source.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/checkpoint/state_file.hpp"
+#include "support/forwarded_files.hpp"
 #include "support/memory_files.hpp"
 
 namespace checkpoint_storage_test {
@@ -202,10 +203,10 @@ TEST_CASE("what a task stores of a checkpoint that was given up goes at the end 
 namespace {
 
 /// Each time that a directory is to be removed, somebody has just made another file in it.
-class crowded_files final : public file_system {
+class crowded_files final : public forwarded_files {
  public:
   explicit crowded_files(std::shared_ptr<memory_files> disk, int late)
-      : disk_(std::move(disk)), late_(late) {}
+      : forwarded_files(disk), disk_(std::move(disk)), late_(late) {}
 
   status remove(const std::string& path) override {
     const auto found = disk_->stat(path);
@@ -214,24 +215,6 @@ class crowded_files final : public file_system {
     return disk_->list(path)->empty() ? disk_->remove(path)
                                       : fail(errc::io, "can't remove: Directory not empty");
   }
-  result<file_info> stat(const std::string& path) override { return disk_->stat(path); }
-  result<std::vector<file_info>> list(const std::string& directory) override {
-    return disk_->list(directory);
-  }
-  result<std::unique_ptr<file_reader>> open_reader(const std::string& path) override {
-    return disk_->open_reader(path);
-  }
-  result<std::unique_ptr<file_writer>> open_writer(const std::string& path,
-                                                   write_mode mode) override {
-    return disk_->open_writer(path, mode);
-  }
-  status create_directories(const std::string& path) override {
-    return disk_->create_directories(path);
-  }
-  status rename(const std::string& from, const std::string& to) override {
-    return disk_->rename(from, to);
-  }
-  status sync_directory(const std::string& path) override { return disk_->sync_directory(path); }
 
  private:
   std::shared_ptr<memory_files> disk_;
