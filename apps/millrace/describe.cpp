@@ -46,6 +46,8 @@ void print_header(const wire::job_details& job) {
   }
   std::cout << '\n';
   if (job.restarts > 0) std::cout << "Restarts  " << count_text(job.restarts) << '\n';
+  if (job.last_failure && !job.cause)
+    std::cout << "Failure   " << printable(job.last_failure->message) << '\n';
   if (const auto& last = job.last_checkpoint)
     std::cout << "Latest    checkpoint " << last->checkpoint.number << " of "
               << time_text(last->triggered_wall_ms) << ", " << format_memory(last->bytes) << " in "
@@ -53,6 +55,8 @@ void print_header(const wire::job_details& job) {
               << (last->location.empty() || overview.status == graph::job_status::finished
                       ? std::string()
                       : "          in " + printable(last->location) + '\n');
+  if (!job.savepoint.empty())
+    std::cout << "Stopped   with a savepoint in " << printable(job.savepoint) << '\n';
   if (!job.waiting_for.empty()) std::cout << "Waiting   " << printable(job.waiting_for) << '\n';
   if (job.cause) std::cout << "Cause     " << printable(job.cause->message) << '\n';
   for (const auto& [name, total] : job.accumulators)
@@ -137,8 +141,8 @@ const command describe_command{
         "counted\nsince the start, rates are of the last reporting interval; BUSY and BACK "
         "PRESSURE are parts of\nthe subtask's time: at work, and waiting for the subtasks "
         "that follow. For jobs with event time,\nWATERMARK is how far it is on each input, and "
-        "WAITS FOR the active producer that is\nleast far. RESULT is what "
-        "the accumulators of a job that has finished came to.",
+        "WAITS FOR the active producer that is\nleast far. FAILURE is the latest that tasks were "
+        "restarted after, RESULT what the accumulators of a job\nthat has finished came to.",
     .add_options = add_describe_options,
     .run = describe_job,
 };

@@ -30,9 +30,11 @@ exit_code report(const job_id& job, const result<job_execution_result>& ended,
                  const follow_rules& rules) {
   if (!ended) {
     const error& cause = ended.error();
-    const bool was_cancelled = cause.code == errc::cancelled;
-    std::cerr << "millrace: job " << to_string(job)
-              << (was_cancelled ? " was cancelled" : " failed: " + cause.message) << '\n';
+    const auto what = cause.code == errc::cancelled ? std::string(" was cancelled")
+                      : cause.code == errc::master_lost
+                          ? " is out of sight, and may go on: " + cause.message
+                          : " failed: " + cause.message;
+    std::cerr << "millrace: job " << to_string(job) << what << '\n';
     return exit_code_of_job(cause.code);
   }
   // The output of an embedded job is that of its sinks alone.

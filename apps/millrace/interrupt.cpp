@@ -11,9 +11,18 @@ namespace millrace::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupts_seen = 0;
+/// What end_with_notice says. Changed only while that is no signal's handler.
+const std::string* notice = nullptr;
 
 void count_interrupt(int) {
   interrupts_seen = interrupts_seen + 1;
+}
+
+/// Does nothing but what a handler may: the command waits in some lock.
+void end_with_notice(int signal) {
+  constexpr int exit_code_of_signals = 128;  // as shells have it
+  static_cast<void>(!write(STDERR_FILENO, notice->data(), notice->size()));
+  _exit(exit_code_of_signals + signal);
 }
 
 void handle(int signal, void (*handler)(int)) {
@@ -39,6 +48,18 @@ int interrupt_counter::take() noexcept {
   const int seen = interrupts_seen;
   interrupts_seen = interrupts_seen - seen;
   return seen;
+}
+
+interrupt_notice::interrupt_notice(const std::string& line) : text_("\nmillrace: " + line + '\n') {
+  notice = &text_;
+  handle(SIGINT, end_with_notice);
+  handle(SIGTERM, end_with_notice);
+}
+
+interrupt_notice::~interrupt_notice() {
+  handle(SIGINT, SIG_DFL);
+  handle(SIGTERM, SIG_DFL);
+  notice = nullptr;
 }
 
 answer ask(const char* question, interrupt_counter& interrupts) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 namespace millrace::cli {
 
 /// Counts Ctrl-C instead of dying of it, from construction on. One per process.
@@ -12,6 +14,20 @@ class interrupt_counter {
 
   /// How often SIGINT or SIGTERM came since the last call.
   int take() noexcept;
+};
+
+/// While a command waits for what goes on without it: says so when it is ended by Ctrl-C. One per
+/// process, and not beside an interrupt_counter.
+class interrupt_notice {
+ public:
+  /// One line, for standard error.
+  explicit interrupt_notice(const std::string& line);
+  ~interrupt_notice();
+  interrupt_notice(const interrupt_notice&) = delete;
+  interrupt_notice& operator=(const interrupt_notice&) = delete;
+
+ private:
+  std::string text_;
 };
 
 enum class answer { yes, no };

@@ -131,7 +131,9 @@ json to_json(const wire::job_details& job) {
   document["progress"] = {{"done", job.progress_done}, {"total", job.progress_total}};
   document["source_records"] = job.source_rows;
   document["restarts"] = job.restarts;
+  document["last_failure"] = json_of(job.last_failure);
   document["last_checkpoint"] = job.last_checkpoint ? to_json(*job.last_checkpoint) : json();
+  document["savepoint"] = job.savepoint.empty() ? json() : json(job.savepoint);
   document["accumulators"] = json_of(job.accumulators);
   json vertices = json::array();
   for (const wire::vertex_details& details : job.vertices) {

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "interrupt.hpp"
 #include "job_argument.hpp"
 #include "json_output.hpp"
 #include "millrace/checkpoint/savepoint_directory.hpp"
@@ -39,6 +40,10 @@ result<exit_code> take_one(const cli_context& context, const parsed_line& line) 
                 "name the job, and perhaps the directory below which the savepoint is to be");
   const auto named = find_job(context, given[0]);
   if (!named) return tl::unexpected(named.error());
+  const interrupt_notice notice(
+      "the savepoint is being taken without this command: 'millrace "
+      "checkpoints " +
+      to_string(named->id) + "' shows what comes of it");
   auto taken =
       named->client->take_savepoint(named->id, given.size() == 2 ? absolute_path(given[1]) : "");
   if (!taken) return tl::unexpected(taken.error());

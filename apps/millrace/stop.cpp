@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "interrupt.hpp"
 #include "job_argument.hpp"
 #include "snapshot_report.hpp"
 
@@ -21,6 +22,9 @@ void add_stop_options(po::options_description& options) {
 result<exit_code> stop_job(const cli_context& context, const parsed_line& line) {
   const auto named = find_job(context, line);
   if (!named) return tl::unexpected(named.error());
+  const interrupt_notice notice("job " + to_string(named->id) +
+                                " is being stopped without this command: given again, it waits "
+                                "for that");
   const bool has_path = line.options.count("savepoint-path") > 0;
   auto taken = named->client->stop(
       named->id,

@@ -384,6 +384,8 @@ error dispatcher::is_over(const job_id& id, const std::string& what) const {
   if (ended == nullptr) return unknown_job(id);
   auto message = "job " + to_string(id) + what + ": it is " +
                  std::string(graph::to_string(ended->result.status));
+  if (const auto& savepoint = ended->details.savepoint; !savepoint.empty())
+    message += "; it was stopped with the savepoint in '" + savepoint + "'";
   const auto& last = ended->details.last_checkpoint;
   if (last && !last->location.empty() && ended->result.status != graph::job_status::finished)
     message +=

@@ -19,8 +19,6 @@ namespace millrace {
 job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io,
                                  insistent_io& insistent, options opts, hooks h)
     : self_(self),
-      io_(io),
-      insistent_(insistent),
       job_(opts.job),
       storage_(std::move(opts.storage)),
       store_(std::move(opts.store)),
@@ -28,7 +26,8 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io,
       files_(std::move(opts.files)),
       time_(std::move(opts.time)),
       hooks_(std::move(h)),
-      coordinator_(std::move(opts.settings), std::move(opts.graph), opts.job) {
+      coordinator_(std::move(opts.settings), std::move(opts.graph), opts.job),
+      storage_work_(io, insistent, {hooks_.on_idle, hooks_.on_replaced}) {
   std::vector<checkpoint_id> completed;
   std::vector<checkpoint_id> here;
   checkpoint_id not_ours;
@@ -43,56 +42,17 @@ job_checkpoints::job_checkpoints(caf::event_based_actor& self, io_executor& io,
     else
       completed.push_back(pointer.checkpoint);
     if (pointer.owner != snapshot_owner::job)
-      places_[pointer.checkpoint] = {pointer.location, pointer.owner, {}, {}};
+      places_[pointer.checkpoint] = {
+          .location = pointer.location, .owner = pointer.owner, .stop = pointer.stop};
     else
       here.push_back(pointer.checkpoint);
   }
   if (!here.empty()) recover_files(std::move(here));
   for (const auto& id : coordinator_.recover(completed, not_ours, opts.from.last_checkpoint))
     discard(id);
-  if (epoch_ > 1 && settings().is_enabled()) remove_unknown();
-  for (auto& begun : opts.from.savepoints) remove_unfinished(std::move(begun));
+  if (epoch_ > 1 && settings().is_enabled()) remove_leftovers({opts.from.last_checkpoint});
+  for (const auto& begun : opts.from.savepoints) remove_unfinished(begun);
   for (const auto& pointer : left) remove_left(pointer);
-}
-
-/// Before anything is removed: what these share with later ones must stay.
-void job_checkpoints::recover_files(std::vector<checkpoint_id> completed) {
-  enqueue([storage = storage_,
-           completed = std::move(completed)] { return storage->recover(completed); },
-          [this](const status& how) {
-            if (!how)
-              log_event(log_level::warn, "cannot tell which files a checkpoint shares",
-                        {{"job", to_string(job_)}, {"reason", how.error().message}});
-          });
-}
-
-/// What an earlier master has begun and not completed, or not removed to the end.
-void job_checkpoints::remove_unknown() {
-  if (coordinator_.kept().all().empty()) return;
-  enqueue(
-      [storage = storage_, keep = coordinator_.kept().all()] { return storage->clean_up(keep); },
-      [this](const status& how) {
-        if (!how)
-          log_event(log_level::warn, "cannot remove what an earlier master has left",
-                    {{"job", to_string(job_)}, {"reason", how.error().message}});
-      });
-}
-
-/// A savepoint that an earlier master has begun, and told nobody of.
-void job_checkpoints::remove_unfinished(begun_savepoint begun) {
-  enqueue(
-      [files = files_, store = store_, job = job_, epoch = epoch_, begun] {
-        return remove_unfinished_savepoint(*files, begun.location).and_then([&] {
-          return store->checkpoint_dropped(job, epoch, begun.checkpoint);
-        });
-      },
-      [this, begun](const status& how) {
-        if (!how)
-          log_event(log_level::warn, "cannot remove an unfinished savepoint",
-                    {{"job", to_string(job_)},
-                     {"location", begun.location},
-                     {"reason", how.error().message}});
-      });
 }
 
 std::int64_t job_checkpoints::now_ms() const {
@@ -110,19 +70,15 @@ std::uint64_t job_checkpoints::wall_ms() const {
 void job_checkpoints::restore(const snapshot_origin& from) {
   coordinator_.restore(from.checkpoint, from.is_claimed, from.finished);
   const auto owner = from.is_claimed ? snapshot_owner::claimed : snapshot_owner::user;
-  places_[from.checkpoint] = {from.location, owner, {}, {}};
+  places_[from.checkpoint] = {.location = from.location, .owner = owner};
   if (!from.is_claimed) return;
   // Who comes after this master has to remove it, too.
-  enqueue(
+  storage_work_.add(
       [store = store_, job = job_, epoch = epoch_,
        pointer = checkpoint_pointer{from.checkpoint, from.location, owner}] {
         return store->checkpoint_completed(job, epoch, pointer);
       },
-      [this](const status& how) {
-        if (!how)
-          log_event(log_level::warn, "cannot note the snapshot that the job is started from",
-                    {{"job", to_string(job_)}, {"reason", how.error().message}});
-      });
+      or_warn("note the snapshot that the job is started from"));
 }
 
 void job_checkpoints::on_running() {
@@ -190,18 +146,12 @@ status job_checkpoints::give_up_latest(const error& why) {
              {"damaged", std::to_string(damaged.number)},
              {"going back to", std::to_string(coordinator_.latest().number)},
              {"reason", why.message}});
-  enqueue(
+  storage_work_.add(
       [storage = storage_, store = store_, job = job_, epoch = epoch_, damaged] {
         storage->give_up(damaged);
         return store->checkpoint_dropped(job, epoch, damaged);
       },
-      [this, damaged](const status& how) {
-        if (!how)
-          log_event(log_level::warn, "cannot note that a checkpoint is damaged",
-                    {{"job", to_string(job_)},
-                     {"checkpoint", std::to_string(damaged.number)},
-                     {"reason", how.error().message}});
-      });
+      or_warn("note that checkpoint " + std::to_string(damaged.number) + " is damaged"));
   return {};
 }
 
@@ -215,7 +165,11 @@ void job_checkpoints::take_savepoint(checkpoint_kind kind, std::string parent,
   const auto decision = coordinator_.on_savepoint_request(kind, now_ms(), wall_ms());
   if (!decision.begin)
     return done(fail(errc::stale, "no savepoint can be taken: not all tasks of the job run"));
-  places_[*decision.begin] = {{}, std::nullopt, std::move(parent), std::move(done), kind};
+  places_[*decision.begin] = {
+      .parent = std::move(parent),
+      .done = std::move(done),
+      .kind = kind,
+      .stop = kind == checkpoint_kind::final_savepoint ? stop_ : std::nullopt};
   carry_out(decision);
 }
 
@@ -229,30 +183,18 @@ void job_checkpoints::remove_superseded(const std::string& location) {
   remove_left({checkpoint, location});
 }
 
-/// A snapshot elsewhere that nobody goes back to any more.
-void job_checkpoints::remove_left(const checkpoint_pointer& left) {
-  enqueue(removal_of(left), [this, location = left.location](const status& how) {
-    if (!how)
-      log_event(
-          log_level::warn, "cannot remove a snapshot that another has replaced",
-          {{"job", to_string(job_)}, {"location", location}, {"reason", how.error().message}});
-  });
-}
-
 void job_checkpoints::forget_stop(std::function<void()> then) {
   stop_.reset();
-  add_work({[this]() -> status_work {
-              return [store = store_, job = job_, epoch = epoch_] {
-                return store->stop_given_up(job, epoch);
-              };
-            },
-            [this, then = std::move(then)](const status& how) {
-              if (!how)
-                log_event(log_level::warn, "cannot note that a job is not stopped any more",
-                          {{"job", to_string(job_)}, {"reason", how.error().message}});
-              then();
-            },
-            "note that job " + to_string(job_) + " is not stopped"});
+  for (auto& [id, its] : places_) its.stop.reset();
+  storage_work_.add({[store = store_, job = job_, epoch = epoch_] {
+                       return [=] { return store->stop_given_up(job, epoch); };
+                     },
+                     [warn = or_warn("note that the job is not stopped any more"),
+                      then = std::move(then)](const status& how) {
+                       warn(how);
+                       then();
+                     },
+                     "note that job " + to_string(job_) + " is not stopped"});
 }
 
 void job_checkpoints::hold() {
@@ -269,29 +211,7 @@ void job_checkpoints::end(graph::job_status how) {
   for (auto& w : std::exchange(waiters_, {}))
     w.promise.deliver(to_caf(
         {errc::cancelled, "the job has ended: it is " + std::string(graph::to_string(how))}));
-  const bool is_kept = coordinator_.settings().keeps_checkpoints(how);
-  add_work({[this, is_kept] {
-              // Not before: what is being stored now may be complete by then.
-              std::vector<checkpoint_id> keep;
-              std::vector<status_work> claimed;
-              for (const auto& id : coordinator_.kept().all()) {
-                const bool is_here = !places_.contains(id);
-                if (!is_kept && !is_here) claimed.push_back(removal_of(id));
-                if (is_kept && is_here) keep.push_back(id);
-              }
-              // Without checkpoints there need not be a directory for them.
-              return [storage = storage_, keep, claimed, has_any = settings().is_enabled()] {
-                auto done = has_any ? storage->clean_up(keep) : status();
-                for (const auto& remove : claimed) done = done.and_then(remove);
-                pass(kill_point::checkpoints_removed);
-                return done;
-              };
-            },
-            [this](const status& done) {
-              if (!done)
-                log_event(log_level::warn, "cannot remove checkpoints",
-                          {{"job", to_string(job_)}, {"reason", done.error().message}});
-            }});
+  remove_all_but_kept(how);
 }
 
 // -- carrying out ---------------------------------------------------------------------------------
@@ -316,7 +236,7 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
   for (const auto& id : decision.store) {
     if (MILLRACE_MUTANT(completion_told_early))
       hooks_.complete(coordinator_.pending(id)->tasks(), id);
-    enqueue(completion_of(id), [this, id](const status& how) {
+    storage_work_.add(completion_of(id), [this, id](const status& how) {
       carry_out(coordinator_.on_stored(id, how, now_ms(), wall_ms()));
     });
   }
@@ -357,7 +277,7 @@ void job_checkpoints::begin(checkpoint_id checkpoint) {
   if (its == places_.end()) {
     for (auto& w : waiters_)
       if (!w.checkpoint) w.checkpoint = checkpoint;
-    return enqueue(
+    return storage_work_.add(
         [storage = storage_, store = store_, job = job_, epoch = epoch_, checkpoint,
          base = coordinator_.pending(checkpoint)->cut().base] {
           return store->checkpoint_begun(job, epoch, checkpoint)
@@ -370,7 +290,7 @@ void job_checkpoints::begin(checkpoint_id checkpoint) {
         [this, checkpoint](const status& how) { begun(checkpoint, how); });
   }
   auto made = std::make_shared<result<std::string>>();
-  enqueue(
+  storage_work_.add(
       [files = files_, parent = its->second.parent, store = store_, job = job_, epoch = epoch_,
        checkpoint, made]() -> status {
         *made = free_savepoint_path(*files, parent, job, checkpoint);
@@ -430,120 +350,6 @@ void job_checkpoints::answer(checkpoint_id checkpoint, const std::optional<error
                   std::make_move_iterator(others.end()));
 }
 
-void job_checkpoints::discard(checkpoint_id checkpoint) {
-  // Where a savepoint is, is known when its beginning is through. What a later master would go on
-  // from must be whole; what it is to remove, it must know of.
-  add_work({[this, checkpoint]() -> status_work {
-              const auto its = places_.find(checkpoint);
-              if (its != places_.end() && its->second.owner == snapshot_owner::claimed)
-                return removal_of(
-                    checkpoint_pointer{checkpoint, places_.extract(its).mapped().location});
-              const bool is_unfinished = its != places_.end() && !its->second.owner;
-              return [store = store_, job = job_, epoch = epoch_, checkpoint, is_unfinished,
-                      remove = removal_of(checkpoint)] {
-                const auto forget = [&] {
-                  return store->checkpoint_dropped(job, epoch, checkpoint).map([] {
-                    pass(kill_point::checkpoint_forgotten);
-                  });
-                };
-                return is_unfinished ? remove().and_then(forget) : forget().and_then(remove);
-              };
-            },
-            [this, checkpoint](const status& how) {
-              if (!how)
-                log_event(log_level::warn, "cannot remove a checkpoint",
-                          {{"job", to_string(job_)},
-                           {"checkpoint", std::to_string(checkpoint.number)},
-                           {"reason", how.error().message}});
-            }});
-}
-
-/// One that failed while it was being stored. Its files stay until it is certain that no later
-/// master goes back to it, and nothing is restarted: what attempts from an earlier checkpoint
-/// remove, such as parts of file sinks, this one needs.
-void job_checkpoints::withdraw(checkpoint_id checkpoint) {
-  // No master goes on with a job whose outcome is stored.
-  if (is_over_ || MILLRACE_MUTANT(failed_checkpoint_kept)) return discard(checkpoint);
-  ++withdrawals_;
-  add_work(
-      {[this, checkpoint] { return withdrawal_of(checkpoint); },
-       [this, checkpoint](const status& how) {
-         // Else another master has the job: it is not restarted here any more.
-         if (how || how.error().code != errc::stale) --withdrawals_;
-         if (how) return discard(checkpoint);
-         log_event(log_level::warn, "cannot withdraw a checkpoint that has failed",
-                   {{"job", to_string(job_)},
-                    {"checkpoint", std::to_string(checkpoint.number)},
-                    {"reason", how.error().message}});
-       },
-       "withdraw checkpoint " + std::to_string(checkpoint.number) + " of job " + to_string(job_)});
-}
-
-job_checkpoints::status_work job_checkpoints::completion_of(checkpoint_id checkpoint) const {
-  auto metadata = coordinator_.metadata_of(checkpoint);
-  const auto its = places_.find(checkpoint);
-  const bool is_here = its == places_.end();
-  // A savepoint that is taken while the job goes on is no place to go back to.
-  const bool is_restart_point =
-      is_here || coordinator_.pending(checkpoint)->cut().kind != checkpoint_kind::savepoint;
-  const checkpoint_pointer pointer{checkpoint, location_of(checkpoint),
-                                   is_here ? snapshot_owner::job : snapshot_owner::user,
-                                   is_here ? std::nullopt : stop_};
-  return [storage = storage_, files = files_, store = store_, job = job_, epoch = epoch_, metadata,
-          is_here, is_restart_point, pointer] {
-    auto done = is_here ? storage->complete(metadata)
-                        : complete_snapshot(*files, pointer.location, metadata);
-    if (!done || MILLRACE_MUTANT(completion_not_recorded)) return done;
-    if (!is_restart_point) return store->savepoint_completed(job, epoch, metadata.checkpoint);
-    // Nobody is told before a later master would go on from it.
-    return store->checkpoint_completed(job, epoch, pointer).map([] {
-      pass(kill_point::checkpoint_recorded);
-    });
-  };
-}
-
-/// It may have been noted as what a later master goes on from, although that was said to have
-/// failed.
-job_checkpoints::status_work job_checkpoints::withdrawal_of(checkpoint_id checkpoint) const {
-  std::optional<checkpoint_pointer> before;
-  const auto latest = coordinator_.latest();
-  if (const auto found = places_.find(latest);
-      found != places_.end() && found->second.owner == snapshot_owner::user)
-    before = {latest, found->second.location, snapshot_owner::user, stop_};
-  const auto its = places_.find(checkpoint);
-  if (its == places_.end())
-    return [store = store_, job = job_, epoch = epoch_, before, checkpoint] {
-      return store->checkpoint_withdrawn(job, epoch, checkpoint, before);
-    };
-  return [store = store_, job = job_, epoch = epoch_, before,
-          begun = begun_savepoint{checkpoint, its->second.location}] {
-    return store->savepoint_withdrawn(job, epoch, begun, before);
-  };
-}
-
-job_checkpoints::status_work job_checkpoints::removal_of(checkpoint_id checkpoint) {
-  auto its = places_.extract(checkpoint);
-  if (its.empty()) return [storage = storage_, checkpoint] { return storage->discard(checkpoint); };
-  const auto owner = its.mapped().owner;
-  if (its.mapped().location.empty() || owner == snapshot_owner::user)
-    return [] { return status(); };
-  // Of what it was started from, only that may go which belongs to the snapshot.
-  return [files = files_, where = std::move(its.mapped().location), owner] {
-    return owner == snapshot_owner::claimed ? remove_snapshot(*files, where)
-                                            : remove_snapshot_directory(*files, where);
-  };
-}
-
-/// With all that has to be noted of it, so that the next master removes what this one does not.
-job_checkpoints::status_work job_checkpoints::removal_of(const checkpoint_pointer& left) const {
-  return [files = files_, store = store_, job = job_, epoch = epoch_, left] {
-    return store->snapshot_left(job, epoch, left)
-        .map([] { pass(kill_point::checkpoint_forgotten); })
-        .and_then([&] { return remove_snapshot(*files, left.location); })
-        .and_then([&] { return store->checkpoint_dropped(job, epoch, left.checkpoint); });
-  };
-}
-
 std::string job_checkpoints::location_of(checkpoint_id checkpoint) const {
   const auto its = places_.find(checkpoint);
   return its == places_.end() ? storage_->location_of(checkpoint) : its->second.location;
@@ -559,33 +365,6 @@ void job_checkpoints::forget_old_places() {
            std::none_of(ended.begin(), ended.end(),
                         [id = id](const auto& r) { return r.checkpoint == id; });
   });
-}
-
-void job_checkpoints::enqueue(status_work work, std::function<void(const status&)> done) {
-  add_work({[work = std::move(work)] { return work; }, std::move(done)});
-}
-
-void job_checkpoints::add_work(storage_job job) {
-  storage_work_.push_back(std::move(job));
-  if (storage_work_.size() == 1) work_on_next();
-}
-
-void job_checkpoints::work_on_next() {
-  auto work = storage_work_.front().begin();
-  if (const auto& what = storage_work_.front().insist_on; !what.empty())
-    return insistent_.run(what, std::move(work), [this](const status& how) { on_worked(how); });
-  auto outcome = std::make_shared<status>();
-  io_.submit([work = std::move(work), outcome] { *outcome = work(); },
-             [this, outcome] { on_worked(*outcome); });
-}
-
-void job_checkpoints::on_worked(const status& how) {
-  // It stays the first until it is done, so that what it leads to comes behind it.
-  const auto done = std::move(storage_work_.front().done);
-  done(how);
-  storage_work_.pop_front();
-  if (!storage_work_.empty()) return work_on_next();
-  hooks_.on_idle();
 }
 
 void job_checkpoints::set_timer() {

@@ -3,7 +3,6 @@
 #include <caf/fwd.hpp>
 #include <caf/response_promise.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "millrace/actors/insistent_io.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/messages.hpp"
+#include "millrace/actors/storage_queue.hpp"
 #include "millrace/checkpoint/checkpoint_coordinator.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/checkpoint/job_store.hpp"
@@ -23,11 +23,9 @@
 
 namespace millrace {
 
-/// Carries out what the checkpoint_coordinator decides: tells tasks, has things stored and removed,
-/// keeps the timer. Part of the job master's actor: called only from there.
-///
-/// What the storage is told to do, it does in this order and one at a time: removing what was given
-/// up must not overtake its completion.
+/// Carries out what the checkpoint_coordinator decides: tells tasks, has things stored and removed
+/// (job_checkpoints_storage.cpp), keeps the timer. Part of the job master's actor: called only from
+/// there.
 class job_checkpoints {
  public:
   /// What it needs of its job master.
@@ -45,6 +43,8 @@ class job_checkpoints {
     std::function<void(const error&)> fail_job;
     /// The storage has nothing to do any more.
     std::function<void()> on_idle;
+    /// A later master has begun an epoch of the job: this one is to end, and to touch nothing.
+    std::function<void(const error&)> on_replaced;
   };
   struct options {
     job_id job;
@@ -95,7 +95,7 @@ class job_checkpoints {
   }
   /// Whether it is known what a restart goes back to, and a later master would go back to the same.
   bool is_settled() const { return !coordinator_.is_storing() && withdrawals_ == 0; }
-  bool is_idle() const noexcept { return storage_work_.empty(); }
+  bool is_idle() const noexcept { return storage_work_.is_idle(); }
   /// The job has ended so: removes what is not to be kept.
   void end(graph::job_status how);
 
@@ -124,12 +124,6 @@ class job_checkpoints {
   std::optional<checkpoint_record> last_completed() const;
 
  private:
-  using status_work = std::function<status()>;
-  struct storage_job {
-    std::function<status_work()> begin;  // in the actor; returns what blocks
-    std::function<void(const status&)> done;
-    std::string insist_on{};  // what nothing else may be done before; empty: one attempt will do
-  };
   struct waiter {
     caf::response_promise promise;
     checkpoint_id checkpoint;  // 0 until one begins
@@ -138,11 +132,12 @@ class job_checkpoints {
   /// A snapshot that does not lie among the job's checkpoints: a savepoint, or one that the job was
   /// started from.
   struct place {
-    std::string location;                 // empty until it is made
-    std::optional<snapshot_owner> owner;  // nothing until it is complete
-    std::string parent;
-    savepoint_done done;  // until it has ended
+    std::string location{};                 // empty until it is made
+    std::optional<snapshot_owner> owner{};  // nothing until it is complete
+    std::string parent{};
+    savepoint_done done{};  // until it has ended
     checkpoint_kind kind = checkpoint_kind::checkpoint;
+    std::optional<job_stop> stop{};  // that it is noted with
   };
 
   struct wanted_savepoint {
@@ -153,35 +148,32 @@ class job_checkpoints {
 
   void carry_out(const checkpoint_decision& decision);
   void begin(checkpoint_id checkpoint);
-  status_work completion_of(checkpoint_id checkpoint) const;
-  status_work removal_of(checkpoint_id checkpoint);
-  status_work removal_of(const checkpoint_pointer& left) const;
+  storage_queue::work completion_of(checkpoint_id checkpoint) const;
+  storage_queue::work removal_of(checkpoint_id checkpoint);
+  storage_queue::work removal_of(const checkpoint_pointer& left) const;
+  storage_queue::work withdrawal_of(checkpoint_id checkpoint) const;
+  void recover_files(std::vector<checkpoint_id> completed);
+  void remove_leftovers(checkpoint_id last);
   void remove_left(const checkpoint_pointer& left);
-  status_work withdrawal_of(checkpoint_id checkpoint) const;
+  void remove_unfinished(const begun_savepoint& begun);
+  void discard(checkpoint_id checkpoint);
+  void withdraw(checkpoint_id checkpoint);
+  void remove_all_but_kept(graph::job_status how);
+  /// For work that the job can do without.
+  std::function<void(const status&)> or_warn(std::string what) const;
   std::string location_of(checkpoint_id checkpoint) const;
   checkpoint_record record_of(checkpoint_id checkpoint) const;
   void forget_old_places();
-  void recover_files(std::vector<checkpoint_id> completed);
-  void remove_unknown();
-  void remove_unfinished(begun_savepoint begun);
   void begun(checkpoint_id checkpoint, const status& how);
   /// Takes over what one is wanted for that is given up, to be taken anew.
   void want_again(checkpoint_id savepoint, std::vector<wanted_savepoint>& again);
   void answer(checkpoint_id checkpoint, const std::optional<error>& failure);
-  void enqueue(status_work work, std::function<void(const status&)> done);
-  void add_work(storage_job job);
-  void work_on_next();
-  void on_worked(const status& how);
-  void discard(checkpoint_id checkpoint);
-  void withdraw(checkpoint_id checkpoint);
   void set_timer();
   checkpoint_record with_location(checkpoint_record record) const;
   std::int64_t now_ms() const;
   std::uint64_t wall_ms() const;
 
   caf::event_based_actor& self_;
-  io_executor& io_;
-  insistent_io& insistent_;
   job_id job_;
   std::shared_ptr<checkpoint_storage> storage_;
   std::shared_ptr<job_store> store_;
@@ -190,8 +182,8 @@ class job_checkpoints {
   std::shared_ptr<const clock> time_;
   hooks hooks_;
   checkpoint_coordinator coordinator_;
-  std::deque<storage_job> storage_work_;  // the first is under way
-  std::uint32_t withdrawals_ = 0;         // of them, to be done yet
+  storage_queue storage_work_;
+  std::uint32_t withdrawals_ = 0;  // of that, to be done yet
   std::vector<waiter> waiters_;
   std::map<checkpoint_id, place> places_;
   std::optional<job_stop> stop_;

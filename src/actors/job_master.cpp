@@ -93,6 +93,9 @@ job_times job_master::times() const {
 wire::job_details job_master::on_describe() const {
   auto details = details_of(*execution_, metrics_, times(), waiting_for_);
   details.restarts = restarts_->restarts();
+  details.last_failure = last_failure_;
+  if (savepoints_ && execution_->status() == graph::job_status::finished)
+    details.savepoint = savepoints_->stopped_with();
   if (checkpoints_) details.last_checkpoint = checkpoints_->last_completed();
   if (execution_->status() == graph::job_status::finished)
     details.accumulators = merged(accumulators_);
@@ -146,6 +149,7 @@ void job_master::expect_restart() {
   const bool is_fatal = cause && !is_retryable(cause->cause.code);
   const bool is_curable = is_fatal && may_be_damage(cause->cause);
   if ((!is_fatal || is_curable) && restarts_->on_failure(now_ms())) {
+    last_failure_ = cause_of_end(*execution_);
     if (is_curable) inspect_checkpoint(cause->cause);
     return;
   }

@@ -123,6 +123,11 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
     else if (is_outcome_stored_ && !is_end_reported_)
       report_end();
   };
+  hooks.on_replaced = [this](const error& why) {
+    log_event(log_level::error, "this master of the job ends",
+              {{"job", to_string(options_.job)}, {"reason", why.message}});
+    self_->quit(to_caf(why));
+  };
   checkpoints_.emplace(*self_, *io_, *insistent_, std::move(options), std::move(hooks));
   start_savepoints();
 }

@@ -162,6 +162,7 @@ class job_master {
   std::map<execution_attempt_id, std::string> savepoint_refusals_;
   std::optional<snapshot_origin> origin_;  // nothing if the job starts afresh
   std::optional<restart_schedule> restarts_;
+  std::optional<error> last_failure_;          // that a restart follows, or has followed
   std::set<execution_attempt_id> await_last_;  // have emitted everything
   std::string waiting_for_;
   bool needs_no_slots_ = false;  // and the resource manager knows

@@ -9,7 +9,7 @@ namespace millrace {
 namespace {
 
 /// Raise it when job_result or job_details change.
-constexpr std::uint32_t outcome_version = 2;
+constexpr std::uint32_t outcome_version = 3;
 
 }  // namespace
 

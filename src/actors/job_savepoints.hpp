@@ -48,6 +48,9 @@ class job_savepoints {
   void on_all_finished();
   /// The job has finished, and whoever asks finds it so.
   void on_finished();
+  /// Where the savepoint is that the job has been stopped with, until on_finished; empty if it was
+  /// not.
+  const std::string& stopped_with() const noexcept { return stop_.saved_at(); }
   /// It ends otherwise; checkpoints are not told yet.
   void on_ended(const error& why);
 

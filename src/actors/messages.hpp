@@ -175,8 +175,10 @@ struct job_details {
   std::uint64_t progress_total = 0;  ///< 0 if any is unknown.
   std::uint64_t source_rows = 0;     ///< Emitted by all sources.
   std::uint64_t restarts = 0;
+  std::optional<error> last_failure;  ///< The latest that tasks were restarted after.
   std::optional<checkpoint_record> last_checkpoint;  ///< That was completed.
-  accumulator_map accumulators;                      ///< As in job_result, once it has finished.
+  std::string savepoint;         ///< Where the one is that it was stopped with; else empty.
+  accumulator_map accumulators;  ///< As in job_result, once it has finished.
 };
 
 /// -> checkpoint_taken once it is complete, or an error. One that begins now, or as soon as one

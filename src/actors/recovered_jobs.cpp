@@ -14,12 +14,22 @@ namespace millrace {
 
 namespace {
 
-/// As job_checkpoints::end would have done it.
+void warn_of_left(const job_id& job, const error& why) {
+  log_event(log_level::warn, "cannot clean up behind a job that has ended",
+            {{"job", to_string(job)}, {"reason", why.message}});
+}
+
+/// As job_checkpoints::end would have done it, and all that can be done. What the storage refuses
+/// is left to the next master, what is damaged to the user.
 status clean_up(job_store& store, const std::shared_ptr<file_system>& files, const stored_job& job,
                 graph::job_status how, const configuration& node) {
   const auto settings = configuration_of(job.graph, node).and_then(checkpoint_settings_of);
   if (settings && job.graph.mode == graph::runtime_mode::streaming) {
     std::vector<checkpoint_id> keep;
+    status all;
+    const auto note = [&](const status& done) {
+      if (!done && (all || is_damage(all.error().code))) all = done;
+    };
     const auto ledger = store.ledger_of(job.job);
     if (!ledger) return tl::unexpected(ledger.error());
     for (const auto& pointer : ledger->checkpoints) {
@@ -28,15 +38,15 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
       if (is_kept)
         keep.push_back(pointer.checkpoint);
       else if (pointer.owner == snapshot_owner::claimed || pointer.owner == snapshot_owner::nobody)
-        if (auto removed = remove_snapshot(*files, pointer.location); !removed) return removed;
+        note(remove_snapshot(*files, pointer.location));
     }
     for (const auto& begun : ledger->savepoints)
-      if (auto removed = remove_unfinished_savepoint(*files, begun.location); !removed)
-        return removed;
+      note(remove_unfinished_savepoint(*files, begun.location));
     file_checkpoint_storage storage(files, settings->directory_of(job.job),
                                     settings->memory_threshold_bytes);
-    if (settings->is_enabled())
-      if (auto cleaned = storage.clean_up(keep); !cleaned) return cleaned;
+    if (settings->is_enabled()) note(storage.clean_up(keep));
+    if (!all && !is_damage(all.error().code)) return all;
+    if (!all) warn_of_left(job.job, all.error());
   }
   return store.forget(job.job);
 }
@@ -45,8 +55,7 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
 void finish(job_store& store, const std::shared_ptr<file_system>& files, const stored_job& job,
             graph::job_status how, const configuration& node) {
   if (const auto cleaned = clean_up(store, files, job, how, node); !cleaned)
-    log_event(log_level::warn, "cannot clean up behind a job that has ended",
-              {{"job", to_string(job.job)}, {"reason", cleaned.error().message}});
+    warn_of_left(job.job, cleaned.error());
 }
 
 }  // namespace

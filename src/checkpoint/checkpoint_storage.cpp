@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -142,12 +144,22 @@ result<std::vector<checkpoint_id>> file_checkpoint_storage::completed() {
 }
 
 status file_checkpoint_storage::clean_up(std::span<const checkpoint_id> keep) {
+  auto done = remove_leftovers(keep, {std::numeric_limits<std::uint64_t>::max()});
+  if (!done || !keep.empty()) return done;
+  const auto removed = files_->remove(directory_);
+  if (!removed && removed.error().code == errc::not_found) return {};
+  return removed;
+}
+
+status file_checkpoint_storage::remove_leftovers(std::span<const checkpoint_id> keep,
+                                                 checkpoint_id last) {
+  if (MILLRACE_MUTANT(successor_cleaned_up)) last = {std::numeric_limits<std::uint64_t>::max()};
   auto entries = files_->list(directory_);
   if (!entries && entries.error().code == errc::not_found) return {};
   if (!entries) return tl::unexpected(entries.error());
   for (const auto& entry : *entries) {
     const auto id = checkpoint_of(entry.path);
-    if (!id || std::find(keep.begin(), keep.end(), *id) != keep.end()) continue;
+    if (!id || *id > last || std::find(keep.begin(), keep.end(), *id) != keep.end()) continue;
     if (auto removed = discard(*id); !removed) return removed;
   }
   std::vector<std::string> needed;
@@ -160,11 +172,7 @@ status file_checkpoint_storage::clean_up(std::span<const checkpoint_id> keep) {
     if (MILLRACE_MUTANT(earlier_files_cleaned_up)) needed.clear();
     needed.insert(needed.end(), its.begin(), its.end());
   }
-  if (auto removed = remove_shared_except(*files_, directory_, needed); !removed) return removed;
-  if (!keep.empty()) return {};
-  const auto removed = files_->remove(directory_);
-  if (!removed && removed.error().code == errc::not_found) return {};
-  return removed;
+  return remove_shared_except(*files_, directory_, needed, last);
 }
 
 }  // namespace millrace

@@ -57,8 +57,12 @@ class checkpoint_storage {
   virtual status discard(checkpoint_id checkpoint) = 0;
   /// Completed checkpoints, ascending.
   virtual result<std::vector<checkpoint_id>> completed() = 0;
-  /// Removes whatever belongs to other checkpoints than `keep`: what a crash has left. With
-  /// nothing to keep, all of it, with the job's own directory.
+  /// Removes whatever belongs to other checkpoints than `keep`, up to number `last`: what earlier
+  /// masters have left. Not what has later numbers: whoever calls this may have been replaced, and
+  /// not know.
+  virtual status remove_leftovers(std::span<const checkpoint_id> keep, checkpoint_id last) = 0;
+  /// The job has ended: removes whatever belongs to other checkpoints than `keep`. With nothing to
+  /// keep, all of it, with the job's own directory.
   virtual status clean_up(std::span<const checkpoint_id> keep) = 0;
 };
 
@@ -90,6 +94,7 @@ class file_checkpoint_storage final : public checkpoint_storage {
   void give_up(checkpoint_id checkpoint) override;
   status discard(checkpoint_id checkpoint) override;
   result<std::vector<checkpoint_id>> completed() override;
+  status remove_leftovers(std::span<const checkpoint_id> keep, checkpoint_id last) override;
   status clean_up(std::span<const checkpoint_id> keep) override;
 
  private:

@@ -244,8 +244,7 @@ result<job_ledger> job_store::ledger_of(const job_id& job) {
 result<job_ledger> job_store::begin_epoch(const job_id& job) {
   const auto its = entry_of(job);
   std::lock_guard guard(its->mutex);
-  if (const auto ours = check_term(); !ours && !MILLRACE_MUTANT(term_ignored))
-    return tl::unexpected(ours.error());
+  if (const auto ours = check_term(); !ours) return tl::unexpected(ours.error());
   // A master that has just died may have brought the job to its end.
   if (const auto outcome = documents_->get(result_name(job)); outcome)
     return fail(errc::cancelled, "job " + to_string(job) + " has ended");
@@ -271,6 +270,10 @@ status job_store::update(const job_id& job, std::uint64_t epoch, Change&& change
                                  std::to_string(ledger->epoch) + ", not " + std::to_string(epoch));
   if (!change(*ledger)) return {};
   return write_ledger(job, *ledger);
+}
+
+status job_store::check_epoch(const job_id& job, std::uint64_t epoch) {
+  return update(job, epoch, [](const job_ledger&) { return false; });
 }
 
 status job_store::checkpoint_begun(const job_id& job, std::uint64_t epoch,

@@ -101,6 +101,8 @@ class job_store {
   /// result, `stale` if another process has taken over.
   result<job_ledger> begin_epoch(const job_id& job);
 
+  /// `stale` if a later master has begun an epoch: what is done for the job is not to be done then.
+  status check_epoch(const job_id& job, std::uint64_t epoch);
   /// The number will not be given again.
   status checkpoint_begun(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
   /// The same of a savepoint that will lie there: who finds it later, without metadata, is to

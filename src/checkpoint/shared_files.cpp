@@ -35,6 +35,13 @@ void note(status& all, status done) {
   if (all && !done) all = std::move(done);
 }
 
+/// The checkpoint whose folder that is; 0 if it is none's.
+checkpoint_id owner_of(std::string_view folder) {
+  checkpoint_id owner;
+  std::from_chars(folder.data(), folder.data() + folder.size(), owner.number);
+  return owner;
+}
+
 }  // namespace
 
 bool is_shared_file(std::string_view file) noexcept {
@@ -86,7 +93,7 @@ status remove_shared(file_system& files, const std::string& job_directory,
 }
 
 status remove_shared_except(file_system& files, const std::string& job_directory,
-                            std::span<const std::string> needed) {
+                            std::span<const std::string> needed, checkpoint_id last) {
   const auto root = shared_root_of(job_directory);
   const std::set<std::string_view> kept(needed.begin(), needed.end());
   const auto directories = files.list(root);
@@ -95,6 +102,10 @@ status remove_shared_except(file_system& files, const std::string& job_directory
   bool is_empty = true;
   for (const auto& directory : *directories) {
     const auto name = last_part_of(directory.path) + "/";
+    if (owner_of(name) > last) {
+      is_empty = false;
+      continue;
+    }
     const auto first = kept.lower_bound(name);
     if (first == kept.end() || !first->starts_with(name)) {
       note(all, remove_directory(files, directory.path));

@@ -33,10 +33,10 @@ std::string shared_directory_of(const std::string& directory, checkpoint_id chec
 status remove_shared(file_system& files, const std::string& job_directory,
                      const shared_state_registry::removal& unused);
 
-/// Removes all shared files of a job's directory but `needed` ("<n>/<file>"). Fine if there are
-/// none.
+/// Removes all shared files of a job's directory but `needed` ("<n>/<file>") and those of
+/// checkpoints behind `last`. Fine if there are none.
 status remove_shared_except(file_system& files, const std::string& job_directory,
-                            std::span<const std::string> needed);
+                            std::span<const std::string> needed, checkpoint_id last);
 
 /// Removes those of `unused` ("<n>/<file>") that no checkpoint in the job's directory has. None at
 /// all if the metadata of one can't be read.

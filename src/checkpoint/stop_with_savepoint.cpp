@@ -6,6 +6,11 @@
 
 namespace millrace {
 
+const std::string& stop_with_savepoint::saved_at() const noexcept {
+  static const std::string none;
+  return phase_ == phase::stopping ? location_ : none;
+}
+
 stop_decision stop_with_savepoint::on_request(bool drain) {
   MILLRACE_ASSERT(!is_under_way(), "a job stops once");
   is_drained_ = drain;

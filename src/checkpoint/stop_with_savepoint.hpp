@@ -37,6 +37,8 @@ class stop_with_savepoint {
  public:
   bool is_under_way() const noexcept { return phase_ != phase::idle; }
   bool is_drained() const noexcept { return is_drained_; }
+  /// The savepoint by which the job's tasks end, or have ended; empty if they do not.
+  const std::string& saved_at() const noexcept;
 
   /// Requires that none is under way.
   stop_decision on_request(bool drain);

@@ -148,6 +148,10 @@ TEST_CASE_FIXTURE(checkpointed_master, "a failed task has its region cancelled a
   CHECK(tm->freed.empty());
   tell_all(*tm, execution_state::running);
   CHECK(jobs()[0].status == job_status::running);
+  const auto described = describe(job);
+  CHECK_FALSE(described.cause);
+  REQUIRE(described.last_failure);
+  CHECK(described.last_failure->message.find("boom") != std::string::npos);
 
   // One attempt was allowed.
   tell(*tm, tasks_of(*tm)[0], execution_state::failed, error{errc::user_function, "again"});

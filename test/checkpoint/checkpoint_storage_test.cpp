@@ -179,6 +179,26 @@ TEST_CASE("cleaning up leaves nothing but what is kept") {
   REQUIRE(world.storage.clean_up({}));
 }
 
+TEST_CASE("who may have been replaced removes nothing that a later master has begun") {
+  stored_world world;
+  for (std::uint64_t n : {1, 2, 4}) world.complete(n);
+  for (const char* path :
+       {"/c/job/chk-3/v1-s2-a3.state", "/c/job/chk-5/v1-s2-a3.state",
+        "/c/job/shared/3/v1-s2-a3-o0-7.sst", "/c/job/shared/5/v1-s2-a3-o0-7.sst"})
+    world.disk->put(path, "of some master");
+  const std::vector<checkpoint_id> keep{{2}};
+  REQUIRE(world.storage.remove_leftovers(keep, {3}));
+  CHECK(world.storage.completed() == std::vector<checkpoint_id>{{2}, {4}});
+  CHECK_FALSE(world.disk->stat("/c/job/chk-3"));
+  CHECK_FALSE(world.disk->stat("/c/job/shared/3"));
+  CHECK(world.disk->stat("/c/job/chk-5"));
+  CHECK(world.disk->stat("/c/job/shared/5"));
+  // With nothing to keep either.
+  REQUIRE(world.storage.remove_leftovers({}, {3}));
+  CHECK(world.storage.completed() == std::vector<checkpoint_id>{{4}});
+  CHECK(world.disk->stat("/c/job/shared/5"));
+}
+
 TEST_CASE("what a task stores of a checkpoint that was given up goes at the end at the latest") {
   stored_world world;
   world.complete(1);
@@ -189,7 +209,7 @@ TEST_CASE("what a task stores of a checkpoint that was given up goes at the end 
     world.disk->put(path, "late");
   SUBCASE("by who goes on with the job") {
     const std::vector<checkpoint_id> keep{{1}};
-    REQUIRE(world.storage.clean_up(keep));
+    REQUIRE(world.storage.remove_leftovers(keep, {2}));
     CHECK_FALSE(world.disk->stat("/c/job/chk-2"));
     CHECK_FALSE(world.disk->stat("/c/job/shared/2"));
     CHECK(world.storage.completed() == keep);

@@ -329,7 +329,7 @@ TEST_CASE("another master counts the files of the checkpoints that are kept") {
   file_checkpoint_storage next(job.disk, job.directory, 0);
   const std::vector<checkpoint_id> kept{one, two};
   REQUIRE(next.recover(kept));
-  REQUIRE(next.clean_up(kept));
+  REQUIRE(next.remove_leftovers(kept, three));
   CHECK(job.shared().size() < left.size());
   CHECK(stored_by(job, 3).empty());
   CHECK(check_snapshot(*job.disk, next.location_of(one)));
@@ -340,7 +340,7 @@ TEST_CASE("another master counts the files of the checkpoints that are kept") {
   // What a crash left half removed goes, too.
   job.disk->put(job.directory + "/shared/1/v9-s9-a9-o0-000001.sst", "left over");
   job.disk->put(job.directory + "/shared/7/v9-s9-a9-o0-000001.sst", "left over");
-  REQUIRE(next.clean_up(std::vector<checkpoint_id>{two}));
+  REQUIRE(next.remove_leftovers(std::vector<checkpoint_id>{two}, {7}));
   CHECK(job.shared() == shared_of(job, 2));
   REQUIRE(next.clean_up({}));
   CHECK(job.disk->paths().empty());
@@ -360,7 +360,7 @@ TEST_CASE("while the metadata of a kept checkpoint can't be read, no shared file
   file_checkpoint_storage next(job.disk, job.directory, 0);
   const std::vector<checkpoint_id> kept{one, two};
   CHECK_FALSE(next.recover(kept));
-  CHECK(next.clean_up(kept));
+  CHECK(next.remove_leftovers(kept, two));
   CHECK(next.discard(one));
   CHECK(job.shared() == all);
   job.disk->put(path, intact);

@@ -97,6 +97,8 @@ TEST_CASE_FIXTURE(stored_jobs, "what a dead master has left to do changes nothin
   CHECK(store.checkpoint_completed(job, 1, {{2}, "/c/chk-2"}).error().code == errc::stale);
   CHECK(store.checkpoint_dropped(job, 1, {1}).error().code == errc::stale);
   CHECK(store.checkpoint_begun(job, 1, {9}).error().code == errc::stale);
+  CHECK(store.check_epoch(job, 1).error().code == errc::stale);
+  CHECK(store.check_epoch(job, 2));
   CHECK(store.put_result(job, 1, bytes_of("failed")).error().code == errc::stale);
   CHECK(store.ledger_of(job).value() == job_ledger{2, 0, {{{1}, "/c/chk-1"}}});
   CHECK(store.results().value().empty());

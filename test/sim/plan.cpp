@@ -9,8 +9,8 @@ namespace millrace::sim {
 using std::chrono::milliseconds;
 
 const std::vector<std::string_view> scenarios = {
-    "keyed_count", "submit",  "many", "cancel", "throw", "library",    "late",
-    "leave",       "restart", "calm", "faults", "any",   "checkpoints"};
+    "keyed_count", "submit",  "many", "cancel", "throw", "library",     "late",
+    "leave",       "restart", "calm", "faults", "any",   "checkpoints", "masters"};
 
 /// Those at the begin of the list that `any` chooses from.
 constexpr std::size_t plain_scenarios = 10;
@@ -183,13 +183,24 @@ void plan_shared_files(plan& p, random_source& random) {
   keep_counts_as_state(p.jobs.back().spec);
 }
 
-/// The master's process hangs, mostly while something is being stored, and another one takes over.
+/// The master's process hangs, mostly while something is being stored or just as it begins, and
+/// another one takes over, which itself may have to begin anew.
 void plan_former_master(plan& p, random_source& random) {
+  fault begins_anew;
+  begins_anew.kind = fault_kind::dispatcher_dies;
   fault f;
   f.kind = fault_kind::master_hangs;
   f.at_step = random.below(random.chance(50) ? 4'000 : 20'000);
   f.length = milliseconds(1) + up_to(20'000, random);
+  if (random.chance(50)) {
+    begins_anew.at_step = f.at_step;
+    p.faults.push_back(begins_anew);
+    f.at_step += random.below(400);
+  }
   p.faults.push_back(f);
+  if (random.chance(50)) return;
+  begins_anew.at_step = f.at_step + random.below(4'000);
+  p.faults.push_back(begins_anew);
 }
 
 /// The storage of the master's process fails, or does what it is told and says that it has failed,
@@ -224,7 +235,9 @@ void plan_asking_sources(plan& p, random_source& random) {
 }
 
 /// A job whose sinks commit with checkpoints, while task managers come and go, and masters, too.
-void plan_checkpoints(plan& p, random_source& random) {
+/// How often, in per cent, the master's process is replaced while it hangs, and has a storage that
+/// does not do what it says, are `replaced` and `unsure`.
+void plan_checkpoints(plan& p, unsigned replaced, unsigned unsure, random_source& random) {
   set(p.config, "state.checkpoints.dir", "/checkpoints");
   set(p.config, "execution.checkpointing.interval",
       std::to_string(random.between(20, 600)) + " ms");
@@ -269,8 +282,8 @@ void plan_checkpoints(plan& p, random_source& random) {
           "retain-on-cancellation");
   }
   // Behind all others, so that seeds without these are what they were before.
-  if (random.chance(15)) plan_former_master(p, random);
-  if (random.chance(10)) plan_unsure_storage(p, random);
+  if (random.chance(replaced)) plan_former_master(p, random);
+  if (random.chance(unsure)) plan_unsure_storage(p, random);
   if (random.chance(25)) set_timers_for_windows(p.jobs.back().spec);
   sort_by_step(p.faults);
 }
@@ -299,7 +312,11 @@ plan make_plan(std::string_view scenario, std::uint64_t seed) {
   }
 
   if (scenario == "checkpoints") {
-    plan_checkpoints(p, random);
+    plan_checkpoints(p, 15, 10, random);
+    return p;
+  }
+  if (scenario == "masters") {
+    plan_checkpoints(p, 70, 70, random);
     return p;
   }
   const auto is = [&](std::string_view name) { return scenario == name; };

@@ -10,6 +10,15 @@
 
 namespace millrace::sim {
 
+namespace {
+
+bool has_terminated(const caf::actor& actor) {
+  return caf::actor_cast<caf::abstract_actor*>(actor)->getf(
+      caf::abstract_actor::is_terminated_flag);
+}
+
+}  // namespace
+
 process::process(world& w, std::size_t machine, time_point now, random_source random)
     : world_(w),
       machine_(machine),
@@ -94,9 +103,12 @@ void process::leave() {
   stop_task_manager(task_manager_);
 }
 
-bool process::has_ended() const {
-  const auto* actor = caf::actor_cast<caf::abstract_actor*>(task_manager_);
-  return leaving && actor->getf(caf::abstract_actor::is_terminated_flag);
+bool process::has_left() const {
+  return leaving && has_terminated(task_manager_);
+}
+
+bool process::has_lost_office() const {
+  return master_ && has_terminated(master_);
 }
 
 }  // namespace millrace::sim

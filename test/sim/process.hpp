@@ -35,9 +35,11 @@ class process {
 
   void start_node(const planned_machine& what, const configuration& config);
   void start_client();
-  /// The task manager leaves in order; has_ended() then says when it is gone.
+  /// The task manager leaves in order; has_left() then says when it is gone.
   void leave();
-  bool has_ended() const;
+  bool has_left() const;
+  /// Whether its master has ended by itself, since another process has taken over.
+  bool has_lost_office() const;
 
   sim_host& host() { return *host_; }
   const sim_host& host() const { return *host_; }

@@ -17,7 +17,8 @@ namespace {
 /// After the last fault has healed every job must have ended within this time: slot requests,
 /// requests and cancellations that were under way have all timed out by then, one after the other.
 constexpr seconds ending_limit{150};
-/// No run makes more steps unless something goes round in circles.
+/// No run makes more steps once all faults have healed, unless something goes round in circles:
+/// until then a job may fail and be restarted every few milliseconds.
 constexpr std::uint64_t steps_max = 3'000'000;
 /// For silent nodes to be noticed and to come back.
 constexpr seconds recovery_time{20};
@@ -109,13 +110,15 @@ void simulation::run_jobs() {
     return std::all_of(jobs_.begin(), jobs_.end(),
                        [](const auto& job) { return job->at_client->ending != job_ending::none; });
   };
+  std::uint64_t last_step = steps_max;
   while (!all_ended()) {
     const bool can_go_on = step();
-    if (!can_go_on || outcome_.steps > steps_max || now_ > last_trouble_ + ending_limit) {
+    if (now_ <= last_trouble_) last_step = outcome_.steps + steps_max;
+    if (!can_go_on || outcome_.steps > last_step || now_ > last_trouble_ + ending_limit) {
       for (const auto& job : jobs_)
         if (job->at_client->ending == job_ending::none)
           violation("job " + job->at_client->graph.name + " has not ended " +
-                    (can_go_on ? outcome_.steps > steps_max
+                    (can_go_on ? outcome_.steps > last_step
                                      ? "after " + std::to_string(outcome_.steps) + " steps"
                                      : std::to_string(ending_limit.count()) +
                                            " s after the last fault had healed"
@@ -493,11 +496,11 @@ void simulation::look_after_processes() {
   for (std::size_t m = 0; m < plan_.machines.size(); ++m) {
     auto* p = on(m);
     if (p == nullptr) continue;
-    if (p->wants_to_end) {
+    if (p->wants_to_end || p->has_lost_office()) {
       // As a supervisor of the operating system would.
       end_process(m);
       at(now_ + seconds(1), [this, m] { start_machine(m); });
-    } else if (p->leaving && p->has_ended()) {
+    } else if (p->leaving && p->has_left()) {
       p->leave_in_order = true;
       end_process(m);
     }
