@@ -30,10 +30,10 @@ exit_code report(const job_id& job, const result<job_execution_result>& ended,
                  const follow_rules& rules) {
   if (!ended) {
     const error& cause = ended.error();
-    const auto what = cause.code == errc::cancelled ? std::string(" was cancelled")
-                      : cause.code == errc::master_lost
-                          ? " is out of sight, and may go on: " + cause.message
-                          : " failed: " + cause.message;
+    const bool is_lost = cause.code == errc::master_lost && rules.may_detach;
+    const auto what = cause.code == errc::cancelled
+                          ? std::string(" was cancelled")
+                          : (is_lost ? " is out of sight: " : " failed: ") + cause.message;
     std::cerr << "millrace: job " << to_string(job) << what << '\n';
     return exit_code_of_job(cause.code);
   }

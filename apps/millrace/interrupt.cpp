@@ -1,6 +1,9 @@
 #include "interrupt.hpp"
 
+#include <array>
+#include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <iostream>
 
 #include <poll.h>
@@ -11,8 +14,11 @@ namespace millrace::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupts_seen = 0;
-/// What end_with_notice says. Changed only while that is no signal's handler.
-const std::string* notice = nullptr;
+/// What end_with_notice says. Never gone, since a handler may still run in another thread when
+/// another one is set.
+std::array<char, 512> notice;
+std::atomic<std::size_t> notice_length{0};
+static_assert(std::atomic<std::size_t>::is_always_lock_free, "signal handlers read it");
 
 void count_interrupt(int) {
   interrupts_seen = interrupts_seen + 1;
@@ -21,7 +27,7 @@ void count_interrupt(int) {
 /// Does nothing but what a handler may: the command waits in some lock.
 void end_with_notice(int signal) {
   constexpr int exit_code_of_signals = 128;  // as shells have it
-  static_cast<void>(!write(STDERR_FILENO, notice->data(), notice->size()));
+  static_cast<void>(!write(STDERR_FILENO, notice.data(), notice_length));
   _exit(exit_code_of_signals + signal);
 }
 
@@ -50,16 +56,19 @@ int interrupt_counter::take() noexcept {
   return seen;
 }
 
-interrupt_notice::interrupt_notice(const std::string& line) : text_("\nmillrace: " + line + '\n') {
-  notice = &text_;
-  handle(SIGINT, end_with_notice);
-  handle(SIGTERM, end_with_notice);
+interrupt_notice::interrupt_notice(const std::string& line) {
+  const auto text = "\nmillrace: " + line + '\n';
+  notice_length = text.copy(notice.data(), notice.size());
+  sigaction(SIGINT, nullptr, &interrupt_before_);
+  sigaction(SIGTERM, nullptr, &termination_before_);
+  // Who was started to ignore them goes on doing so.
+  if (interrupt_before_.sa_handler != SIG_IGN) handle(SIGINT, end_with_notice);
+  if (termination_before_.sa_handler != SIG_IGN) handle(SIGTERM, end_with_notice);
 }
 
 interrupt_notice::~interrupt_notice() {
-  handle(SIGINT, SIG_DFL);
-  handle(SIGTERM, SIG_DFL);
-  notice = nullptr;
+  sigaction(SIGINT, &interrupt_before_, nullptr);
+  sigaction(SIGTERM, &termination_before_, nullptr);
 }
 
 answer ask(const char* question, interrupt_counter& interrupts) {

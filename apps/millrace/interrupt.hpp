@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <string>
 
 namespace millrace::cli {
@@ -20,14 +21,15 @@ class interrupt_counter {
 /// process, and not beside an interrupt_counter.
 class interrupt_notice {
  public:
-  /// One line, for standard error.
+  /// One line, for standard error, of at most 500 characters.
   explicit interrupt_notice(const std::string& line);
   ~interrupt_notice();
   interrupt_notice(const interrupt_notice&) = delete;
   interrupt_notice& operator=(const interrupt_notice&) = delete;
 
  private:
-  std::string text_;
+  struct sigaction interrupt_before_ {};
+  struct sigaction termination_before_ {};
 };
 
 enum class answer { yes, no };

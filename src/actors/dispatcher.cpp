@@ -1,30 +1,17 @@
 #include "millrace/actors/dispatcher.hpp"
 
 #include <algorithm>
-#include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
-#include <map>
-#include <optional>
-#include <random>
+#include <chrono>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "millrace/actors/answer_of.hpp"
-#include "millrace/actors/artifact_store.hpp"
+#include "millrace/actors/dispatcher_state.hpp"
 #include "millrace/actors/error_bridge.hpp"
-#include "millrace/actors/insistent_io.hpp"
-#include "millrace/actors/io_executor_actor.hpp"
-#include "millrace/actors/job_history.hpp"
-#include "millrace/actors/job_list_collector.hpp"
 #include "millrace/actors/job_master.hpp"
-#include "millrace/actors/job_watchers.hpp"
-#include "millrace/actors/local_messages.hpp"
-#include "millrace/actors/master_requests.hpp"
 #include "millrace/actors/recovered_jobs.hpp"
-#include "millrace/actors/replacement_pauses.hpp"
 #include "millrace/actors/spawn_control.hpp"
-#include "millrace/actors/wire.hpp"
 #include "millrace/checkpoint/checkpoint_settings.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
@@ -34,102 +21,16 @@ namespace millrace {
 
 namespace {
 
-constexpr std::chrono::seconds list_timeout{2};
 /// For jobs to end when the master is stopped.
 constexpr std::chrono::seconds shut_down_timeout{5};
-
-class dispatcher {
- public:
-  static inline const char* name = "millrace.dispatcher";
-
-  explicit dispatcher(caf::event_based_actor* self)
-      : self_(self),
-        requests_(*self,
-                  [this](const job_id& id) -> mastered_job* {
-                    const auto found = jobs_.find(id);
-                    return found == jobs_.end() ? nullptr : &found->second;
-                  }),
-        watchers_(*self) {}
-  /// `recovered` is called when the jobs of the store are there.
-  void init(dispatcher_options options, std::function<void()> recovered);
-
-  // From clients and task managers.
-  caf::result<wire::artifact_status> on_offer(const wire::artifact_offer& offer);
-  caf::result<wire::artifact_status> on_chunk(wire::artifact_chunk& chunk);
-  caf::result<wire::artifact_chunk> on_request(const wire::artifact_request& request);
-  caf::result<wire::job_submitted> on_submit(wire::submit_job& request);
-  caf::result<wire::job_list> on_list();
-  caf::result<wire::job_details> on_describe(const wire::describe_job& request);
-  caf::result<wire::ack> on_watch(const wire::watch_job& request);
-  caf::result<wire::ack> on_cancel(const wire::cancel_job& request);
-  caf::result<wire::checkpoint_list> on_list_checkpoints(const wire::list_checkpoints& request);
-  caf::result<wire::checkpoint_details> on_describe_checkpoint(
-      const wire::describe_checkpoint& request);
-  caf::result<wire::checkpoint_taken> on_take_checkpoint(const wire::take_checkpoint& request);
-  caf::result<wire::checkpoint_taken> on_take_savepoint(const wire::take_savepoint& request);
-  caf::result<wire::checkpoint_taken> on_stop(const wire::stop_job& request);
-  caf::result<caf::message> on_kill(wire::kill_actor& request);
-  void on_hello(const wire::peer_hello& hello, const caf::actor& peer);
-  // From job masters.
-  void on_status(const wire::job_status_changed& change);
-  void on_ended(wire::job_result& result, wire::job_details& details);
-  // From the surroundings.
-  void on_io_done(const local::io_done& done) { io_->complete(done); }
-  void on_try_again(const local::try_again& again) { insistent_->on_try_again(again); }
-  void on_down(const caf::down_msg& down);
-  void on_job_master_gone(const job_id& job);
-  /// Begins an epoch of the job, and spawns its master.
-  void start_master(const job_id& job);
-  void set_task_manager(const caf::actor& tm) { task_manager_ = tm; }
-  void shut_down();
-  void quit_now();
-
-  const caf::actor& resource_manager() const { return options_.resource_manager; }
-
- private:
-  struct running_job : mastered_job {
-    graph::job_graph graph;
-    wire::job_overview overview;  ///< As far as it is known here.
-    bool is_cancelled = false;    ///< Somebody has asked for it.
-    replacement_pauses pauses;    ///< Before it gets another master.
-  };
-
-  /// In memory: the store has it.
-  void add_job(stored_job job);
-  void spawn_master(const job_id& id, running_job& job, job_ledger from);
-  void accept(graph::job_graph graph, caf::response_promise promise);
-  /// What a request is answered by that only a running job can meet.
-  error is_over(const job_id& id, const std::string& what) const;
-  std::optional<job_id> tell_ended(wire::job_result& result, wire::job_details& details);
-  void forget_result(const std::optional<job_id>& forgotten);
-  void fail_job(const job_id& id, const error& why);
-  void stop_job(const job_id& id);
-  void quit_if_done();
-
-  caf::event_based_actor* self_;
-  dispatcher_options options_;
-  std::mt19937_64 random_;
-  std::unique_ptr<actor_io_executor> io_;
-  std::optional<insistent_io> insistent_;
-  std::optional<artifact_store> artifacts_;
-  std::map<job_id, running_job> jobs_;
-  master_requests requests_;
-  job_watchers watchers_;
-  std::map<job_id, caf::actor> masters_;  ///< That live: also of jobs that have just ended.
-  std::optional<job_history> history_;
-  caf::actor task_manager_;
-  bool stopping_ = false;
-};
-
-error unknown_job(const job_id& job) {
-  return {errc::unknown_job, "no job with id " + to_string(job) +
-                                 "; `millrace list -a` shows all, of those that have ended the "
-                                 "latest"};
-}
+/// How often a process that has nothing to store looks whether another one has taken over.
+constexpr std::chrono::seconds successor_interval{5};
 
 error shutting_down() {
   return {errc::cancelled, "the job manager is shutting down"};
 }
+
+}  // namespace
 
 void dispatcher::init(dispatcher_options options, std::function<void()> recovered) {
   options_ = std::move(options);
@@ -149,6 +50,7 @@ void dispatcher::init(dispatcher_options options, std::function<void()> recovere
       },
       [this, found, recovered = std::move(recovered)](const status& how) {
         if (!how && how.error().code == errc::stale) return self_->quit(to_caf(how.error()));
+        if (options_.keeps_jobs) look_for_successor();
         if (!how)
           log_event(log_level::error, "jobs can't be recovered", {{"reason", how.error().message}});
         std::set<std::string> libraries;
@@ -165,26 +67,6 @@ void dispatcher::init(dispatcher_options options, std::function<void()> recovere
         if (!options_.keeps_jobs || !how || !found->is_whole) return recovered();
         artifacts_->keep_only(std::move(libraries), recovered);
       });
-}
-
-// -- artifacts ------------------------------------------------------------------------------------
-
-caf::result<wire::artifact_status> dispatcher::on_offer(const wire::artifact_offer& offer) {
-  auto promise = self_->make_response_promise();
-  artifacts_->offer(offer, answer_of(promise));
-  return promise;
-}
-
-caf::result<wire::artifact_status> dispatcher::on_chunk(wire::artifact_chunk& chunk) {
-  auto promise = self_->make_response_promise();
-  artifacts_->append(std::move(chunk), answer_of(promise));
-  return promise;
-}
-
-caf::result<wire::artifact_chunk> dispatcher::on_request(const wire::artifact_request& request) {
-  auto promise = self_->make_response_promise();
-  artifacts_->read(request, answer_of(promise));
-  return promise;
 }
 
 // -- jobs -----------------------------------------------------------------------------------------
@@ -323,117 +205,6 @@ void dispatcher::spawn_master(const job_id& id, running_job& job, job_ledger fro
   for (const auto& ask : std::exchange(job.waiting, {})) ask();
 }
 
-caf::result<wire::job_list> dispatcher::on_list() {
-  auto all = std::make_shared<job_list_collector>();
-  all->promise = self_->make_response_promise();
-  const auto promise = all->promise;
-  for (const auto& ended : history_->entries()) all->list.jobs.push_back(ended.details.overview);
-  all->awaited = jobs_.size();
-  if (jobs_.empty()) all->deliver();
-  for (const auto& [id, job] : jobs_) {
-    if (!job.master) {
-      all->add(job.overview);
-      continue;
-    }
-    self_->request(job.master, list_timeout, wire::list_jobs{})
-        .then([all](wire::job_list& its) { all->add(std::move(its.jobs.at(0))); },
-              // It is just ending.
-              [all, overview = job.overview](const caf::error&) { all->add(overview); });
-  }
-  return promise;
-}
-
-caf::result<wire::job_details> dispatcher::on_describe(const wire::describe_job& request) {
-  return requests_.ask<wire::job_details>(request.job, request,
-                                          [this, id = request.job]() -> result<wire::job_details> {
-                                            if (const auto* ended = history_->find(id))
-                                              return ended->details;
-                                            return tl::unexpected(unknown_job(id));
-                                          });
-}
-
-caf::result<wire::ack> dispatcher::on_watch(const wire::watch_job& request) {
-  const auto watcher = caf::actor_cast<caf::actor>(self_->current_sender());
-  if (jobs_.contains(request.job)) {
-    if (watcher) watchers_.add(request.job, watcher);
-    return wire::ack{};
-  }
-  const auto* ended = history_->find(request.job);
-  if (ended == nullptr) return to_caf(unknown_job(request.job));
-  auto promise = self_->make_response_promise();
-  promise.deliver(wire::ack{});
-  if (watcher) self_->send(watcher, ended->result);
-  return promise;
-}
-
-caf::result<wire::ack> dispatcher::on_cancel(const wire::cancel_job& request) {
-  if (const auto job = jobs_.find(request.job); job != jobs_.end()) {
-    job->second.is_cancelled = true;
-    if (job->second.master) self_->send(job->second.master, wire::cancel{});
-    return wire::ack{};
-  }
-  const auto* ended = history_->find(request.job);
-  if (ended == nullptr) return to_caf(unknown_job(request.job));
-  return to_caf({errc::invalid_argument, "job " + to_string(request.job) +
-                                             " cannot be cancelled: it is " +
-                                             std::string(graph::to_string(ended->result.status))});
-}
-
-error dispatcher::is_over(const job_id& id, const std::string& what) const {
-  const auto* ended = history_->find(id);
-  if (ended == nullptr) return unknown_job(id);
-  auto message = "job " + to_string(id) + what + ": it is " +
-                 std::string(graph::to_string(ended->result.status));
-  if (const auto& savepoint = ended->details.savepoint; !savepoint.empty())
-    message += "; it was stopped with the savepoint in '" + savepoint + "'";
-  const auto& last = ended->details.last_checkpoint;
-  if (last && !last->location.empty() && ended->result.status != graph::job_status::finished)
-    message +=
-        std::string("; its latest checkpoint") +
-        (ended->result.status == graph::job_status::failed ? "" : ", if it was to be kept,") +
-        " is in '" + last->location + "'";
-  return {errc::invalid_argument, std::move(message)};
-}
-
-caf::result<wire::checkpoint_list> dispatcher::on_list_checkpoints(
-    const wire::list_checkpoints& request) {
-  return requests_.ask<wire::checkpoint_list>(
-      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_list> {
-        return tl::unexpected(is_over(id, " takes no checkpoints any more"));
-      });
-}
-
-caf::result<wire::checkpoint_details> dispatcher::on_describe_checkpoint(
-    const wire::describe_checkpoint& request) {
-  return requests_.ask<wire::checkpoint_details>(
-      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_details> {
-        return tl::unexpected(is_over(id, " takes no checkpoints any more"));
-      });
-}
-
-caf::result<wire::checkpoint_taken> dispatcher::on_take_checkpoint(
-    const wire::take_checkpoint& request) {
-  return requests_.ask<wire::checkpoint_taken>(
-      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
-        return tl::unexpected(is_over(id, " can take no checkpoint"));
-      });
-}
-
-caf::result<wire::checkpoint_taken> dispatcher::on_take_savepoint(
-    const wire::take_savepoint& request) {
-  return requests_.ask<wire::checkpoint_taken>(
-      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
-        return tl::unexpected(is_over(id, " can take no savepoint"));
-      });
-}
-
-caf::result<wire::checkpoint_taken> dispatcher::on_stop(const wire::stop_job& request) {
-  return requests_.ask<wire::checkpoint_taken>(
-      request.job, request, [this, id = request.job]() -> result<wire::checkpoint_taken> {
-        return tl::unexpected(is_over(id, " can't be stopped"));
-      });
-}
-
 void dispatcher::on_status(const wire::job_status_changed& change) {
   if (const auto job = jobs_.find(change.job); job != jobs_.end())
     job->second.overview.status = change.status;
@@ -469,8 +240,14 @@ void dispatcher::forget_result(const std::optional<job_id>& forgotten) {
 
 // -- surroundings ---------------------------------------------------------------------------------
 
-void dispatcher::on_hello(const wire::peer_hello& hello, const caf::actor& peer) {
-  if (task_manager_) self_->send(task_manager_, hello, peer);
+void dispatcher::look_for_successor() {
+  auto outcome = std::make_shared<status>();
+  io_->submit([outcome, store = options_.store] { *outcome = store->look_for_successor(); },
+              [this, outcome] {
+                if (!*outcome && outcome->error().code == errc::stale)
+                  return self_->quit(to_caf(outcome->error()));
+                self_->delayed_send(self_, successor_interval, local::look_for_successor{});
+              });
 }
 
 void dispatcher::on_down(const caf::down_msg& down) {
@@ -496,7 +273,8 @@ void dispatcher::on_job_master_gone(const job_id& id) {
     jobs_.erase(found);
     return quit_if_done();
   }
-  // A defect of ours, or a test. Its slots were given back by its going down.
+  // A defect of ours, a test, or another process has the job: then the next one is refused. Its
+  // slots were given back by its going down.
   log_event(log_level::error, "a job master broke down", {{"job", to_string(id)}});
   job.overview.status = graph::job_status::restarting;
   requests_.on_master_gone(id);
@@ -518,24 +296,6 @@ void dispatcher::fail_job(const job_id& id, const error& why) {
   details.overview.status = result.status;
   details.cause = result.cause;
   forget_result(tell_ended(result, details));
-}
-
-caf::result<caf::message> dispatcher::on_kill(wire::kill_actor& request) {
-  if (request.target == wire::chaos_target::task_manager)
-    return self_->delegate(options_.resource_manager, std::move(request));
-  const auto id = request.task.job;
-  const auto no_job = [this, id]() -> result<wire::ack> {
-    return tl::unexpected(is_over(id, " has no actors any more"));
-  };
-  if (request.target == wire::chaos_target::task) {
-    auto promise = self_->make_response_promise();
-    requests_.ask<wire::ack>(id, request, no_job, promise);
-    return promise;
-  }
-  const auto job = jobs_.find(id);
-  if (job == jobs_.end()) return to_caf(no_job().error());
-  if (job->second.master) self_->send_exit(job->second.master, caf::exit_reason::kill);
-  return caf::make_message(wire::ack{});
 }
 
 /// Jobs that outlive the process only lose their master.
@@ -571,6 +331,8 @@ void dispatcher::quit_now() {
   io_->drop_all();
   self_->quit();
 }
+
+namespace {
 
 caf::behavior working(caf::stateful_actor<dispatcher>* self) {
   auto& state = self->state;
@@ -608,6 +370,7 @@ caf::behavior working(caf::stateful_actor<dispatcher>* self) {
       [&state](wire::kill_actor& request) { return state.on_kill(request); },
       [&state](const local::io_done& done) { state.on_io_done(done); },
       [&state](const local::try_again& again) { state.on_try_again(again); },
+      [&state](local::look_for_successor) { state.look_for_successor(); },
       [&state](const local::start_job_master& start) { state.start_master(start.job); },
       [&state](const local::job_master_gone& gone) { state.on_job_master_gone(gone.job); },
       [&state](local::local_task_manager, const caf::actor& tm) { state.set_task_manager(tm); },

@@ -33,18 +33,25 @@ void job_checkpoints::recover_files(std::vector<checkpoint_id> completed) {
 /// What an earlier master has begun, up to number `last`, and not completed, or not removed to the
 /// end.
 void job_checkpoints::remove_leftovers(checkpoint_id last) {
-  storage_work_.add([storage = storage_, keep = coordinator_.kept().all(),
-                     last] { return storage->remove_leftovers(keep, last); },
-                    or_warn("remove what an earlier master has left"));
+  auto keep = coordinator_.kept().all();
+  std::erase_if(keep, [this](checkpoint_id id) { return places_.contains(id); });
+  storage_work_.add(
+      [storage = storage_, store = store_, job = job_, epoch = epoch_, keep = std::move(keep),
+       last] {
+        return store->check_epoch(job, epoch).and_then([&] {
+          return storage->remove_leftovers(keep, last);
+        });
+      },
+      or_warn("remove what an earlier master has left"));
 }
 
 /// A savepoint that an earlier master has begun, and told nobody of.
 void job_checkpoints::remove_unfinished(const begun_savepoint& begun) {
   storage_work_.add(
       [files = files_, store = store_, job = job_, epoch = epoch_, begun] {
-        return remove_unfinished_savepoint(*files, begun.location).and_then([&] {
-          return store->checkpoint_dropped(job, epoch, begun.checkpoint);
-        });
+        return store->check_epoch(job, epoch)
+            .and_then([&] { return remove_unfinished_savepoint(*files, begun.location); })
+            .and_then([&] { return store->checkpoint_dropped(job, epoch, begun.checkpoint); });
       },
       or_warn("remove an unfinished savepoint from '" + begun.location + "'"));
 }
@@ -97,7 +104,8 @@ void job_checkpoints::discard(checkpoint_id checkpoint) {
           pass(kill_point::checkpoint_forgotten);
         });
       };
-      return is_unfinished ? remove().and_then(forget) : forget().and_then(remove);
+      if (!is_unfinished) return forget().and_then(remove);
+      return store->check_epoch(job, epoch).and_then(remove).and_then(forget);
     };
   };
   storage_work_.add({begin, or_warn("remove checkpoint " + std::to_string(checkpoint.number))});

@@ -68,8 +68,8 @@ accumulator_map merged(const std::map<graph::subtask_ref, accumulator_map>& accu
   return all;
 }
 
-wire::job_result result_of(const graph::execution_graph& execution, const job_times& times,
-                           const std::map<graph::subtask_ref, accumulator_map>& accumulators) {
+wire::job_result job_result_of(const graph::execution_graph& execution, const job_times& times,
+                               const std::map<graph::subtask_ref, accumulator_map>& accumulators) {
   wire::job_result result;
   result.job = execution.id();
   result.name = execution.plan().name;

@@ -37,8 +37,8 @@ error no_such_checkpoint(const job_id& id, checkpoint_id asked,
 accumulator_map merged(const std::map<graph::subtask_ref, accumulator_map>& accumulators);
 
 /// For a job that has ended.
-wire::job_result result_of(const graph::execution_graph& execution, const job_times& times,
-                           const std::map<graph::subtask_ref, accumulator_map>& accumulators);
+wire::job_result job_result_of(const graph::execution_graph& execution, const job_times& times,
+                               const std::map<graph::subtask_ref, accumulator_map>& accumulators);
 
 /// Why a job failed: "operator 'X' (subtask 2/4, attempt 0) on task manager a:1: …", or "task
 /// manager a:1 was lost (connection lost) while running 'X' (subtask 2/4, attempt 0)". Cancelled

@@ -70,7 +70,8 @@ void job_master::store_outcome() {
   insistent_->run(
       "store the result of job " + to_string(options_.job),
       [store = options_.store, job = options_.job, epoch = options_.from.epoch,
-       outcome = encode_outcome({result_of(*execution_, times(), accumulators_), on_describe()})] {
+       outcome =
+           encode_outcome({job_result_of(*execution_, times(), accumulators_), on_describe()})] {
         return store->put_result(job, epoch, outcome);
       },
       [this](const status& how) {
@@ -88,7 +89,7 @@ void job_master::store_outcome() {
 
 void job_master::report_end() {
   is_end_reported_ = true;
-  auto result = result_of(*execution_, times(), accumulators_);
+  auto result = job_result_of(*execution_, times(), accumulators_);
   log_event(result.cause && result.status == graph::job_status::failed ? log_level::error
                                                                        : log_level::info,
             "job ended",

@@ -48,10 +48,8 @@ void job_savepoints::recover(const std::string& location, const job_stop& stop) 
 }
 
 caf::result<wire::checkpoint_taken> job_savepoints::stop(const std::string& directory, bool drain) {
-  if (stop_.is_under_way() && !stopper_ && stop_.is_drained() == drain) {
-    stopper_ = self_.make_response_promise();
-    return *stopper_;
-  }
+  if (stop_.is_under_way() && stop_.is_drained() == drain)
+    return stoppers_.emplace_back(self_.make_response_promise());
   auto where = directory_of(directory);
   if (!where) return to_caf(where.error());
   if (stop_.is_under_way())
@@ -61,8 +59,8 @@ caf::result<wire::checkpoint_taken> job_savepoints::stop(const std::string& dire
                    "the job can't be stopped with a savepoint now: not all of its tasks "
                    "run"});
   stop_directory_ = *std::move(where);
-  stopper_ = self_.make_response_promise();
-  const caf::result<wire::checkpoint_taken> answer = *stopper_;
+  const caf::result<wire::checkpoint_taken> answer =
+      stoppers_.emplace_back(self_.make_response_promise());
   checkpoints_.hold();
   checkpoints_.note_stop({stop_directory_, drain});
   carry_out(stop_.on_request(drain));
@@ -113,14 +111,14 @@ void job_savepoints::take_final() {
 }
 
 void job_savepoints::answer(const result<std::string>& outcome, bool forgets) {
-  auto promise = std::exchange(stopper_, std::nullopt);
+  auto promises = std::exchange(stoppers_, {});
   auto last = std::exchange(final_, std::nullopt);
   if (outcome) {
-    if (promise) promise->deliver(wire::checkpoint_taken{*std::move(last)});
+    for (auto& promise : promises) promise.deliver(wire::checkpoint_taken{*last});
     return;
   }
-  auto tell = [promise, why = outcome.error()]() mutable {
-    if (promise) promise->deliver(to_caf(why));
+  auto tell = [promises, why = outcome.error()]() mutable {
+    for (auto& promise : promises) promise.deliver(to_caf(why));
   };
   // Who is told that the job goes on can rely on it, whatever happens to this master.
   if (forgets)

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "millrace/actors/job_checkpoints.hpp"
 #include "millrace/actors/messages.hpp"
@@ -69,7 +70,7 @@ class job_savepoints {
   stop_with_savepoint stop_;
   std::string stop_directory_;
   std::optional<checkpoint_record> final_;
-  std::optional<caf::response_promise> stopper_;  // nothing if an earlier master was asked
+  std::vector<caf::response_promise> stoppers_;  // none if an earlier master was asked
 };
 
 }  // namespace millrace

@@ -92,6 +92,9 @@ struct start_job_master {
   job_id job;
 };
 
+/// A dispatcher to itself: has another process taken over?
+struct look_for_successor {};
+
 /// A dispatcher to itself: the job's master has gone down, and all it had sent is handled.
 struct job_master_gone {
   job_id job;
@@ -124,6 +127,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::restart_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::renew_coordinators)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::try_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::start_job_master)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::look_for_successor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::job_master_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::local_task_manager)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(millrace::local::shut_down)

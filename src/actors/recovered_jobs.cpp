@@ -35,9 +35,9 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
     for (const auto& pointer : ledger->checkpoints) {
       const bool is_kept =
           settings->keeps_checkpoints(how) && pointer.owner != snapshot_owner::nobody;
-      if (is_kept)
-        keep.push_back(pointer.checkpoint);
-      else if (pointer.owner == snapshot_owner::claimed || pointer.owner == snapshot_owner::nobody)
+      if (is_kept && pointer.owner == snapshot_owner::job) keep.push_back(pointer.checkpoint);
+      if (is_kept) continue;
+      if (pointer.owner == snapshot_owner::claimed || pointer.owner == snapshot_owner::nobody)
         note(remove_snapshot(*files, pointer.location));
     }
     for (const auto& begun : ledger->savepoints)

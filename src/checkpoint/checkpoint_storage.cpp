@@ -165,8 +165,8 @@ status file_checkpoint_storage::remove_leftovers(std::span<const checkpoint_id> 
   std::vector<std::string> needed;
   for (const auto& id : keep) {
     const auto metadata = load_checkpoint(*files_, location_of(id));
-    // One that was started from lies elsewhere; of one that can't be read, nothing is known.
-    if (!metadata && !files_->stat(location_of(id))) continue;
+    // Of one that can't be read, nothing is known, nor of one that is gone: a later master may have
+    // removed it, and have others that share its files.
     if (!metadata) return {};
     const auto its = shared_files_of(*metadata);
     if (MILLRACE_MUTANT(earlier_files_cleaned_up)) needed.clear();

@@ -57,12 +57,12 @@ class checkpoint_storage {
   virtual status discard(checkpoint_id checkpoint) = 0;
   /// Completed checkpoints, ascending.
   virtual result<std::vector<checkpoint_id>> completed() = 0;
-  /// Removes whatever belongs to other checkpoints than `keep`, up to number `last`: what earlier
-  /// masters have left. Not what has later numbers: whoever calls this may have been replaced, and
-  /// not know.
+  /// Removes whatever belongs to other checkpoints than `keep`, which all lie here, up to number
+  /// `last`: what earlier masters have left. Not what has later numbers, nor files that one of
+  /// `keep` may share when it is gone: whoever calls this may have been replaced, and not know.
   virtual status remove_leftovers(std::span<const checkpoint_id> keep, checkpoint_id last) = 0;
-  /// The job has ended: removes whatever belongs to other checkpoints than `keep`. With nothing to
-  /// keep, all of it, with the job's own directory.
+  /// The job has ended: removes whatever belongs to other checkpoints than `keep`, which all lie
+  /// here. With nothing to keep, all of it, with the job's own directory.
   virtual status clean_up(std::span<const checkpoint_id> keep) = 0;
 };
 

@@ -35,6 +35,14 @@ std::string result_name(const job_id& job) {
 /// By snapshot_owner.
 constexpr std::array<const char*, 4> owner_names{"job", "claimed", "user", "nobody"};
 
+std::string text_of_term(std::uint64_t term) {
+  return json{{"term", std::to_string(term)}}.dump();
+}
+
+tl::unexpected<error> replaced() {
+  return fail(errc::stale, "another job manager has taken over the jobs of this cluster");
+}
+
 tl::unexpected<error> malformed(const std::string& name, const std::string& why) {
   return fail(errc::invalid_data, "document '" + name + "': " + why);
 }
@@ -158,8 +166,14 @@ status job_store::take_over() {
   return done;
 }
 
+status job_store::look_for_successor() {
+  if (!has_taken_over_) return {};
+  const auto text = documents_->get(term_name);
+  return text && *text != text_of_term(term_) ? replaced() : status();
+}
+
 status job_store::write_term() {
-  return documents_->put(term_name, json{{"term", std::to_string(term_)}}.dump());
+  return documents_->put(term_name, text_of_term(term_));
 }
 
 status job_store::check_term() {
@@ -169,8 +183,7 @@ status job_store::check_term() {
   if (!text && (text.error().code == errc::invalid_data || text.error().code == errc::not_found))
     return write_term();
   if (!text) return tl::unexpected(text.error());
-  if (*text == json{{"term", std::to_string(term_)}}.dump()) return {};
-  return fail(errc::stale, "another job manager has taken over the jobs of this cluster");
+  return *text == text_of_term(term_) ? status() : replaced();
 }
 
 // -- entries --------------------------------------------------------------------------------------
@@ -253,21 +266,36 @@ result<job_ledger> job_store::begin_epoch(const job_id& job) {
   auto ledger = read_ledger(job);
   if (!ledger && ledger.error().code != errc::not_found) return ledger;
   auto next = ledger ? std::move(*ledger) : job_ledger();
-  ++next.epoch;
+  // To go on from there would be to emit again what has been committed since.
+  if (++next.epoch <= its->last_epoch)
+    return malformed(ledger_name(job), "it is of epoch " + std::to_string(next.epoch - 1) +
+                                           ", though " + std::to_string(its->last_epoch) +
+                                           " has begun: something else has written or removed it");
   if (auto written = write_ledger(job, next); !written) return tl::unexpected(written.error());
+  its->last_epoch = next.epoch;
   pass(kill_point::epoch_begun);
   return next;
+}
+
+/// The ledger, if it is still of that epoch. Whoever names one has had a ledger.
+result<job_ledger> job_store::ledger_in_epoch(const job_id& job, std::uint64_t epoch) {
+  auto ledger = read_ledger(job);
+  if (!ledger && ledger.error().code == errc::not_found)
+    return fail(errc::stale, "job " + to_string(job) +
+                                 " has been brought to its end by another "
+                                 "master");
+  if (ledger && ledger->epoch != epoch && !MILLRACE_MUTANT(epoch_ignored))
+    return fail(errc::stale, "job " + to_string(job) + " has another master: epoch " +
+                                 std::to_string(ledger->epoch) + ", not " + std::to_string(epoch));
+  return ledger;
 }
 
 template <class Change>
 status job_store::update(const job_id& job, std::uint64_t epoch, Change&& change) {
   const auto its = entry_of(job);
   std::lock_guard guard(its->mutex);
-  auto ledger = read_ledger(job);
+  auto ledger = ledger_in_epoch(job, epoch);
   if (!ledger) return tl::unexpected(ledger.error());
-  if (ledger->epoch != epoch && !MILLRACE_MUTANT(epoch_ignored))
-    return fail(errc::stale, "job " + to_string(job) + " has another master: epoch " +
-                                 std::to_string(ledger->epoch) + ", not " + std::to_string(epoch));
   if (!change(*ledger)) return {};
   return write_ledger(job, *ledger);
 }
@@ -373,10 +401,8 @@ status job_store::put_result(const job_id& job, std::uint64_t epoch,
                              std::span<const std::byte> outcome) {
   const auto its = entry_of(job);
   std::lock_guard guard(its->mutex);
-  const auto ledger = read_ledger(job);
-  if (!ledger) return tl::unexpected(ledger.error());
-  if (ledger->epoch != epoch && !MILLRACE_MUTANT(epoch_ignored))
-    return fail(errc::stale, "job " + to_string(job) + " has another master");
+  if (const auto ledger = ledger_in_epoch(job, epoch); !ledger)
+    return tl::unexpected(ledger.error());
   return documents_->put(result_name(job), json{{"outcome", to_hex(outcome)}}.dump()).map([] {
     pass(kill_point::result_stored);
   });
@@ -409,6 +435,10 @@ result<std::vector<std::pair<job_id, std::vector<std::byte>>>> job_store::result
 }
 
 status job_store::remove_result(const job_id& job) {
+  // Without it, a job that is still to be cleaned up behind would be run again.
+  if (const auto graph = documents_->get(graph_name(job));
+      graph || graph.error().code != errc::not_found)
+    return {};
   return documents_->remove(result_name(job));
 }
 

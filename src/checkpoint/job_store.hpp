@@ -91,6 +91,8 @@ class job_store {
   /// This process is the master from now on. Asked again, it only looks: `stale` once another
   /// process has taken over.
   status take_over();
+  /// `stale` once another process has taken over. Changes nothing.
+  status look_for_successor();
 
   /// A job was accepted.
   status add(const stored_job& job);
@@ -98,10 +100,12 @@ class job_store {
   /// becomes false.
   result<std::vector<stored_job>> jobs(bool* is_whole = nullptr);
   /// A master is to begin: its epoch, and what it goes on from. `cancelled` if the job has a
-  /// result, `stale` if another process has taken over.
+  /// result, `stale` if another process has taken over, `invalid_data` if the ledger is not as this
+  /// process has left it.
   result<job_ledger> begin_epoch(const job_id& job);
 
-  /// `stale` if a later master has begun an epoch: what is done for the job is not to be done then.
+  /// `stale` if a later master has begun an epoch, or has brought the job to its end: what is done
+  /// for the job is not to be done then. So do all that follow.
   status check_epoch(const job_id& job, std::uint64_t epoch);
   /// The number will not be given again.
   status checkpoint_begun(const job_id& job, std::uint64_t epoch, checkpoint_id checkpoint);
@@ -151,12 +155,14 @@ class job_store {
  private:
   struct entry {
     std::mutex mutex;
+    std::uint64_t last_epoch = 0;  // that was begun here
   };
 
   std::shared_ptr<entry> entry_of(const job_id& job);
   status write_term();
   /// Whether this process is still the one that has taken over last.
   status check_term();
+  result<job_ledger> ledger_in_epoch(const job_id& job, std::uint64_t epoch);
   /// Changes the ledger, if it is still of that epoch. `change` returns whether it did.
   template <class Change>
   status update(const job_id& job, std::uint64_t epoch, Change&& change);

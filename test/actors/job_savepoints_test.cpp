@@ -124,8 +124,8 @@ TEST_CASE_FIXTURE(master_with_savepoints,
   CHECK(tm->triggers[1].cut.kind == checkpoint_kind::final_savepoint);
   pass_with_heartbeats(30s);
   CHECK(tm->triggers.size() == 2);  // no checkpoints any more
-  auto twice = request(wire::stop_job{job, {}, false});
-  CHECK(answer_of(twice).error().code == errc::stale);
+  auto otherwise = request(wire::stop_job{job, {}, true});
+  CHECK(answer_of(otherwise).error().code == errc::stale);
   acknowledge_all(*tm, 2);
   REQUIRE(tm->completions.size() == 1);  // so sinks commit
   CHECK(tm->completions[0].checkpoint == checkpoint_id{2});
@@ -181,6 +181,22 @@ TEST_CASE_FIXTURE(master_with_savepoints, "a job that could not be stopped goes 
     ask<wire::ack>(wire::cancel_job{job});
     CHECK(answer_of(stopped).error().code == errc::cancelled);
   }
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints,
+                  "whoever asks for a stop that is under way waits for it") {
+  const auto job = running();
+  auto first = request(wire::stop_job{job, {}, false});
+  auto second = request(wire::stop_job{job, {}, false});
+  auto otherwise = request(wire::stop_job{job, {}, true});
+  CHECK(answer_of(otherwise).error().code == errc::stale);
+  acknowledge_all(*tm, 1);
+  tell_all(*tm, execution_state::finished);
+  const auto told = answer_of(first);
+  const auto told_again = answer_of(second);
+  REQUIRE(told);
+  REQUIRE(told_again);
+  CHECK(told->location == told_again->location);
 }
 
 TEST_CASE_FIXTURE(master_with_savepoints,

@@ -347,6 +347,20 @@ TEST_CASE("another master counts the files of the checkpoints that are kept") {
   CHECK_FALSE(job.disk->stat(job.directory));
 }
 
+TEST_CASE("who was replaced removes no file that a later checkpoint shares") {
+  incremental_job job;
+  job.put(0, 1000, "one");
+  job.take(1, none);
+  file_checkpoint_storage former(job.disk, job.directory, 0);
+  REQUIRE(former.recover(std::vector<checkpoint_id>{one}));
+  // Meanwhile another master completes a checkpoint that has files of the first, and drops that.
+  job.put(1000, 1100, "two");
+  job.take(2, one);
+  REQUIRE(job.storage.discard(one));
+  REQUIRE(former.remove_leftovers(std::vector<checkpoint_id>{one}, one));
+  CHECK(check_snapshot(*job.disk, former.location_of(two)));
+}
+
 TEST_CASE("while the metadata of a kept checkpoint can't be read, no shared file is removed") {
   incremental_job job;
   job.put(0, 1000, "one");

@@ -47,6 +47,9 @@ TEST_CASE_FIXTURE(stored_jobs, "a process begins no epochs once another one has 
   CHECK(first.take_over().error().code == errc::stale);
   CHECK(second.begin_epoch(job).value().epoch == 2);
 
+  CHECK(first.look_for_successor().error().code == errc::stale);
+  CHECK(second.look_for_successor());
+
   // It may be given back, or be lost: then it is whoever asks first.
   REQUIRE(disk->remove("/ha/default/master/term"));
   CHECK(second.begin_epoch(job).value().epoch == 3);
@@ -102,6 +105,52 @@ TEST_CASE_FIXTURE(stored_jobs, "what a dead master has left to do changes nothin
   CHECK(store.put_result(job, 1, bytes_of("failed")).error().code == errc::stale);
   CHECK(store.ledger_of(job).value() == job_ledger{2, 0, {{{1}, "/c/chk-1"}}});
   CHECK(store.results().value().empty());
+}
+
+TEST_CASE_FIXTURE(stored_jobs,
+                  "who still works on a job that another master has ended is too late") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  auto next = open();
+  REQUIRE(next.begin_epoch(job));
+  REQUIRE(next.put_result(job, 2, bytes_of("failed")));
+  REQUIRE(next.forget(job));
+  CHECK(store.put_result(job, 1, bytes_of("canceled")).error().code == errc::stale);
+  CHECK(store.checkpoint_completed(job, 1, {{2}, "/c/chk-2"}).error().code == errc::stale);
+  CHECK(store.check_epoch(job, 1).error().code == errc::stale);
+  CHECK(next.result_of(job).value() == bytes_of("failed"));
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "no epoch begins twice, whatever becomes of the ledger") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  const auto first = disk->content(ledger);
+  REQUIRE(store.begin_epoch(job));
+  SUBCASE("that an earlier master has put back") {
+    disk->put(ledger, first);
+  }
+  SUBCASE("that is gone") {
+    REQUIRE(disk->remove(ledger));
+  }
+  CHECK(store.check_epoch(job, 2).error().code == errc::stale);
+  const auto refused = store.begin_epoch(job);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::invalid_data);
+  CHECK(refused.error().message.find("though 2 has begun") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(stored_jobs, "the result of a job stays as long as its graph") {
+  auto store = open();
+  REQUIRE(store.add(accepted()));
+  REQUIRE(store.begin_epoch(job));
+  REQUIRE(store.put_result(job, 1, bytes_of("finished")));
+  REQUIRE(store.remove_result(job));
+  CHECK(store.result_of(job));
+  REQUIRE(store.forget(job));
+  REQUIRE(store.remove_result(job));
+  CHECK_FALSE(store.result_of(job));
 }
 
 TEST_CASE_FIXTURE(stored_jobs, "a job that has a result is not run again") {

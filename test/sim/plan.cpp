@@ -204,8 +204,10 @@ void plan_former_master(plan& p, random_source& random) {
 }
 
 /// The storage of the master's process fails, or does what it is told and says that it has failed,
-/// mostly until the process dies. One checkpoint that fails, or a few, are too many.
+/// mostly until the process dies. One checkpoint that fails, or a few, are too many, so none fails
+/// because it waits for slow tasks.
 void plan_unsure_storage(plan& p, random_source& random) {
+  set(p.config, "execution.checkpointing.timeout", "60 s");
   set(p.config, "execution.checkpointing.tolerable-failed-checkpoints",
       std::to_string(random.between(0, 2)));
   fault f;
