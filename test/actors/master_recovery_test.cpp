@@ -1,6 +1,7 @@
 #include <caf/abstract_actor.hpp>
 #include <caf/actor_cast.hpp>
 #include <filesystem>
+#include <fstream>
 
 #include "checkpointed_master.hpp"
 #include "millrace/graph/job_epoch.hpp"
@@ -101,6 +102,24 @@ struct surviving_master : outliving_directory, mortal_master {
     auto all = ha_settings();
     all["debug.chaos.enabled"] = "true";
     spawn(all);
+  }
+  /// The job finishes, and the master dies before it is through with that; the next one is.
+  void die_at_the_end_of(const job_id& job, fake_task_manager& tm) {
+    const auto graph = storage.path("ha/default/graphs/" + to_string(job));
+    const auto ledger = storage.path("ha/default/ledgers/" + to_string(job));
+    std::filesystem::copy(graph, storage.path("graph"));
+    std::filesystem::copy(ledger, storage.path("ledger"));
+    std::filesystem::copy(directory_of(job, 1), storage.path("chk-1"));
+    tell_all(tm, execution_state::finished);
+    CHECK_FALSE(std::filesystem::exists(graph));
+    std::filesystem::copy(storage.path("graph"), graph);
+    std::filesystem::copy(storage.path("ledger"), ledger);
+    std::filesystem::create_directories(directory_of(job, 1));
+    std::filesystem::copy(storage.path("chk-1"), directory_of(job, 1));
+    start_again();
+    CHECK(jobs().at(0).status == job_status::finished);
+    CHECK_FALSE(std::filesystem::exists(graph));
+    CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
   }
   ~surviving_master() {
     for (const auto& zombie : zombies) stop_master(zombie);
@@ -636,22 +655,21 @@ TEST_CASE_FIXTURE(stopping_job, "a job that was said to go on is not stopped by 
 TEST_CASE_FIXTURE(surviving_master, "a job that had ended is not run again, and leaves nothing") {
   auto tm = add_task_manager(2);
   const auto job = start_and_take_one(*tm);
-  // The store keeps the job as if the master had died before it was through with its end.
-  const auto graph = storage.path("ha/default/graphs/" + to_string(job));
-  const auto ledger = storage.path("ha/default/ledgers/" + to_string(job));
-  std::filesystem::copy(graph, storage.path("graph"));
-  std::filesystem::copy(ledger, storage.path("ledger"));
-  std::filesystem::copy(directory_of(job, 1), storage.path("chk-1"));
-  tell_all(*tm, execution_state::finished);
-  CHECK_FALSE(std::filesystem::exists(graph));
-  std::filesystem::copy(storage.path("graph"), graph);
-  std::filesystem::copy(storage.path("ledger"), ledger);
-  std::filesystem::create_directories(directory_of(job, 1));
-  std::filesystem::copy(storage.path("chk-1"), directory_of(job, 1));
-  start_again();
-  CHECK(jobs().at(0).status == job_status::finished);
-  CHECK_FALSE(std::filesystem::exists(graph));
-  CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+  die_at_the_end_of(job, *tm);
+}
+
+TEST_CASE_FIXTURE(surviving_master, "a damaged snapshot keeps no job that has ended") {
+  auto tm = add_task_manager(2);
+  const auto job = start_and_take_one(*tm);
+  // Claimed it was, by what the ledger says.
+  const auto damaged = storage.path("claimed");
+  std::filesystem::create_directories(damaged);
+  std::ofstream(damaged + "/_metadata") << "no metadata";
+  job_store store(std::make_shared<directory_document_store>(std::make_shared<local_file_system>(),
+                                                             storage.path("ha/default")));
+  REQUIRE(store.checkpoint_completed(job, 1, {{9}, damaged, snapshot_owner::claimed}));
+  die_at_the_end_of(job, *tm);
+  CHECK(std::filesystem::exists(damaged + "/_metadata"));  // the user's to look at
 }
 
 TEST_CASE_FIXTURE(master_fixture, "chaos is refused where nobody has asked for it") {
