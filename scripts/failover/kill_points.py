@@ -310,7 +310,7 @@ class Walk:
             process = self.start_armed()
             job = PaidOrders(self.nodes, f"output-{number}", STOPPED_COUNT, STOPPED_PER_SECOND,
                              interval_ms=NEVER_MS, variant=self.variant(number)).start()
-            self.nodes.await_status(job.job, "RUNNING", 30)
+            self.nodes.await_all_tasks(job.job, 30)
             time.sleep(self.random.uniform(*STOPPED_AFTER_SECONDS))
             savepoints = self.nodes.folder / f"savepoints-{number}"
             is_drained = number % 3 == 2

@@ -1,29 +1,17 @@
 #include "millrace/actors/task_actor.hpp"
 
 #include <algorithm>
-#include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
-#include <exception>
-#include <map>
-#include <optional>
 #include <utility>
 
-#include "millrace/actors/io_executor_actor.hpp"
-#include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
-#include "millrace/actors/task_actor_credit.hpp"
 #include "millrace/actors/task_actor_report.hpp"
-#include "millrace/actors/wire.hpp"
-#include "millrace/checkpoint/checkpoint_uploads.hpp"
+#include "millrace/actors/task_actor_state.hpp"
 #include "millrace/checkpoint/local_restore.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
-#include "millrace/checkpoint/stored_files.hpp"
-#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
-#include "millrace/stream/operator_failure.hpp"
-#include "millrace/stream/stream_task.hpp"
 
 namespace millrace {
 
@@ -33,108 +21,7 @@ namespace {
 /// that sleeps for long looks at the clock now and then.
 constexpr std::chrono::seconds task_nap_max{30};
 
-/// The state of a task actor, and the world as its stream_task sees it.
-class task_host : public task_services {
- public:
-  static inline const char* name = "millrace.task";
-
-  explicit task_host(caf::event_based_actor* self) : self_(self) {}
-
-  void init(task_setup setup);
-
-  void start();
-  void begin(std::optional<task_restore> from);
-  void step();
-  void on_element(wire::channel_element& e);
-  void on_credit(const wire::channel_credit& credit);
-  void on_open_channel(const wire::open_channel& request, const caf::actor& consumer);
-  void on_channel_opened(const wire::channel_opened& opened, const caf::strong_actor_ptr& producer);
-  void on_io_done(const local::io_done& done);
-  void on_wake(const local::wake& wake);
-  void set_wake();
-  void on_alignment_limit(const wire::align_watermarks& limit);
-  void on_coordinator_event(const wire::coordinator_event& event);
-  void on_command_iteration(const wire::command_iteration& command);
-  void on_trigger(const wire::trigger_checkpoint& trigger);
-  void on_savepoint_target(const wire::savepoint_target& target);
-  void on_drain();
-  void on_checkpoint_complete(const wire::checkpoint_complete& complete);
-  void on_checkpoint_aborted(const wire::checkpoint_aborted& aborted);
-  void check_inputs();
-  void cancel();
-  void fail(error cause, std::string failed_operator = {});
-  void report();
-
-  void send(std::uint32_t channel, element e) override;
-  void return_credit(std::uint32_t channel, std::uint64_t charge) override;
-  io_executor& io() noexcept override { return *io_; }
-  file_system& files() noexcept override { return *setup_.files; }
-  const clock& time() const noexcept override { return *setup_.time; }
-  void wake_at(std::chrono::steady_clock::time_point when) override;
-  void send_to_coordinator(std::uint32_t operator_index, std::vector<std::byte> event) override;
-  void report_alignment(std::uint32_t operator_index, const alignment_report& report) override;
-  void report_iteration(const iteration_report& report) override;
-  void acknowledge_checkpoint(task_snapshot snapshot) override;
-  void await_last_checkpoint() override;
-
- private:
-  struct input {
-    caf::actor producer;  // null until it has opened the channel
-    std::uint32_t output_channel = 0;
-  };
-  struct output {
-    caf::actor consumer;  // null until it has asked for the channel
-    execution_attempt_id consumer_id;
-    std::uint32_t input_channel = 0;
-  };
-
-  /// Runs a call into the task; what it throws ends the task.
-  template <class Call>
-  void guarded(Call&& call) noexcept;
-  void make_outputs();
-  error not_restored(const error& why) const;
-  /// Has the state stored, in the savepoint's directory or, without one, among the checkpoints.
-  void store(task_snapshot snapshot, std::optional<std::string> directory);
-  wire::task_state_changed changed_to(graph::execution_state state) const;
-  void schedule_step();
-  void send_credit(std::uint32_t channel, std::uint64_t charge);
-  bool is_active() const noexcept { return task_ != nullptr; }
-  void end(wire::task_state_changed how);
-
-  caf::event_based_actor* self_;
-  task_setup setup_;
-  std::unique_ptr<actor_io_executor> io_;
-  std::unique_ptr<stream_task> task_;                                  // from start to end
-  std::vector<input> inputs_;                                          // by input channel
-  std::vector<execution_attempt_id> producers_;                        // by input channel
-  std::vector<output> outputs_;                                        // by output channel
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> early_credit_;  // channels, before the begin
-  std::vector<wire::coordinator_event> early_events_;                  // while the state is read
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> output_of_;  // edge, subtask
-  std::map<checkpoint_id, std::string> savepoint_targets_;     // told, but not reached
-  std::map<checkpoint_id, task_snapshot> homeless_snapshots_;  // the other way round
-  checkpoint_uploads uploads_;
-  std::optional<credit_accumulator> credit_;
-  std::optional<std::chrono::steady_clock::time_point> wake_;
-  bool has_started_ = false;
-  bool step_pending_ = false;
-  bool ended_ = false;
-};
-
-template <class Call>
-void task_host::guarded(Call&& call) noexcept {
-  try {
-    call();
-  } catch (const operator_failure& e) {
-    fail(e.what_failed(), e.operator_name());
-  } catch (const failure& e) {
-    fail(e.what_failed());
-  } catch (const std::exception& e) {
-    fail({errc::internal, e.what()});
-  } catch (...) {
-    fail({errc::internal, "threw something that is no std::exception"});
-  }
-}
+}  // namespace
 
 void task_host::init(task_setup setup) {
   setup_ = std::move(setup);
@@ -364,116 +251,6 @@ void task_host::on_alignment_limit(const wire::align_watermarks& limit) {
   schedule_step();
 }
 
-void task_host::acknowledge_checkpoint(task_snapshot snapshot) {
-  if (snapshot.cut.kind == checkpoint_kind::checkpoint)
-    return store(std::move(snapshot), std::nullopt);
-  const auto id = snapshot.cut.checkpoint;
-  auto target = savepoint_targets_.extract(id);
-  if (target.empty())
-    homeless_snapshots_[id] = std::move(snapshot);
-  else
-    store(std::move(snapshot), std::move(target.mapped()));
-}
-
-void task_host::on_savepoint_target(const wire::savepoint_target& target) {
-  if (!is_active()) return;
-  auto waiting = homeless_snapshots_.extract(target.checkpoint);
-  if (waiting.empty())
-    savepoint_targets_[target.checkpoint] = target.location;
-  else
-    store(std::move(waiting.mapped()), target.location);
-}
-
-void task_host::on_drain() {
-  if (!is_active()) return;
-  task_->drain();
-  schedule_step();
-}
-
-void task_host::store(task_snapshot snapshot, std::optional<std::string> directory) {
-  struct upload {
-    task_snapshot snapshot;
-    uploaded_files base;
-    result<stored_task_state> stored;
-    uploaded_files files{};  // that it has
-  };
-  const auto job = std::make_shared<upload>();
-  job->snapshot = std::move(snapshot);
-  const auto& cut = job->snapshot.cut;
-  if (cut.base)
-    job->base = uploads_.base(
-        MILLRACE_MUTANT(previous_is_base) ? checkpoint_id{cut.checkpoint.number - 1} : *cut.base);
-  pass(kill_point::snapshot_taken);
-  if (MILLRACE_MUTANT(acknowledged_before_upload)) {
-    wire::acknowledge_checkpoint ack;
-    ack.what.task = setup_.id;
-    ack.what.checkpoint = job->snapshot.cut.checkpoint;
-    return self_->send(setup_.task_manager, std::move(ack));
-  }
-  io_->submit(
-      [job, storage = setup_.checkpoints, copies = setup_.copies, id = setup_.id,
-       directory = std::move(directory)] {
-        try {
-          job->stored = directory ? storage->store_at(*directory, id, job->snapshot)
-                                  : storage->store(id, job->snapshot, job->base);
-          if (job->stored) job->files = uploaded_files_of(*job->stored, job->snapshot);
-          const auto checkpoint = job->snapshot.cut.checkpoint;
-          if (job->stored && copies != nullptr && !directory) {
-            stored_files files(storage->location_of(checkpoint));
-            files.add(*job->stored);
-            copies->need(checkpoint, files.paths());
-          }
-        } catch (const std::exception& e) {
-          job->stored = millrace::fail(errc::internal, e.what());
-        }
-        job->snapshot.operators.clear();
-        job->snapshot.in_flight.clear();
-      },
-      [this, job] {
-        const auto& about = job->snapshot;
-        if (!job->stored)
-          return self_->send(
-              setup_.task_manager,
-              wire::decline_checkpoint{setup_.id, about.cut.checkpoint, job->stored.error()});
-        uploads_.add(about.cut.checkpoint, std::move(job->files));
-        const auto ms = [](std::chrono::nanoseconds ns) {
-          return static_cast<std::uint64_t>(
-              std::chrono::duration_cast<std::chrono::milliseconds>(ns).count());
-        };
-        self_->send(
-            setup_.task_manager,
-            wire::acknowledge_checkpoint{{setup_.id, about.cut.checkpoint, std::move(*job->stored),
-                                          ms(about.alignment), ms(about.synchronous),
-                                          ms(setup_.time->now() - about.frozen_at)}});
-        pass(kill_point::state_acknowledged);
-      });
-}
-
-void task_host::await_last_checkpoint() {
-  self_->send(setup_.task_manager, wire::last_checkpoint_awaited{setup_.id});
-}
-
-void task_host::on_trigger(const wire::trigger_checkpoint& trigger) {
-  if (!is_active()) return;
-  guarded([&] { task_->on_checkpoint_trigger(trigger.cut); });
-  schedule_step();
-}
-
-void task_host::on_checkpoint_complete(const wire::checkpoint_complete& complete) {
-  if (!is_active()) return;
-  pass(kill_point::completion_received);
-  guarded([&] { task_->on_checkpoint_complete(complete.checkpoint); });
-  schedule_step();
-}
-
-void task_host::on_checkpoint_aborted(const wire::checkpoint_aborted& aborted) {
-  if (!is_active()) return;
-  savepoint_targets_.erase(aborted.checkpoint);
-  homeless_snapshots_.erase(aborted.checkpoint);
-  guarded([&] { task_->on_checkpoint_aborted(aborted.checkpoint); });
-  schedule_step();
-}
-
 void task_host::check_inputs() {
   if (!is_active()) return;
   for (std::size_t c = 0; c < inputs_.size(); ++c) {
@@ -531,6 +308,8 @@ void task_host::send_credit(std::uint32_t channel, std::uint64_t charge) {
   self_->send(from.producer,
               wire::channel_credit{setup_.inputs[channel].producer, from.output_channel, charge});
 }
+
+namespace {
 
 caf::behavior task_behavior(caf::stateful_actor<task_host>* self, task_setup setup) {
   auto& host = self->state;

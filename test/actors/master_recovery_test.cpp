@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "checkpointed_master.hpp"
+#include "millrace/checkpoint/job_store.hpp"
 #include "millrace/graph/job_epoch.hpp"
 #include "support/forwarded_files.hpp"
 

@@ -190,7 +190,7 @@ TEST_CASE("A job that is stopped and rescaled through savepoints emits what it w
     const auto client = job.start({.parallelism = parallelism,
                                    .from = from,
                                    .backend = lives++ % 2 == 0 ? "hashmap" : "rocksdb",
-                                   .per_second = 6'000});
+                                   .per_second = 3'000});
     job.wait_for_rows(20);
     const auto savepoint = rescaled_job::stop(*client);
     REQUIRE_MESSAGE(savepoint.has_value(), savepoint.error().message);
@@ -215,7 +215,7 @@ TEST_CASE("A job goes on from a retained checkpoint, and may own it") {
         {"execution.checkpointing.interval", "30 ms"},
         {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"},
         {"execution.savepoint-restore-mode", mode}};
-    auto client = job.start({.parallelism = 3, .per_second = 6'000, .settings = settings});
+    auto client = job.start({.parallelism = 3, .per_second = 3'000, .settings = settings});
     job.wait_for_rows(100);
     std::this_thread::sleep_for(200ms);
     client->cancel();
@@ -229,7 +229,7 @@ TEST_CASE("A job goes on from a retained checkpoint, and may own it") {
 
     // The rows since the checkpoint come again.
     client =
-        job.start({.parallelism = 2, .from = retained, .per_second = 6'000, .settings = settings});
+        job.start({.parallelism = 2, .from = retained, .per_second = 3'000, .settings = settings});
     job.wait_for_rows(100);
     const auto savepoint = rescaled_job::stop(*client, job.path("mine"));
     REQUIRE(savepoint);
@@ -281,7 +281,7 @@ TEST_CASE("A savepoint beside a running job changes nothing for it") {
 
 TEST_CASE("A job that can't start from a savepoint says why") {
   rescaled_job job;
-  auto client = job.start({.parallelism = 2, .per_second = 6'000});
+  auto client = job.start({.parallelism = 2, .per_second = 3'000});
   job.wait_for_rows(20);
   const auto savepoint = rescaled_job::stop(*client);
   REQUIRE(savepoint);

@@ -88,14 +88,11 @@ void checkpoint_files::look() {
           complain("checkpoint " + checkpoint + " is complete, but its file shared/" + file +
                    " is gone");
     }
-    if (before.first == 0) before.first = latest;
     // One that came and went since the last look may have had any file, and others may have had it
     // for their base.
     if (latest > std::exchange(before.latest, latest) + seen) before.unneeded.clear();
     for (const auto& file : its.shared) {
-      // What an earlier master has begun before there was any checkpoint goes with the job.
-      const auto number = storing_checkpoint_of(file);
-      if (number < before.first || number > latest || is_needed(its, file)) {
+      if (storing_checkpoint_of(file) > latest || is_needed(its, file)) {
         before.unneeded.erase(file);
         continue;
       }

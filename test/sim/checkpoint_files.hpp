@@ -38,8 +38,7 @@ class checkpoint_files {
   /// What was there before.
   struct past {
     std::set<std::string> completed;              // directories, all that there ever were
-    std::uint64_t first = 0;                      // number of the first that was complete
-    std::uint64_t latest = 0;                     // and of the last
+    std::uint64_t latest = 0;                     // number of the last that was complete
     std::map<std::string, std::size_t> unneeded;  // files, since how many were complete
   };
 

@@ -299,6 +299,13 @@ class Cluster:
     def await_status(self, job, status, seconds=10):
         wait_until(lambda: self.job(job)["status"] == status, seconds, f"job {job} is {status}")
 
+    def await_all_tasks(self, job, seconds=10):
+        """Until all tasks of the job run: its status is RUNNING before."""
+        def all_run():
+            tasks = self.job(job)["tasks"]
+            return tasks["running"] == tasks["total"]
+        wait_until(all_run, seconds, f"all tasks of job {job} run")
+
 
 class SystemTest(unittest.TestCase):
     """A test case whose messages are long and whose text is searched."""
