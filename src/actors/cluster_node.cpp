@@ -92,10 +92,10 @@ class local_node final : public cluster_node {
              const configuration& config)
       : directory_(std::move(directory)),
         network_(std::move(network)),
-        io_(std::make_shared<io_pool>(
-            io_pool::options{.threads_max = config.get(options::io_threads)})),
         files_(std::make_shared<local_file_system>()),
         time_(std::make_shared<system_clock_source>()),
+        io_(std::make_shared<io_pool>(
+            io_pool::options{.threads_max = config.get(options::io_threads)})),
         config_(config) {}
 
   ~local_node() override { stop(); }
@@ -213,9 +213,9 @@ class local_node final : public cluster_node {
   std::unique_ptr<node_network> network_;
   std::unique_ptr<directory_lock> storage_;
   std::unique_ptr<local_state> local_state_;
-  std::shared_ptr<io_pool> io_;
   std::shared_ptr<file_system> files_;
   std::shared_ptr<const clock> time_;
+  std::shared_ptr<io_pool> io_;  // ends before what its threads may still use
   configuration config_;
   caf::actor master_;
   caf::actor task_manager_;

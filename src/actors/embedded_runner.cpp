@@ -47,10 +47,10 @@ class embedded_cluster final : public master_access {
                    std::to_string(::getpid())),
         config_(config),
         system_(config_),
+        programs_(std::make_shared<embedded_program_provider>()),
+        files_(std::make_shared<local_file_system>()),
         io_(std::make_shared<io_pool>(
-            io_pool::options{.threads_max = config.get(options::io_threads)})),
-        programs_(std::make_shared<embedded_program_provider>()) {
-    const auto files = std::make_shared<local_file_system>();
+            io_pool::options{.threads_max = config.get(options::io_threads)})) {
     const auto time = std::make_shared<system_clock_source>();
     std::random_device entropy;
     const auto random = [&] { return (std::uint64_t{entropy()} << 32) | entropy(); };
@@ -61,7 +61,7 @@ class embedded_cluster final : public master_access {
     // Its jobs are code of this process, and end with it.
     (void)master.config.set(options::high_availability_type.key, "none", "an embedded job");
     master.io = io_;
-    master.files = files;
+    master.files = files_;
     master.time = time;
     master.programs = programs_;
     master.blob_directory = directory;
@@ -76,7 +76,7 @@ class embedded_cluster final : public master_access {
     worker.master = master_;
     worker.programs = programs_;
     worker.io = io_;
-    worker.files = files;
+    worker.files = files_;
     worker.time = time;
     worker.backends = std::move(backends);
     worker.blob_directory = directory;
@@ -114,8 +114,11 @@ class embedded_cluster final : public master_access {
   std::unique_ptr<local_state> local_state_;  // outlives what writes to it
   embedded_config config_;
   caf::actor_system system_;
-  std::shared_ptr<io_pool> io_;  // ends before the system that its completions go to
   std::shared_ptr<embedded_program_provider> programs_;
+  std::shared_ptr<file_system> files_;
+  // Ends before what its threads may still use when all tasks have ended: the file system, programs
+  // and the system that completions go to.
+  std::shared_ptr<io_pool> io_;
   caf::actor master_;
   caf::actor task_manager_;
 };

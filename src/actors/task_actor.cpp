@@ -9,6 +9,7 @@
 #include "millrace/actors/task_actor_state.hpp"
 #include "millrace/checkpoint/local_restore.hpp"
 #include "millrace/checkpoint/state_assignment.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
 #include "millrace/graph/channels.hpp"
