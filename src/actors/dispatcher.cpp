@@ -242,12 +242,13 @@ void dispatcher::forget_result(const std::optional<job_id>& forgotten) {
 
 void dispatcher::look_for_successor() {
   auto outcome = std::make_shared<status>();
-  io_->submit([outcome, store = options_.store] { *outcome = store->look_for_successor(); },
-              [this, outcome] {
-                if (!*outcome && outcome->error().code == errc::stale)
-                  return self_->quit(to_caf(outcome->error()));
-                self_->delayed_send(self_, successor_interval, local::look_for_successor{});
-              });
+  io_->submit(
+      [outcome, store = options_.store] { *outcome = store->look_for_successor(); },
+      [this, outcome] {
+        if (!*outcome && outcome->error().code == errc::stale && !MILLRACE_MUTANT(replaced_goes_on))
+          return self_->quit(to_caf(outcome->error()));
+        self_->delayed_send(self_, successor_interval, local::look_for_successor{});
+      });
 }
 
 void dispatcher::on_down(const caf::down_msg& down) {

@@ -59,7 +59,7 @@ constexpr mutant mutants[] = {
     {"failure_ignored", "a failed region is never restarted"},
     {"subsumed_goes_on", "a checkpoint that a later one has overtaken is not given up"},
     {"completion_not_recorded", "the next master does not hear of a completed checkpoint"},
-    {"replaced_goes_on", "a master of a job goes on though another process has a later one"},
+    {"replaced_goes_on", "a process goes on as the master though another one has taken over"},
     {"successor_cleaned_up", "a new master removes what one that comes after it has begun"},
     {"epoch_ignored", "what an earlier master of a job writes counts"},
     {"shared_file_removed_early", "a file goes with the first checkpoint that has it"},
