@@ -41,8 +41,7 @@ result<exit_code> take_one(const cli_context& context, const parsed_line& line) 
   const auto named = find_job(context, given[0]);
   if (!named) return tl::unexpected(named.error());
   const interrupt_notice notice(
-      "the savepoint is being taken without this command: 'millrace "
-      "checkpoints " +
+      "the savepoint is being taken without this command: 'millrace checkpoints " +
       to_string(named->id) + "' shows what comes of it");
   auto taken =
       named->client->take_savepoint(named->id, given.size() == 2 ? absolute_path(given[1]) : "");

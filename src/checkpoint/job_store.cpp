@@ -281,9 +281,8 @@ result<job_ledger> job_store::begin_epoch(const job_id& job) {
 result<job_ledger> job_store::ledger_in_epoch(const job_id& job, std::uint64_t epoch) {
   auto ledger = read_ledger(job);
   if (!ledger && ledger.error().code == errc::not_found)
-    return fail(errc::stale, "job " + to_string(job) +
-                                 " has been brought to its end by another "
-                                 "master");
+    return fail(errc::stale,
+                "job " + to_string(job) + " has been brought to its end by another master");
   if (ledger && ledger->epoch != epoch && !MILLRACE_MUTANT(epoch_ignored))
     return fail(errc::stale, "job " + to_string(job) + " has another master: epoch " +
                                  std::to_string(ledger->epoch) + ", not " + std::to_string(epoch));
@@ -435,7 +434,6 @@ result<std::vector<std::pair<job_id, std::vector<std::byte>>>> job_store::result
 }
 
 status job_store::remove_result(const job_id& job) {
-  // Without it, a job that is still to be cleaned up behind would be run again.
   if (const auto graph = documents_->get(graph_name(job));
       graph || graph.error().code != errc::not_found)
     return {};

@@ -148,6 +148,7 @@ class job_store {
   result<std::vector<std::byte>> result_of(const job_id& job);
   /// Those that can be read; the others are named in the log.
   result<std::vector<std::pair<job_id, std::vector<std::byte>>>> results();
+  /// Not while the job's graph is there: it would be run again.
   status remove_result(const job_id& job);
   /// Nothing is left to be done for it; its result stays.
   status forget(const job_id& job);
