@@ -166,10 +166,15 @@ class data_stream {
   ///             .with_timestamp_assigner(&click::at_ms))
   ///
   /// Replaces the timestamps and watermarks that there are. Do it close to the source: behind an
-  /// exchange, the records of several readers are more out of order than those of one.
+  /// exchange, the records of several readers are more out of order than those of one. With
+  /// `with_watermark_alignment` it must be in one task with a source, with which it is chained even
+  /// where chaining is disabled: the job is refused otherwise.
   single_output<T> assign_timestamps_and_watermarks(watermark_strategy<T> strategy) const {
-    return transform<T>("timestamps_watermarks",
-                        make_timestamps_and_watermarks(std::move(strategy)));
+    const auto alignment = strategy.alignment();
+    const auto id =
+        add("timestamps_watermarks", make_timestamps_and_watermarks(std::move(strategy)), false);
+    if (alignment) builder_->add_to_alignment_group(id, alignment->group);
+    return single_output<T>(builder_, id);
   }
 
   /// Pairs of records of this stream and another one that have equal keys and are in one window.

@@ -72,6 +72,11 @@ std::uint32_t job_builder::add_committer(std::uint32_t writer, operator_factory_
   return id;
 }
 
+void job_builder::add_to_alignment_group(std::uint32_t node, const std::string& group) {
+  graph_.node(node).alignment_group = group;
+  graph_.node(node).chaining = graph::chaining::with_input;
+}
+
 void job_builder::add_side_output(std::uint32_t node, const std::string& tag,
                                   const record_type& type) {
   graph::side_output side{tag, describe(type)};

@@ -56,6 +56,8 @@ class job_builder {
   /// Throws `failure(invalid_graph)` naming the source unless all that leads to `parts` ends by
   /// itself.
   void require_bounded(const std::vector<stream_part>& parts) const;
+  /// The operator waits for the others of a watermark alignment group.
+  void add_to_alignment_group(std::uint32_t node, const std::string& group);
   graph::stream_node& node(std::uint32_t id) { return graph_.node(id); }
 
   configuration& config() noexcept { return config_; }

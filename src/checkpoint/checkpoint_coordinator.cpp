@@ -142,7 +142,8 @@ checkpoint_decision checkpoint_coordinator::on_time(std::int64_t now_ms, std::ui
       expired.push_back(id);
   for (const auto& id : expired)
     abort(id, checkpoint_failure::expired,
-          "not complete after " + format_duration(std::chrono::milliseconds(settings_.timeout_ms)),
+          "not complete after " + format_duration(std::chrono::milliseconds(settings_.timeout_ms)) +
+              ", waiting for " + what_it_waits_for(pending_.at(id)),
           now_ms, decision);
   begin_what_is_due(now_ms, wall_ms, decision);
   return decision;
@@ -183,11 +184,7 @@ checkpoint_decision checkpoint_coordinator::on_declined(const execution_attempt_
   checkpoint_decision decision;
   const auto found = pending_.find(checkpoint);
   if (found == pending_.end() || !found->second.waits_for(task)) return decision;
-  const auto& vertex = job_.vertices.at(task.vertex);
-  abort(checkpoint, checkpoint_failure::declined,
-        "'" + vertex.name + "' (subtask " + std::to_string(task.subtask + 1) + "/" +
-            std::to_string(vertex.parallelism) + "): " + message,
-        now_ms, decision);
+  abort(checkpoint, checkpoint_failure::declined, name_of(task) + ": " + message, now_ms, decision);
   return decision;
 }
 
@@ -283,6 +280,26 @@ void checkpoint_coordinator::abort(checkpoint_id checkpoint, checkpoint_failure 
   history_.add(std::move(record), found->second.subtasks());
   pending_.erase(found);
   if (counts) decider_.on_ended(now_ms);
+}
+
+std::string checkpoint_coordinator::name_of(const execution_attempt_id& task) const {
+  const auto& vertex = job_.vertices.at(task.vertex);
+  return "'" + vertex.name + "' (subtask " + std::to_string(task.subtask + 1) + "/" +
+         std::to_string(vertex.parallelism) + ")";
+}
+
+std::string checkpoint_coordinator::what_it_waits_for(const pending_checkpoint& checkpoint) const {
+  if (checkpoint.now_in() == pending_checkpoint::phase::beginning) return "the storage";
+  constexpr std::size_t named_max = 3;
+  const auto& awaited = checkpoint.awaited();
+  std::string all;
+  std::size_t named = 0;
+  for (const auto& task : awaited) {
+    if (named == named_max) break;
+    all += (named++ == 0 ? "" : ", ") + name_of(task);
+  }
+  if (awaited.size() > named) all += " and " + std::to_string(awaited.size() - named) + " more";
+  return all;
 }
 
 // -- looking --------------------------------------------------------------------------------------

@@ -145,6 +145,8 @@ class checkpoint_coordinator {
   checkpoint_id begin(checkpoint_kind kind, std::int64_t now_ms, std::uint64_t wall_ms);
   void abort(checkpoint_id checkpoint, checkpoint_failure why, const std::string& message,
              std::int64_t now_ms, checkpoint_decision& decision);
+  std::string name_of(const execution_attempt_id& task) const;
+  std::string what_it_waits_for(const pending_checkpoint& checkpoint) const;
 
   checkpoint_settings settings_;
   graph::job_graph job_;

@@ -52,6 +52,7 @@ class pending_checkpoint {
   answer acknowledge(checkpoint_acknowledgement ack, std::int64_t now_ms);
   /// Whether it waits for this task.
   bool waits_for(const execution_attempt_id& task) const { return awaited_.contains(task); }
+  const std::set<execution_attempt_id>& awaited() const noexcept { return awaited_; }
   const std::vector<execution_attempt_id>& tasks() const noexcept { return plan_.acknowledge; }
 
   /// Those that have nothing to emit any more: that had ended before, or only waited for it.

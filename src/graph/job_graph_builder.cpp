@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "millrace/graph/in_quotes.hpp"
 #include "millrace/graph/resolve.hpp"
 #include "millrace/graph/stream_graph_check.hpp"
 #include "millrace/graph/topology.hpp"
@@ -101,6 +102,19 @@ class chain_builder {
   }
 
   /// After `add_vertices`.
+  status check_alignment(const job_graph& job) const {
+    for (const auto& node : graph_.nodes())
+      if (!node.alignment_group.empty() && !job.vertices[places_[node.id].vertex].is_source)
+        return fail(errc::invalid_graph,
+                    "operator " + in_quotes(node.name) + " is in watermark alignment group " +
+                        in_quotes(node.alignment_group) +
+                        ", but not in one task with a source: the records that it holds back would "
+                        "hold up checkpoints; give from_source() the strategy, or assign it right "
+                        "behind each source, with the source's parallelism");
+    return {};
+  }
+
+  /// After `add_vertices`.
   void add_edges(job_graph& job) const {
     for (const auto& edge : graph_.edges()) {
       if (chained_into_[edge.target] == &edge) continue;
@@ -154,6 +168,8 @@ result<job_graph> build_job_graph(const stream_graph& graph, const job_defaults&
 
   chain_builder chains(graph, *nodes, *edges, defaults.chaining);
   chains.add_vertices(*order, *uids, job);
+  if (job.mode == runtime_mode::streaming)  // batch mode has no watermarks to align
+    if (auto ok = chains.check_alignment(job); !ok) return tl::unexpected(ok.error());
   chains.add_edges(job);
   return job;
 }

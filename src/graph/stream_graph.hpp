@@ -22,8 +22,7 @@ enum class chaining : std::uint8_t {
   always,  ///< With both its input and its consumers, whenever possible.
   head,    ///< Starts a chain: with its consumers only (`start_new_chain`).
   never,   ///< Alone (`disable_chaining`).
-  /// With its input whatever that and the configuration say: they are two halves of one thing, and
-  /// what is between them must not be lost when they end.
+  /// With its input whatever that and the configuration say: nothing may lie between the two.
   with_input,
 };
 
@@ -53,6 +52,9 @@ struct stream_node {
   bool bounded = true;           ///< Sources only: whether it ends by itself.
   bool non_parallel = false;     ///< Can only run with parallelism 1 (a socket, a collection).
   bool has_coordinator = false;  ///< Its factory makes an operator_coordinator for the job master.
+  /// Whose event times it waits for by taking no more records; empty: none. It must be in one task
+  /// with its source: behind a channel, what it does not take would hold up barriers.
+  std::string alignment_group;
   /// Where records of a loop come back, on its last input: see "millrace/graph/iterations.hpp".
   bool is_iteration_head = false;
 

@@ -14,7 +14,9 @@ namespace millrace {
 /// mode there is no watermark but the last, so that no record is late.
 ///
 /// As a member of an alignment group it takes no more records while its watermark is beyond the
-/// group's limit, so that whatever feeds it waits, too.
+/// group's limit, so that the source in its task waits, too. The job graph sees to it that there is
+/// one: a channel would fill, and barriers would wait in it for members whose own records cannot
+/// come through where barriers are aligned.
 template <class T>
 class timestamps_and_watermarks final : public producing<T> {
  public:

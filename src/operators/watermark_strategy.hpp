@@ -109,7 +109,8 @@ class watermark_strategy {
 
   /// Whoever is more than `max_drift` ahead of the slowest of the group waits for it: so state for
   /// the fast ones' future does not pile up downstream. The group is all subtasks of all streams of
-  /// the job that name it. What the others have reached is made known each `update_interval`.
+  /// the job that name it. What the others have reached is made known each `update_interval`. Works
+  /// at sources: for `from_source`, and for what is assigned in one task with a source.
   watermark_strategy with_watermark_alignment(
       std::string group, std::chrono::milliseconds max_drift,
       std::chrono::milliseconds update_interval = std::chrono::seconds(1)) const {

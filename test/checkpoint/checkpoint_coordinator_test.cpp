@@ -275,10 +275,14 @@ TEST_CASE("a checkpoint that takes too long is given up") {
   CHECK(decision.fail_job);  // none is tolerable
   CHECK(decision.fail_job->message.find("expired") != std::string::npos);
   CHECK(job.acknowledge(id, 0, 1).store.empty());
-  CHECK(job.coordinator.records(0).back().failure == "expired: not complete after 500 ms");
+  CHECK(job.coordinator.records(0).back().failure ==
+        "expired: not complete after 500 ms, waiting for 'Source: lines -> flat_map' (subtask 2/2), "
+        "'count -> Sink: print' (subtask 1/2), 'count -> Sink: print' (subtask 2/2)");
   // Also if there was not even room for it.
   job.at(2000);
   CHECK(job.at(2500).aborted.size() == 1);
+  CHECK(job.coordinator.records(0).back().failure ==
+        "expired: not complete after 500 ms, waiting for the storage");
 }
 
 TEST_CASE("what is being stored does not expire") {

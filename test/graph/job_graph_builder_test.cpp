@@ -237,6 +237,17 @@ TEST_CASE("operators that do not fit together are named") {
           "source 's' is unbounded and cannot run in batch mode; use execution.runtime-mode = "
           "streaming, or a bounded source");
   }
+  SUBCASE("a member of an alignment group that is not in one task with a source") {
+    make.graph.node(map).alignment_group = "all";
+    CHECK(error_of(make.graph) == "no error");
+    make.graph.node(map).parallelism = 3;
+    CHECK(error_of(make.graph)
+              .starts_with("operator 'm' is in watermark alignment group 'all', but "
+                           "not in one task with a source"));
+    auto defaults = with_parallelism(2);
+    defaults.mode = runtime_mode::batch;
+    CHECK(error_of(make.graph, defaults) == "no error");
+  }
   SUBCASE("a cycle") {
     auto loop = make.op("n", {map});
     make.connect(loop, map);

@@ -683,19 +683,21 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   for (std::size_t b = 0; b < spec.branches.size(); ++b) {
     const auto& branch = spec.branches[b];
     const auto path = "/data/in-" + suffix + "-" + std::to_string(b);
-    auto source = spec.has_latecomer ? staged_source_of(env, spec, branch, reached)
-                                     : source_of(env, branch, path, files);
-    if (b == 0 && spec.throws_at) {
-      source = source
-                   .map([at = *spec.throws_at](const row& r) {
-                     if (r.value == at)
-                       throw std::runtime_error("refused record " + std::to_string(at));
-                     return r;
-                   })
-                   .set_parallelism(branch.parallelism);
-    }
+    const auto source = spec.has_latecomer ? staged_source_of(env, spec, branch, reached)
+                                           : source_of(env, branch, path, files);
     const bool is_late = spec.has_latecomer && &branch == &spec.branches.back();
-    auto its = extend(with_event_time(source, branch, spec.is_aligned, is_late), branch.steps);
+    // Aligned it must be in one task with its source: of a file, rows are parsed between the two.
+    const bool is_aligned = spec.is_aligned && (spec.chaining || !branch.from_file);
+    auto its = with_event_time(source, branch, is_aligned, is_late);
+    if (b == 0 && spec.throws_at) {
+      its = its.map([at = *spec.throws_at](const row& r) {
+                 if (r.value == at)
+                   throw std::runtime_error("refused record " + std::to_string(at));
+                 return r;
+               })
+                .set_parallelism(branch.parallelism);
+    }
+    its = extend(its, branch.steps);
     if (b > 0 && is_of_two(spec.stage.kind))
       second = its;
     else
