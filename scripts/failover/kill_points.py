@@ -15,8 +15,8 @@ import tempfile
 import time
 
 from in_force import VariantWatch, has_copies, has_files
-from killable import (CAF_NODE, MILLRACE, VARIANTS, KillableCluster, PaidOrders, difference,
-                      print_list, wait_until)
+from killable import (CAF_NODE, MILLRACE, VARIANTS, KillableCluster, PaidOrders, difference, in_pairs,
+                      in_sums, print_list, wait_until)
 
 VARIABLE = "MILLRACE_KILL_POINT"
 KILL_SECONDS = 60  # within which a process comes to the place
@@ -361,12 +361,17 @@ class Walk:
 
     def check(self, job, expected, is_drained=False, may_stay=frozenset()):
         """The same was committed, and nothing else is left. Windows of a job that was drained are not
-        complete: of that only pairs count, and they may be fewer."""
-        lost, doubled = difference(job.committed(), expected.committed())
+        complete: there are fewer pairs, and two sums of a window, which together have all pairs."""
+        committed = job.committed()
+        lost, doubled = difference(committed, expected.committed())
         if is_drained:
             lost.clear()
             doubled = type(doubled)({record: count for record, count in doubled.items()
                                      if record.startswith("pairs ")})
+            paired, summed = in_pairs(committed), in_sums(committed)
+            if paired != summed:
+                raise AssertionError(f"the pairs are {paired[0]} orders of {paired[1]} cents, but "
+                                     f"the sums have {summed[0]} of {summed[1]}")
         if lost or doubled:
             raise AssertionError(f"{lost.total()} records lost, such as {sorted(lost)[:3]}; "
                                  f"{doubled.total()} doubled, such as {sorted(doubled)[:3]}")

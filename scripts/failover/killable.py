@@ -161,6 +161,21 @@ class PaidOrders:
                          for file in files]
 
 
+def in_pairs(committed):
+    """Orders and cents in the pairs of a job that were committed."""
+    pairs = [(int(record.rsplit(",", 1)[1]), count) for record, count in committed.items()
+             if record.startswith("pairs ")]
+    return sum(count for _, count in pairs), sum(cents * count for cents, count in pairs)
+
+
+def in_sums(committed):
+    """The same in its sums."""
+    sums = [(*map(int, record.rsplit(",", 2)[1:]), count) for record, count in committed.items()
+            if record.startswith("sums ")]
+    return (sum(orders * count for orders, _, count in sums),
+            sum(cents * count for _, cents, count in sums))
+
+
 def difference(committed, expected):
     """What is lost and what was committed too often, each with how often."""
     return expected - committed, committed - expected

@@ -49,6 +49,7 @@ std::uint32_t job_builder::add_operator(graph::stream_node node, operator_factor
     node.inputs.push_back(describe(*type));
   if (const auto* type = factory->output_type()) node.output = describe(*type);
   node.has_coordinator = factory->has_coordinator();
+  node.commits = factory->commits();
   operators_.push_back(std::move(factory));
   return graph_.add_node(std::move(node));
 }

@@ -54,7 +54,7 @@ checkpoint_id checkpoint_coordinator::earlier() const noexcept {
 bool checkpoint_coordinator::has_committers() const noexcept {
   for (const auto& vertex : job_.vertices)
     for (const auto& op : vertex.operators)
-      if (op.kind == "committer" || op.kind == "global_committer") return true;
+      if (op.commits) return true;
   return false;
 }
 

@@ -14,7 +14,7 @@
 
 namespace millrace::graph {
 
-inline constexpr std::uint32_t job_graph_format_version = 3;
+inline constexpr std::uint32_t job_graph_format_version = 4;
 
 /// The most subtasks or key groups an operator may have (Flink's UPPER_BOUND_MAX_PARALLELISM).
 inline constexpr std::uint32_t max_parallelism_limit = 32768;
@@ -42,6 +42,8 @@ struct chained_operator {
   bool is_source = false;
   bool is_sink = false;
   bool has_coordinator = false;  ///< Something in the job master speaks for all its subtasks.
+  /// Makes output visible when a checkpoint is complete, which an earlier one knows nothing of.
+  bool commits = false;
 
   bool operator==(const chained_operator&) const = default;
 };

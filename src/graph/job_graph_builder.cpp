@@ -49,6 +49,7 @@ chained_operator describe(const stream_node& node, std::string uid) {
   op.is_source = node.is_source;
   op.is_sink = node.is_sink;
   op.has_coordinator = node.has_coordinator;
+  op.commits = node.commits;
   for (std::uint32_t i = 0; i < node.inputs.size(); ++i) op.inputs.push_back({std::nullopt, i, {}});
   return op;
 }
@@ -110,7 +111,8 @@ class chain_builder {
                         in_quotes(node.alignment_group) +
                         ", but not in one task with a source: the records that it holds back would "
                         "hold up checkpoints; give from_source() the strategy, or assign it right "
-                        "behind each source, with the source's parallelism");
+                        "behind each source: before any union or exchange, with the source's "
+                        "parallelism, and chained with all that lies between");
     return {};
   }
 

@@ -33,7 +33,8 @@ json to_json_value(const chained_operator& op) {
   return {{"name", op.name},       {"kind", op.kind},
           {"uid", op.uid},         {"node", op.node},
           {"inputs", inputs},      {"is_source", op.is_source},
-          {"is_sink", op.is_sink}, {"has_coordinator", op.has_coordinator}};
+          {"is_sink", op.is_sink}, {"has_coordinator", op.has_coordinator},
+          {"commits", op.commits}};
 }
 
 json to_json_value(const job_vertex& vertex) {
@@ -66,8 +67,8 @@ json to_json_value(const job_edge& edge) {
 }
 
 chained_operator read_operator(const json_cursor& at) {
-  at.expect_fields(
-      {"name", "kind", "uid", "node", "inputs", "is_source", "is_sink", "has_coordinator"});
+  at.expect_fields({"name", "kind", "uid", "node", "inputs", "is_source", "is_sink",
+                    "has_coordinator", "commits"});
   chained_operator op;
   op.name = at.field("name").text();
   op.kind = at.field("kind").text();
@@ -85,6 +86,7 @@ chained_operator read_operator(const json_cursor& at) {
   op.is_source = at.field("is_source").boolean();
   op.is_sink = at.field("is_sink").boolean();
   op.has_coordinator = at.field("has_coordinator").boolean();
+  op.commits = at.field("commits").boolean();
   return op;
 }
 

@@ -52,6 +52,7 @@ struct stream_node {
   bool bounded = true;           ///< Sources only: whether it ends by itself.
   bool non_parallel = false;     ///< Can only run with parallelism 1 (a socket, a collection).
   bool has_coordinator = false;  ///< Its factory makes an operator_coordinator for the job master.
+  bool commits = false;          ///< Makes output visible when a checkpoint is complete.
   /// Whose event times it waits for by taking no more records; empty: none. It must be in one task
   /// with its source: behind a channel, what it does not take would hold up barriers.
   std::string alignment_group;

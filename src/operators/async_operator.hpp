@@ -29,8 +29,9 @@ struct pending_request {
 /// Watermarks and statuses go through the schedule, too. Results come by completions of I/O, which
 /// only note them; emitting waits for the next step in which the output has room.
 ///
-/// Checkpointed: the records under way, which are asked for again after a restart. Records that
-/// have no encoding can't be, so the barrier waits until all have left.
+/// Checkpointed: the records under way, also those whose results have not left, which are asked for
+/// again after a restart: no barrier waits for an answer. Records that have no encoding can't be,
+/// so the barrier waits until all have left.
 template <class In, class Out, class Fn>
 class async_operator final : public producing<Out> {
  public:
@@ -73,6 +74,9 @@ class async_operator final : public producing<Out> {
   bool is_busy() const noexcept override {
     return input_ended_ || is_draining_ ? !schedule_.is_empty() : schedule_.is_full();
   }
+  /// What it waits for is in the snapshot, so an answer that never comes does not keep checkpoints
+  /// from being taken. At the end of the input nothing may be left to be asked.
+  bool is_held_back() const noexcept override { return encodable<In> && !input_ended_; }
   bool holds_records() const noexcept override { return !schedule_.is_empty(); }
   void prepare_snapshot(checkpoint_id) override { is_draining_ = !encodable<In>; }
   void snapshot_state(checkpoint_id) override {

@@ -25,6 +25,8 @@ struct collected_part {
 /// was started from, and what it had brought is forgotten.
 class collecting_sink final : public stream_operator {
  public:
+  static constexpr bool commits = true;
+
   collecting_sink(const record_type& type, std::shared_ptr<collected_batches> rows)
       : type_(type), rows_(std::move(rows)) {}
 

@@ -52,6 +52,7 @@ template <class Committable>
 class committer_operator final : public producing<Committable> {
  public:
   using entry = committable_of_checkpoint<Committable>;
+  static constexpr bool commits = true;
 
   explicit committer_operator(const committer_plan<Committable>& plan)
       : plan_(plan), queue_(plan.retries) {}

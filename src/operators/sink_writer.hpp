@@ -94,7 +94,9 @@ class sink_writer {
   virtual std::vector<Committable> prepare_commit() { return {}; }
   /// Write to the operator state what a restart needs. Must not wait.
   virtual void snapshot_state(checkpoint_id) {}
-  /// A restart will go back to this checkpoint or a later one.
+  /// A restart will go back to this checkpoint or a later one; in a job without committers also to
+  /// one before, if this one is damaged. So leave it to a committer to make output visible: if it
+  /// were done here, it could be done twice.
   virtual void on_checkpoint_complete(checkpoint_id) {}
   /// After the end, a failure or a cancellation; no completion comes any more. What no checkpoint
   /// names is to be removed, as well as can be.

@@ -35,6 +35,16 @@ class described_factory : public operator_factory {
   const record_type* output_;
 };
 
+/// Whether operators of that class make output visible when a checkpoint is complete: those that do
+/// have a `static constexpr bool commits = true`.
+template <class Op>
+consteval bool does_commit() {
+  if constexpr (requires { Op::commits; })
+    return Op::commits;
+  else
+    return false;
+}
+
 /// `Make` is called, const, for the operator of each subtask.
 template <class Make>
 class making_factory final : public described_factory {
@@ -43,6 +53,9 @@ class making_factory final : public described_factory {
       : described_factory(inputs, output), make_(std::move(make)) {}
 
   std::unique_ptr<stream_operator> create() const override { return make_(); }
+  bool commits() const noexcept override {
+    return does_commit<typename std::invoke_result_t<const Make&>::element_type>();
+  }
 
  private:
   Make make_;

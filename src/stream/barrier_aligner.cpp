@@ -1,6 +1,7 @@
 #include "millrace/stream/barrier_aligner.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "millrace/core/assert.hpp"
@@ -46,6 +47,7 @@ barrier_aligner::decision barrier_aligner::on_barrier(std::uint32_t channel, con
   if (cut.alignment == barrier_alignment::unaligned) found->cut.alignment = cut.alignment;
   note_come(*found, channel);
   result.block = blocks(cut);
+  found->blocks_channels |= result.block;
   complete_what_is_there(now, result);
   return result;
 }
@@ -73,7 +75,8 @@ barrier_aligner::decision barrier_aligner::on_closed(std::uint32_t channel, time
 barrier_aligner::decision barrier_aligner::on_trigger(const barrier& cut, time_point now) {
   decision result;
   if (is_over(cut.checkpoint)) return result;
-  find_or_begin(cut, now, result);
+  const auto at = place_of(cut.checkpoint);
+  if (at == pending_.end() || at->cut.checkpoint != cut.checkpoint) begin(cut, now);
   complete_what_is_there(now, result);
   return result;
 }
@@ -88,32 +91,47 @@ barrier_aligner::decision barrier_aligner::on_time(time_point now) {
   decision result;
   const auto due = deadline();
   if (!due || now < *due) return result;
-  pending_.back().cut.alignment = barrier_alignment::unaligned;
+  std::find_if(pending_.begin(), pending_.end(), is_aligned_at_first)->cut.alignment =
+      barrier_alignment::unaligned;
   complete_what_is_there(now, result);
   return result;
 }
 
 std::optional<barrier_aligner::time_point> barrier_aligner::deadline() const {
-  if (pending_.empty() || pending_.back().cut.alignment != barrier_alignment::aligned_at_first)
-    return std::nullopt;
-  return pending_.back().begun + alignment_max_;
+  const auto first = std::find_if(pending_.begin(), pending_.end(), is_aligned_at_first);
+  if (first == pending_.end()) return std::nullopt;
+  return first->begun + alignment_max_;
+}
+
+bool barrier_aligner::is_aligned_at_first(const alignment& pending) {
+  return pending.cut.alignment == barrier_alignment::aligned_at_first;
 }
 
 bool barrier_aligner::is_over(checkpoint_id checkpoint) const {
   return checkpoint <= last_done_ || given_up_.contains(checkpoint);
 }
 
+std::deque<barrier_aligner::alignment>::iterator barrier_aligner::place_of(
+    checkpoint_id checkpoint) {
+  return std::find_if(pending_.begin(), pending_.end(),
+                      [&](const auto& p) { return p.cut.checkpoint >= checkpoint; });
+}
+
 barrier_aligner::alignment* barrier_aligner::find_or_begin(const barrier& cut, time_point now,
                                                            decision& result) {
-  auto at = std::find_if(pending_.begin(), pending_.end(),
-                         [&](const auto& p) { return p.cut.checkpoint >= cut.checkpoint; });
+  const auto at = place_of(cut.checkpoint);
   if (at != pending_.end() && at->cut.checkpoint == cut.checkpoint) return &*at;
   if (blocks(cut)) {
-    if (at != pending_.end()) return nullptr;
-    if (!pending_.empty()) drop_until(pending_.back().cut.checkpoint, result);
-    at = pending_.end();
+    if (std::any_of(at, pending_.end(), [](const auto& p) { return p.blocks_channels; }))
+      return nullptr;
+    if (at != pending_.begin()) drop_until(std::prev(at)->cut.checkpoint, result);
   }
-  return &*pending_.insert(at, {cut, now, is_closed_, open_, open_in_order_});
+  return begin(cut, now);
+}
+
+barrier_aligner::alignment* barrier_aligner::begin(const barrier& cut, time_point now) {
+  return &*pending_.insert(place_of(cut.checkpoint),
+                           {cut, now, is_closed_, open_, open_in_order_, false});
 }
 
 void barrier_aligner::note_come(alignment& pending, std::uint32_t channel) {
@@ -127,22 +145,20 @@ bool barrier_aligner::is_complete(const alignment& pending) {
          (pending.cut.alignment == barrier_alignment::unaligned && pending.awaited_in_order == 0);
 }
 
-/// The latest one speaks for those before it.
+/// One before them that is not complete has been left out by somebody, and never will be.
 void barrier_aligner::complete_what_is_there(time_point now, decision& result) {
-  const auto last = std::find_if(pending_.rbegin(), pending_.rend(), is_complete);
-  if (last == pending_.rend()) return;
-  result.aligned = last->cut;
-  result.alignment = now - last->begun;
-  result.has_come = std::move(last->has_come);
+  for (auto& p : pending_)
+    if (is_complete(p)) result.aligned.push_back({p.cut, now - p.begun, std::move(p.has_come)});
+  if (result.aligned.empty()) return;
   result.block = false;
-  drop_until(last->cut.checkpoint, result);
+  drop_until(result.aligned.back().cut.checkpoint, result);
 }
 
 void barrier_aligner::give_up(checkpoint_id checkpoint, decision& result) {
   const auto found = std::find_if(pending_.begin(), pending_.end(),
                                   [&](const auto& p) { return p.cut.checkpoint == checkpoint; });
   if (found != pending_.end()) {
-    result.release = blocks(found->cut);
+    result.release = found->blocks_channels;
     pending_.erase(found);
   }
   given_up_.insert(checkpoint);
@@ -151,7 +167,7 @@ void barrier_aligner::give_up(checkpoint_id checkpoint, decision& result) {
 
 void barrier_aligner::drop_until(checkpoint_id last, decision& result) {
   while (!pending_.empty() && pending_.front().cut.checkpoint <= last) {
-    result.release |= blocks(pending_.front().cut);
+    result.release |= pending_.front().blocks_channels;
     pending_.pop_front();
   }
   last_done_ = std::max(last_done_, last);

@@ -27,6 +27,8 @@ namespace millrace {
 ///   ignored, as is one that comes twice.
 /// - A barrier of a newer one ends an older one, whose barriers somebody has left out: at once with
 ///   `exactly_once`, when the newer one is complete with `at_least_once`.
+/// - A trigger ends none: barriers of older ones may still come, from tasks that have ended since.
+///   Several that only wait for channels to close are complete together.
 /// - A channel that is closed has no more barriers; it counts as if they had come.
 /// - A task none of whose channels will bring one is triggered; one that is triggered while some of
 ///   its channels are still to be closed waits for that, unless it is unaligned.
@@ -36,15 +38,19 @@ class barrier_aligner {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
+  struct aligned_cut {
+    barrier cut;                           ///< To be passed on.
+    std::chrono::nanoseconds alignment{};  ///< From the first barrier to the last.
+    /// By channel, for a snapshot that may be unaligned: its barrier was read, or it is closed.
+    std::vector<bool> has_come;
+  };
+
   /// What the task is to do, in this order.
   struct decision {
     bool release = false;                    ///< Read all channels again,
     bool block = false;                      ///< but not this one.
     std::optional<checkpoint_id> cancelled;  ///< Tell those downstream.
-    std::optional<barrier> aligned;          ///< Take the snapshot, and pass this barrier on.
-    std::chrono::nanoseconds alignment{};    ///< From the first barrier to the last.
-    /// By channel, for a snapshot that may be unaligned: its barrier was read, or it is closed.
-    std::vector<bool> has_come{};
+    std::vector<aligned_cut> aligned{};      ///< Take these snapshots, ascending.
   };
 
   /// `alignment_max` is how long a checkpoint may be aligned that is so at first.
@@ -86,12 +92,16 @@ class barrier_aligner {
     std::vector<bool> has_come;          // by channel
     std::uint32_t awaited = 0;           // open channels whose barrier has not come
     std::uint32_t awaited_in_order = 0;  // those of them that keep their order
+    bool blocks_channels = false;
   };
 
   bool is_over(checkpoint_id checkpoint) const;
   static bool is_complete(const alignment& pending);
-  /// Null if there can be none: it is older than one that blocks channels.
+  static bool is_aligned_at_first(const alignment& pending);
+  std::deque<alignment>::iterator place_of(checkpoint_id checkpoint);
+  /// Null if there can be none: it is older than one that blocks channels. Ends older ones.
   alignment* find_or_begin(const barrier& cut, time_point now, decision& result);
+  alignment* begin(const barrier& cut, time_point now);
   void note_come(alignment& pending, std::uint32_t channel);
   void complete_what_is_there(time_point now, decision& result);
   void give_up(checkpoint_id checkpoint, decision& result);

@@ -155,8 +155,9 @@ class stream_operator {
   /// write to it what is in members only. Must not emit, nor wait (Flink's snapshotState).
   virtual void snapshot_state(checkpoint_id) {}
   /// The whole job's checkpoint is stored and will be what a restart goes back to: make visible
-  /// what waited for it. May come late, or be left out when a later one comes; then that one speaks
-  /// for this one, too.
+  /// what waited for it, if the factory says that it `commits`. May come late, or be left out when
+  /// a later one comes; then that one speaks for this one, too. Where nothing commits, a restart
+  /// may still go back to one before if this one turns out to be damaged.
   virtual void on_checkpoint_complete(checkpoint_id) {}
   /// There will be no such checkpoint. What waited for it waits for the next.
   virtual void on_checkpoint_aborted(checkpoint_id) {}
@@ -173,9 +174,9 @@ class stream_operator {
   /// waits for event time, for the end of the input or for a timer of the user does not count. An
   /// iteration's loop is not empty while an operator of it holds records.
   virtual bool holds_records() const noexcept { return false; }
-  /// Whether it is busy only because it waits for others of its alignment group. What waits for
-  /// I/O after prepare_snapshot holds up the barrier; this does not, or the others might wait for
-  /// the barrier.
+  /// Whether a barrier need not wait although the operator is busy, as it only waits for others of
+  /// its alignment group, which might wait for the barrier, or for I/O that the snapshot says how
+  /// to begin anew. Whoever else waits for I/O after prepare_snapshot holds up the barrier.
   virtual bool is_held_back() const noexcept { return false; }
   /// Whether what on_checkpoint_complete has begun is still under way. A job that stops with a
   /// savepoint waits for it; no finish() comes then.
@@ -230,6 +231,9 @@ class operator_factory : public shared_description {
   /// "millrace/stream/operator_coordinator.hpp" to make one. `context` outlives it.
   virtual std::unique_ptr<operator_coordinator> create_coordinator(
       coordinator_context& context) const;
+  /// Whether its operators make output visible when a checkpoint is complete. Where one does, the
+  /// job never goes back behind its latest checkpoint by itself: output would come again.
+  virtual bool commits() const noexcept { return false; }
 };
 
 /// Shared by the plan and all subtasks of a process.

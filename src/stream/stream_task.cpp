@@ -124,8 +124,8 @@ void stream_task::on_coordinator_event(std::uint32_t operator_index, byte_view e
     throw failure(errc::protocol, "an event arrived for operator " +
                                       std::to_string(operator_index) + " of a task with " +
                                       std::to_string(chain_.size()));
-  if (snapshot_ && !MILLRACE_MUTANT(events_overtake_barrier))
-    held_events_.push_back({operator_index, {event.begin(), event.end()}});
+  if (!due_.empty() && !MILLRACE_MUTANT(events_overtake_barrier))
+    due_.back().events.push_back({operator_index, {event.begin(), event.end()}});
   else if (ending_ != subtask_ending::ended)
     chain_.on_coordinator_event(operator_index, event);
 }
@@ -145,7 +145,7 @@ task_progress stream_task::step() {
   if (loop_ && loop_->question) answer_coordinator(progress);
   if (writing_) {
     write_snapshot();
-    if (writing_ || snapshot_) progress = task_progress::ready;
+    if (writing_ || !due_.empty()) progress = task_progress::ready;
   }
   const bool held_up = phase_ != phase::done && chain_.is_blocked();
   account(progress == task_progress::ready ? activity::busy
@@ -176,7 +176,7 @@ task_progress stream_task::run() {
 
 task_progress stream_task::run_source() {
   for (int i = 0; i < batches_per_step; ++i) {
-    if (snapshot_ && !take_snapshot()) return wait_with_snapshot();
+    if (!take_due_snapshots()) return wait_with_snapshot();
     if (chain_.is_blocked()) return task_progress::waiting;
     if (phase_ == phase::stopped) return wait_for_input();
     if (is_drained_) {
@@ -206,7 +206,7 @@ void stream_task::end_of_source() {
 
 task_progress stream_task::run_inputs() {
   for (int i = 0; i < batches_per_step; ++i) {
-    if (snapshot_ && !take_snapshot()) return wait_with_snapshot();
+    if (!take_due_snapshots()) return wait_with_snapshot();
     if (chain_.is_blocked()) return task_progress::waiting;
     if (phase_ == phase::stopped) return wait_for_input();
     if (chain_.is_busy()) return wait_for_input();
@@ -322,7 +322,7 @@ task_progress stream_task::finish() {
 /// again if the task was restored.
 task_progress stream_task::await_checkpoint() {
   while (true) {
-    if ((snapshot_ && !take_snapshot()) || chain_.is_blocked()) return task_progress::waiting;
+    if (!take_due_snapshots() || chain_.is_blocked()) return task_progress::waiting;
     auto next = gate_.next();
     if (!next) break;
     refuse_records(*next);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -176,9 +177,11 @@ class stream_task {
   void end_what_may_end();
   bool is_passive() const;
   void answer_coordinator(task_progress progress);
-  void act(const barrier_aligner::decision& what, std::uint32_t channel = 0);
-  void hear_held_events();
-  /// False while it must wait.
+  void act(barrier_aligner::decision what, std::uint32_t channel = 0);
+  void give_up_due(checkpoint_id checkpoint);
+  /// Nothing is read before they are taken. False while they must wait.
+  bool take_due_snapshots();
+  /// The first that is due; false while it must wait.
   bool take_snapshot();
   /// Records what is on its way to the task, and hands the snapshot on when that is there.
   void record_channels(task_snapshot& taken, const std::vector<bool>& has_come);
@@ -200,27 +203,27 @@ class stream_task {
   channel_recorder recorder_;
   phase phase_ = phase::running;
 
-  struct due_snapshot {
-    barrier cut;
-    std::chrono::nanoseconds alignment{};
-    std::vector<bool> has_come;  ///< By input channel, as the aligner says.
-    std::chrono::steady_clock::time_point overtakes_from;  ///< If aligned_at_first.
-  };
-  bool awaits_last_;  // checkpoint, once it has emitted everything
-  std::chrono::milliseconds alignment_max_;
   struct coordinator_event {
     std::uint32_t operator_index = 0;
     std::vector<std::byte> event;
   };
-  std::optional<due_snapshot> snapshot_;        // to be taken as soon as may be
-  std::optional<task_snapshot> writing_;        // taken, but its keyed state is not all written
-  std::size_t slice_bytes_;                     // of it that a step writes
-  std::vector<coordinator_event> held_events_;  // that came since: they belong behind it
-  checkpoint_id last_prepared_;                 // operators know of no later one
-  checkpoint_id first_after_all_;               // whose snapshot was the first after everything
-  bool is_last_complete_ = false;               // that one, or a later one, is
-  checkpoint_id stopped_at_;                    // the final savepoint that the task waits for
-  bool is_stop_certain_ = false;                // it is complete
+  struct due_snapshot {
+    barrier_aligner::aligned_cut what;
+    std::chrono::steady_clock::time_point overtakes_from;  ///< If aligned_at_first.
+    std::vector<coordinator_event> events;  ///< That came since: they belong behind it.
+  };
+  void hear(const std::vector<coordinator_event>& events);
+
+  bool awaits_last_;  // checkpoint, once it has emitted everything
+  std::chrono::milliseconds alignment_max_;
+  std::deque<due_snapshot> due_;          // to be taken as soon as may be, ascending
+  std::optional<task_snapshot> writing_;  // taken, but its keyed state is not all written
+  std::size_t slice_bytes_;               // of it that a step writes
+  checkpoint_id last_prepared_;           // operators know of no later one
+  checkpoint_id first_after_all_;         // whose snapshot was the first after everything
+  bool is_last_complete_ = false;         // that one, or a later one, is
+  checkpoint_id stopped_at_;              // the final savepoint that the task waits for
+  bool is_stop_certain_ = false;          // it is complete
   bool is_drained_ = false;
   bool has_source_more_ = false;                  // than it was let emit
   subtask_ending ending_ = subtask_ending::none;  // as it was restored

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "millrace/core/mutant.hpp"
@@ -7,9 +9,8 @@
 
 namespace millrace {
 
-void stream_task::hear_held_events() {
-  for (const auto& held : std::exchange(held_events_, {}))
-    chain_.on_coordinator_event(held.operator_index, held.event);
+void stream_task::hear(const std::vector<coordinator_event>& events) {
+  for (const auto& each : events) chain_.on_coordinator_event(each.operator_index, each.event);
 }
 
 void stream_task::on_checkpoint_trigger(const barrier& cut) {
@@ -25,10 +26,7 @@ void stream_task::on_checkpoint_complete(checkpoint_id checkpoint) {
 void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
   act(aligner_.on_abort(checkpoint));
   recorder_.give_up(checkpoint);
-  if (snapshot_ && snapshot_->cut.checkpoint == checkpoint) {
-    snapshot_.reset();
-    hear_held_events();
-  }
+  give_up_due(checkpoint);
   if (writing_ && writing_->cut.checkpoint == checkpoint) {
     chain_.abandon_snapshot();
     writing_.reset();
@@ -38,21 +36,44 @@ void stream_task::on_checkpoint_aborted(checkpoint_id checkpoint) {
     phase_ = phase::running;
 }
 
-void stream_task::act(const barrier_aligner::decision& what, std::uint32_t channel) {
+/// What came behind it comes behind the one before now, if that is still to be taken.
+void stream_task::give_up_due(checkpoint_id checkpoint) {
+  const auto found = std::find_if(due_.begin(), due_.end(), [&](const auto& due) {
+    return due.what.cut.checkpoint == checkpoint;
+  });
+  if (found == due_.end()) return;
+  auto events = std::move(found->events);
+  const auto behind = due_.erase(found);
+  if (behind == due_.begin()) return hear(events);
+  auto& before = std::prev(behind)->events;
+  before.insert(before.end(), std::make_move_iterator(events.begin()),
+                std::make_move_iterator(events.end()));
+}
+
+void stream_task::act(barrier_aligner::decision what, std::uint32_t channel) {
   if (what.release) gate_.unblock_all();
   if (what.block) gate_.block(channel);
   if (what.cancelled)
     for (auto& e : chain_.exchanges()) e->broadcast(cancel_barrier{*what.cancelled});
-  // One that could not be taken yet gives way to a later one.
-  if (!what.aligned) return;
-  hear_held_events();
-  snapshot_ = due_snapshot{*what.aligned, what.alignment, what.has_come,
-                           services_.time().now() - what.alignment + alignment_max_};
+  // One that can't be taken yet is not forgotten for a later one, which may be a savepoint: it
+  // would hang, and others wait for its end, until its time is over.
+  for (auto& cut : what.aligned) {
+    if (MILLRACE_MUTANT(due_snapshot_displaced) && !due_.empty())
+      give_up_due(due_.front().what.cut.checkpoint);
+    const auto begun = services_.time().now() - cut.alignment;
+    due_.push_back({std::move(cut), begun + alignment_max_, {}});
+  }
+}
+
+bool stream_task::take_due_snapshots() {
+  while (!due_.empty())
+    if (!take_snapshot()) return false;
+  return true;
 }
 
 bool stream_task::take_snapshot() {
   if (writing_) return false;
-  const auto cut = snapshot_->cut;
+  const auto cut = due_.front().what.cut;
   const bool overtakes = cut.alignment == barrier_alignment::unaligned;
   if (chain_.is_blocked() && !overtakes) return false;
   const auto begin = services_.time().now();
@@ -69,14 +90,14 @@ bool stream_task::take_snapshot() {
   taken.operators_finished = is_after_all && !has_source_more_;
   taken.operators = chain_.begin_snapshot(
       cut.checkpoint, cut.base ? snapshot_form::native : snapshot_form::canonical);
-  taken.alignment = snapshot_->alignment;
+  taken.alignment = due_.front().what.alignment;
   taken.frozen_at = services_.time().now();
   taken.synchronous = taken.frozen_at - begin;
   if (is_after_all && !first_after_all_) first_after_all_ = cut.checkpoint;
-  const auto has_come = std::move(snapshot_->has_come);
-  snapshot_.reset();
-  if (overtakes) record_channels(taken, has_come);
-  hear_held_events();
+  const auto done = std::move(due_.front());
+  due_.pop_front();
+  if (overtakes) record_channels(taken, done.what.has_come);
+  hear(done.events);
   if (cut.kind == checkpoint_kind::final_savepoint && phase_ == phase::running) {
     phase_ = phase::stopped;
     stopped_at_ = cut.checkpoint;
@@ -108,11 +129,14 @@ void stream_task::mind_alignment_time() {
     else
       services_.wake_at(*due);
   }
-  if (!snapshot_ || snapshot_->cut.alignment != barrier_alignment::aligned_at_first) return;
-  if (since_when_ >= snapshot_->overtakes_from)
-    snapshot_->cut.alignment = barrier_alignment::unaligned;
-  else
-    services_.wake_at(snapshot_->overtakes_from);
+  for (auto& due : due_) {
+    auto& alignment = due.what.cut.alignment;
+    if (alignment != barrier_alignment::aligned_at_first) continue;
+    if (since_when_ >= due.overtakes_from)
+      alignment = barrier_alignment::unaligned;
+    else
+      services_.wake_at(due.overtakes_from);
+  }
 }
 
 void stream_task::write_snapshot() {

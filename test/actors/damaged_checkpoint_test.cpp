@@ -34,10 +34,10 @@ struct job_with_two : checkpointed_master {
     hold_allocations(*tm);
     pass_with_heartbeats(1s);
   }
-  void start_and_take_two(const std::string& kind_of_last = "sink") {
+  void start_and_take_two(bool commits = false) {
     tm = add_task_manager(2);
     auto graph = job_of(word_count(), 2);
-    graph.vertices.back().operators.back().kind = kind_of_last;
+    graph.vertices.back().operators.back().commits = commits;
     graph.configuration = {{"execution.checkpointing.interval", "10 s"},
                            {"state.checkpoints.dir", directory.path("checkpoints")},
                            {"state.checkpoints.num-retained", "2"},
@@ -150,7 +150,7 @@ TEST_CASE_FIXTURE(job_with_two,
 }
 
 TEST_CASE_FIXTURE(job_with_two, "a job whose sinks commit does not go back behind their commits") {
-  start_and_take_two("committer");
+  start_and_take_two(true);
   damage(2);
   SUBCASE("found by the next master") {
     replace_master();

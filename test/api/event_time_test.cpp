@@ -5,6 +5,7 @@
 
 #include "millrace/core/options.hpp"
 #include "millrace/millrace.hpp"
+#include "support/captured_job.hpp"
 #include "support/local_runner.hpp"
 #include "support/time_probe.hpp"
 
@@ -136,6 +137,62 @@ TEST_CASE("streams of an alignment group stay close to the slowest") {
   // The drift, what comes until the next watermark, and the second that a generator makes up for
   // after a pause.
   CHECK(greatest_lead(true) < 100 + 3 * 400 + 2000);
+}
+
+TEST_CASE("streams that are aligned away from a source are refused, and what to do is said") {
+  const auto job = std::make_shared<test::captured_job>();
+  stream_environment env({}, job);
+  env.set_parallelism(2);
+  const auto aligned = strategy::for_monotonous_timestamps()
+                           .with_timestamp_assigner(&event::at)
+                           .with_watermark_alignment("both", 100ms, 200ms);
+  auto source = env.from_generator(out_of_order, {.count = 10});
+  data_stream<event> stream = source;
+  SUBCASE("behind an exchange") {
+    stream = source.rebalance();
+  }
+  SUBCASE("behind a union") {
+    stream = source.union_with(env.from_generator(out_of_order, {.count = 10}));
+  }
+  SUBCASE("behind a source of another parallelism") {
+    source.set_parallelism(1);
+  }
+  SUBCASE("behind an operator that is not chained with its source") {
+    env.disable_operator_chaining();
+    stream = source.map([](const event& e) { return e; });
+  }
+  stream.assign_timestamps_and_watermarks(aligned).name("times").discard();
+  CHECK_THROWS_WITH_AS(
+      env.execute(),
+      "operator 'times' is in watermark alignment group 'both', but not in one task with a source: "
+      "the records that it holds back would hold up checkpoints; give from_source() the strategy, "
+      "or assign it right behind each source: before any union or exchange, with the source's "
+      "parallelism, and chained with all that lies between",
+      failure);
+  CHECK(job->graph.vertices.empty());
+}
+
+TEST_CASE("an aligned stream is in one task with its source, whatever is said of chaining") {
+  const auto job = std::make_shared<test::captured_job>();
+  stream_environment env({}, job);
+  env.set_parallelism(2);
+  env.disable_operator_chaining();
+  const auto aligned = strategy::for_monotonous_timestamps()
+                           .with_timestamp_assigner(&event::at)
+                           .with_watermark_alignment("both", 100ms, 200ms);
+  const auto timed = [&](const char* name) {
+    return env.from_generator(out_of_order, {.count = 10})
+        .name(name)
+        .assign_timestamps_and_watermarks(aligned)
+        .name("times")
+        .disable_chaining();
+  };
+  timed("a").union_with(timed("b")).discard();
+  env.execute();
+  std::vector<std::string> names;
+  for (const auto& vertex : job->graph.vertices) names.push_back(vertex.name);
+  CHECK(names ==
+        std::vector<std::string>{"Source: a -> times", "Source: b -> times", "Sink: discard"});
 }
 
 TEST_CASE("generators of the user's make watermarks behind records and by the clock") {

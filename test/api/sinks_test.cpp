@@ -7,6 +7,7 @@
 
 #include "millrace/connectors/key_value_sink.hpp"
 #include "millrace/millrace.hpp"
+#include "support/captured_job.hpp"
 #include "support/local_runner.hpp"
 
 namespace sinks_test {
@@ -222,6 +223,35 @@ TEST_CASE("a global committer hears of what all subtasks have prepared") {
   const auto& last = runner->last_graph().vertices.back();
   CHECK(last.name == "Sink: sink: global committer");
   CHECK(last.parallelism == 1);
+}
+
+TEST_CASE("the job graph says which operators make output visible with a checkpoint") {
+  const auto that_commit = [](const auto& finish) {
+    const auto job = std::make_shared<test::captured_job>();
+    stream_environment env({}, job);
+    finish(env.from_collection(std::vector<std::string>{"a"}), env);
+    std::vector<std::string> names;
+    for (const auto& vertex : job->graph.vertices)
+      for (const auto& op : vertex.operators)
+        if (op.commits) names.push_back(op.name);
+    return names;
+  };
+  using names = std::vector<std::string>;
+  CHECK(that_commit([](auto texts, auto&) { texts.execute_and_collect(); }) == names{"collect"});
+  CHECK(that_commit([](auto texts, auto& env) {
+          texts.sink_to(audited_broker_sink{{std::make_shared<broker>()}}).name("broker");
+          env.execute();
+        }) == names{"broker: committer", "broker: global committer"});
+  CHECK(that_commit([](auto texts, auto& env) {
+          texts.write_as_text("/data/texts");
+          env.execute();
+        }) == names{"write_as_text: committer"});
+  CHECK(that_commit([](auto texts, auto& env) {
+          texts.print();
+          texts.discard();
+          texts.add_sink([](const std::string&) {});
+          env.execute();
+        }).empty());
 }
 
 }  // namespace sinks_test

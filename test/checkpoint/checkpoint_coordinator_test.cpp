@@ -275,9 +275,10 @@ TEST_CASE("a checkpoint that takes too long is given up") {
   CHECK(decision.fail_job);  // none is tolerable
   CHECK(decision.fail_job->message.find("expired") != std::string::npos);
   CHECK(job.acknowledge(id, 0, 1).store.empty());
-  CHECK(job.coordinator.records(0).back().failure ==
-        "expired: not complete after 500 ms, waiting for 'Source: lines -> flat_map' (subtask 2/2), "
-        "'count -> Sink: print' (subtask 1/2), 'count -> Sink: print' (subtask 2/2)");
+  CHECK(
+      job.coordinator.records(0).back().failure ==
+      "expired: not complete after 500 ms, waiting for 'Source: lines -> flat_map' (subtask 2/2), "
+      "'count -> Sink: print' (subtask 1/2), 'count -> Sink: print' (subtask 2/2)");
   // Also if there was not even room for it.
   job.at(2000);
   CHECK(job.at(2500).aborted.size() == 1);
@@ -561,7 +562,7 @@ TEST_CASE("a damaged checkpoint is given up for the one before") {
   CHECK(job.begin(1000) == checkpoint_id{5});  // numbers are never given again
   CHECK_FALSE(job.coordinator.has_committers());
   auto committing = job.execution.plan();
-  committing.vertices.back().operators.back().kind = "committer";
+  committing.vertices.back().operators.back().commits = true;
   CHECK(checkpoint_coordinator(settings, committing, {1, 2}).has_committers());
 }
 

@@ -47,6 +47,17 @@ TEST_CASE("word count becomes two chains with a hash exchange") {
   CHECK(job.bounded);
 }
 
+TEST_CASE("the job graph says which operators commit, and which have coordinators") {
+  auto graph = word_count();
+  graph.node(2).commits = true;
+  graph.node(1).has_coordinator = true;
+  const auto job = job_of(graph);
+  CHECK(job.vertices[1].operators[0].commits);
+  CHECK_FALSE(job.vertices[1].operators[1].commits);
+  CHECK(job.vertices[0].operators[1].has_coordinator);
+  CHECK_FALSE(job.vertices[0].operators[1].commits);
+}
+
 TEST_CASE("a chain branches where an operator feeds several") {
   graph_maker make;
   auto source = make.source("s");
@@ -241,9 +252,11 @@ TEST_CASE("operators that do not fit together are named") {
     make.graph.node(map).alignment_group = "all";
     CHECK(error_of(make.graph) == "no error");
     make.graph.node(map).parallelism = 3;
-    CHECK(error_of(make.graph)
-              .starts_with("operator 'm' is in watermark alignment group 'all', but "
-                           "not in one task with a source"));
+    CHECK(error_of(make.graph) ==
+          "operator 'm' is in watermark alignment group 'all', but not in one task with a source: "
+          "the records that it holds back would hold up checkpoints; give from_source() the "
+          "strategy, or assign it right behind each source: before any union or exchange, with the "
+          "source's parallelism, and chained with all that lies between");
     auto defaults = with_parallelism(2);
     defaults.mode = runtime_mode::batch;
     CHECK(error_of(make.graph, defaults) == "no error");

@@ -48,7 +48,7 @@ TEST_CASE("random job graphs survive a round trip through JSON") {
 
 TEST_CASE("the JSON is readable and its order is fixed") {
   auto text = to_json(job_of(word_count()));
-  CHECK(text.starts_with("{\n  \"format_version\": 3,\n  \"name\": \"test job\",\n"));
+  CHECK(text.starts_with("{\n  \"format_version\": 4,\n  \"name\": \"test job\",\n"));
   CHECK(text.find("\"fingerprint\": \"0000000000000007\"") != std::string::npos);
   CHECK(text.find("\"source_vertex\": \"v0\"") != std::string::npos);
 }
@@ -91,8 +91,8 @@ TEST_CASE("values of the wrong type, range or name are refused with their path")
 }
 
 TEST_CASE("contradictions are refused with their path") {
-  CHECK(error_of(replaced("\"format_version\": 3", "\"format_version\": 4")) ==
-        "job graph: format_version: must be 3, is 4; use client and cluster of the same release");
+  CHECK(error_of(replaced("\"format_version\": 4", "\"format_version\": 5")) ==
+        "job graph: format_version: must be 4, is 5; use client and cluster of the same release");
   CHECK(error_of(replaced("\"target_vertex\": \"v1\"", "\"target_vertex\": \"v0\"")) ==
         "job graph: edges[0].source_vertex: must come before the target vertex");
   CHECK(error_of(replaced("\"target_vertex\": \"v1\"", "\"target_vertex\": \"v9\"")) ==

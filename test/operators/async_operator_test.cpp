@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
+#include "support/local_pipeline.hpp"
 #include "support/operator_harness.hpp"
+#include "support/stream_jobs.hpp"
 
 namespace async_operator_test {
 
@@ -303,6 +306,100 @@ TEST_CASE("what is under way is asked for again after a restore") {
   op.process({4});
   for (number n : {4, 3, 2, 1}) ask.answer(op, n);
   CHECK(op.take() == numbers{10, 20, 30, 40});
+}
+
+TEST_CASE("a full operator holds up no barrier, and its snapshot has all that has not left") {
+  for (const auto order : {async_order::ordered, async_order::unordered}) {
+    asked_callback ask;
+    std::vector<saved_operator_state> saved;
+    {
+      auto op = make(ask, order, {.capacity = 2});
+      op.open();
+      op.process_timed({1, 2, 3}, {100, 200, 300});
+      // Answered, but not emitted: the task has not gone on since.
+      ask.waiting->at(2).complete(20);
+      op.manual().run_all();
+      CHECK(op.op().is_busy());
+      CHECK(op.op().is_held_back());
+      saved = op.checkpoint({1});
+      CHECK(op.op().is_busy());
+      CHECK(op.take().empty());
+      op.op().end_input(0);
+      CHECK_FALSE(op.op().is_held_back());  // the end waits for all of them
+    }
+    asked_callback again;
+    auto op = make(again, order, {.capacity = 2});
+    op.restore(saved);
+    op.open();
+    op.pass_time(0ms);
+    CHECK(op.op().is_busy());
+    CHECK(*again.calls == 2);
+    for (number n : {1, 2, 3}) again.answer(op, n);
+    CHECK(op.timestamps() == timestamp_column{100, 200, 300});
+    CHECK(op.take() == numbers{10, 20, 30});
+    CHECK(*again.calls == 3);
+  }
+}
+
+TEST_CASE("requests that nobody answers hold up no checkpoint, and are asked again after it") {
+  constexpr number end = 200;
+  constexpr std::uint32_t capacity = 3;
+  // In one task with the source, which is told of the checkpoint; and behind an exchange, where
+  // barriers have to overtake the records that a full operator does not take.
+  for (const auto alignment : {barrier_alignment::exactly_once, barrier_alignment::unaligned}) {
+    for (const auto order : {async_order::ordered, async_order::unordered}) {
+      bool is_answering = false;
+      number next = 0;  // of the source, which goes on where it was
+      numbers came;
+      std::vector<result_future<number>> unanswered;
+      const auto ask = [&](const number& n, const result_future<number>& answer) {
+        if (is_answering)
+          answer.complete(n);
+        else
+          unanswered.push_back(answer);
+      };
+      test::job_maker make;
+      test::script emit, note;
+      emit.on_poll = [&](collector<number>& out) {
+        for (int i = 0; i < 5 && next < end; ++i) out.emit(next++);
+        return next < end ? poll_status::more : poll_status::finished;
+      };
+      note.map = [&](number n) {
+        came.push_back(n);
+        return n;
+      };
+      const auto source = make.source("source", emit);
+      const auto asking = make.op("ask");
+      make.connect(source, asking,
+                   alignment == barrier_alignment::unaligned ? graph::partitioning::rebalance
+                                                             : graph::partitioning::forward);
+      make.connect(asking, make.sink("sink", note));
+      make.program->operators[asking] =
+          make_async<number, number>(ask, order, {.capacity = capacity});
+      test::memory_files files;
+      test::pipeline_settings settings;
+      settings.tasks.is_checkpointed = true;
+      settings.checkpoints_permille = 1000;  // or nothing would happen any more
+      settings.alignment = alignment;
+      settings.channel_bytes = 256;
+      test::local_pipeline stuck(make.build(), make.program, files, settings);
+      CHECK_FALSE(stuck.run_some(3000));
+      CHECK(unanswered.size() == capacity);
+      CHECK(next < end);
+      CHECK(came.empty());
+      REQUIRE(stuck.checkpoints_completed() > 10);
+
+      const auto from = stuck.last_checkpoint();
+      is_answering = true;
+      settings.checkpoints_permille = 20;
+      test::local_pipeline again(make.build(), make.program, files, settings, &from);
+      again.run();
+      if (order == async_order::unordered) std::sort(came.begin(), came.end());
+      numbers expected;
+      for (number n = 0; n < end; ++n) expected.push_back(n);
+      CHECK(came == expected);
+    }
+  }
 }
 
 TEST_CASE("options that make no sense are refused") {

@@ -5,6 +5,7 @@
 #include <caf/stateful_actor.hpp>
 #include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "millrace/actors/error_bridge.hpp"
@@ -18,6 +19,8 @@ namespace millrace::sim {
 namespace {
 
 constexpr std::chrono::seconds request_timeout{10};
+constexpr std::chrono::minutes savepoint_timeout{10};  // it may begin anew several times
+constexpr std::string_view savepoints_directory = "/savepoints";
 constexpr std::chrono::seconds dial_timeout{5};
 constexpr std::chrono::milliseconds dial_pause{200};
 constexpr std::chrono::seconds look_interval{5};
@@ -108,6 +111,10 @@ class client {
         states_[job.get()].cancel_at = now + *job->cancel_after;
         come_back(*job->cancel_after);
       }
+      for (const auto after : job->savepoints_after) {
+        states_[job.get()].savepoints_at.push_back(now + after);
+        come_back(after);
+      }
       if (dispatcher_) offer(*job);
     }
     for (auto& [job, state] : states_)
@@ -117,6 +124,13 @@ class client {
         self_->request(dispatcher_, request_timeout, wire::cancel_job{*state.submitted})
             .then([](const wire::ack&) {}, [](const caf::error&) {});
       }
+    for (auto& [job, state] : states_)
+      if (state.submitted && dispatcher_ && job->ending == job_ending::none)
+        std::erase_if(state.savepoints_at, [&, job = job, id = *state.submitted](time_point at) {
+          if (at > now) return false;
+          take_savepoint(*job, id);
+          return true;
+        });
     if (desk_->wants_nodes && dispatcher_) {
       desk_->wants_nodes = false;
       self_->request(dispatcher_, request_timeout, wire::list_nodes{})
@@ -134,6 +148,7 @@ class client {
     bool offering = false;
     bool submitting = false;
     std::optional<time_point> cancel_at;
+    std::vector<time_point> savepoints_at;  // not asked for yet
   };
 
   void come_back(duration after) { self_->delayed_send(self_, after, local::tick{}); }
@@ -215,6 +230,17 @@ class client {
                                watch(j);
                                work();
                              });
+  }
+  /// Any error is fine: the job need not run, and a master that dies takes the request with it.
+  void take_savepoint(client_job& job, const job_id& id) {
+    self_
+        ->request(dispatcher_, savepoint_timeout,
+                  wire::take_savepoint{id, std::string(savepoints_directory)})
+        .then(
+            [&job](const wire::checkpoint_taken& taken) {
+              job.savepoints.push_back(taken.checkpoint.location);
+            },
+            [](const caf::error&) {});
   }
   void watch(client_job& job) {
     if (job.ending != job_ending::none) return;

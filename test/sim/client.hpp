@@ -31,7 +31,9 @@ struct client_job {
   std::string library;  ///< The bytes to upload; empty for none.
   time_point submit_at;
   std::optional<duration> cancel_after;
+  std::vector<duration> savepoints_after;  ///< To be asked for, since the submission.
 
+  std::vector<std::string> savepoints;  ///< Where those are that it was told of.
   job_ending ending = job_ending::none;
   std::optional<wire::job_result> result;
   std::optional<error> why;  ///< If refused or lost.
@@ -46,9 +48,9 @@ struct client_desk {
   std::optional<wire::job_list> list;
 };
 
-/// Spawns a client, which does with messages what `millrace run`, `cancel` and `list` do: it
-/// connects, uploads, submits, watches and cancels; after a lost connection it comes back and asks
-/// what has become of its jobs.
+/// Spawns a client, which does with messages what `millrace run`, `cancel`, `savepoint` and `list`
+/// do: it connects, uploads, submits, watches, asks for savepoints and cancels; after a lost
+/// connection it comes back and asks what has become of its jobs.
 caf::actor spawn_client(caf::actor_system& system, transport::connector& connector,
                         std::shared_ptr<const clock> time, std::string master_host,
                         std::uint16_t master_port, std::shared_ptr<client_desk> desk);

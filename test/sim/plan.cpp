@@ -4,6 +4,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "millrace/core/options.hpp"
+
 namespace millrace::sim {
 
 using std::chrono::milliseconds;
@@ -204,10 +206,8 @@ void plan_former_master(plan& p, random_source& random) {
 }
 
 /// The storage of the master's process fails, or does what it is told and says that it has failed,
-/// mostly until the process dies. One checkpoint that fails, or a few, are too many, so none fails
-/// because it waits for slow tasks.
+/// mostly until the process dies. One checkpoint that fails, or a few, are too many.
 void plan_unsure_storage(plan& p, random_source& random) {
-  set(p.config, "execution.checkpointing.timeout", "60 s");
   set(p.config, "execution.checkpointing.tolerable-failed-checkpoints",
       std::to_string(random.between(0, 2)));
   fault f;
@@ -236,6 +236,28 @@ void plan_asking_sources(plan& p, random_source& random) {
   }
 }
 
+/// An aligned barrier waits for all that is ahead of it, at most for all that there is: that gets
+/// through what is slow long before a checkpoint is given up.
+void limit_slowness(job_spec& spec) {
+  constexpr std::chrono::microseconds most = ample_checkpoint_timeout / 2;
+  if (const auto rows = static_cast<std::int64_t>(interpret(spec).size()); rows != 0)
+    spec.slow_us = std::min(spec.slow_us, most.count() / rows);
+}
+
+/// Mostly while the job runs, some right behind another one, some when all faults are over.
+void plan_savepoints(planned_job& job, random_source& random) {
+  auto& times = job.savepoints_after;
+  for (auto count = random.between(1, 3); count > 0; --count) {
+    if (!times.empty() && random.chance(40)) {
+      times.push_back(times.back() + milliseconds(random.between(0, 30)));
+      continue;
+    }
+    const auto latest = random.chance(50) ? 1'500 : random.chance(70) ? 8'000 : 40'000;
+    times.emplace_back(random.between(20, latest));
+  }
+  std::sort(times.begin(), times.end());
+}
+
 /// A job whose sinks commit with checkpoints, while task managers come and go, and masters, too.
 /// How often, in per cent, the master's process is replaced while it hangs, and has a storage that
 /// does not do what it says, are `replaced` and `unsure`.
@@ -243,7 +265,8 @@ void plan_checkpoints(plan& p, unsigned replaced, unsigned unsure, random_source
   set(p.config, "state.checkpoints.dir", "/checkpoints");
   set(p.config, "execution.checkpointing.interval",
       std::to_string(random.between(20, 600)) + " ms");
-  set(p.config, "execution.checkpointing.timeout", "5 s");
+  set(p.config, "execution.checkpointing.timeout",
+      std::to_string(ample_checkpoint_timeout.count()) + " s");
   set(p.config, "execution.checkpointing.tolerable-failed-checkpoints", "100000");
   set(p.config, "execution.checkpointing.max-concurrent-checkpoints",
       std::to_string(random.between(1, 3)));
@@ -285,9 +308,14 @@ void plan_checkpoints(plan& p, unsigned replaced, unsigned unsure, random_source
   }
   // Behind all others, so that seeds without these are what they were before.
   if (random.chance(replaced)) plan_former_master(p, random);
-  if (random.chance(unsure)) plan_unsure_storage(p, random);
+  const bool is_unsure = random.chance(unsure);
+  if (is_unsure) plan_unsure_storage(p, random);
   if (random.chance(25)) set_timers_for_windows(p.jobs.back().spec);
   sort_by_step(p.faults);
+  limit_slowness(p.jobs.back().spec);
+  // Given up are those, too, that are slow, unless few may fail.
+  if (random.chance(25) && !is_unsure) set(p.config, "execution.checkpointing.timeout", "5 s");
+  if (random.chance(30)) plan_savepoints(p.jobs.back(), random);
 }
 
 }  // namespace
@@ -379,8 +407,13 @@ std::string to_string(const plan& p) {
   for (const auto& j : p.jobs) {
     text << "  job " << to_string(j.spec) << " after " << j.submit_after.count() << " ms";
     if (j.cancel_after) text << ", cancelled after " << j.cancel_after->count() << " ms";
+    for (const auto& after : j.savepoints_after)
+      text << ", savepoint after " << after.count() << " ms";
     text << '\n';
   }
+  if (const auto timeout = p.config.get(options::checkpointing_timeout);
+      timeout < ample_checkpoint_timeout)
+    text << "  checkpoints are given up after " << timeout.count() << " ms\n";
   for (std::size_t i = 0; i < p.faults.size(); ++i)
     text << "  fault " << i << " " << to_string(p.faults[i]) << '\n';
   return text.str();

@@ -14,6 +14,10 @@
 
 namespace millrace::sim {
 
+/// What checkpoints are given in most plans. One that begins when nothing fails any more needs far
+/// less, or else hangs for good.
+inline constexpr std::chrono::seconds ample_checkpoint_timeout{60};
+
 struct planned_machine {
   bool has_master = false;
   bool has_task_manager = true;
@@ -26,6 +30,8 @@ struct planned_job {
   job_spec spec;
   std::chrono::milliseconds submit_after{0};
   std::optional<std::chrono::milliseconds> cancel_after;  ///< Since the submission.
+  /// When savepoints are asked for since then, ascending.
+  std::vector<std::chrono::milliseconds> savepoints_after{};
 };
 
 /// How the scheduler chooses among what can happen.

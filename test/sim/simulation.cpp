@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <ostream>
+#include <string_view>
 #include <utility>
 
+#include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
 
@@ -35,9 +37,16 @@ simulation::simulation(const plan& p, run_options options)
       random_(random_source(p.seed ^ 0x5eed).fork()),
       process_seeds_(random_source(p.seed ^ 0x9e5).fork()),
       network_(p.timing, random_source(p.seed ^ 0x4e7).fork()),
+      expired_(p.config.get(options::checkpointing_timeout)),
       start_(time_point() + seconds(1000)),
       now_(start_),
       last_trouble_(start_) {
+  redirect_log(
+      [this](log_level, std::string_view line) {
+        if (options_.trace != nullptr) *options_.trace << "  log " << line << '\n';
+        expired_.on_line(line, now_);
+      },
+      options_.trace != nullptr ? log_level::debug : log_level::warn);
   world_.net = &network_;
   world_.observer = &monitor_;
   network_.set_time(now_);
@@ -46,6 +55,7 @@ simulation::simulation(const plan& p, run_options options)
 
 simulation::~simulation() {
   for (auto& p : processes_) p.reset();
+  redirect_log([](log_level, std::string_view) {}, log_level::off);
 }
 
 run_outcome simulation::run() {
@@ -55,8 +65,10 @@ run_outcome simulation::run() {
   if (outcome_.violations.empty() && plan_.probes) run_probe();
   check_jobs();
   if (outcome_.violations.empty()) check_rest();
+  check_savepoints();
   for (const auto& v : monitor_.violations()) violation(v);
   for (const auto& v : checkpoints_.violations()) violation(v);
+  for (const auto& v : expired_.violations(last_trouble_)) violation(v);
   outcome_.virtual_time = now_ - start_;
   return outcome_;
 }
@@ -80,6 +92,8 @@ void simulation::start() {
   for (const auto& job : plan_.jobs) {
     auto& record = add_job(job.spec, start_ + job.submit_after);
     record.at_client->cancel_after = job.cancel_after;
+    record.at_client->savepoints_after.assign(job.savepoints_after.begin(),
+                                              job.savepoints_after.end());
     record.may_be_cancelled = job.cancel_after.has_value();
     last_trouble_ = std::max(last_trouble_, start_ + job.submit_after);
   }
@@ -304,6 +318,15 @@ void simulation::check_timers() {
     if (p && p->host().pending_timers() > repeating_timers_max)
       violation(std::to_string(p->host().pending_timers()) + " timers are left on n" +
                 std::to_string(p->machine()));
+}
+
+/// What the client was told of is the user's: nobody may remove it.
+void simulation::check_savepoints() {
+  for (const auto& job : jobs_)
+    for (const auto& location : job->at_client->savepoints)
+      if (const auto whole = check_snapshot_files(*world_.files, location); !whole)
+        violation("the savepoint '" + location +
+                  "' is not there, or damaged: " + whole.error().message);
 }
 
 /// What nobody will finish where storage or a process has failed does not count; nor do parts that

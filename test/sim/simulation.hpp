@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sim/checkpoint_files.hpp"
+#include "sim/expired_checkpoints.hpp"
 #include "sim/plan.hpp"
 #include "sim/process.hpp"
 #include "sim/protocol_monitor.hpp"
@@ -33,7 +34,8 @@ struct run_outcome {
 
 /// Runs a whole cluster, client included, in this thread: the engine's own actors on simulated
 /// processes, network, storage and time. Every step is chosen by the plan's seed, so that the same
-/// plan runs the same way in any process.
+/// plan runs the same way in any process. As long as it exists the log is its own; then lines go
+/// nowhere until somebody else redirects them.
 class simulation {
  public:
   explicit simulation(const plan& p, run_options options = {});
@@ -65,6 +67,7 @@ class simulation {
   void check_jobs();
   void check_rest();
   void check_timers();
+  void check_savepoints();
   std::vector<std::string> unfinished_files() const;
   /// What is wrong with the files of checkpoints when their jobs have ended.
   std::vector<std::string> checkpoints_left();
@@ -106,6 +109,7 @@ class simulation {
   protocol_monitor monitor_;
   world world_;
   checkpoint_files checkpoints_{*world_.files, "/checkpoints"};
+  expired_checkpoints expired_;
   time_point start_{};
   time_point now_{};
   time_point last_trouble_{};

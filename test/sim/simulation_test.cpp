@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "millrace/core/logging.hpp"
 #include "sim/mutants.hpp"
 
@@ -25,10 +27,18 @@ struct with_mutant {
   ~with_mutant() { switch_on_mutant({}); }
 };
 
-bool finds_something(std::string_view scenario, std::uint64_t seeds) {
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed)
-    if (!simulation(make_plan(scenario, seed)).run().violations.empty()) return true;
+/// Whether one of the first `seeds` is found to be wrong, in these words.
+bool finds(std::string_view words, std::string_view scenario, std::uint64_t seeds) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const auto outcome = simulation(make_plan(scenario, seed)).run();
+    for (const auto& v : outcome.violations)
+      if (v.find(words) != std::string::npos) return true;
+  }
   return false;
+}
+
+bool finds_something(std::string_view scenario, std::uint64_t seeds) {
+  return finds("", scenario, seeds);
 }
 
 }  // namespace
@@ -87,6 +97,24 @@ TEST_CASE("bugs of the protocols are found") {
     CHECK(finds_something("any", 20));
   }
   CHECK(!switch_on_mutant("no_such_bug"));
+}
+
+TEST_CASE("a checkpoint that hangs for good is found") {
+  silence quiet;
+  const with_mutant bug("barrier_kept");
+  CHECK(finds("a checkpoint hung", "checkpoints", 10));
+}
+
+TEST_CASE("savepoints are asked for in some plans with checkpoints") {
+  std::size_t plans = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const auto p = make_plan("checkpoints", seed);
+    const auto& times = p.jobs.back().savepoints_after;
+    CHECK(std::is_sorted(times.begin(), times.end()));
+    if (!times.empty()) ++plans;
+  }
+  CHECK(plans > 40);
+  CHECK(plans < 100);
 }
 
 TEST_CASE("the interpreter works jobs out one row after the other") {

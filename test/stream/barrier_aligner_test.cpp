@@ -24,11 +24,19 @@ struct aligned_channels {
   }
 };
 
+using numbers = std::vector<std::uint64_t>;
+
+numbers snapshots_in(const barrier_aligner::decision& d) {
+  numbers all;
+  for (const auto& each : d.aligned) all.push_back(each.cut.checkpoint.number);
+  return all;
+}
 std::uint64_t snapshot_in(const barrier_aligner::decision& d) {
-  return d.aligned ? d.aligned->checkpoint.number : 0;
+  REQUIRE(d.aligned.size() <= 1);
+  return d.aligned.empty() ? 0 : d.aligned[0].cut.checkpoint.number;
 }
 bool is_nothing(const barrier_aligner::decision& d) {
-  return !d.release && !d.block && !d.cancelled && !d.aligned;
+  return !d.release && !d.block && !d.cancelled && d.aligned.empty();
 }
 
 }  // namespace
@@ -38,7 +46,7 @@ TEST_CASE("one channel is aligned with its barrier") {
   const auto d = a.on(0, 1);
   CHECK(snapshot_in(d) == 1);
   CHECK_FALSE(d.block);
-  CHECK(d.alignment == 0ns);
+  CHECK(d.aligned[0].alignment == 0ns);
 }
 
 TEST_CASE("channels wait for the last barrier, and then all go on") {
@@ -52,7 +60,7 @@ TEST_CASE("channels wait for the last barrier, and then all go on") {
   CHECK(snapshot_in(d) == 1);
   CHECK(d.release);
   CHECK_FALSE(d.block);
-  CHECK(d.alignment == 5ms);
+  CHECK(d.aligned[0].alignment == 5ms);
   CHECK_FALSE(a.aligner.is_aligning());
   CHECK(is_nothing(a.on(0, 1)));  // obsolete
   CHECK(a.on(0, 2).block);
@@ -64,7 +72,7 @@ TEST_CASE("a newer barrier ends an alignment and begins its own") {
   const auto d = a.on(1, 2);
   CHECK(d.release);
   CHECK(d.block);
-  CHECK_FALSE(d.aligned);
+  CHECK(d.aligned.empty());
   CHECK(is_nothing(a.on(1, 1)));
   CHECK(snapshot_in(a.on(0, 2)) == 2);
 }
@@ -161,18 +169,75 @@ TEST_CASE("at least once no channel waits, and several checkpoints are under way
   a.on(0, 4);
   CHECK(snapshot_in(a.on(1, 4)) == 4);
   CHECK(is_nothing(a.on(1, 3)));
-  // A closing channel completes the latest.
+  // A closing channel completes all.
   a.on(0, 5);
   a.on(0, 6);
-  CHECK(snapshot_in(a.aligner.on_closed(1, a.now)) == 6);
+  CHECK(snapshots_in(a.aligner.on_closed(1, a.now)) == numbers{5, 6});
+}
+
+TEST_CASE("a trigger ends no earlier checkpoint, whose barriers are still on their way") {
+  aligned_channels a(3);
+  SUBCASE("triggered, too") {
+    a.aligner.on_trigger(a.cut(1), a.now);
+    a.aligner.on_trigger(a.cut(2), a.now);
+    a.aligner.on_closed(0, a.now);
+    a.aligner.on_closed(1, a.now);
+    const auto d = a.aligner.on_closed(2, a.now);
+    CHECK(snapshots_in(d) == numbers{1, 2});
+    CHECK_FALSE(d.release);
+  }
+  SUBCASE("of which some have come") {
+    CHECK(a.on(0, 1).block);
+    CHECK(is_nothing(a.aligner.on_trigger(a.cut(2), a.now)));
+    CHECK(a.on(1, 1).block);
+    SUBCASE("and which is complete") {
+      const auto d = a.on(2, 1);
+      CHECK(snapshot_in(d) == 1);
+      CHECK(d.release);
+    }
+    SUBCASE("and which is given up") {
+      CHECK(a.aligner.on_abort({1}).release);
+    }
+    SUBCASE("and which is the one that is kept") {
+      CHECK_FALSE(a.aligner.on_abort({2}).release);
+      CHECK(snapshot_in(a.on(2, 1)) == 1);
+      return;
+    }
+    a.aligner.on_closed(0, a.now);
+    a.aligner.on_closed(1, a.now);
+    CHECK(snapshot_in(a.aligner.on_closed(2, a.now)) == 2);
+  }
+  SUBCASE("of which none has come") {
+    a.aligner.on_trigger(a.cut(2), a.now);
+    CHECK(a.on(0, 1).block);
+    a.aligner.on_closed(1, a.now);
+    const auto d = a.aligner.on_closed(2, a.now);
+    CHECK(snapshot_in(d) == 1);
+    CHECK(d.release);
+    CHECK(snapshot_in(a.aligner.on_closed(0, a.now)) == 2);
+  }
+}
+
+TEST_CASE("the time of what is aligned at first is not hidden by a trigger behind it") {
+  aligned_channels a(2, barrier_alignment::aligned_at_first);
+  a.aligner = barrier_aligner(2, 10ms);
+  a.on(0, 1);
+  const auto due = a.now + 10ms;
+  a.how = barrier_alignment::exactly_once;  // a savepoint
+  CHECK(is_nothing(a.aligner.on_trigger(a.cut(2), a.now)));
+  CHECK(a.aligner.deadline() == due);
+  const auto d = a.aligner.on_time(due);
+  REQUIRE(snapshot_in(d) == 1);
+  CHECK(d.release);
+  CHECK(d.aligned[0].cut.alignment == barrier_alignment::unaligned);
 }
 
 TEST_CASE("an unaligned barrier counts when it arrives, once") {
   aligned_channels a(3, barrier_alignment::unaligned);
   const auto d = a.aligner.on_arrival(1, a.cut(1), a.now);
   REQUIRE(snapshot_in(d) == 1);
-  CHECK(d.aligned->alignment == barrier_alignment::unaligned);
-  CHECK(d.has_come == std::vector<bool>{false, false, false});  // it was not read
+  CHECK(d.aligned[0].cut.alignment == barrier_alignment::unaligned);
+  CHECK(d.aligned[0].has_come == std::vector<bool>{false, false, false});  // it was not read
   CHECK_FALSE(d.block);
   CHECK(is_nothing(a.aligner.on_arrival(0, a.cut(1), a.now)));
   CHECK(is_nothing(a.on(1, 1)));
@@ -191,8 +256,8 @@ TEST_CASE("channels that keep their order are aligned before an unaligned snapsh
   const auto d = a.on(1, 1);
   CHECK(snapshot_in(d) == 1);
   CHECK(d.release);
-  CHECK(d.alignment == 5ms);
-  CHECK(d.has_come == std::vector<bool>{true, true, false});
+  CHECK(d.aligned[0].alignment == 5ms);
+  CHECK(d.aligned[0].has_come == std::vector<bool>{true, true, false});
   // One that is closed keeps nobody waiting.
   CHECK(is_nothing(a.aligner.on_arrival(2, a.cut(2), a.now)));
   CHECK(snapshot_in(a.aligner.on_closed(1, a.now)) == 2);
@@ -204,7 +269,7 @@ TEST_CASE("a triggered task does not wait for its channels to close if it is una
   a.aligner.on_closed(1, a.now);
   const auto d = a.aligner.on_trigger(a.cut(1), a.now);
   CHECK(snapshot_in(d) == 1);
-  CHECK(d.has_come == std::vector<bool>{false, true});
+  CHECK(d.aligned[0].has_come == std::vector<bool>{false, true});
 }
 
 TEST_CASE("what is not aligned in time becomes unaligned") {
@@ -220,8 +285,8 @@ TEST_CASE("what is not aligned in time becomes unaligned") {
   a.now = due;
   const auto d = a.aligner.on_time(a.now);
   REQUIRE(snapshot_in(d) == 1);
-  CHECK(d.aligned->alignment == barrier_alignment::unaligned);
-  CHECK(d.has_come == std::vector<bool>{true, false, false});
+  CHECK(d.aligned[0].cut.alignment == barrier_alignment::unaligned);
+  CHECK(d.aligned[0].has_come == std::vector<bool>{true, false, false});
   CHECK(d.release);
   CHECK_FALSE(a.aligner.deadline());
 }
@@ -232,13 +297,13 @@ TEST_CASE("what is aligned in time stays so, and time is short where others were
   a.on(0, 1);
   const auto d = a.on(1, 1);
   REQUIRE(snapshot_in(d) == 1);
-  CHECK(d.aligned->alignment == barrier_alignment::aligned_at_first);
+  CHECK(d.aligned[0].cut.alignment == barrier_alignment::aligned_at_first);
   a.on(0, 2);
   const barrier late{{2}, checkpoint_kind::checkpoint, barrier_alignment::unaligned};
   const auto early = a.aligner.on_arrival(1, late, a.now);
   REQUIRE(snapshot_in(early) == 2);
-  CHECK(early.aligned->alignment == barrier_alignment::unaligned);
-  CHECK(early.has_come == std::vector<bool>{true, false});
+  CHECK(early.aligned[0].cut.alignment == barrier_alignment::unaligned);
+  CHECK(early.aligned[0].has_come == std::vector<bool>{true, false});
 }
 
 TEST_CASE("an aligned barrier that arrives does nothing yet") {

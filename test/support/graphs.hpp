@@ -117,6 +117,7 @@ inline graph::stream_graph random_graph(std::uint32_t seed) {
     if (pick(6) == 0) node.chaining = graph::chaining::head;
     if (pick(6) == 0) node.slot_sharing_group = "other";
     node.has_coordinator = (seed + node.id) % 4 == 0;
+    node.commits = (seed + node.id) % 5 == 0;
   };
   for (auto id : nodes) decorate(make.graph.node(id));
   auto feed = [&](std::uint32_t id, std::uint32_t input) {

@@ -17,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/core/logging.hpp"
 #include "sim/mutants.hpp"
 #include "sim/simulation.hpp"
 
@@ -332,11 +331,5 @@ int run_all(settings s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto s = parse({argv + 1, argv + argc});
-  redirect_log(
-      [&](log_level, std::string_view line) {
-        if (s.trace) std::cout << "  log " << line << '\n';
-      },
-      s.trace ? log_level::debug : log_level::off);
-  return run_all(s);
+  return run_all(parse({argv + 1, argv + argc}));
 }
