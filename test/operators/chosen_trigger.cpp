@@ -10,7 +10,7 @@ template <class Call>
 trigger_result chosen_trigger::with_all(any_trigger_context& context, Call&& call) const {
   const plain_trigger plain(job_);
   if (!job_.timeout) {
-    detail::inner_trigger_context<any_trigger_context, &state::inner> inside(context);
+    millrace::detail::inner_trigger_context<any_trigger_context, &state::inner> inside(context);
     return call(plain, inside);
   }
   const timed_trigger timed(
