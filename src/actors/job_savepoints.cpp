@@ -74,7 +74,7 @@ bool job_savepoints::on_all_await_last() {
 }
 
 bool job_savepoints::on_failure() {
-  auto decision = stop_.on_failure();
+  auto decision = stop_.on_failure(!checkpoints_.is_settled());
   // The failure itself sees to that.
   const bool restarts_all = std::exchange(decision.restart_all, false);
   decision.resume = false;

@@ -41,8 +41,8 @@ stop_decision stop_with_savepoint::on_all_await_last() {
 }
 
 std::string stop_with_savepoint::on_saved(std::string location) {
-  if (phase_ != phase::saving) return {};
-  phase_ = phase::stopping;
+  if (phase_ != phase::saving && phase_ != phase::recovering) return {};
+  if (phase_ == phase::saving) phase_ = phase::stopping;
   return std::exchange(location_, std::move(location));
 }
 
@@ -50,24 +50,29 @@ stop_decision stop_with_savepoint::on_not_saved(const error& why) {
   return phase_ == phase::saving ? give_up(why) : stop_decision();
 }
 
-stop_decision stop_with_savepoint::on_failure() {
+stop_decision stop_with_savepoint::on_failure(bool may_be_open) {
   switch (phase_) {
     case phase::idle:
     case phase::recovering:
     case phase::too_late:
       return {};
-    case phase::stopping: {
-      // Others have ended already: they, too, begin again from the savepoint.
-      stop_decision decision;
-      decision.restart_all = true;
-      phase_ = phase::recovering;
-      return decision;
-    }
-    case phase::draining:
+    case phase::stopping:
+      return recover_from_failure();
     case phase::saving:
+      if (may_be_open) return recover_from_failure();
+      [[fallthrough]];
+    case phase::draining:
       return give_up({errc::stale, "a task failed before the savepoint was complete"});
   }
   return {};
+}
+
+/// Others have ended already, or are about to: they, too, begin again.
+stop_decision stop_with_savepoint::recover_from_failure() {
+  stop_decision decision;
+  decision.restart_all = true;
+  phase_ = phase::recovering;
+  return decision;
 }
 
 stop_decision stop_with_savepoint::on_running() {
@@ -92,7 +97,8 @@ stop_decision stop_with_savepoint::on_finished() {
 
 stop_decision stop_with_savepoint::on_ended(const error& why) {
   stop_decision decision;
-  if (phase_ == phase::stopping || phase_ == phase::recovering)
+  const bool is_saved = phase_ == phase::stopping || phase_ == phase::recovering;
+  if (is_saved && !location_.empty())
     decision.answer =
         fail(why.code, "the savepoint at " + location_ +
                            " is complete, but the job did not stop by it: " + why.message);

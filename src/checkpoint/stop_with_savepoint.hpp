@@ -32,7 +32,9 @@ struct stop_decision {
 /// checkpoint. If a task fails once the savepoint is complete, all are restarted from that, so that
 /// nothing which was committed with it is emitted again, and the job is stopped anew as soon as all
 /// run, with another savepoint: who has asked for the end gets it. (Flink's job goes on instead.)
-/// The same if the job's master dies then: the next one begins in `recovering`.
+/// The same if it fails while the savepoint is being stored: tasks end when they hear that it is
+/// complete, so none may be left that goes on. And if the job's master dies then: the next one
+/// begins in `recovering`.
 class stop_with_savepoint {
  public:
   bool is_under_way() const noexcept { return phase_ != phase::idle; }
@@ -50,8 +52,9 @@ class stop_with_savepoint {
   /// before a restart, to be removed: nobody will be told of it. Empty if there is none.
   std::string on_saved(std::string location);
   stop_decision on_not_saved(const error& why);
-  /// A task has failed, or the job as a whole.
-  stop_decision on_failure();
+  /// A task has failed, or the job as a whole. The outcome of the savepoint `may_be_open`: its
+  /// metadata are being stored.
+  stop_decision on_failure(bool may_be_open);
   /// All tasks run, for the first time or again.
   stop_decision on_running();
   /// All tasks have ended well: what is not saved by now never will be.
@@ -67,11 +70,12 @@ class stop_with_savepoint {
     draining,    ///< Sources have been told to end; what they have emitted is on its way.
     saving,      ///< The savepoint is under way.
     stopping,    ///< It is complete, and tasks end.
-    recovering,  ///< A task failed then; all are restarted from it.
+    recovering,  ///< A task failed then; all are restarted, from it if it is complete.
     too_late,    ///< The job has finished by itself.
   };
 
   stop_decision begin();
+  stop_decision recover_from_failure();
   stop_decision give_up(error why);
   /// For messages: the one that a job which had to be restarted was to stop with.
   std::string of_earlier_savepoint() const;

@@ -30,8 +30,7 @@ struct pending_request {
 /// only note them; emitting waits for the next step in which the output has room.
 ///
 /// Checkpointed: the records under way, also those whose results have not left, which are asked for
-/// again after a restart: no barrier waits for an answer. Records that have no encoding can't be,
-/// so the barrier waits until all have left.
+/// again after a restart: no barrier waits for an answer.
 template <class In, class Out, class Fn>
 class async_operator final : public producing<Out> {
  public:
@@ -45,11 +44,9 @@ class async_operator final : public producing<Out> {
     calls_.open(context.io(), options_.threads);
     coroutines_.emplace(context.runtime(), context.io(), calls_);
     fn_->fn.open(context);
-    if constexpr (encodable<In>) {
-      kept_ = context.operator_state().get_list_state(
-          list_state_descriptor<pending_request<In>>("requests under way"));
-      if (!kept_.get().empty()) resubmit(kept_.get());
-    }
+    kept_ = context.operator_state().get_list_state(
+        list_state_descriptor<pending_request<In>>("requests under way"));
+    if (!kept_.get().empty()) resubmit(kept_.get());
   }
 
   void process(std::size_t, batch& rows, rows_access access) override {
@@ -72,18 +69,13 @@ class async_operator final : public producing<Out> {
 
   void end_input(std::size_t) override { input_ended_ = true; }
   bool is_busy() const noexcept override {
-    return input_ended_ || is_draining_ ? !schedule_.is_empty() : schedule_.is_full();
+    return input_ended_ ? !schedule_.is_empty() : schedule_.is_full();
   }
   /// What it waits for is in the snapshot, so an answer that never comes does not keep checkpoints
   /// from being taken. At the end of the input nothing may be left to be asked.
-  bool is_held_back() const noexcept override { return encodable<In> && !input_ended_; }
+  bool is_held_back() const noexcept override { return !input_ended_; }
   bool holds_records() const noexcept override { return !schedule_.is_empty(); }
-  void prepare_snapshot(checkpoint_id) override { is_draining_ = !encodable<In>; }
-  void snapshot_state(checkpoint_id) override {
-    is_draining_ = false;
-    if constexpr (encodable<In>) kept_.update(pending());
-  }
-  void on_checkpoint_aborted(checkpoint_id) override { is_draining_ = false; }
+  void snapshot_state(checkpoint_id) override { kept_.update(pending()); }
   bool finish() override {
     if (!schedule_.is_empty()) return false;
     // A call that nobody waits for may still use the function; then it is closed behind it.
@@ -275,7 +267,6 @@ class async_operator final : public producing<Out> {
   std::optional<error> failure_;
   operator_list_state<pending_request<In>> kept_;
   bool input_ended_ = false;
-  bool is_draining_ = false;  // nothing is to be under way at the barrier
 };
 
 template <class In, class Out, class Fn>

@@ -120,13 +120,14 @@ std::deque<barrier_aligner::alignment>::iterator barrier_aligner::place_of(
 barrier_aligner::alignment* barrier_aligner::find_or_begin(const barrier& cut, time_point now,
                                                            decision& result) {
   const auto at = place_of(cut.checkpoint);
-  if (at != pending_.end() && at->cut.checkpoint == cut.checkpoint) return &*at;
+  const bool is_there = at != pending_.end() && at->cut.checkpoint == cut.checkpoint;
   if (blocks(cut)) {
-    if (std::any_of(at, pending_.end(), [](const auto& p) { return p.blocks_channels; }))
+    if (!is_there &&
+        std::any_of(at, pending_.end(), [](const auto& p) { return p.blocks_channels; }))
       return nullptr;
     if (at != pending_.begin()) drop_until(std::prev(at)->cut.checkpoint, result);
   }
-  return begin(cut, now);
+  return is_there ? &*at : begin(cut, now);  // dropping others leaves the iterator valid
 }
 
 barrier_aligner::alignment* barrier_aligner::begin(const barrier& cut, time_point now) {

@@ -13,13 +13,13 @@ namespace millrace::test {
 struct checkpointed_master : master_fixture {
   using master_fixture::master_fixture;
 
-  job_id start(const std::map<std::string, std::string>& settings = {}) {
+  job_id start(const std::map<std::string, std::string>& settings = {},
+               graph::job_graph graph = job_of(word_count(), 2)) {
     std::map<std::string, std::string> all{{"execution.checkpointing.interval", "10 s"},
                                            {"state.checkpoints.dir", directory.path("checkpoints")},
                                            {"restart-strategy.type", "fixed-delay"},
                                            {"restart-strategy.fixed-delay.attempts", "1"}};
     for (const auto& [key, value] : settings) all[key] = value;
-    auto graph = job_of(word_count(), 2);
     graph.configuration.assign(all.begin(), all.end());
     const auto job = ask<wire::job_submitted>(wire::submit_job{std::move(graph)}).value().job;
     for (auto& tm : task_managers) hold_allocations(*tm);

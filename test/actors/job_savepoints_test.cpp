@@ -238,6 +238,41 @@ TEST_CASE_FIXTURE(master_with_savepoints,
   }
 }
 
+TEST_CASE_FIXTURE(
+    master_with_savepoints,
+    "no region goes on or ends by itself if another fails while the savepoint is stored") {
+  graph_maker make;
+  make.sink("sink", make.source("numbers"));
+  start({{"state.savepoints.dir", directory.path("savepoints")}}, job_of(make.graph, 2));
+  tell_all(*tm, execution_state::running);
+  const auto tasks = tasks_of(*tm);
+  REQUIRE(tasks.size() == 2);  // each a region
+  auto stopped = request(wire::stop_job{jobs()[0].job, {}, false});
+  REQUIRE(tm->targets.size() == 1);
+  const auto place = tm->targets[0].location;
+  io->is_held = true;
+  acknowledge_all(*tm, 1);
+  tell(*tm, tasks[0], execution_state::failed, error{errc::user_function, "boom"});
+  CHECK(tm->cancelled == std::vector{tasks[1]});
+  CHECK(tm->completions.empty());
+  io->is_held = false;
+  run();
+  tell(*tm, tasks[1], execution_state::canceled);
+  pass_with_heartbeats(2s);
+  CHECK(tasks_of(*tm).size() == 2);
+  REQUIRE(tm->deployments.back().restore);
+  CHECK(tm->deployments.back().restore->location == place);
+  tell_all(*tm, execution_state::running);
+  REQUIRE(tm->triggers.size() == 2);
+  CHECK(tm->triggers[1].cut.kind == checkpoint_kind::final_savepoint);
+  acknowledge_all(*tm, 2);
+  tell_all(*tm, execution_state::finished);
+  const auto savepoint = answer_of(stopped);
+  REQUIRE_MESSAGE(savepoint, (savepoint ? std::string() : savepoint.error().message));
+  CHECK(savepoint->checkpoint == checkpoint_id{2});
+  CHECK_FALSE(std::filesystem::exists(place));
+}
+
 TEST_CASE_FIXTURE(master_with_savepoints,
                   "a task that ends meanwhile is no reason to refuse a savepoint") {
   const auto job = running();

@@ -310,15 +310,15 @@ TEST_CASE("a stop that fails lets the job go on") {
   CHECK(after.answer->error().message == "disk full; the job goes on");
 
   stop.on_request(false);
-  after = stop.on_failure();
+  after = stop.on_failure(false);
   CHECK_FALSE(*after.answer);
   CHECK_FALSE(after.restart_all);
 
   stop.on_request(true);
-  CHECK(stop.on_failure().restart_all);
+  CHECK(stop.on_failure(false).restart_all);
   stop.on_request(true);
   CHECK(stop.on_ended({errc::cancelled, "cancelled"}).answer->error().code == errc::cancelled);
-  CHECK_FALSE(stop.on_failure().answer);
+  CHECK_FALSE(stop.on_failure(false).answer);
 }
 
 TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew") {
@@ -330,10 +330,10 @@ TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew")
       stop.on_request(drain);
       stop.on_all_await_last();
       CHECK(stop.on_saved("/s/1").empty());
-      auto after = stop.on_failure();  // others may have ended already
+      auto after = stop.on_failure(false);  // others may have ended already
       CHECK_FALSE(after.answer);
       CHECK(after.restart_all);
-      CHECK_FALSE(stop.on_failure().restart_all);  // of all, which that has brought about
+      CHECK_FALSE(stop.on_failure(false).restart_all);  // of all, which that has brought about
       CHECK(stop.is_under_way());
       after = stop.on_running();
       CHECK(after.take_savepoint == !drain);
@@ -352,13 +352,49 @@ TEST_CASE("a task that fails behind the savepoint lets the job be stopped anew")
   stop_with_savepoint stop;
   stop.on_request(false);
   stop.on_saved("/s/1");
-  stop.on_failure();
+  stop.on_failure(false);
   const auto ended = stop.on_ended({errc::cancelled, "cancelled"});
   CHECK(ended.answer->error().code == errc::cancelled);
   CHECK(ended.answer->error().message.find("/s/1") != std::string::npos);
   // That was named to somebody, and stays.
   stop.on_request(false);
   CHECK(stop.on_saved("/s/2").empty());
+}
+
+TEST_CASE("a task that fails while the savepoint is being stored lets the job be stopped anew") {
+  for (const bool drain : {false, true})
+    for (const bool is_saved : {false, true}) {
+      CAPTURE(drain);
+      CAPTURE(is_saved);
+      stop_with_savepoint stop;
+      stop.on_request(drain);
+      stop.on_all_await_last();
+      auto after = stop.on_failure(true);
+      CHECK_FALSE(after.answer);
+      CHECK(after.restart_all);  // those that hear that it is complete end
+      if (is_saved) {
+        CHECK(stop.on_saved("/s/1").empty());
+      } else {
+        const auto failed = stop.on_not_saved({errc::io, "disk full"});
+        CHECK_FALSE(failed.answer);
+        CHECK_FALSE(failed.resume);
+      }
+      CHECK(stop.saved_at().empty());
+      SUBCASE("with another savepoint") {
+        after = stop.on_running();
+        CHECK(after.take_savepoint == !drain);
+        CHECK(after.drain_sources == drain);
+        stop.on_all_await_last();
+        CHECK(stop.on_saved("/s/2") == (is_saved ? "/s/1" : ""));
+        CHECK(**stop.on_finished().answer == "/s/2");
+      }
+      SUBCASE("unless it ends otherwise") {
+        const auto ended = stop.on_ended({errc::cancelled, "cancelled"});
+        const auto& why = ended.answer->error().message;
+        CHECK((why.find("/s/1") != std::string::npos) == is_saved);
+        CHECK(why.ends_with("cancelled"));
+      }
+    }
 }
 
 TEST_CASE("a stop goes on though the master dies behind the savepoint") {
@@ -368,7 +404,7 @@ TEST_CASE("a stop goes on though the master dies behind the savepoint") {
     next.recover(drain, "/s/1");
     CHECK(next.is_under_way());
     CHECK(next.is_drained() == drain);
-    CHECK_FALSE(next.on_failure().restart_all);  // all of them begin from it anyway
+    CHECK_FALSE(next.on_failure(false).restart_all);  // all of them begin from it anyway
     const auto begin = next.on_running();
     CHECK(begin.take_savepoint == !drain);
     CHECK(begin.drain_sources == drain);
@@ -396,7 +432,7 @@ TEST_CASE("a stop goes on though the master dies behind the savepoint") {
   stop.on_request(false);
   CHECK_FALSE(stop.on_ended({errc::cancelled, "cancelled"}).forget);  // there is no later master
   stop.on_request(true);
-  CHECK(stop.on_failure().forget);
+  CHECK(stop.on_failure(false).forget);
 }
 
 TEST_CASE("a job that finishes before its savepoint is complete says so") {

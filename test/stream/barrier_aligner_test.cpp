@@ -218,6 +218,20 @@ TEST_CASE("a trigger ends no earlier checkpoint, whose barriers are still on the
   }
 }
 
+TEST_CASE("one that has begun with an arrival ends an older one when it is read") {
+  aligned_channels a(2, barrier_alignment::aligned_at_first);
+  a.aligner = barrier_aligner(2, 10ms);
+  CHECK(is_nothing(a.aligner.on_arrival(0, a.cut(3), a.now)));
+  const barrier savepoint{{2}, checkpoint_kind::savepoint, barrier_alignment::exactly_once};
+  CHECK(a.aligner.on_barrier(0, savepoint, a.now).block);
+  const auto d = a.on(1, 3);  // whose sender has left out the savepoint
+  CHECK(d.release);
+  CHECK(d.block);
+  // Else what comes behind its barrier would be read when the savepoint is given up.
+  CHECK_FALSE(a.aligner.on_abort({2}).release);
+  CHECK(snapshot_in(a.on(0, 3)) == 3);
+}
+
 TEST_CASE("the time of what is aligned at first is not hidden by a trigger behind it") {
   aligned_channels a(2, barrier_alignment::aligned_at_first);
   a.aligner = barrier_aligner(2, 10ms);
