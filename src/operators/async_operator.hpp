@@ -30,7 +30,8 @@ struct pending_request {
 /// only note them; emitting waits for the next step in which the output has room.
 ///
 /// Checkpointed: the records under way, also those whose results have not left, which are asked for
-/// again after a restart: no barrier waits for an answer.
+/// again after a restart: a barrier that has come here waits for no answer. (Aligned ones come
+/// behind the records at the input, which a full operator does not take.)
 template <class In, class Out, class Fn>
 class async_operator final : public producing<Out> {
  public:

@@ -58,8 +58,6 @@ void stream_task::act(barrier_aligner::decision what, std::uint32_t channel) {
   // One that can't be taken yet is not forgotten for a later one, which may be a savepoint: it
   // would hang, and others wait for its end, until its time is over.
   for (auto& cut : what.aligned) {
-    if (MILLRACE_MUTANT(due_snapshot_displaced) && !due_.empty())
-      give_up_due(due_.front().what.cut.checkpoint);
     const auto begun = services_.time().now() - cut.alignment;
     due_.push_back({std::move(cut), begun + alignment_max_, {}});
   }

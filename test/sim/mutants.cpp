@@ -34,7 +34,6 @@ constexpr mutant mutants[] = {
     {"watcher_forgotten", "a client is not told the end of its job"},
     {"alignment_left_out", "a channel whose barrier has come is read on"},
     {"barrier_kept", "a task does not send barriers on"},
-    {"due_snapshot_displaced", "a snapshot that can't be taken yet gives way to a later one"},
     {"barrier_overtakes_data", "a barrier overtakes batches that wait for credit"},
     {"last_checkpoint_not_awaited",
      "a task ends without the checkpoint that commits its last rows"},
