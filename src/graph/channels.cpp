@@ -57,6 +57,13 @@ subtask_range producers_of(const job_graph& graph, const job_edge& edge, std::ui
                       parallelism(graph, edge.target_vertex), target);
 }
 
+bool can_be_overtaken(const job_graph& graph, const job_edge& edge) {
+  const auto how = edge.partitioning;
+  if (is_pointwise(how) || how == partitioning::broadcast) return false;
+  const auto& target = graph.vertices.at(edge.target_vertex).operators.at(edge.target_operator);
+  return how != partitioning::global || !target.commits;
+}
+
 std::vector<input_channel> input_channels(const job_graph& graph, std::uint32_t vertex,
                                           std::uint32_t subtask) {
   std::vector<input_channel> channels;

@@ -38,11 +38,10 @@ subtask_range producers_of(const job_graph& graph, const job_edge& edge,
 
 /// Whether barriers may overtake what is on its way through an exchange. In a pointwise one they
 /// stay in order, as nothing says which other subtask a batch could go to, and so they do where
-/// each record goes to all subtasks, which would have taken it on different sides of the cut (as in
-/// Flink).
-constexpr bool can_be_overtaken(partitioning p) noexcept {
-  return !is_pointwise(p) && p != partitioning::broadcast;
-}
+/// each record goes to all subtasks, which would have taken it on different sides of the cut, and
+/// on the way to a global committer, which is to have all that belongs to a checkpoint when it
+/// takes part in it (as in Flink).
+bool can_be_overtaken(const job_graph& graph, const job_edge& edge);
 
 /// One channel as its target subtask sees it; its number is its index in `input_channels`.
 struct input_channel {

@@ -74,7 +74,7 @@ class async_operator final : public producing<Out> {
   }
   /// What it waits for is in the snapshot, so an answer that never comes does not keep checkpoints
   /// from being taken. At the end of the input nothing may be left to be asked.
-  bool is_held_back() const noexcept override { return !input_ended_; }
+  bool lets_barriers_pass() const noexcept override { return !input_ended_; }
   bool holds_records() const noexcept override { return !schedule_.is_empty(); }
   void snapshot_state(checkpoint_id) override { kept_.update(pending()); }
   bool finish() override {

@@ -66,7 +66,7 @@ class timestamps_and_watermarks final : public producing<T> {
   bool is_busy() const noexcept override {
     return !has_ended_ && tracker_ && tracker_->out().watermark() > limit_;
   }
-  bool is_held_back() const noexcept override { return is_busy(); }
+  bool lets_barriers_pass() const noexcept override { return is_busy(); }
 
  private:
   bool is_periodic() const {

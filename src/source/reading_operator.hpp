@@ -24,7 +24,7 @@ class reading_operator : public source_operator, protected reader_context {
   void on_processing_time(timestamp_ms now) final;
   void on_alignment_limit(const std::string& group, timestamp_ms limit) final;
   bool is_busy() const noexcept final;
-  bool is_held_back() const noexcept final { return is_busy(); }
+  bool lets_barriers_pass() const noexcept final { return is_busy(); }
   void on_watermark(timestamp_ms at) final;
   void snapshot_state(checkpoint_id checkpoint) final;
   void on_checkpoint_complete(checkpoint_id checkpoint) final;

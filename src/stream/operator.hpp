@@ -177,7 +177,7 @@ class stream_operator {
   /// Whether a barrier need not wait although the operator is busy, as it only waits for others of
   /// its alignment group, which might wait for the barrier, or for I/O that the snapshot says how
   /// to begin anew. Whoever else waits for I/O after prepare_snapshot holds up the barrier.
-  virtual bool is_held_back() const noexcept { return false; }
+  virtual bool lets_barriers_pass() const noexcept { return false; }
   /// Whether what on_checkpoint_complete has begun is still under way. A job that stops with a
   /// savepoint waits for it; no finish() comes then.
   virtual bool is_committing() const noexcept { return false; }

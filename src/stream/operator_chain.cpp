@@ -110,7 +110,7 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
     routers_.push_back(program.routers[edge->stream_edge]->create(*exchanges_.back(), where));
     const auto* type =
         input_type_of(program, target.operators.at(edge->target_operator), edge->target_input);
-    traits_.push_back({!graph::can_be_overtaken(edge->partitioning), type});
+    traits_.push_back({!graph::can_be_overtaken(graph, *edge), type});
     links_.at(edge->source_operator)
         ->add_consumer(edge->side_output, *routers_.back(), type,
                        loop_ && loop_->has_edge[edge->id] && !edge->is_feedback);
@@ -243,8 +243,9 @@ void operator_chain::prepare_snapshot(checkpoint_id checkpoint) {
 }
 
 bool operator_chain::holds_up_barrier() const noexcept {
-  return std::any_of(links_.begin(), links_.end(),
-                     [](const auto& l) { return l->op().is_busy() && !l->op().is_held_back(); });
+  return std::any_of(links_.begin(), links_.end(), [](const auto& l) {
+    return l->op().is_busy() && !l->op().lets_barriers_pass();
+  });
 }
 
 std::vector<operator_snapshot> operator_chain::begin_snapshot(checkpoint_id checkpoint,

@@ -41,8 +41,7 @@ stream_task::stream_task(const graph::job_graph& graph, const execution_attempt_
       since_when_(services.time().now()) {
   const auto channels = graph::input_channels(graph, who.vertex, who.subtask);
   for (std::uint32_t c = 0; c < channels.size(); ++c)
-    if (!graph::can_be_overtaken(graph.edges[channels[c].edge].partitioning))
-      aligner_.keep_order(c);
+    if (!graph::can_be_overtaken(graph, graph.edges[channels[c].edge])) aligner_.keep_order(c);
   join_loop(graph, options);
 }
 

@@ -54,6 +54,25 @@ TEST_CASE("forward connects equal subtasks, everything else but rescale connects
     CHECK(consumers_of(how, 2, 5, 1) == subtask_range{0, 5});
 }
 
+TEST_CASE("barriers stay behind what has one place to go to, and what a global committer awaits") {
+  auto job = job_of(random_graph(0));
+  auto edge = job.edges.at(0);
+  auto& target = job.vertices.at(edge.target_vertex).operators.at(edge.target_operator);
+  const auto overtake = [&](partitioning how, bool commits) {
+    edge.partitioning = how;
+    target.commits = commits;
+    return can_be_overtaken(job, edge);
+  };
+  for (const bool commits : {false, true}) {
+    CHECK(overtake(partitioning::hash, commits));
+    CHECK(overtake(partitioning::rebalance, commits));
+    CHECK_FALSE(overtake(partitioning::rescale, commits));
+    CHECK_FALSE(overtake(partitioning::broadcast, commits));
+  }
+  CHECK(overtake(partitioning::global, false));
+  CHECK_FALSE(overtake(partitioning::global, true));
+}
+
 TEST_CASE("both ends agree on channel numbers in random jobs") {
   for (std::uint32_t seed = 0; seed < 100; ++seed) {
     CAPTURE(seed);

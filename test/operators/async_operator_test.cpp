@@ -320,12 +320,12 @@ TEST_CASE("a full operator holds up no barrier, and its snapshot has all that ha
       ask.waiting->at(2).complete(20);
       op.manual().run_all();
       CHECK(op.op().is_busy());
-      CHECK(op.op().is_held_back());
+      CHECK(op.op().lets_barriers_pass());
       saved = op.checkpoint({1});
       CHECK(op.op().is_busy());
       CHECK(op.take().empty());
       op.op().end_input(0);
-      CHECK_FALSE(op.op().is_held_back());  // the end waits for all of them
+      CHECK_FALSE(op.op().lets_barriers_pass());  // the end waits for all of them
     }
     asked_callback again;
     auto op = make(again, order, {.capacity = 2});

@@ -286,7 +286,7 @@ class slow_operator final : public producing<row> {
     if (is_busy_) context_->wake_at(ready_at_);
   }
   bool is_busy() const noexcept override { return is_busy_; }
-  bool is_held_back() const noexcept override { return true; }  // barriers need not wait
+  bool lets_barriers_pass() const noexcept override { return true; }  // barriers need not wait
 
  private:
   std::chrono::microseconds time_;
@@ -669,16 +669,18 @@ std::uint32_t slots_of(const job_spec& spec) {
   return slots;
 }
 
-built_job build_job(const job_spec& spec, std::size_t number, test::memory_files& files) {
-  built_job job;
+namespace {
+
+/// `job` has what outlives the job: its number, and where its rows go.
+built_job build(const job_spec& spec, built_job job, test::memory_files& files) {
   const auto runner = std::make_shared<test::captured_job>();
   stream_environment env({}, runner);
   env.set_runtime_mode(spec.batch ? graph::runtime_mode::batch : graph::runtime_mode::streaming);
   if (!spec.chaining) env.disable_operator_chaining();
   env.set_max_parallelism(128);
 
-  const auto suffix = std::to_string(number);
-  const auto reached = std::make_shared<reached_time>();
+  const auto suffix = std::to_string(job.number);
+  const auto& reached = job.reached;
   std::optional<data_stream<row>> stream, second;
   for (std::size_t b = 0; b < spec.branches.size(); ++b) {
     const auto& branch = spec.branches[b];
@@ -707,7 +709,7 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   if (spec.slow_us != 0) all = slowed(all, spec);
   if (has_event_time(spec)) all = checked(all, spec.sink_parallelism, reached);
   if (spec.is_checkpointed && !spec.to_file) {
-    job.committed = std::make_shared<committed_rows>();
+    if (!job.committed) job.committed = std::make_shared<committed_rows>();
     opened_stream(all)
         .transform<row>("commit", make_transactional_sink(job.committed))
         .set_parallelism(spec.sink_parallelism)
@@ -727,6 +729,22 @@ built_job build_job(const job_spec& spec, std::size_t number, test::memory_files
   static_cast<void>(env.execute_async(spec.name + "-" + suffix));
   job.graph = std::move(runner->graph);
   job.program = std::move(runner->program);
+  return job;
+}
+
+}  // namespace
+
+built_job build_job(const job_spec& spec, std::size_t number, test::memory_files& files) {
+  built_job job;
+  job.number = number;
+  job.reached = std::make_shared<reached_time>();
+  return build(spec, std::move(job), files);
+}
+
+built_job build_next_job(const job_spec& spec, const built_job& stopped,
+                         test::memory_files& files) {
+  auto job = build(spec, stopped, files);
+  job.graph.name = stopped.graph.name + "+";
   return job;
 }
 

@@ -106,6 +106,8 @@ std::vector<row> interpret(const job_spec& spec);
 /// Slots the job needs: all its vertices share them.
 std::uint32_t slots_of(const job_spec& spec);
 
+struct reached_time;
+
 /// A job ready to be submitted, and where its output goes.
 struct built_job {
   graph::job_graph graph;
@@ -113,10 +115,15 @@ struct built_job {
   std::shared_ptr<std::vector<row>> rows;     ///< Of a job without files, as they come.
   std::string output_path;                    ///< Of one with files.
   std::shared_ptr<committed_rows> committed;  ///< Of one whose sinks commit.
+  std::size_t number = 0;                     ///< Of the job, or of the one it goes on with.
+  std::shared_ptr<reached_time> reached;      ///< How far event time is.
 };
 
 /// `number` tells the jobs of a run apart. Makes the input files of jobs that read files.
 built_job build_job(const job_spec& spec, std::size_t number, test::memory_files& files);
+
+/// A job that goes on where one of the same kind has been stopped: with its input and its output.
+built_job build_next_job(const job_spec& spec, const built_job& stopped, test::memory_files& files);
 
 /// What has been emitted so far, sorted; of file sinks what they have completed.
 std::vector<row> output_of(const built_job& job, const test::memory_files& files);
