@@ -19,8 +19,8 @@ using statement_ptr = std::unique_ptr<sqlite3_stmt, closer>;
 
 /// Other processes hold locks for milliseconds.
 constexpr int busy_timeout_ms = 5000;
-/// Transactions of a subtask that are remembered. A restart asks for no more than its checkpoint
-/// had not committed yet, which are few.
+/// Transactions of a subtask that are remembered one by one. Those before them were all applied, or
+/// given up, whatever old savepoint asks for them.
 constexpr std::uint64_t remembered = 1000;
 
 bool may_pass(int code) {
@@ -148,9 +148,9 @@ result<sqlite_table> sqlite_table::open(const std::string& path, const std::stri
                                   " VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2");
   if (ok) ok = to->prepare(to->erase, "DELETE FROM " + name + " WHERE key = ?1");
   if (ok)
-    ok = to->prepare(
-        to->find,
-        "SELECT 1 FROM millrace_commits WHERE sink = ?1 AND subtask = ?2 AND number = ?3");
+    ok = to->prepare(to->find,
+                     "SELECT 1 FROM millrace_commits WHERE sink = ?1 AND subtask = ?2 "
+                     "AND (number = ?3 OR number > ?4) LIMIT 1");
   if (ok) ok = to->prepare(to->add, "INSERT OR IGNORE INTO millrace_commits VALUES (?1, ?2, ?3)");
   if (ok)
     ok = to->prepare(
@@ -179,6 +179,7 @@ result<bool> sqlite_table::has(const transaction_id& id) {
   connection::bind(to_->find.get(), 1, id.sink);
   connection::bind(to_->find.get(), 2, std::uint64_t{id.subtask});
   connection::bind(to_->find.get(), 3, id.number);
+  connection::bind(to_->find.get(), 4, id.number + remembered);
   return to_->step(to_->find.get(), [] {});
 }
 

@@ -52,6 +52,7 @@ template <class Committable>
 class committer_operator final : public producing<Committable> {
  public:
   using entry = committable_of_checkpoint<Committable>;
+  using entry_list = std::vector<entry>;
   static constexpr bool commits = true;
 
   explicit committer_operator(const committer_plan<Committable>& plan)
@@ -61,14 +62,17 @@ class committer_operator final : public producing<Committable> {
     context_ = &context;
     auto& self = context.runtime();
     calls_ = std::make_shared<shared_calls>(plan_.make({self, context.files()}));
-    state_ = context.operator_state().get_list_state(list_state_descriptor<entry>("committables"));
+    state_ =
+        context.operator_state().get_list_state(list_state_descriptor<entry_list>("committables"));
     total_ = &self.metric("totalCommittables");
     committed_ = &self.metric("successfulCommittables");
     already_committed_ = &self.metric("alreadyCommittedCommittables");
     retried_ = &self.metric("retriedCommittables");
     if (!context.is_restored()) return;
     is_in_checkpoints_ = true;
-    queue_.restore(state_.get());
+    entry_list all;
+    for (const auto& of_one : state_.get()) all.insert(all.end(), of_one.begin(), of_one.end());
+    queue_.restore(std::move(all));
     is_recovering_ = queue_.has_due();
     go_on();
   }
@@ -88,7 +92,10 @@ class committer_operator final : public producing<Committable> {
   void snapshot_state(checkpoint_id id) override {
     is_in_checkpoints_ = true;
     queue_.stamp(id);
-    state_.update(queue_.entries());
+    if (queue_.is_empty())
+      state_.clear();
+    else
+      state_.update({queue_.entries()});
   }
   void on_checkpoint_complete(checkpoint_id id) override {
     queue_.complete(id);
@@ -192,7 +199,9 @@ class committer_operator final : public producing<Committable> {
   bool is_in_checkpoints_ = false;
   // Checkpointed.
   commit_queue<Committable> queue_;
-  operator_list_state<entry> state_;
+  /// One element with all entries: they stay together when the operator gets another parallelism,
+  /// as those of one key are to be committed in their order.
+  operator_list_state<entry_list> state_;
 };
 
 /// The operator behind a writer, or behind other committers. With `passes_on` there is a global

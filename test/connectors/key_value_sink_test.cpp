@@ -1,8 +1,13 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include <filesystem>
+
 #include "millrace/connectors/key_value_sink.hpp"
 #include "millrace/connectors/sqlite_table.hpp"
+#include "millrace/state/redistribution.hpp"
+#include "reference/random_numbers.hpp"
+#include "support/damage.hpp"
 #include "support/sink_harness.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -125,6 +130,63 @@ TEST_CASE("a restart applies what was staged, and new changes after it") {
   CHECK(w.rows() == "ann=2 bob=1 ");
 }
 
+TEST_CASE("changes of one subtask stay in order when others go on with what it had staged") {
+  world w;
+  saved_sink saved;
+  {
+    harness first(w.sink, subtask(0, 1), w.files);
+    first.take_checkpoints().open();
+    first.process({{"ann", 1}, {"bob", 1}});
+    static_cast<void>(first.checkpoint(1));
+    first.run_io();
+    first.abort(1);  // so that both are of the next
+    first.process({{"ann", 2}, {"bob", std::nullopt}});
+    first.run_io();
+    saved = first.checkpoint(2);
+  }
+  const auto writers = redistribute({saved.writer}, 2);
+  const auto committers = redistribute({saved.committer}, 2);
+  REQUIRE((writers && committers));
+  // Whoever has its turn last must not undo what the other has done.
+  for (const std::uint32_t i : {1u, 0u}) {
+    harness next(w.sink, subtask(i, 2, 1), w.files);
+    next.take_checkpoints().restore({writers->at(i), committers->at(i)}).open();
+    next.run_io();
+  }
+  CHECK(w.rows() == "ann=2 ");
+}
+
+TEST_CASE("a job can go on from a savepoint however many transactions came after it") {
+  world w;
+  saved_sink old;
+  {
+    harness first(w.sink, subtask(0, 1), w.files);
+    first.take_checkpoints().open();
+    first.process({{"ann", 1}});
+    old = first.checkpoint(1);
+    first.complete(1);
+    first.run_io();
+  }
+  {
+    auto table = sqlite_table::open(w.path, "totals");
+    REQUIRE(table);
+    REQUIRE(table->begin());
+    for (std::uint64_t number = 1; number <= 1500; ++number)
+      REQUIRE(table->remember({"totals/sink", 0, number}));
+    REQUIRE(table->apply({std::string("ann"), sql_value(std::int64_t{2})}));
+    REQUIRE(table->commit());
+  }
+  harness next(w.sink, subtask(0, 1, 1), w.files);
+  next.take_checkpoints().restore(old).open();
+  next.run_io();
+  CHECK(w.rows() == "ann=2 ");
+  next.process({{"ann", 3}});
+  static_cast<void>(next.checkpoint(2));
+  next.complete(2);
+  next.run_io();
+  CHECK(w.rows() == "ann=3 ");
+}
+
 TEST_CASE("a new job does not take its changes for those of an old one") {
   world w;
   for (const int cents : {1, 2}) {
@@ -188,6 +250,53 @@ TEST_CASE("damage of a staging file is found") {
     CHECK_FALSE(read(changed));
     const auto cut = read(std::string_view(bytes).substr(0, at));
     CHECK((!cut || *cut < 3));  // between two changes it is the file's length that tells
+  }
+}
+
+//     MILLRACE_RANDOM_CASES=100000 MILLRACE_RANDOM_SEED=1 test_connectors -tc='damaged files*'
+TEST_CASE("damaged files of changes are found by name, and their transaction changes nothing") {
+  world w;
+  std::vector<file_committable> staged;
+  {
+    harness sink(w.sink, subtask(0, 1), w.files);
+    sink.take_checkpoints().open();
+    sink.process({{"ann", 1}, {"bob", 2}});
+    static_cast<void>(sink.checkpoint(1));
+    sink.process({{"ann", std::nullopt}, {"cid", 3}});
+    static_cast<void>(sink.checkpoint(2));
+    staged = sink.take();
+  }
+  REQUIRE(staged.size() == 2);
+  const std::string intact[] = {w.files->content(staged[0].working),
+                                w.files->content(staged[1].working)};
+  const runtime_context self(subtask(0, 1));
+  const test::reference::case_range cases(200);
+  for (std::uint64_t seed = cases.first; seed < cases.first + cases.count; ++seed) {
+    test::reference::random_numbers random(seed);
+    for (std::size_t i = 0; i < 2; ++i) w.files->put(staged[i].working, intact[i]);
+    const auto which = static_cast<std::size_t>(random.upto(0, 1));
+    const auto& path = staged[which].working;
+    auto content = intact[which];
+    const auto what = test::damage(random, content);
+    CAPTURE(seed);
+    CAPTURE(path);
+    CAPTURE(what);
+    w.files->put(path, content);
+    const auto results = w.sink.create_committer({self, *w.files})->commit(staged);
+    REQUIRE(results.size() == 2);
+    if (results[0].status == commit_status::committed) {
+      CHECK(results[1].status == commit_status::committed);
+      CHECK(w.rows() == "bob=2 cid=3 ");
+      std::filesystem::remove(w.path);  // it remembers that these were applied
+      continue;
+    }
+    for (const auto& each : results) {
+      // One that has grown is tried again first.
+      CHECK(each.status == (content.size() > intact[which].size() ? commit_status::retry_later
+                                                                  : commit_status::failed));
+      CHECK(each.why.message.find(path) != std::string::npos);
+    }
+    CHECK(w.rows().empty());
   }
 }
 
