@@ -1,11 +1,7 @@
 #include "millrace/connectors/bucket_places.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdio>
-
-#include "millrace/core/hash.hpp"
 
 namespace millrace {
 
@@ -26,15 +22,6 @@ bool take_number(std::string_view& from, Number& number) {
   if (problem != std::errc()) return false;
   from.remove_prefix(static_cast<std::size_t>(end - from.data()));
   return true;
-}
-
-/// Of one sink of one submission: whoever starts a job a second time must not touch what the first
-/// one still writes.
-std::string job_token(const runtime_context& self) {
-  const auto hash = key_hash(to_string(self.job()) + '\0' + self.operator_uid());
-  std::array<char, 17> digits{};
-  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
-  return digits.data();
 }
 
 }  // namespace

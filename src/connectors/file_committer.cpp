@@ -50,13 +50,18 @@ commit_result file_committer::commit(const file_committable& what) {
                                  std::to_string(there->size) + " bytes, but " +
                                  std::to_string(what.bytes) +
                                  " were written: check the disk it lies on"});
-  if (!what.replaces && files_.stat(what.target))
+  if (!what.replaces && files_.stat(what.target)) {
+    // An attempt before this may still be at it, and has renamed it just now.
+    if (const auto again = files_.stat(what.working);
+        !again && again.error().code == errc::not_found)
+      return commit_result::already_committed();
     return commit_result::failed(
         {errc::invalid_argument,
          "cannot finish '" + what.target +
              "': it exists already, but this job did not make it; see that no other job writes to "
              "this directory, keep other files out of it, and move away what was written since the "
              "checkpoint that was restored"});
+  }
   if (auto ok = files_.rename(what.working, what.target); !ok)
     return ok.error().code == errc::not_found ? find_committed(what) : not_now(ok.error());
   pass(kill_point::part_renamed);

@@ -40,8 +40,7 @@ fixed_place::fixed_place(file_system& files, std::string path, const runtime_con
       is_restored_(recovery.is_restored) {
   final_path_ = parallelism_ == 1 ? path_ : path_ + '/' + std::to_string(subtask_ + 1);
   directory_ = directory_of(final_path_);
-  working_path_ = final_path_.substr(0, final_path_.rfind('/') + 1) + '.' +
-                  file_name_of(final_path_) + ".inprogress";
+  working_prefix_ = '.' + file_name_of(final_path_) + ".inprogress." + job_token(self) + '-';
   if (!is_restored_) return;
   if (!recovery.next_numbers.contains(subtask_) &&
       (recovery.parallelism == parallelism_ || recovery.next_numbers.empty()))
@@ -126,30 +125,28 @@ status fixed_place::remove_lost_files() {
   return {};
 }
 
-/// Of the checkpoint are those with lower numbers; what has the name of a first file has number 0,
-/// and is of attempt 0. This may look late, when the next attempt writes already. What a job finds
-/// in its first attempt is of jobs before it.
+bool fixed_place::is_ours(const std::string& working) const {
+  return file_name_of(working).starts_with(working_prefix_);
+}
+
+/// Of the checkpoint are those with lower numbers. This may look late, when the next attempt writes
+/// already.
 bool fixed_place::is_lost(const std::string& name) const {
-  const auto first = file_name_of(working_path_);
-  if (!name.starts_with(first)) return false;
-  auto rest = std::string_view(name).substr(first.size());
-  if (rest.empty()) return next_number_ == 0;
-  if (rest.front() != '.') return false;
-  rest.remove_prefix(1);
+  if (!is_ours(name)) return false;
+  const auto rest = std::string_view(name).substr(working_prefix_.size());
   const auto dash = rest.find('-');
   if (dash == std::string_view::npos) return false;
   const auto number = parse_number<std::uint64_t>(rest.substr(0, dash));
   const auto attempt = parse_number<std::uint32_t>(rest.substr(dash + 1));
-  return number && *number >= next_number_ && attempt && (attempt_ == 0 || *attempt < attempt_);
+  return number && *number >= next_number_ && attempt && *attempt < attempt_;
 }
 
 result<opened_part> fixed_place::open(const std::string&) {
-  opened_part part{{working_path_, final_path_}, nullptr};
-  if (next_number_ != 0 || attempt_ != 0)
-    part.name.working += '.' + std::to_string(next_number_) + '-' + std::to_string(attempt_);
-  // A new file and not the old one emptied: an attempt that is lost may still write to that.
-  if (auto ok = files_.remove(part.name.working); !ok && ok.error().code != errc::not_found)
-    return tl::unexpected(ok.error());
+  const auto beside = final_path_.substr(0, final_path_.rfind('/') + 1);
+  opened_part part{
+      {beside + working_prefix_ + std::to_string(next_number_) + '-' + std::to_string(attempt_),
+       final_path_},
+      nullptr};
   auto opened = files_.open_writer(part.name.working, write_mode::create);
   if (!opened) return tl::unexpected(opened.error());
   ++next_number_;

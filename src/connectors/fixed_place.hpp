@@ -9,9 +9,9 @@
 namespace millrace {
 
 /// One file for each subtask: `path` itself with parallelism 1, else `path/<subtask from 1>`. It is
-/// written beside its place as a hidden file, ".<name>.inprogress", which the file source skips; a
-/// restart goes on in another one, ".<name>.inprogress.<number>-<attempt>", so that an attempt that
-/// is lost and does not know it has no hand in it.
+/// written beside its place as a hidden file, ".<name>.inprogress.<job>-<number>-<attempt>", which
+/// the file source skips. A restart, or another job, goes on in one of its own, so that an attempt
+/// that is lost and does not know it has no hand in it.
 class fixed_place final : public part_places {
  public:
   /// `files` must outlive this. Throws `failure(invalid_argument)` after a restart with another
@@ -22,6 +22,7 @@ class fixed_place final : public part_places {
   status start() override;
   result<opened_part> open(const std::string& bucket) override;
   std::uint64_t next_number() const noexcept override { return next_number_; }
+  bool is_ours(const std::string& working) const override;
   bool replaces() const noexcept override { return mode_ == file_write_mode::overwrite; }
 
  private:
@@ -40,7 +41,7 @@ class fixed_place final : public part_places {
   bool is_restored_;
   std::string directory_;
   std::string final_path_;
-  std::string working_path_;
+  std::string working_prefix_;  // of the names of this job's files
   std::uint64_t next_number_ = 0;
 };
 

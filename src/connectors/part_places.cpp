@@ -1,8 +1,19 @@
 #include "millrace/connectors/part_places.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "millrace/core/hash.hpp"
 
 namespace millrace {
+
+std::string job_token(const runtime_context& self) {
+  const auto hash = key_hash(to_string(self.job()) + '\0' + self.operator_uid());
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return digits.data();
+}
 
 std::string without_trailing_slashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();

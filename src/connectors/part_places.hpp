@@ -52,6 +52,9 @@ class part_places {
   virtual bool replaces() const noexcept { return false; }
 };
 
+/// Names one sink of one submission: whoever starts a job a second time must not touch what the
+/// first one still writes. 16 hex digits.
+std::string job_token(const runtime_context& self);
 /// `path` without slashes at its end.
 std::string without_trailing_slashes(std::string path);
 /// The directory that `path` lies in.

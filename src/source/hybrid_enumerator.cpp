@@ -52,7 +52,7 @@ void hybrid_enumerator::handle_event(std::uint32_t subtask, byte_view event) {
       return lead(subtask, from);
     }
     case hybrid_enumerator_message::kind::finished:
-      return on_finished(subtask, message.index);
+      return on_finished(subtask, message.index, message.restored);
     case hybrid_enumerator_message::kind::split_request:
       if (message.index == index()) present_->handle_split_request(subtask);
       return;
@@ -78,12 +78,15 @@ void hybrid_enumerator::lead(std::uint32_t subtask, std::uint32_t to) {
                                    hybrid_reader_message::kind::no_more_splits, to, 0, {}}));
 }
 
-void hybrid_enumerator::on_finished(std::uint32_t subtask, std::uint32_t finished) {
+void hybrid_enumerator::on_finished(std::uint32_t subtask, std::uint32_t finished,
+                                    std::optional<std::uint32_t> restored) {
   auto& r = readers_[subtask];
   if (r.at != finished) return;
   if (finished < index()) {
-    const auto left = returned_.upper_bound(finished);
-    return lead(subtask, left == returned_.end() ? index() : left->first);
+    auto next = std::min(restored.value_or(index()), index());
+    if (const auto left = returned_.upper_bound(finished); left != returned_.end())
+      next = std::min(next, left->first);
+    return lead(subtask, next);
   }
   r.has_finished = true;
   // One that is gone goes back to a checkpoint, and may have splits of this source there.

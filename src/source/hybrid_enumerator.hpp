@@ -56,7 +56,9 @@ class hybrid_enumerator final : public split_enumerator_base,
   std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(switches_.size()); }
   switch_context context_of(std::uint32_t index) const;
   void lead(std::uint32_t subtask, std::uint32_t index);
-  void on_finished(std::uint32_t subtask, std::uint32_t index);
+  /// `restored`: the first source that the reader still has splits of.
+  void on_finished(std::uint32_t subtask, std::uint32_t finished,
+                   std::optional<std::uint32_t> restored);
   void go_on();
 
   // What the present source's enumerator is given.

@@ -26,8 +26,8 @@ struct hybrid_reader_message {
 /// reader -> enumerator. Numbers travel: do not renumber.
 struct hybrid_enumerator_message {
   enum class kind : std::uint8_t {
-    hello = 1,     ///< Has started; `restored` is where it has splits of.
-    finished = 2,  ///< Has read all of source `index` that is to come.
+    hello = 1,     ///< Has started; `restored` is the first source that it has splits of.
+    finished = 2,  ///< Has read all of source `index` that is to come; `restored` as above.
     split_request = 3,
     event = 4,  ///< Of source `index`'s own, in `bytes`.
   };

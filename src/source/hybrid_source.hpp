@@ -70,17 +70,19 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
   hybrid_reader(reader_context& context, std::shared_ptr<const typed_hybrid_chain<T>> chain)
       : context_(context), chain_(std::move(chain)) {}
 
-  void start() override {
-    hybrid_enumerator_message hello{hybrid_enumerator_message::kind::hello, 0, std::nullopt, {}};
-    if (!early_.empty()) hello.restored = early_.begin()->first;
-    context_.send_event(encode_message(hello));
-  }
+  void start() override { tell(hybrid_enumerator_message::kind::hello, {}); }
 
   poll_status poll(source_output<T>& out) override {
     if (!present_) return poll_status::idle;
     const auto how = present_->poll(out);
     if (how != poll_status::finished) return how;
-    if (index_ + 1 == chain_->size()) return poll_status::finished;
+    if (index_ + 1 == chain_->size()) {
+      if (!early_.empty())
+        throw failure(errc::protocol, "the hybrid source ends, but splits of source " +
+                                          std::to_string(early_.begin()->first + 1) +
+                                          " were not read");
+      return poll_status::finished;
+    }
     tell(hybrid_enumerator_message::kind::finished, {});
     end_present();
     return poll_status::idle;
@@ -148,8 +150,9 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
     tell(hybrid_enumerator_message::kind::event, std::move(event));
   }
   void tell(hybrid_enumerator_message::kind what, std::vector<std::byte> bytes) {
-    context_.send_event(
-        encode_message(hybrid_enumerator_message{what, index_, std::nullopt, std::move(bytes)}));
+    hybrid_enumerator_message message{what, index_, std::nullopt, std::move(bytes)};
+    if (!early_.empty()) message.restored = early_.begin()->first;
+    context_.send_event(encode_message(message));
   }
 
   void switch_to(std::uint32_t index, const switch_context& how) {

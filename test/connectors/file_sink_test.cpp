@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "millrace/connectors/file_sink.hpp"
+#include "support/forwarded_files.hpp"
 #include "support/sink_harness.hpp"
 
 namespace file_sink_test {
@@ -466,6 +467,23 @@ TEST_CASE("a committer knows what was committed, what is in its way and what is 
   CHECK(results[3].why.message ==
         "cannot finish '/c': neither it nor '/.c' is there; somebody has deleted or moved it");
   CHECK(results[4].why.message.starts_with("the finished file '/.d' has 3 bytes, but 9 were"));
+}
+
+TEST_CASE("a committer and one of an attempt before it may be at the same part") {
+  /// The other one is ahead by a step.
+  struct raced final : test::forwarded_files {
+    using forwarded_files::forwarded_files;
+    result<file_info> stat(const std::string& path) override {
+      if (path == "/a") static_cast<void>(rename("/.a", "/a"));
+      return forwarded_files::stat(path);
+    }
+  };
+  const auto disk = std::make_shared<memory_files>();
+  disk->put("/.a", "aa");
+  raced files(disk);
+  const auto results = file_committer(files).commit({{"/.a", "/a", 2, false}});
+  CHECK(results.at(0).status == commit_status::already_committed);
+  CHECK(disk->content("/a") == "aa");
 }
 
 TEST_CASE("a directory that can't be used, a full disk and a lost part fail the sink") {

@@ -39,7 +39,8 @@ TEST_CASE("a file appears under its name only when it is complete") {
   sink.open();
   sink.process({{"a", 1}, {"with \"quotes\", and comma", 2}});
   sink.run_io();
-  CHECK(sink.memory().paths() == paths{"/out/.file.csv.inprogress"});
+  REQUIRE(sink.memory().paths().size() == 1);
+  CHECK(sink.memory().paths()[0].starts_with("/out/.file.csv.inprogress."));
   sink.process({{"two\nlines", 3}});
   sink.writer().finish();
   CHECK(sink.is_busy());
@@ -136,7 +137,10 @@ TEST_CASE("a file that is written over a restart has each record once") {
   second.take_checkpoints().restore(saved).open();
   second.process({{"b", 3}});
   second.finish();
-  CHECK(files->paths() == paths{"/.out.inprogress", "/.out.inprogress.1-1"});
+  REQUIRE(files->paths().size() == 2);
+  CHECK(files->paths()[0].starts_with("/.out.inprogress."));
+  CHECK(files->paths()[0].ends_with("-0-0"));
+  CHECK(files->paths()[1].ends_with("-1-1"));
   saved = second.checkpoint(2);
   second.complete(2);
   second.run_io();

@@ -172,30 +172,29 @@ TEST_CASE("a snapshot of more sources than there are is refused") {
 
 namespace {
 
+using words = std::vector<std::string>;
+
 /// The coordinator of a hybrid source with two readers, which the test speaks for.
 struct two_readers {
   using kind = hybrid_enumerator_message::kind;
 
+  explicit two_readers(std::shared_ptr<const hybrid_source<mark>> source = history_and_more())
+      : coordinator(std::move(source), world) {}
+
   test::memory_files disk;
   test::virtual_clock watch;
   test::coordinator_world world{disk, watch, 2};
-  source_coordinator coordinator{history_and_more(), world};
+  source_coordinator coordinator;
 
   void say(std::uint32_t subtask, const hybrid_enumerator_message& message) {
     coordinator.on_event(subtask, encode_message(enumerator_message{enumerator_message::kind::event,
                                                                     encode_message(message)}));
   }
   void say(std::uint32_t subtask, kind what) { say(subtask, {what, 0, std::nullopt, {}}); }
-};
 
-}  // namespace
-
-TEST_CASE_FIXTURE(
-    two_readers,
-    "a reader that goes back to before the switch is led through what it had, then onwards") {
-  /// "switch 0", "splits h1", "no more 0"
-  const auto heard = [&](std::uint32_t whom) {
-    std::vector<std::string> all;
+  /// What a reader was told since the last call: "switch 0", "splits h1", "no more 0"
+  words heard(std::uint32_t whom) {
+    words all;
     for (const auto& [subtask, event] : std::exchange(world.sent, {})) {
       if (subtask != whom) continue;
       const auto message = decode_reader_message(event);
@@ -209,8 +208,14 @@ TEST_CASE_FIXTURE(
           std::to_string(inner.index));
     }
     return all;
-  };
-  using words = std::vector<std::string>;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(
+    two_readers,
+    "a reader that goes back to before the switch is led through what it had, then onwards") {
   coordinator.start();
   for (const std::uint32_t s : {0u, 1u}) {
     coordinator.on_subtask_ready(s);
@@ -234,6 +239,35 @@ TEST_CASE_FIXTURE(
   CHECK(heard(0) == words{"switch 0", "splits h2", "no more 0"});
   say(0, {kind::finished, 0, std::nullopt, {}});
   CHECK(heard(0) == words{"switch 1", "splits after 0", "no more 1"});
+}
+
+TEST_CASE("a reader that has splits of several sources is led through all of them") {
+  const auto three = std::make_shared<hybrid_source<mark>>(marks({{"a", 0, 1, 1}}));
+  three->then(marks({{"b", 10, 1, 1}})).then(marks({{"c", 20, 1, 1}}));
+  two_readers all(three);
+  using kind = two_readers::kind;
+  all.coordinator.start();
+  for (const std::uint32_t s : {0u, 1u}) {
+    all.coordinator.on_subtask_ready(s);
+    all.say(s, kind::hello);
+  }
+  for (const std::uint32_t source : {0u, 1u})
+    for (const std::uint32_t s : {0u, 1u}) {
+      all.say(s, {kind::split_request, source, std::nullopt, {}});
+      all.say(s, {kind::finished, source, std::nullopt, {}});
+    }
+  CHECK(all.heard(0).back() == "switch 2");
+  all.coordinator.snapshot({1});
+
+  // As after a change of parallelism, it goes back to what several readers had.
+  all.coordinator.on_subtask_failed(0, {1});
+  all.coordinator.on_subtask_ready(0);
+  all.say(0, {kind::hello, 0, 0, {}});
+  CHECK(all.heard(0) == words{"switch 0", "no more 0"});
+  all.say(0, {kind::finished, 0, 1, {}});
+  CHECK(all.heard(0) == words{"switch 1", "no more 1"});
+  all.say(0, {kind::finished, 1, std::nullopt, {}});
+  CHECK(all.heard(0) == words{"switch 2"});
 }
 
 TEST_CASE_FIXTURE(

@@ -150,7 +150,8 @@ class Recovery(SystemTest):
         for key in self.KEYS_READ:
             seen[key] += 1
             expected.append(f"{key},{seen[key]}")
-        written = [line for output in ["output", "more"] for file in (nodes.folder / output).iterdir()
+        written = [line for output in ["output", "more"]
+                   for file in (nodes.folder / output).glob("[!.]*")
                    for line in file.read_text().splitlines()]
         self.assertEqual(sorted(written), sorted(expected))
 

@@ -52,12 +52,13 @@ class Savepoints(SystemTest):
         return (run or self.nodes.run_detached)(*arguments)
 
     def written(self, *names):
-        """The lines in the part files of these folders."""
+        """The lines in the part files of these folders, but for hidden ones."""
         lines = []
         for name in names:
             folder = self.folder / name
             for file in [folder] if folder.is_file() else folder.iterdir():
-                lines += file.read_text().splitlines()
+                if not file.name.startswith("."):
+                    lines += file.read_text().splitlines()
         return sorted(lines)
 
     def records(self, job):
@@ -93,6 +94,7 @@ class Savepoints(SystemTest):
             "savepoint", "inspect", "--dump", first).stdout.splitlines()]
         keys = {line["key"] for line in dumped if line.get("state") == counts["name"]}
         self.assertEqual(len(keys), counts["entries"])
+        self.check_key_groups(shown, dumped)
         self.assert_says(self.nodes.millrace("savepoint", "inspect", first).stdout,
                          "Final savepoint", "keys in", counts["name"])
 
@@ -114,6 +116,21 @@ class Savepoints(SystemTest):
 
         self.nodes.millrace("savepoint", "-d", moved)
         self.assertFalse(moved.exists())
+
+    def check_key_groups(self, shown, dumped):
+        """How many keys each group is said to have is what is dumped of it."""
+        keyed = 0
+        for op in shown["operators"]:
+            keys = collections.defaultdict(set)
+            for line in dumped:
+                if line["uid"] == op["uid"] and "key_group" in line:
+                    keys[line["key_group"]].add(line["key"])
+            said = op["keys_per_key_group"]
+            self.assertEqual(len(said), op["max_parallelism"] if op["keyed_states"] else 0)
+            self.assertEqual({group: count for group, count in enumerate(said) if count},
+                             {group: len(those) for group, those in keys.items()}, op["uid"])
+            keyed += sum(said)
+        self.assertEqual(keyed, self.keys)
 
     def check_subtasks(self, job, taken):
         """What is shown of a savepoint by subtask adds up to what is shown of it as a whole."""
@@ -216,6 +233,9 @@ class Savepoints(SystemTest):
         # Another job: its operators are others.
         done = self.nodes.run("-s", savepoint, test_job("generator"), expect=1)
         self.assert_says(done.stderr, "has state of operator", "uid", "allow non-restored state")
+        # With -n what it lacks is left out.
+        done = self.nodes.run("-s", savepoint, "-n", test_job("generator"), "--count", 100)
+        self.assert_says(done.stdout, "has finished in", "doubled in all = 100\n")
         done = self.nodes.run("-n", test_job("generator"), expect=2)
         self.assert_says(done.stderr, "-s")
 
