@@ -37,9 +37,12 @@ ANSWER_SECONDS = 3  # what happens behind the answer to `stop` has happened
 # Which process comes to a place, and what has to be done for that.
 MASTER, WORKER, SUBMISSION, ENDING, SAVEPOINT = "master", "worker", "submission", "end", "savepoint"
 CLAIM = "claim"  # the master, as the snapshot that a job was given goes
+UPLOAD = "upload"  # the master, before it has a job that is submitted
 WHOLE_JOB = "whole job"  # a worker that was there before the job
 STOP = "stop"  # either, while the job is stopped with a savepoint
 PLACES = {
+    "artifact-written": UPLOAD,
+    "artifact-renamed": UPLOAD,
     "job-accepted": SUBMISSION,
     "epoch-begun": MASTER,
     "origin-loaded": MASTER,
@@ -68,6 +71,7 @@ PLACES = {
     "result-stored": ENDING,
     "checkpoints-removed": ENDING,
     "graph-removed": ENDING,
+    "program-renamed": WORKER,
     "file-copied": WORKER,
     "state-read": WORKER,
     "log-replayed": WORKER,
@@ -94,8 +98,10 @@ PLACES = {
     "changes-applied": WORKER,
     "transaction-committed": WORKER,
 }
-# A process comes to these once for each recovery, or end, of a job.
-ONCE = {"job-accepted", "epoch-begun", "origin-loaded", "tasks-deployed", "result-stored",
+# A process comes to these once for each begin, recovery or end of a job. To those of libraries, too:
+# a master that begins without jobs keeps none, and each worker begins with an empty folder.
+ONCE = {"artifact-written", "artifact-renamed", "program-renamed",
+        "job-accepted", "epoch-begun", "origin-loaded", "tasks-deployed", "result-stored",
         "checkpoints-removed", "graph-removed", "part-copied", "shared-cleared", "claimed-unnamed",
         "log-replayed", "base-made", "copies-removed"}
 # Only these variants come there.
@@ -111,7 +117,7 @@ OF_STOPPING = {"savepoint-begun", "checkpoint-triggered", "task-acknowledged", "
                "result-stored", "graph-removed", "snapshot-taken", "state-written", "state-synced",
                "state-acknowledged", "completion-received", "commit-begun", "part-renamed",
                "parts-committed", "changes-applied", "transaction-committed"}
-OF_MASTER = {MASTER, SUBMISSION, ENDING, SAVEPOINT, CLAIM}
+OF_MASTER = {MASTER, UPLOAD, SUBMISSION, ENDING, SAVEPOINT, CLAIM}
 MEMORY = pathlib.Path("/dev/shm")
 
 
@@ -247,19 +253,33 @@ class Walk:
             master = self.start_armed()
             job = PaidOrders(self.nodes, f"output-{number}", SHORT_COUNT,
                              variant=self.variant(number))
-            if PLACES[self.place] == SUBMISSION:
+            if PLACES[self.place] in (UPLOAD, SUBMISSION):
                 before = self.jobs_in_list()
                 submitted = self.nodes.start("run", *job.submission())
                 self.await_death(master)
                 self.nodes.start_master()
                 submitted.end()
-                job.job, = self.jobs_in_list() - before
+                taken = self.jobs_in_list() - before
+                if PLACES[self.place] == SUBMISSION:
+                    job.job, = taken
+                else:
+                    self.check_nothing_is_uploaded(taken)
+                    job.start()
             else:
                 job.start()
                 self.await_death(master)
                 self.nodes.start_master()
             job.await_end(END_SECONDS)
             self.check(job, expected)
+
+    def check_nothing_is_uploaded(self, taken):
+        """The job was not taken, and its library, whole or not, went as the next master began."""
+        if taken:
+            raise AssertionError(f"{taken} was taken by a master that had not said that it has the "
+                                 "library")
+        left = list((self.nodes.folder / "ha" / "default" / "artifacts").iterdir())
+        if left:
+            raise AssertionError(f"{left} is nobody's")
 
     def whole_jobs(self):
         """A job for each death of a worker that has all of it, from its begin to its end."""
@@ -387,8 +407,8 @@ class Walk:
         self.nodes = KillableCluster(
             workers=2, slots=1,
             config={"taskmanager.state.local.root-dirs": copies} if copies else None)
-        walk = {SUBMISSION: self.short_jobs, ENDING: self.short_jobs, CLAIM: self.claims,
-                WHOLE_JOB: self.whole_jobs, STOP: self.stops}
+        walk = {UPLOAD: self.short_jobs, SUBMISSION: self.short_jobs, ENDING: self.short_jobs,
+                CLAIM: self.claims, WHOLE_JOB: self.whole_jobs, STOP: self.stops}
         try:
             walk.get(self.way, self.long_jobs)()
         except (AssertionError, subprocess.TimeoutExpired) as problem:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/core/file_digest.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/sha256.hpp"
 
@@ -182,10 +183,12 @@ void artifact_store::write_next(const upload_ptr& u) {
       if (auto synced = u->file->sync(); !synced) return synced;
       if (auto closed = u->file->close(); !closed) return closed;
       const auto digest = to_string(u->hasher.finish());
-      if (digest == u->sha256)
-        return files->rename(u->part, path).and_then([&] {
-          return files->sync_directory(directory);
-        });
+      if (digest == u->sha256) {
+        pass(kill_point::artifact_written);
+        return files->rename(u->part, path)
+            .map([] { pass(kill_point::artifact_renamed); })
+            .and_then([&] { return files->sync_directory(directory); });
+      }
       (void)files->remove(u->part);
       return fail(errc::invalid_data, label_of(u->sha256) +
                                           ": the bytes that arrived have the hash " +

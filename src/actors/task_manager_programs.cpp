@@ -9,6 +9,7 @@
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/wire.hpp"
 #include "millrace/core/file_digest.hpp"
+#include "millrace/core/kill_point.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/sha256.hpp"
 
@@ -133,7 +134,9 @@ void program_store::finish(const std::shared_ptr<download>& d) {
           d->outcome = fail(errc::invalid_library, "job library " + d->progress.sha256() +
                                                        " arrived with another content (" + hash +
                                                        "): submit the job again");
-        if (d->outcome) d->outcome = files->rename(d->part_path, d->path);
+        if (d->outcome)
+          d->outcome =
+              files->rename(d->part_path, d->path).map([] { pass(kill_point::program_renamed); });
       },
       [this, d] {
         if (!d->outcome) return end(d, tl::unexpected(d->outcome.error()));

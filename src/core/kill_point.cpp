@@ -12,25 +12,21 @@ namespace millrace {
 
 namespace {
 
-constexpr std::array<std::string_view, 53> names{
-    "job-accepted",        "epoch-begun",          "origin-loaded",
-    "tasks-deployed",      "checkpoint-numbered",  "shared-begun",
-    "checkpoint-begun",    "checkpoint-triggered", "task-acknowledged",
-    "metadata-written",    "metadata-synced",      "metadata-renamed",
-    "metadata-stored",     "document-written",     "document-renamed",
-    "checkpoint-recorded", "checkpoint-announced", "checkpoint-forgotten",
-    "snapshot-unnamed",    "snapshot-removed",     "shared-removed",
-    "shared-cleared",      "claimed-unnamed",      "claimed-removed",
-    "savepoint-begun",     "result-stored",        "checkpoints-removed",
-    "graph-removed",       "file-copied",          "state-read",
-    "log-replayed",        "task-restored",        "log-cut",
-    "base-made",           "image-linked",         "snapshot-taken",
-    "copy-begun",          "state-begun",          "state-written",
-    "state-synced",        "state-acknowledged",   "part-opened",
-    "part-copied",         "part-synced",          "part-closed",
-    "completion-received", "copies-confirmed",     "copies-removed",
-    "commit-begun",        "part-renamed",         "parts-committed",
-    "changes-applied",     "transaction-committed"};
+constexpr std::array<std::string_view, 56> names{
+    "artifact-written",    "artifact-renamed",     "job-accepted",         "epoch-begun",
+    "origin-loaded",       "tasks-deployed",       "checkpoint-numbered",  "shared-begun",
+    "checkpoint-begun",    "checkpoint-triggered", "task-acknowledged",    "metadata-written",
+    "metadata-synced",     "metadata-renamed",     "metadata-stored",      "document-written",
+    "document-renamed",    "checkpoint-recorded",  "checkpoint-announced", "checkpoint-forgotten",
+    "snapshot-unnamed",    "snapshot-removed",     "shared-removed",       "shared-cleared",
+    "claimed-unnamed",     "claimed-removed",      "savepoint-begun",      "result-stored",
+    "checkpoints-removed", "graph-removed",        "program-renamed",      "file-copied",
+    "state-read",          "log-replayed",         "task-restored",        "log-cut",
+    "base-made",           "image-linked",         "snapshot-taken",       "copy-begun",
+    "state-begun",         "state-written",        "state-synced",         "state-acknowledged",
+    "part-opened",         "part-copied",          "part-synced",          "part-closed",
+    "completion-received", "copies-confirmed",     "copies-removed",       "commit-begun",
+    "part-renamed",        "parts-committed",      "changes-applied",      "transaction-committed"};
 static_assert(names.size() == static_cast<std::size_t>(kill_point::transaction_committed) + 1);
 static_assert(!names.back().empty());
 

@@ -15,6 +15,8 @@ namespace millrace {
 
 /// Named by what has just been done. Those of the master first, then those of workers.
 enum class kill_point : std::uint8_t {
+  artifact_written,       ///< A job library that is uploaded, under another name.
+  artifact_renamed,       ///< But its folder is not synced, and its client does not know yet.
   job_accepted,           ///< The graph of a job is stored; its client does not know yet.
   epoch_begun,            ///< A master of a job has taken its ledger over.
   origin_loaded,          ///< It knows the checkpoint that it goes on from.
@@ -43,6 +45,7 @@ enum class kill_point : std::uint8_t {
   result_stored,          ///< It is known how a job ended, and its state is still there.
   checkpoints_removed,    ///< Those of a job that has ended.
   graph_removed,          ///< Of a job that has ended; its ledger is still there.
+  program_renamed,        ///< A job library that is downloaded; it is not loaded.
   file_copied,            ///< One of those of a database that is brought back, others are not.
   state_read,             ///< That of a subtask, out of a checkpoint; files are not opened yet.
   log_replayed,           ///< What was logged of a database is in its files, and it is closed.
