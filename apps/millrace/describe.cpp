@@ -49,9 +49,15 @@ void print_header(const wire::job_details& job) {
   if (job.last_failure && !job.cause)
     std::cout << "Failure   " << printable(job.last_failure->message) << '\n';
   if (const auto& last = job.last_checkpoint)
-    std::cout << "Latest    checkpoint " << last->checkpoint.number << " of "
-              << time_text(last->triggered_wall_ms) << ", " << format_memory(last->bytes) << " in "
-              << format_duration(std::chrono::milliseconds(last->duration_ms)) << '\n'
+    std::cout << "Latest    checkpoint "
+              << last->checkpoint.number
+              // Of an earlier job master's no more is known.
+              << (last->triggered_wall_ms == 0
+                      ? std::string()
+                      : " of " + time_text(last->triggered_wall_ms) + ", " +
+                            format_memory(last->bytes) + " in " +
+                            format_duration(std::chrono::milliseconds(last->duration_ms)))
+              << '\n'
               << (last->location.empty() || overview.status == graph::job_status::finished
                       ? std::string()
                       : "          in " + printable(last->location) + '\n');

@@ -110,10 +110,12 @@ error dispatcher::is_over(const job_id& id, const std::string& what) const {
     message += "; it was stopped with the savepoint in '" + savepoint + "'";
   const auto& last = ended->details.last_checkpoint;
   if (last && !last->location.empty() && ended->result.status != graph::job_status::finished)
-    message +=
-        std::string("; its latest checkpoint") +
-        (ended->result.status == graph::job_status::failed ? "" : ", if it was to be kept,") +
-        " is in '" + last->location + "'";
+    message += std::string("; its latest checkpoint") +
+               (ended->result.status == graph::job_status::failed ||
+                        last->kind != checkpoint_kind::checkpoint
+                    ? ""
+                    : ", if it was to be kept,") +
+               " is in '" + last->location + "'";
   return {errc::invalid_argument, std::move(message)};
 }
 

@@ -206,7 +206,6 @@ void job_checkpoints::resume() {
 }
 
 void job_checkpoints::end(graph::job_status how) {
-  is_over_ = true;
   on_not_running(checkpoint_failure::stopped);
   for (auto& w : std::exchange(waiters_, {}))
     w.promise.deliver(to_caf(
@@ -250,16 +249,18 @@ void job_checkpoints::carry_out(const checkpoint_decision& decision) {
          {"ms", std::to_string(record.duration_ms)},
          {"bytes", std::to_string(record.bytes)},
          {"location", record.location}});
+    // Ahead of coordinators, which may fail the job when they hear of it.
+    answer(*id, {});
     if (decision.completed) {
       hooks_.complete(decision.completed_at, *id);
       pass(kill_point::checkpoint_announced);
     }
-    answer(*id, {});
   }
   for (const auto& id : decision.discard) discard(id);
   if (MILLRACE_MUTANT(checkpoint_removed_early) && decision.begin && coordinator_.latest())
     discard(coordinator_.latest());
-  if (decision.begin) begin(*decision.begin);
+  // It is gone already if the job was failed meanwhile.
+  if (decision.begin && coordinator_.pending(*decision.begin)) begin(*decision.begin);
   set_timer();
   for (auto& each : again) take_savepoint(each.kind, std::move(each.parent), std::move(each.done));
   if (decision.fail_job) hooks_.fail_job(*decision.fail_job);
@@ -418,11 +419,20 @@ result<wire::checkpoint_details> job_checkpoints::describe(checkpoint_id checkpo
 
 std::optional<checkpoint_record> job_checkpoints::last_completed() const {
   const auto& ended = coordinator_.history().ended();
-  const auto last = std::find_if(ended.rbegin(), ended.rend(), [](const auto& r) {
-    return r.status == checkpoint_status::completed && r.kind == checkpoint_kind::checkpoint;
+  const auto last = std::find_if(ended.rbegin(), ended.rend(), [this](const auto& r) {
+    return r.status == checkpoint_status::completed &&
+           (r.kind == checkpoint_kind::checkpoint || r.checkpoint == coordinator_.latest());
   });
-  if (last == ended.rend()) return std::nullopt;
-  return with_location(*last);
+  if (last != ended.rend()) return with_location(*last);
+  // Of an earlier master's no more is known.
+  const auto latest = coordinator_.latest();
+  if (epoch_ == 1 || !latest) return std::nullopt;
+  checkpoint_record record;
+  record.checkpoint = latest;
+  record.status = checkpoint_status::completed;
+  if (const auto its = places_.find(latest); its != places_.end()) record.kind = its->second.kind;
+  record.location = location_of(latest);
+  return record;
 }
 
 }  // namespace millrace

@@ -187,7 +187,6 @@ class job_checkpoints {
   std::vector<waiter> waiters_;
   std::map<checkpoint_id, place> places_;
   std::optional<job_stop> stop_;
-  bool is_over_ = false;  // the outcome is stored
   std::optional<std::int64_t> timer_ms_;
   std::uint64_t timer_generation_ = 0;
 };

@@ -45,12 +45,14 @@ void job_checkpoints::remove_leftovers(checkpoint_id last) {
       or_warn("remove what an earlier master has left"));
 }
 
-/// A savepoint that an earlier master has begun, and told nobody of.
+/// A savepoint that an earlier master has begun, and told nobody of, or that it has failed.
 void job_checkpoints::remove_unfinished(const begun_savepoint& begun) {
   storage_work_.add(
       [files = files_, store = store_, job = job_, epoch = epoch_, begun] {
         return store->check_epoch(job, epoch)
-            .and_then([&] { return remove_unfinished_savepoint(*files, begun.location); })
+            .and_then([&] {
+              return remove_unfinished_savepoint(*files, begun.location, begun.is_withdrawn);
+            })
             .and_then([&] { return store->checkpoint_dropped(job, epoch, begun.checkpoint); });
       },
       or_warn("remove an unfinished savepoint from '" + begun.location + "'"));
@@ -115,8 +117,6 @@ void job_checkpoints::discard(checkpoint_id checkpoint) {
 /// master goes back to it, and nothing is restarted: what attempts from an earlier checkpoint
 /// remove, such as parts of file sinks, this one needs.
 void job_checkpoints::withdraw(checkpoint_id checkpoint) {
-  // No master goes on with a job whose outcome is stored.
-  if (is_over_) return discard(checkpoint);
   ++withdrawals_;
   const auto what = "withdraw checkpoint " + std::to_string(checkpoint.number);
   storage_work_.add({[this, checkpoint] { return withdrawal_of(checkpoint); },

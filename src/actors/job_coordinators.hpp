@@ -45,7 +45,7 @@ class job_coordinators final : private coordinator_services {
   /// have one in what the job goes on from. Calls back, later or at once: `ready`, or `fail` naming
   /// why not.
   void start(operator_coordinators::snapshots snapshots = {});
-  bool is_ready() const noexcept { return is_ready_; }
+  bool is_ready() const noexcept { return is_ready_ && !is_closed_; }
 
   /// The attempt hears events from now on.
   void on_task_ready(const execution_attempt_id& task);

@@ -186,12 +186,15 @@ void job_master::restart() {
   if (!coordinators_->is_ready()) return;
   if (!has_next_attempts())
     return self_->quit(to_caf({errc::stale, "the attempts of its epoch are used up"}));
+  restarts_->on_preparation();
+  for (const auto region : std::vector(restarts_->waiting())) tell_coordinators_of_restart(region);
+  // One of them has failed: everything begins anew when others are there.
+  if (!coordinators_->is_ready()) return;
   const auto regions = restarts_->take(now_ms());
   log_event(log_level::info, "restarting",
             {{"job", to_string(options_.job)}, {"regions", std::to_string(regions.size())}});
   std::optional<graph::job_status> became;
   for (const auto region : regions) {
-    tell_coordinators_of_restart(region);
     if (const auto decision = execution_->reset_for_restart(region, now_ms()); decision.status)
       became = decision.status;
   }

@@ -65,8 +65,11 @@ void job_master::end() {
   store_outcome();
 }
 
-/// Before anything is removed that the job could be run again from.
+/// Before anything is removed that the job could be run again from; and not while a checkpoint is
+/// being stored, since the outcome names the last that is complete.
 void job_master::store_outcome() {
+  if (checkpoints_ && !checkpoints_->is_settled()) return;
+  is_outcome_begun_ = true;
   insistent_->run(
       "store the result of job " + to_string(options_.job),
       [store = options_.store, job = options_.job, epoch = options_.from.epoch,

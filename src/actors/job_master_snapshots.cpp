@@ -80,7 +80,11 @@ void job_master::on_coordinator_failure(error why) {
 }
 
 void job_master::renew_coordinators() {
-  if (!std::exchange(are_coordinators_broken_, false) || !is_at_work()) return;
+  if (!are_coordinators_broken_ || !is_at_work()) return;
+  // Asked for before the pause of a failure that came since.
+  if (const auto due = restarts_->due_ms(); due && *due > now_ms()) return restart();
+  are_coordinators_broken_ = false;
+  restarts_->on_preparation();
   make_coordinators();
   start_coordinators();
 }
@@ -120,6 +124,8 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
   hooks.on_idle = [this] {
     if (!has_ended())
       restart();
+    else if (!is_outcome_begun_)
+      store_outcome();
     else if (is_outcome_stored_ && !is_end_reported_)
       report_end();
   };

@@ -173,6 +173,7 @@ class job_master {
   std::size_t slots_to_free_ = 0;
   bool are_coordinators_broken_ = false;
   bool is_inspecting_ = false;
+  bool is_outcome_begun_ = false;
   bool is_outcome_stored_ = false;
   bool is_end_reported_ = false;
 };

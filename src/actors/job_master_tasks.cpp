@@ -36,8 +36,8 @@ void job_master::deploy_when_complete() {
 }
 
 void job_master::deploy() {
-  if (!slots_->is_complete() || !coordinators_->is_ready()) return;
   if (execution_->status() == graph::job_status::restarting) return restart();
+  if (!slots_->is_complete() || !coordinators_->is_ready()) return;
   auto messages = slots_->deployments(*execution_);
   if (execution_->status() != graph::job_status::running || messages.empty()) return;
   waiting_for_.clear();

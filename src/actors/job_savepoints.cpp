@@ -74,6 +74,7 @@ bool job_savepoints::on_all_await_last() {
 }
 
 bool job_savepoints::on_failure() {
+  if (ended_) return false;
   auto decision = stop_.on_failure(!checkpoints_.is_settled());
   // The failure itself sees to that.
   const bool restarts_all = std::exchange(decision.restart_all, false);
@@ -97,17 +98,29 @@ void job_savepoints::on_finished() {
 }
 
 void job_savepoints::on_ended(const error& why) {
-  carry_out(stop_.on_ended(why));
+  if (!is_final_open_ || !stop_.is_under_way())
+    carry_out(stop_.on_ended(why));
+  else if (!ended_)
+    ended_ = why;
 }
 
 void job_savepoints::take_final() {
-  checkpoints_.take_savepoint(checkpoint_kind::final_savepoint, stop_directory_,
-                              [this](result<checkpoint_record> done) {
-                                if (!done) return carry_out(stop_.on_not_saved(done.error()));
-                                const auto superseded = stop_.on_saved(done->location);
-                                final_ = *std::move(done);
-                                if (!superseded.empty()) checkpoints_.remove_superseded(superseded);
-                              });
+  is_final_open_ = true;
+  checkpoints_.take_savepoint(
+      checkpoint_kind::final_savepoint, stop_directory_,
+      [this](result<checkpoint_record> done) { on_final_taken(std::move(done)); });
+}
+
+void job_savepoints::on_final_taken(result<checkpoint_record> done) {
+  is_final_open_ = false;
+  if (done) {
+    const auto superseded = stop_.on_saved(done->location);
+    final_ = *std::move(done);
+    if (!superseded.empty()) checkpoints_.remove_superseded(superseded);
+  } else if (!ended_) {
+    carry_out(stop_.on_not_saved(done.error()));
+  }
+  if (const auto why = std::exchange(ended_, std::nullopt)) carry_out(stop_.on_ended(*why));
 }
 
 void job_savepoints::answer(const result<std::string>& outcome, bool forgets) {

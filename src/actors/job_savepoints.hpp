@@ -52,13 +52,15 @@ class job_savepoints {
   /// Where the savepoint is that the job has been stopped with, until on_finished; empty if it was
   /// not.
   const std::string& stopped_with() const noexcept { return stop_.saved_at(); }
-  /// It ends otherwise; checkpoints are not told yet.
+  /// It ends otherwise; checkpoints are not told yet. Whoever has asked for the stop is answered
+  /// when it is known what has become of the savepoint.
   void on_ended(const error& why);
 
  private:
   /// Nothing if nobody said where savepoints are to be.
   result<std::string> directory_of(const std::string& given) const;
   void take_final();
+  void on_final_taken(result<checkpoint_record> done);
   /// Tells whoever has asked for the stop, if that was asked of this master.
   void answer(const result<std::string>& outcome, bool forgets);
   void carry_out(const stop_decision& decision);
@@ -70,6 +72,8 @@ class job_savepoints {
   stop_with_savepoint stop_;
   std::string stop_directory_;
   std::optional<checkpoint_record> final_;
+  bool is_final_open_ = false;                   // asked for, and not answered
+  std::optional<error> ended_;                   // why, while that is so
   std::vector<caf::response_promise> stoppers_;  // none if an earlier master was asked
 };
 

@@ -41,7 +41,7 @@ status clean_up(job_store& store, const std::shared_ptr<file_system>& files, con
         note(remove_snapshot(*files, pointer.location));
     }
     for (const auto& begun : ledger->savepoints)
-      note(remove_unfinished_savepoint(*files, begun.location));
+      note(remove_unfinished_savepoint(*files, begun.location, begun.is_withdrawn));
     file_checkpoint_storage storage(files, settings->directory_of(job.job),
                                     settings->memory_threshold_bytes);
     if (settings->is_enabled()) note(storage.clean_up(keep));

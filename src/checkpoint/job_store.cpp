@@ -57,8 +57,10 @@ std::string text_of_ledger(const job_ledger& ledger) {
       checkpoints.back()["stop"] = {{"directory", stop->directory}, {"drained", stop->is_drained}};
   }
   json savepoints = json::array();
-  for (const auto& begun : ledger.savepoints)
+  for (const auto& begun : ledger.savepoints) {
     savepoints.push_back({{"checkpoint", begun.checkpoint.number}, {"location", begun.location}});
+    if (begun.is_withdrawn) savepoints.back()["withdrawn"] = true;
+  }
   return json{{"epoch", ledger.epoch},
               {"last_checkpoint", ledger.last_checkpoint},
               {"checkpoints", std::move(checkpoints)},
@@ -90,9 +92,10 @@ result<job_ledger> ledger_in(const std::string& text, const std::string& name) {
         job_stop{stop.field("directory").text(), stop.field("drained").boolean()};
   });
   at.field("savepoints").items([&](const json_cursor& item) {
-    item.expect_fields({"checkpoint", "location"});
-    ledger.savepoints.push_back(
-        {checkpoint_id{item.field("checkpoint").number64()}, item.field("location").text()});
+    item.expect_fields({"checkpoint", "location"}, {"withdrawn"});
+    ledger.savepoints.push_back({checkpoint_id{item.field("checkpoint").number64()},
+                                 item.field("location").text(),
+                                 item.has("withdrawn") && item.field("withdrawn").boolean()});
   });
   if (problem) return malformed(name, *problem);
   return ledger;
@@ -343,6 +346,7 @@ status job_store::savepoint_withdrawn(const job_id& job, std::uint64_t epoch,
     take_back(ledger, savepoint.checkpoint, before);
     forget_savepoint(ledger, savepoint.checkpoint);
     ledger.savepoints.push_back(savepoint);
+    ledger.savepoints.back().is_withdrawn = true;
     return true;
   });
 }

@@ -57,6 +57,8 @@ struct checkpoint_pointer {
 struct begun_savepoint {
   checkpoint_id checkpoint;
   std::string location;
+  /// Whoever asked for it was told that it failed: it is nobody's, whatever is there of it.
+  bool is_withdrawn = false;
 
   bool operator==(const begun_savepoint&) const = default;
 };

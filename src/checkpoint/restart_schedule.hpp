@@ -23,8 +23,13 @@ class restart_schedule {
   /// A region that has failed stands still.
   void add(std::uint32_t region);
 
+  /// The pause is over, and the restart is prepared: a failure from now on is another one.
+  void on_preparation() noexcept { due_ms_.reset(); }
+
   /// When to `take`; nothing if nothing waits.
   std::optional<std::int64_t> due_ms() const;
+  /// The regions that stand still.
+  const std::vector<std::uint32_t>& waiting() const noexcept { return waiting_; }
   /// The regions to restart now; none before their time.
   std::vector<std::uint32_t> take(std::int64_t now_ms);
 

@@ -40,7 +40,8 @@ status make_savepoint_directory(file_system& files, const std::string& path) {
   return make_lasting_directory(files, path).map([] { pass(kill_point::savepoint_begun); });
 }
 
-status remove_unfinished_savepoint(file_system& files, const std::string& path) {
+status remove_unfinished_savepoint(file_system& files, const std::string& path, bool is_withdrawn) {
+  if (is_withdrawn) return remove_snapshot_directory(files, path);
   const auto metadata = files.stat(path + "/" + std::string(metadata_file_name));
   if (metadata) return {};
   if (metadata.error().code != errc::not_found) return tl::unexpected(metadata.error());

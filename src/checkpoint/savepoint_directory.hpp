@@ -17,9 +17,10 @@ result<std::string> free_savepoint_path(file_system& files, const std::string& p
 /// Makes the directory at such a path. Blocks.
 status make_savepoint_directory(file_system& files, const std::string& path);
 
-/// Removes what a savepoint that was begun at `path` has left, unless it is complete. Fine if there
-/// is nothing. Blocks.
-status remove_unfinished_savepoint(file_system& files, const std::string& path);
+/// Removes what a savepoint that was begun at `path` has left, unless it is complete and was not
+/// withdrawn. Fine if there is nothing. Blocks.
+status remove_unfinished_savepoint(file_system& files, const std::string& path,
+                                   bool is_withdrawn = false);
 
 /// Removes the savepoint at `path`: a directory, or the metadata file in it. Blocks.
 /// `invalid_argument` for a checkpoint, which belongs to its job, and for what holds none.

@@ -1,6 +1,8 @@
+#include <algorithm>
+#include <filesystem>
 #include <stdexcept>
 
-#include "actors/master_fixture.hpp"
+#include "checkpointed_master.hpp"
 #include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/stream/operator_coordinator.hpp"
 
@@ -25,6 +27,8 @@ std::string text(byte_view raw) {
 struct coordinator_log {
   std::vector<std::string> calls;
   coordinator_context* context = nullptr;
+  /// From within such calls, one after the other, it fails the job.
+  std::vector<std::string> fails_at;
 };
 
 /// Notes its calls. Answers each event with "re: <event>", but throws at "throw" and fails at
@@ -38,10 +42,10 @@ class scripted_coordinator final : public operator_coordinator {
   ~scripted_coordinator() override { log_->context = nullptr; }
 
   status restore(byte_view snapshot) override {
-    log_->calls.push_back("restore " + text(snapshot));
+    note("restore " + text(snapshot));
     return {};
   }
-  void start() override { log_->calls.push_back("start"); }
+  void start() override { note("start"); }
   void on_subtask_ready(std::uint32_t s) override { note("ready", s); }
   void on_subtask_failed(std::uint32_t s, checkpoint_id restored) override {
     note("from " + std::to_string(restored.number) + " again", s);
@@ -49,25 +53,32 @@ class scripted_coordinator final : public operator_coordinator {
   void on_event(std::uint32_t s, byte_view event) override {
     note(text(event), s);
     if (text(event) == "throw") throw std::runtime_error("thrown by the coordinator");
-    if (text(event) == "fail") return log_->context->fail({errc::io, "the disk is gone"});
+    if (text(event) == "fail") return fail();
     log_->context->send_to_subtask(s, bytes("re: " + text(event)));
   }
   std::vector<std::byte> snapshot(checkpoint_id id) override {
-    log_->calls.push_back("snapshot " + std::to_string(id.number));
+    note("snapshot " + std::to_string(id.number));
     return bytes("state at " + std::to_string(id.number));
   }
   void on_checkpoint_complete(checkpoint_id id) override {
-    log_->calls.push_back("complete " + std::to_string(id.number));
+    note("complete " + std::to_string(id.number));
   }
   void on_checkpoint_aborted(checkpoint_id id) override {
-    log_->calls.push_back("aborted " + std::to_string(id.number));
+    note("aborted " + std::to_string(id.number));
   }
-  void on_wake() override { log_->calls.push_back("wake"); }
+  void on_wake() override { note("wake"); }
   void close() noexcept override { log_->calls.push_back("close"); }
 
  private:
+  void fail() { log_->context->fail({errc::io, "the disk is gone"}); }
+  void note(const std::string& call) {
+    log_->calls.push_back(call);
+    if (log_->fails_at.empty() || call != log_->fails_at.front()) return;
+    log_->fails_at.erase(log_->fails_at.begin());
+    fail();
+  }
   void note(const std::string& what, std::uint32_t subtask) {
-    log_->calls.push_back(what + " " + std::to_string(subtask));
+    note(what + " " + std::to_string(subtask));
   }
   std::shared_ptr<coordinator_log> log_;
 };
@@ -89,7 +100,7 @@ class coordinated_factory final : public operator_factory {
 };
 
 /// The word count, whose source "lines" has a coordinator.
-struct coordinated_job : master_fixture {
+struct coordinated_job : checkpointed_master {
   std::shared_ptr<coordinator_log> log = std::make_shared<coordinator_log>();
   std::shared_ptr<fake_task_manager> tm = add_task_manager(2);
   job_id job;
@@ -124,30 +135,32 @@ struct coordinated_job : master_fixture {
     auto graph = make_graph();
     graph.configuration = {{"execution.checkpointing.interval", "10 s"},
                            {"state.checkpoints.dir", directory.path("checkpoints")},
+                           {"state.savepoints.dir", directory.path("savepoints")},
                            {"restart-strategy.type", "fixed-delay"},
                            {"restart-strategy.fixed-delay.attempts", "3"}};
     start(std::move(graph));
   }
-  /// Of the attempts that were deployed last.
+  // Of the attempts that were deployed last.
   void acknowledge_all(std::uint64_t checkpoint) {
-    const auto tasks = tm->deployments.back().tasks;
-    for (const auto& t : tasks) {
-      wire::acknowledge_checkpoint ack;
-      ack.what.task = t.task;
-      ack.what.checkpoint = {checkpoint};
-      report(*tm, std::move(ack));
-    }
+    checkpointed_master::acknowledge_all(*tm, checkpoint);
   }
-  void change_all(execution_state state) {
-    const auto tasks = tm->deployments.back().tasks;
-    for (const auto& t : tasks) change(t.task, state);
+  void change_all(execution_state state) { tell_all(*tm, state); }
+  void change(const execution_attempt_id& task, execution_state state) { tell(*tm, task, state); }
+  /// Tasks that were told to end do so, and run again.
+  void restart() {
+    CHECK(jobs()[0].status == job_status::restarting);
+    change_all(execution_state::canceled);
+    pass_with_heartbeats(2s);
+    REQUIRE(tm->deployments.size() == 2);
+    change_all(execution_state::initializing);
+    change_all(execution_state::running);
+    CHECK(jobs()[0].status == job_status::running);
   }
-  void change(const execution_attempt_id& task, execution_state state) {
-    wire::task_state_changed changed;
-    changed.task = task;
-    changed.report.task = task;
-    changed.state = state;
-    report(*tm, std::move(changed));
+  template <class Request>
+  auto request(Request what) {
+    auto asked = client->request(dispatcher, caf::infinite, std::move(what));
+    run();
+    return asked;
   }
 };
 
@@ -352,6 +365,99 @@ TEST_CASE_FIXTURE(coordinated_job, "coordinators hear from which checkpoint task
   change_all(execution_state::initializing);
   say(0, "hello", 1);
   CHECK(log->calls == words{"ready 0", "ready 1", "hello 0"});
+}
+
+TEST_CASE_FIXTURE(coordinated_job,
+                  "a coordinator may fail when it hears of a checkpoint, though another is due") {
+  start_checkpointed();
+  run_all_tasks();
+  pass_with_heartbeats(10s);
+  std::vector<decltype(request(wire::take_checkpoint{}))> asked;
+  SUBCASE("by the interval") {
+    pass_with_heartbeats(11s);
+  }
+  SUBCASE("because somebody wants it") {
+    asked.push_back(request(wire::take_checkpoint{job}));
+  }
+  log->fails_at = {"complete 1"};
+  acknowledge_all(1);
+  CHECK(tm->triggers.size() == 1);
+  restart();
+  CHECK(tm->deployments.back().restore->checkpoint == checkpoint_id{1});
+  pass_with_heartbeats(10s);
+  CHECK(tm->triggers.size() == 2);
+  acknowledge_all(3);
+  CHECK(log->calls.back() == "complete 3");
+  for (auto& each : asked) {
+    const auto taken = answer_of(each);
+    REQUIRE(taken);
+    CHECK(taken->checkpoint == checkpoint_id{3});
+  }
+}
+
+TEST_CASE_FIXTURE(
+    coordinated_job,
+    "a job whose coordinator fails behind the final savepoint goes back to it, and stops") {
+  start_checkpointed();
+  run_all_tasks();
+  auto stopped = request(wire::stop_job{job, {}, false});
+  REQUIRE(tm->targets.size() == 1);
+  const auto first = tm->targets[0].location;
+  log->fails_at = {"complete 1"};
+  acknowledge_all(1);
+  restart();
+  CHECK(tm->deployments.back().restore->location == first);
+  REQUIRE(tm->triggers.size() == 2);
+  CHECK(tm->triggers[1].cut.kind == checkpoint_kind::final_savepoint);
+  acknowledge_all(2);
+  change_all(execution_state::finished);
+  const auto savepoint = answer_of(stopped);
+  REQUIRE_MESSAGE(savepoint, (savepoint ? std::string() : savepoint.error().message));
+  CHECK(savepoint->checkpoint == checkpoint_id{2});
+  CHECK(jobs()[0].status == job_status::finished);
+  CHECK_FALSE(std::filesystem::exists(first));  // nobody is told of it
+}
+
+TEST_CASE_FIXTURE(coordinated_job,
+                  "a coordinator that fails as tasks are restarted is replaced before they are") {
+  start_checkpointed();
+  run_all_tasks();
+  pass_with_heartbeats(10s);
+  acknowledge_all(1);
+  change(source_task(1), execution_state::failed);
+  const auto cancelled = tm->cancelled;
+  for (const auto& task : cancelled) change(task, execution_state::canceled);
+  log->calls.clear();
+  log->fails_at = {"from 1 again 0"};
+  pass_with_heartbeats(1s);
+  CHECK(log->calls == words{"from 1 again 0", "close"});  // there is a pause again
+  CHECK(tm->deployments.size() == 1);
+  log->calls.clear();
+  pass_with_heartbeats(2s);
+  REQUIRE(tm->deployments.size() == 2);
+  change_all(execution_state::initializing);
+  CHECK(log->calls == words{"restore state at 1", "start", "from 1 again 0", "from 1 again 1",
+                            "ready 0", "ready 1"});
+  say(0, "hello", 1);
+  CHECK(log->calls.back() == "hello 0");
+}
+
+TEST_CASE_FIXTURE(coordinated_job,
+                  "coordinators that can't begin again fail the job, after a pause each time") {
+  start_checkpointed();
+  run_all_tasks();
+  log->calls.clear();
+  log->fails_at = {"start", "start", "start"};
+  say(0, "fail");
+  change_all(execution_state::canceled);
+  const auto starts = [this] { return std::count(log->calls.begin(), log->calls.end(), "start"); };
+  for (int restart = 0; restart < 3; ++restart) {
+    CHECK(starts() == restart);
+    CHECK(jobs()[0].status == job_status::restarting);
+    pass_with_heartbeats(1s);
+  }
+  CHECK(starts() == 3);
+  CHECK(jobs()[0].status == job_status::failed);
 }
 
 TEST_CASE_FIXTURE(coordinated_job,

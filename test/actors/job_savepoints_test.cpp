@@ -240,6 +240,66 @@ TEST_CASE_FIXTURE(master_with_savepoints,
 
 TEST_CASE_FIXTURE(
     master_with_savepoints,
+    "a job that fails for good behind its final savepoint names that, and nothing older") {
+  const auto job = running();
+  pass_with_heartbeats(10s);
+  acknowledge_all(*tm, 1);
+  auto stopped = request(wire::stop_job{job, {}, false});
+  acknowledge_all(*tm, 2);
+  const auto place = tm->targets.at(0).location;
+  const auto tasks = tasks_of(*tm);
+  tell(*tm, tasks[0], execution_state::failed, error{errc::invalid_config, "boom"});
+  for (std::size_t i = 1; i < tasks.size(); ++i) tell(*tm, tasks[i], execution_state::canceled);
+  CHECK(answer_of(stopped).error().message.find(place) != std::string::npos);
+  REQUIRE(jobs()[0].status == job_status::failed);
+  const auto last = describe(job).last_checkpoint;
+  REQUIRE(last);
+  CHECK(last->location == place);
+  CHECK(std::filesystem::exists(place + "/_metadata"));
+  const auto named = "its latest checkpoint is in '" + place + "'";
+  auto stop = request(wire::stop_job{job, {}, false});
+  CHECK(answer_of(stop).error().message.find(named) != std::string::npos);
+  auto take = request(wire::take_savepoint{job, {}});
+  CHECK(answer_of(take).error().message.find(named) != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(master_with_savepoints,
+                  "a stop is answered when it is known what has become of the savepoint") {
+  const auto job = running();
+  auto stopped = request(wire::stop_job{job, {}, false});
+  REQUIRE(tm->targets.size() == 1);
+  const auto place = tm->targets[0].location;
+  io->is_held = true;
+  acknowledge_all(*tm, 1);
+  CHECK(ask<wire::ack>(wire::cancel_job{job}));
+  SUBCASE("complete, though the job was cancelled meanwhile") {
+    tell_all(*tm, execution_state::canceled);
+    io->is_held = false;
+    run();
+    const auto answer = answer_of(stopped);
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().code == errc::cancelled);
+    CHECK(answer.error().message.find("the savepoint at " + place + " is complete") == 0);
+    CHECK(std::filesystem::exists(place + "/_metadata"));
+    CHECK(jobs()[0].status == job_status::canceled);
+    const auto last = describe(job).last_checkpoint;
+    REQUIRE(last);
+    CHECK(last->location == place);
+  }
+  SUBCASE("failed, and then the job was just cancelled") {
+    std::filesystem::remove_all(directory.path("savepoints"));
+    std::ofstream(directory.path("savepoints")) << "a file";
+    io->is_held = false;
+    run();
+    const auto answer = answer_of(stopped);
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().code == errc::cancelled);
+    CHECK(answer.error().message.find("savepoint") == std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(
+    master_with_savepoints,
     "no region goes on or ends by itself if another fails while the savepoint is stored") {
   graph_maker make;
   make.sink("sink", make.source("numbers"));

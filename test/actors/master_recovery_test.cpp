@@ -267,6 +267,23 @@ TEST_CASE_FIXTURE(
   CHECK(is_complete(2));
 }
 
+TEST_CASE_FIXTURE(master_of_unsure_storage,
+                  "a savepoint that was said to have failed is removed by the next master") {
+  auto asked = client->request(dispatcher, caf::infinite,
+                               wire::take_savepoint{job, directory.path("savepoints")});
+  run();
+  REQUIRE(tm->targets.size() == 1);
+  const auto place = tm->targets[0].location;
+  disk->deny(place, true);
+  acknowledge_all(*tm, tm->triggers.back().cut.checkpoint.number);
+  CHECK_FALSE(answer_of(asked));
+  CHECK(std::filesystem::exists(place + "/_metadata"));
+  disk->hold("");
+  start_again();
+  pass_with_heartbeats(1s);
+  CHECK_FALSE(std::filesystem::exists(place));
+}
+
 TEST_CASE_FIXTURE(master_with_claimed_savepoint,
                   "a claimed savepoint that a master has not removed is removed by the next") {
   disk->hold(savepoint);

@@ -255,7 +255,7 @@ TEST_CASE_FIXTURE(stored_jobs, "that a job was being stopped is known with its s
   }
   SUBCASE("until that turns out to have failed") {
     REQUIRE(store.savepoint_withdrawn(job, 2, {{2}, last.location}, std::nullopt));
-    CHECK(open().ledger_of(job).value() == job_ledger{2, 2, {own}, {{{2}, last.location}}});
+    CHECK(open().ledger_of(job).value() == job_ledger{2, 2, {own}, {{{2}, last.location, true}}});
   }
 }
 
@@ -291,12 +291,13 @@ TEST_CASE_FIXTURE(stored_jobs,
   const checkpoint_pointer users{{2}, "/s/savepoint-2", snapshot_owner::user};
   REQUIRE(store.checkpoint_completed(job, 1, own));
   const begun_savepoint failed{{3}, "/s/savepoint-3"};
+  const begun_savepoint withdrawn{{3}, failed.location, true};
   SUBCASE("but to the checkpoint before") {
     REQUIRE(store.savepoint_begun(job, 1, failed));
     REQUIRE(store.checkpoint_completed(job, 1, {{3}, failed.location, snapshot_owner::user}));
     REQUIRE(store.savepoint_withdrawn(job, 1, failed, std::nullopt));
     // Its files may be there still.
-    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own}, {failed}});
+    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own}, {withdrawn}});
     REQUIRE(store.checkpoint_dropped(job, 1, {3}));
     CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own}});
   }
@@ -305,13 +306,13 @@ TEST_CASE_FIXTURE(stored_jobs,
     REQUIRE(store.savepoint_begun(job, 1, failed));
     REQUIRE(store.checkpoint_completed(job, 1, {{3}, failed.location, snapshot_owner::user}));
     REQUIRE(store.savepoint_withdrawn(job, 1, failed, users));
-    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own, users}, {failed}});
+    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own, users}, {withdrawn}});
   }
   SUBCASE("and if it was not noted, nothing changes") {
     REQUIRE(store.checkpoint_completed(job, 1, users));
     REQUIRE(store.savepoint_begun(job, 1, failed));
     REQUIRE(store.savepoint_withdrawn(job, 1, failed, users));
-    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own, users}, {failed}});
+    CHECK(open().ledger_of(job).value() == job_ledger{1, 3, {own, users}, {withdrawn}});
   }
   CHECK(store.savepoint_withdrawn(job, 2, failed, users).error().code == errc::stale);
 }

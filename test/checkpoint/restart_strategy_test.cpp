@@ -106,4 +106,17 @@ TEST_CASE("failures that come while a restart is waited for belong to it") {
   CHECK(schedule.restarts() == 3);
 }
 
+TEST_CASE("failures that come while a restart is prepared are others") {
+  restart_schedule schedule(make_fixed_delay_restart(2, 1s));
+  CHECK(schedule.on_failure(0));
+  schedule.add(3);
+  schedule.on_preparation();
+  CHECK(schedule.waiting() == std::vector<std::uint32_t>{3});
+  CHECK(schedule.on_failure(1000));
+  CHECK(schedule.due_ms() == 2000);
+  schedule.on_preparation();
+  CHECK_FALSE(schedule.on_failure(2000));
+  CHECK(schedule.take(2000) == std::vector<std::uint32_t>{3});
+}
+
 }  // namespace restart_strategy_test

@@ -264,7 +264,7 @@ TEST_CASE("a job starts from a savepoint if its operators are there") {
         errc::not_found);
 }
 
-TEST_CASE("what an unfinished savepoint has left can be removed, a complete one stays") {
+TEST_CASE("what an unfinished savepoint has left can be removed, a complete one if withdrawn") {
   saved_world world;
   REQUIRE(remove_unfinished_savepoint(world.disk, world.place));
   CHECK(load_checkpoint(world.disk, world.place));
@@ -273,6 +273,9 @@ TEST_CASE("what an unfinished savepoint has left can be removed, a complete one 
   REQUIRE(remove_unfinished_savepoint(world.disk, "/s/savepoint-1"));
   CHECK_FALSE(world.disk.stat("/s/savepoint-1"));
   CHECK(remove_unfinished_savepoint(world.disk, "/s/savepoint-1"));
+  REQUIRE(remove_unfinished_savepoint(world.disk, world.place, true));
+  CHECK_FALSE(world.disk.stat(world.place));
+  CHECK(remove_unfinished_savepoint(world.disk, world.place, true));
 }
 
 TEST_CASE("a stop that is not drained takes its savepoint at once") {
