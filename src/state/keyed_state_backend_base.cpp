@@ -166,9 +166,9 @@ status keyed_state_backend_base::restore_entries(keyed_state_table& table, std::
                                                  const state_info& saved, byte_view entries) {
   const auto how = state_evolution::between(saved, table.info());
   if (!how)
-    return fail(errc::type_mismatch,
-                subject(saved.name) + " can't be restored: " + how.error().message +
-                    "; give the state of the new type a new name, or keep the old type");
+    return fail(errc::type_mismatch, subject(saved.name) +
+                                         " can't be restored: " + how.error().message + "; " +
+                                         remedy_for_other_type(saved.name));
   encoded_entry entry;
   std::size_t count = 0;
   for (byte_reader in(entries); in.remaining() > 0 && get_entry(in, entry);) ++count;

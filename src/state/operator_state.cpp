@@ -58,7 +58,9 @@ status operator_state_backend::give(const std::string& name, state& to,
   const auto refuse = [&](const std::string& why) {
     return fail(errc::type_mismatch,
                 subject(name) + " can't be restored: " + why +
-                    "; give the state of the new type a new name, or keep the old type");
+                    "; give the state of the new type a new name, or keep the old type; or give "
+                    "the operator another uid and start without its state, which is lost then "
+                    "(millrace run -n)");
   };
   if (saved.mode != to.mode) return refuse("it was of another kind");
   if (saved.serializer_version != codec_version)

@@ -34,6 +34,14 @@ void check_state_name(const std::string& name) {
                       "own states; choose another name");
 }
 
+std::string remedy_for_other_type(const std::string& name) {
+  if (!name.starts_with('_'))
+    return "give the state of the new type a new name, or keep the old type";
+  return "keep the old type, or give the operator another uid and start without its state, which "
+         "is "
+         "lost then (millrace run -n)";
+}
+
 std::string why_incompatible(const state_info& saved, const state_info& wanted) {
   if (saved.kind != wanted.kind)
     return "was a " + std::string(to_string(saved.kind)) + " and is now a " +

@@ -40,6 +40,10 @@ struct state_info {
 /// with '_', as those of operators do.
 void check_state_name(const std::string& name);
 
+/// What to do about a state whose type is another one than in the snapshot, for messages: those of
+/// operators have no names that could be changed.
+std::string remedy_for_other_type(const std::string& name);
+
 /// Why content that was saved as `saved` is no content for `wanted`: "is a list state in the
 /// snapshot, but a value state in the job"; empty if it is.
 std::string why_incompatible(const state_info& saved, const state_info& wanted);

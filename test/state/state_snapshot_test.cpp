@@ -535,7 +535,11 @@ TEST_CASE("a snapshot of another type is refused by name") {
 
     auto other_key = world.make<std::string>();
     REQUIRE(restore(*other_key, snapshot));
-    CHECK_THROWS_AS(other_key->get_state(value_state_descriptor<std::int64_t>("n")), failure);
+    CHECK_THROWS_WITH_AS(
+        other_key->get_state(value_state_descriptor<std::int64_t>("n")),
+        "state 'n' of operator 'counter' can't be restored: it had another type of key: it was i64 "
+        "and is now str; give the state of the new type a new name, or keep the old type",
+        failure);
   }
 }
 
