@@ -81,7 +81,12 @@ void checkpoint_files::look() {
     std::uint64_t latest = before.latest;
     std::size_t seen = 0;
     for (const auto& [checkpoint, shared] : its.completed) {
-      seen += before.completed.insert(checkpoint).second;
+      if (before.completed.insert(checkpoint).second) {
+        ++seen;
+        if (const auto whole = check_snapshot_files(files_, checkpoint); !whole)
+          complain("checkpoint " + checkpoint +
+                   " is complete, and not whole: " + whole.error().message);
+      }
       latest = std::max(latest, number_of(checkpoint));
       for (const auto& file : *shared)
         if (!its.shared.contains(file))

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/checkpoint/checkpoint_metadata.hpp"
+#include "millrace/checkpoint/state_file.hpp"
 
 namespace checkpoint_files_test {
 
@@ -14,8 +15,17 @@ using namespace millrace::sim;
 
 namespace {
 
-/// A checkpoint that shares one file, which checkpoint `stored_by` has stored.
-void complete(test::memory_files& files, std::uint64_t number, std::uint64_t stored_by) {
+/// A file with nothing, as checkpoint `stored_by` stores it.
+void store_shared(test::memory_files& files, std::uint64_t stored_by) {
+  const auto directory = "/c/job/shared/" + std::to_string(stored_by);
+  static_cast<void>(files.create_directories(directory));
+  if (auto file = state_file_writer::open(files, directory, "1.sst")) REQUIRE(file->finish());
+}
+
+/// A checkpoint that shares one empty file, which checkpoint `stored_by` has stored, and has
+/// nothing else, or an empty file of its own.
+void complete(test::memory_files& files, std::uint64_t number, std::uint64_t stored_by,
+              const std::string& state_file = {}) {
   checkpoint_metadata metadata;
   metadata.job = {1, 2};
   metadata.checkpoint = {number};
@@ -25,10 +35,12 @@ void complete(test::memory_files& files, std::uint64_t number, std::uint64_t sto
   auto& keyed = op.subtasks.emplace_back().state.keyed.emplace();
   keyed.ends = {0};
   keyed.checksums = {0};
-  keyed.bytes.file = "v0.state";
+  keyed.bytes = keep_bytes({});
+  keyed.bytes.file = state_file;
   auto& file = keyed.database.emplace().files.emplace_back();
   file.name = "1.sst";
   file.bytes.file = "../shared/" + std::to_string(stored_by) + "/1.sst";
+  file.bytes.checksum = keyed.bytes.checksum;  // of nothing
   files.put("/c/job/chk-" + std::to_string(number) + "/_metadata", to_json(metadata));
 }
 
@@ -37,7 +49,7 @@ void complete(test::memory_files& files, std::uint64_t number, std::uint64_t sto
 TEST_CASE("a checkpoint that has lost a file is found") {
   test::memory_files files;
   checkpoint_files watched(files, "/c");
-  files.put("/c/job/shared/1/1.sst", "");
+  store_shared(files, 1);
   complete(files, 1, 1);
   complete(files, 2, 1);
   watched.look();
@@ -51,16 +63,28 @@ TEST_CASE("a checkpoint that has lost a file is found") {
             "checkpoint /c/job/chk-2 is complete, but its file shared/1/1.sst is gone"});
 }
 
+TEST_CASE("a checkpoint that is complete and not whole is found") {
+  test::memory_files files;
+  checkpoint_files watched(files, "/c");
+  store_shared(files, 1);
+  complete(files, 1, 1, "v0.state");
+  watched.look();
+  watched.look();
+  REQUIRE(watched.violations().size() == 1);
+  CHECK(
+      watched.violations()[0].starts_with("checkpoint /c/job/chk-1 is complete, and not whole: "));
+}
+
 TEST_CASE("a file that no checkpoint has may stay for a while only") {
   test::memory_files files;
   checkpoint_files watched(files, "/c");
-  files.put("/c/job/shared/2/1.sst", "");
-  files.put("/c/job/shared/9/1.sst", "");  // of one that is under way
+  store_shared(files, 2);
+  store_shared(files, 9);  // of one that is under way
   complete(files, 2, 2);
   watched.look();
   for (std::uint64_t n = 3; n < 7; ++n) {
     CHECK(watched.violations().empty());
-    files.put("/c/job/shared/3/1.sst", "");
+    store_shared(files, 3);
     complete(files, n, 3);
     static_cast<void>(files.remove("/c/job/chk-" + std::to_string(n - 1) + "/_metadata"));
     watched.look();
@@ -73,8 +97,8 @@ TEST_CASE("a file that no checkpoint has may stay for a while only") {
 TEST_CASE("a checkpoint that nobody has seen may have had any file") {
   test::memory_files files;
   checkpoint_files watched(files, "/c");
-  files.put("/c/job/shared/2/1.sst", "");
-  files.put("/c/job/shared/3/1.sst", "");
+  store_shared(files, 2);
+  store_shared(files, 3);
   complete(files, 2, 2);
   watched.look();
   for (std::uint64_t n = 3; n < 12; n += 2) {
@@ -111,7 +135,7 @@ TEST_CASE("at the end only what is to be kept may be left") {
         std::vector<std::string>{"the file /c/job/chk-1/v0.state is left"});
   REQUIRE(files.remove("/c/job/chk-1/v0.state"));
   complete(files, 2, 1);
-  files.put("/c/job/shared/2/1.sst", "");
+  store_shared(files, 2);
   CHECK(watched.problems_at_end(0).at(0) == "1 checkpoints are left in /c/job");
   const auto problems = watched.problems_at_end(1);
   REQUIRE(problems.size() == 2);

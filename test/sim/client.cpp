@@ -5,7 +5,6 @@
 #include <caf/stateful_actor.hpp>
 #include <map>
 #include <set>
-#include <string_view>
 #include <utility>
 
 #include "millrace/actors/error_bridge.hpp"
@@ -20,9 +19,10 @@ namespace {
 
 constexpr std::chrono::seconds request_timeout{10};
 constexpr std::chrono::minutes savepoint_timeout{10};  // it may begin anew several times
-constexpr std::string_view savepoints_directory = "/savepoints";
 constexpr std::chrono::seconds dial_timeout{5};
 constexpr std::chrono::milliseconds dial_pause{200};
+/// Before a stop that has failed is tried again.
+constexpr std::chrono::milliseconds stop_pause{300};
 constexpr std::chrono::seconds look_interval{5};
 constexpr std::size_t chunk_bytes = 700;  // small, so that an upload takes several
 
@@ -115,6 +115,7 @@ class client {
         states_[job.get()].savepoints_at.push_back(now + after);
         come_back(after);
       }
+      if (job->stop_after) stop_later(*job, *job->stop_after);
       if (dispatcher_) offer(*job);
     }
     for (auto& [job, state] : states_)
@@ -131,6 +132,12 @@ class client {
           take_savepoint(*job, id);
           return true;
         });
+    for (auto& [job, state] : states_)
+      if (state.stop_at && *state.stop_at <= now && state.submitted && dispatcher_ &&
+          job->ending == job_ending::none) {
+        state.stop_at.reset();
+        stop(*job, *state.submitted);
+      }
     if (desk_->wants_nodes && dispatcher_) {
       desk_->wants_nodes = false;
       self_->request(dispatcher_, request_timeout, wire::list_nodes{})
@@ -149,6 +156,7 @@ class client {
     bool submitting = false;
     std::optional<time_point> cancel_at;
     std::vector<time_point> savepoints_at;  // not asked for yet
+    std::optional<time_point> stop_at;
   };
 
   void come_back(duration after) { self_->delayed_send(self_, after, local::tick{}); }
@@ -241,6 +249,25 @@ class client {
               job.savepoints.push_back(taken.checkpoint.location);
             },
             [](const caf::error&) {});
+  }
+  /// Any error is fine, as above, but it is asked for again while the job goes on.
+  void stop(client_job& job, const job_id& id) {
+    ++desk_->stops_asked;
+    self_
+        ->request(dispatcher_, savepoint_timeout,
+                  wire::stop_job{id, std::string(savepoints_directory), job.drains})
+        .then(
+            [&job](const wire::checkpoint_taken& taken) {
+              job.stopped_with = taken.checkpoint.location;
+              job.savepoints.push_back(job.stopped_with);
+            },
+            [this, &job](const caf::error&) {
+              if (job.ending == job_ending::none) stop_later(job, stop_pause);
+            });
+  }
+  void stop_later(client_job& job, duration after) {
+    states_[&job].stop_at = time_->now() + after;
+    come_back(after);
   }
   void watch(client_job& job) {
     if (job.ending != job_ending::none) return;

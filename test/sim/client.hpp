@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "millrace/actors/messages.hpp"
@@ -32,8 +33,11 @@ struct client_job {
   time_point submit_at;
   std::optional<duration> cancel_after;
   std::vector<duration> savepoints_after;  ///< To be asked for, since the submission.
+  std::optional<duration> stop_after;      ///< With a savepoint.
+  bool drains = false;                     ///< As it is stopped.
 
   std::vector<std::string> savepoints;  ///< Where those are that it was told of.
+  std::string stopped_with;             ///< The one of the stop, if it was told.
   job_ending ending = job_ending::none;
   std::optional<wire::job_result> result;
   std::optional<error> why;  ///< If refused or lost.
@@ -46,11 +50,15 @@ struct client_desk {
   bool wants_nodes = false;
   std::optional<wire::node_list> nodes;
   std::optional<wire::job_list> list;
+  std::size_t stops_asked = 0;  ///< Each leaves a timer of some minutes.
 };
 
-/// Spawns a client, which does with messages what `millrace run`, `cancel`, `savepoint` and `list`
-/// do: it connects, uploads, submits, watches, asks for savepoints and cancels; after a lost
-/// connection it comes back and asks what has become of its jobs.
+/// Where it has savepoints taken.
+inline constexpr std::string_view savepoints_directory = "/savepoints";
+
+/// Spawns a client, which does with messages what `millrace run`, `cancel`, `savepoint`, `stop` and
+/// `list` do: it connects, uploads, submits, watches, asks for savepoints, stops and cancels; after
+/// a lost connection it comes back and asks what has become of its jobs.
 caf::actor spawn_client(caf::actor_system& system, transport::connector& connector,
                         std::shared_ptr<const clock> time, std::string master_host,
                         std::uint16_t master_port, std::shared_ptr<client_desk> desk);

@@ -258,6 +258,15 @@ void plan_savepoints(planned_job& job, random_source& random) {
   std::sort(times.begin(), times.end());
 }
 
+/// Mostly while the job runs.
+void plan_stops(planned_job& job, random_source& random) {
+  for (auto count = random.chance(70) ? 1 : 2; count > 0; --count)
+    job.stops_after.emplace_back(random.between(20, random.chance(60) ? 1'500 : 8'000));
+  job.claims = random.chance(40);
+  // Windows that end early give rows that no other run gives.
+  job.drains = job.spec.stage.kind == stage_kind::none && random.chance(25);
+}
+
 /// A job whose sinks commit with checkpoints, while task managers come and go, and masters, too.
 /// How often, in per cent, the master's process is replaced while it hangs, and has a storage that
 /// does not do what it says, are `replaced` and `unsure`.
@@ -316,6 +325,7 @@ void plan_checkpoints(plan& p, unsigned replaced, unsigned unsure, random_source
   // Given up are those, too, that are slow, unless few may fail.
   if (random.chance(25) && !is_unsure) set(p.config, "execution.checkpointing.timeout", "5 s");
   if (random.chance(30)) plan_savepoints(p.jobs.back(), random);
+  if (!p.jobs.back().cancel_after && random.chance(30)) plan_stops(p.jobs.back(), random);
 }
 
 }  // namespace
@@ -409,6 +419,9 @@ std::string to_string(const plan& p) {
     if (j.cancel_after) text << ", cancelled after " << j.cancel_after->count() << " ms";
     for (const auto& after : j.savepoints_after)
       text << ", savepoint after " << after.count() << " ms";
+    for (const auto& after : j.stops_after) text << ", stopped after " << after.count() << " ms";
+    if (j.drains) text << ", drained";
+    if (j.claims) text << ", savepoints claimed";
     text << '\n';
   }
   if (const auto timeout = p.config.get(options::checkpointing_timeout);

@@ -32,6 +32,10 @@ struct planned_job {
   std::optional<std::chrono::milliseconds> cancel_after;  ///< Since the submission.
   /// When savepoints are asked for since then, ascending.
   std::vector<std::chrono::milliseconds> savepoints_after{};
+  /// When it is stopped with a savepoint, and, when another job has gone on from that, the next is.
+  std::vector<std::chrono::milliseconds> stops_after{};
+  bool drains = false;  ///< At the last stop its sources end, and no job goes on.
+  bool claims = false;  ///< Whose the savepoints are from which jobs go on.
 };
 
 /// How the scheduler chooses among what can happen.

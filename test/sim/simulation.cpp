@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "millrace/checkpoint/file_tree.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/options.hpp"
@@ -95,15 +96,24 @@ void simulation::start() {
     record.at_client->savepoints_after.assign(job.savepoints_after.begin(),
                                               job.savepoints_after.end());
     record.may_be_cancelled = job.cancel_after.has_value();
+    record.stops_after.assign(job.stops_after.begin(), job.stops_after.end());
+    record.drains = job.drains;
+    record.claims = job.claims;
+    plan_stop(record);
     last_trouble_ = std::max(last_trouble_, start_ + job.submit_after);
   }
   start_machine(plan_.client_machine());
 }
 
 simulation::job_record& simulation::add_job(const job_spec& spec, time_point submit_at) {
+  return add_job(spec, build_job(spec, jobs_.size(), *world_.files), submit_at);
+}
+
+simulation::job_record& simulation::add_job(const job_spec& spec, built_job built,
+                                            time_point submit_at) {
   auto record = std::make_unique<job_record>();
   record->spec = &spec;
-  record->built = build_job(spec, jobs_.size(), *world_.files);
+  record->built = std::move(built);
   record->expected = interpret(spec);
   world_.shelf->add(record->built.graph, record->built.program);
   auto job = std::make_unique<client_job>();
@@ -125,7 +135,7 @@ void simulation::run_jobs() {
                        [](const auto& job) { return job->at_client->ending != job_ending::none; });
   };
   std::uint64_t last_step = steps_max;
-  while (!all_ended()) {
+  while (!all_ended() || go_on_from_savepoints()) {
     const bool can_go_on = step();
     if (now_ <= last_trouble_) last_step = outcome_.steps + steps_max;
     if (!can_go_on || outcome_.steps > last_step || now_ > last_trouble_ + ending_limit) {
@@ -140,6 +150,63 @@ void simulation::run_jobs() {
       return;
     }
   }
+}
+
+void simulation::plan_stop(job_record& job) {
+  if (job.stops_after.empty()) return;
+  job.at_client->stop_after = job.stops_after.front();
+  job.at_client->drains = job.drains && job.stops_after.size() == 1;
+  job.stops_after.erase(job.stops_after.begin());
+}
+
+std::string simulation::final_savepoint_of(const job_record& job) const {
+  std::uint64_t latest = 0;
+  std::string found;
+  const auto prefix = std::string(savepoints_directory) + "/";
+  for (const auto& path : world_.files->paths()) {
+    if (!path.starts_with(prefix) || last_part_of(path) != metadata_file_name) continue;
+    const auto savepoint = load_checkpoint(*world_.files, parent_of(path));
+    if (!savepoint || savepoint->kind != checkpoint_kind::final_savepoint ||
+        savepoint->job != job.at_client->result->job || savepoint->checkpoint.number < latest)
+      continue;
+    latest = savepoint->checkpoint.number;
+    found = parent_of(path);
+  }
+  return found;
+}
+
+bool simulation::go_on_from_savepoints() {
+  bool are_there = false;
+  for (std::size_t i = 0; i < jobs_.size(); ++i) {
+    auto& job = *jobs_[i];
+    const auto& at_client = *job.at_client;
+    if (!at_client.stop_after || job.has_next || at_client.ending != job_ending::reported ||
+        at_client.result->status != graph::job_status::finished)
+      continue;
+    // The user is not always told: whoever was asked may have died.
+    job.stopped_with = final_savepoint_of(job);
+    // One that has emitted everything may have come to its end by itself, behind a stop that
+    // failed.
+    if (at_client.drains || job.stopped_with.empty() ||
+        output_of(job.built, *world_.files) == job.expected)
+      continue;
+    const auto& savepoint = job.stopped_with;
+    job.has_next = are_there = true;
+    auto built = build_next_job(*job.spec, job.built, *world_.files);
+    built.graph.configuration.emplace_back(options::savepoint_path.key, savepoint);
+    if (job.claims) {
+      built.graph.configuration.emplace_back(options::savepoint_restore_mode.key, "CLAIM");
+      claimed_.insert(savepoint);
+    }
+    auto& next = add_job(*job.spec, std::move(built), now_);
+    next.stops_after = job.stops_after;
+    next.drains = job.drains;
+    next.claims = job.claims;
+    plan_stop(next);
+    last_trouble_ = std::max(last_trouble_, now_);
+    if (auto* p = on(plan_.client_machine())) wake_client(p->client());
+  }
+  return are_there;
 }
 
 /// Faults heal at once and no more come; then all that is under way has to come to its end.
@@ -235,6 +302,8 @@ void simulation::check_job(const job_record& job, std::size_t) {
     case graph::job_status::finished:
       ++outcome_.jobs_finished;
       if (throws) violation("job " + name + " finished though a function threw");
+      // All rows are there when the last has ended, unless that was drained.
+      if (job.has_next || (at_client.drains && !job.stopped_with.empty())) return;
       if (rows != job.expected)
         violation("job " + name + " finished with " + std::to_string(rows.size()) +
                   " rows instead of " + std::to_string(job.expected.size()));
@@ -315,18 +384,26 @@ void simulation::check_timers() {
   if (plan_.seed % 16 != 0) return;
   run_for(seconds(65));
   for (const auto& p : processes_)
-    if (p && p->host().pending_timers() > repeating_timers_max)
+    if (p && p->host().pending_timers() >
+                 repeating_timers_max + (p->client() ? world_.desk->stops_asked : 0))
       violation(std::to_string(p->host().pending_timers()) + " timers are left on n" +
                 std::to_string(p->machine()));
 }
 
-/// What the client was told of is the user's: nobody may remove it.
+/// What the client was told of is the user's, unless a job has claimed it: nobody may remove it.
 void simulation::check_savepoints() {
-  for (const auto& job : jobs_)
-    for (const auto& location : job->at_client->savepoints)
+  for (const auto& job : jobs_) {
+    if (const auto& told = job->at_client->stopped_with; !told.empty() && told != job->stopped_with)
+      violation("job " + job->at_client->graph.name +
+                " was said to be stopped with the savepoint '" + told + "', not with '" +
+                job->stopped_with + "'");
+    for (const auto& location : job->at_client->savepoints) {
+      if (claimed_.contains(location)) continue;
       if (const auto whole = check_snapshot_files(*world_.files, location); !whole)
         violation("the savepoint '" + location +
                   "' is not there, or damaged: " + whole.error().message);
+    }
+  }
 }
 
 /// What nobody will finish where storage or a process has failed does not count; nor do parts that
@@ -334,10 +411,12 @@ void simulation::check_savepoints() {
 std::vector<std::string> simulation::unfinished_files() const {
   if (storage_failed_ || has_failed_) return {};
   for (const auto& job : jobs_)
-    if (job->spec->is_checkpointed && job->may_be_cancelled) return {};
+    // What is open in a savepoint stays for whoever goes on from there.
+    if (job->spec->is_checkpointed && (job->may_be_cancelled || !job->stopped_with.empty()))
+      return {};
   auto paths = world_.files->paths();
   std::erase_if(paths, [](const std::string& path) {
-    return !path.ends_with(".part") && !path.ends_with(".inprogress") &&
+    return !path.ends_with(".part") && path.find(".inprogress") == std::string::npos &&
            !path.starts_with("/ha/default/graphs/") && !path.starts_with("/ha/default/ledgers/");
   });
   return paths;

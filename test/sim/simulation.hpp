@@ -57,11 +57,21 @@ class simulation {
     std::vector<row> expected;
     client_job* at_client = nullptr;
     bool may_be_cancelled = false;
+    std::vector<duration> stops_after{};  // of it, and of those that go on where it stopped
+    bool drains = false;                  // at the last of them
+    bool claims = false;                  // the savepoints
+    bool has_next = false;                // another one goes on
+    std::string stopped_with{};           // where the savepoint is, as the storage says
   };
 
   // The course of a run.
   void start();
   void run_jobs();
+  /// Has jobs go on from the savepoints that others were stopped with; whether there are any.
+  bool go_on_from_savepoints();
+  /// The last savepoint that the job was to stop with and that is complete, wherever it came to its
+  /// end; empty if there is none.
+  std::string final_savepoint_of(const job_record& job) const;
   void calm_down();
   void run_probe();
   void check_jobs();
@@ -95,6 +105,9 @@ class simulation {
   void look_after_processes();
   process* on(std::size_t machine) { return processes_.at(machine).get(); }
   job_record& add_job(const job_spec& spec, time_point submit_at);
+  /// As the last of all.
+  job_record& add_job(const job_spec& spec, built_job built, time_point submit_at);
+  void plan_stop(job_record& job);
   bool has_actor(const std::string& name) const;
   bool all_slots_are_free() const;
 
@@ -126,6 +139,7 @@ class simulation {
   bool in_step_ = false;
   std::vector<std::unique_ptr<job_spec>> own_specs_;
   std::vector<std::unique_ptr<job_record>> jobs_;
+  std::set<std::string> claimed_;  // savepoints that belong to jobs
   std::vector<choice> choices_;
   std::size_t alternatives_ = 0;
   std::vector<network::event> events_;

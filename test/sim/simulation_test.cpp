@@ -105,16 +105,39 @@ TEST_CASE("a checkpoint that hangs for good is found") {
   CHECK(finds("a checkpoint hung", "checkpoints", 10));
 }
 
-TEST_CASE("savepoints are asked for in some plans with checkpoints") {
-  std::size_t plans = 0;
+TEST_CASE("savepoints and stops are asked for in some plans with checkpoints") {
+  std::size_t with_savepoints = 0, with_stops = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     const auto p = make_plan("checkpoints", seed);
-    const auto& times = p.jobs.back().savepoints_after;
-    CHECK(std::is_sorted(times.begin(), times.end()));
-    if (!times.empty()) ++plans;
+    const auto& job = p.jobs.back();
+    CHECK(std::is_sorted(job.savepoints_after.begin(), job.savepoints_after.end()));
+    with_savepoints += !job.savepoints_after.empty();
+    with_stops += !job.stops_after.empty();
+    CHECK((job.stops_after.empty() || !job.cancel_after));
   }
-  CHECK(plans > 40);
-  CHECK(plans < 100);
+  CHECK(with_savepoints > 40);
+  CHECK(with_savepoints < 100);
+  CHECK(with_stops > 30);
+  CHECK(with_stops < 90);
+}
+
+TEST_CASE("a job goes on where the one before was stopped") {
+  silence quiet;
+  std::size_t jobs = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed);
+    auto p = make_plan("checkpoints", seed);
+    p.faults.clear();
+    auto& job = p.jobs.back();
+    job.cancel_after.reset();
+    job.stops_after = {std::chrono::milliseconds(60), std::chrono::milliseconds(40)};
+    job.drains = false;
+    p.probes = false;
+    const auto outcome = simulation(p).run();
+    CHECK(outcome.violations == std::vector<std::string>());
+    jobs += outcome.jobs_finished;
+  }
+  CHECK(jobs > 15);  // some end before they are stopped twice
 }
 
 TEST_CASE("the interpreter works jobs out one row after the other") {
