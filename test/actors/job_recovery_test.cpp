@@ -131,6 +131,15 @@ TEST_CASE_FIXTURE(checkpointed_master, "the barriers of incremental checkpoints 
   CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
 }
 
+TEST_CASE_FIXTURE(checkpointed_master, "the barriers of a job that may count twice say so") {
+  auto tm = add_task_manager(2);
+  start({{"execution.checkpointing.mode", "at-least-once"}});
+  tell_all(*tm, execution_state::running);
+  pass_with_heartbeats(10s);
+  REQUIRE(tm->triggers.size() == 1);
+  CHECK(tm->triggers[0].cut.alignment == barrier_alignment::at_least_once);
+}
+
 TEST_CASE_FIXTURE(checkpointed_master, "a failed task has its region cancelled and run again") {
   auto tm = add_task_manager(2);
   const auto job = start();

@@ -1,11 +1,15 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <set>
+#include <system_error>
 #include <thread>
 
+#include "millrace/checkpoint/shared_files.hpp"
 #include "millrace/checkpoint/snapshot_directory.hpp"
 #include "millrace/millrace.hpp"
 #include "support/temporary_directory.hpp"
@@ -88,6 +92,83 @@ class bucket_sums final
   map_state<std::int64_t, std::int64_t> sums_;
 };
 
+/// What the subtasks of all lives have put into their operator state, and what those of the present
+/// life have found there. The function that they run is copied, so this is shared.
+class tallies {
+ public:
+  struct found {
+    std::vector<std::int64_t> samples;  ///< Of a list that is dealt out anew,
+    std::vector<std::int64_t> counts;   ///< and of one that each subtask gets whole.
+  };
+
+  void begin_life() {
+    std::lock_guard lock(mutex_);
+    samples_before_ = samples_;
+    count_before_ = count_;
+    subtasks_before_ = found_.size();
+    found_.clear();
+  }
+  void open(found subtask) {
+    std::lock_guard lock(mutex_);
+    found_.push_back(std::move(subtask));
+  }
+  void count(const reading& r, bool is_sample) {
+    std::lock_guard lock(mutex_);
+    ++count_;
+    if (is_sample) samples_.insert(r.at);
+  }
+
+  std::int64_t count() {
+    std::lock_guard lock(mutex_);
+    return count_;
+  }
+  /// Of a life that has ended, at another parallelism than the one before.
+  void check_found(std::size_t subtasks) {
+    std::lock_guard lock(mutex_);
+    CHECK(found_.size() == subtasks);
+    std::multiset<std::int64_t> dealt;
+    for (const auto& each : found_) {
+      dealt.insert(each.samples.begin(), each.samples.end());
+      CHECK(each.samples.size() - samples_before_.size() / subtasks <= 1);  // evenly
+      CHECK(each.counts.size() == subtasks_before_);
+      CHECK(std::accumulate(each.counts.begin(), each.counts.end(), std::int64_t{0}) ==
+            count_before_);
+    }
+    CHECK(dealt == samples_before_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::multiset<std::int64_t> samples_, samples_before_;
+  std::int64_t count_ = 0, count_before_ = 0;
+  std::size_t subtasks_before_ = 0;
+  std::vector<found> found_;
+};
+
+/// Keeps every tenth reading or so, and how many there were: both kinds of lists in operator state.
+struct tallied {
+  std::shared_ptr<tallies> all;
+  operator_list_state<std::int64_t> samples{};
+  operator_list_state<std::int64_t> counts{};
+
+  void open(operator_context& context) {
+    auto& state = context.operator_state();
+    samples = state.get_list_state(list_state_descriptor<std::int64_t>("samples"));
+    counts = state.get_union_list_state(list_state_descriptor<std::int64_t>("counts"));
+    all->open({samples.get(), counts.get()});
+    // One of them answers for what all have counted before.
+    const auto before = std::accumulate(counts.get().begin(), counts.get().end(), std::int64_t{0});
+    counts.update({context.runtime().subtask_index() == 0 ? before : 0});
+  }
+  reading operator()(const reading& r) {
+    const bool is_sample = r.at % 10 == 0;
+    all->count(r, is_sample);
+    if (is_sample) samples.add(r.at);
+    counts.update({counts.get().front() + 1});
+    return r;
+  }
+};
+
 /// What a life of the job is to do differently.
 struct life {
   std::uint32_t parallelism = 1;
@@ -100,8 +181,10 @@ struct life {
 class rescaled_job {
  public:
   std::shared_ptr<received> sink = std::make_shared<received>();
+  std::shared_ptr<tallies> kept = std::make_shared<tallies>();
 
   std::unique_ptr<job_client> start(const life& its) {
+    kept->begin_life();
     configuration config;
     std::map<std::string, std::string> settings{
         {"execution.checkpointing.interval", "1 h"},
@@ -127,6 +210,7 @@ class rescaled_job {
                         watermark_strategy<reading>::for_bounded_out_of_orderness(50ms)
                             .with_timestamp_assigner([](const reading& r) { return r.at; }),
                         "readings")
+            .map(tallied{kept})
             .key_by(&reading::key);
     const auto factors = env.from_elements<rule>({{"one", 1}, {"two", 2}, {"four", 4}});
     const auto add = [sink = sink](const std::string& row) { sink->add(row); };
@@ -162,9 +246,43 @@ class rescaled_job {
     return savepoint;
   }
 
+  /// The latest checkpoint of a life that has emitted something and was cancelled.
+  std::string retained_checkpoint(life its) {
+    its.per_second = 3'000;
+    its.settings.insert(retaining.begin(), retaining.end());
+    const auto client = start(its);
+    wait_for_rows(100);
+    const auto before = latest_checkpoint().first;
+    for (int i = 0; latest_checkpoint().first < before + 2 && i < 2'000; ++i)
+      std::this_thread::sleep_for(5ms);
+    client->cancel();
+    CHECK_FALSE(client->wait());
+    const auto [number, where] = latest_checkpoint();
+    REQUIRE(number >= before + 2);
+    return where;
+  }
+
   std::string path(const std::string& name) const { return directory_.path(name); }
 
+  /// Of jobs whose checkpoints outlive them.
+  static inline const std::map<std::string, std::string> retaining{
+      {"execution.checkpointing.interval", "30 ms"},
+      {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"}};
+
  private:
+  std::pair<std::uint64_t, std::string> latest_checkpoint() const {
+    std::pair<std::uint64_t, std::string> latest;
+    std::error_code gone;  // an old checkpoint, while it is looked at
+    std::filesystem::recursive_directory_iterator at(path("checkpoints"), gone), end;
+    for (; at != end; at.increment(gone)) {
+      if (at->path().filename() != "_metadata") continue;
+      const auto folder = at->path().parent_path();
+      latest =
+          std::max(latest, {std::stoull(folder.filename().string().substr(4)), folder.string()});
+    }
+    return latest;
+  }
+
   test::temporary_directory directory_;
 };
 
@@ -195,11 +313,14 @@ TEST_CASE("A job that is stopped and rescaled through savepoints emits what it w
     const auto savepoint = rescaled_job::stop(*client);
     REQUIRE_MESSAGE(savepoint.has_value(), savepoint.error().message);
     REQUIRE(client->wait());
+    job.kept->check_found(parallelism);
     CHECK(savepoint->starts_with(job.path("savepoints") + "/savepoint-"));
     from = *savepoint;
   }
   CHECK(job.sink->size() < expected.size());
   REQUIRE(job.start({.parallelism = 7, .from = from})->wait());
+  job.kept->check_found(7);
+  CHECK(job.kept->count() == readings);
   CHECK(job.sink->rows == expected);
   // Savepoints are the user's: all are still there.
   for (const auto& entry : std::filesystem::directory_iterator(job.path("savepoints")))
@@ -211,24 +332,14 @@ TEST_CASE("A job goes on from a retained checkpoint, and may own it") {
   for (const std::string mode : {"NO_CLAIM", "CLAIM"}) {
     CAPTURE(mode);
     rescaled_job job;
-    const std::map<std::string, std::string> settings{
-        {"execution.checkpointing.interval", "30 ms"},
-        {"execution.checkpointing.externalized-checkpoint-retention", "retain-on-cancellation"},
-        {"execution.savepoint-restore-mode", mode}};
-    auto client = job.start({.parallelism = 3, .per_second = 3'000, .settings = settings});
-    job.wait_for_rows(100);
-    std::this_thread::sleep_for(200ms);
-    client->cancel();
-    CHECK_FALSE(client->wait());
-    std::string retained;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(job.path("checkpoints")))
-      if (entry.path().filename() == "_metadata") retained = entry.path().parent_path();
-    REQUIRE_FALSE(retained.empty());
+    const auto retained = job.retained_checkpoint({.parallelism = 3});
     local_file_system files;
     const auto before = load_checkpoint(files, retained)->checkpoint;
 
     // The rows since the checkpoint come again.
-    client =
+    auto settings = rescaled_job::retaining;
+    settings["execution.savepoint-restore-mode"] = mode;
+    const auto client =
         job.start({.parallelism = 2, .from = retained, .per_second = 3'000, .settings = settings});
     job.wait_for_rows(100);
     const auto savepoint = rescaled_job::stop(*client, job.path("mine"));
@@ -239,6 +350,39 @@ TEST_CASE("A job goes on from a retained checkpoint, and may own it") {
     std::set<std::string> came(job.sink->rows.begin(), job.sink->rows.end());
     CHECK(came == std::set<std::string>(expected.begin(), expected.end()));
   }
+}
+
+namespace {
+
+void check_rescaled_from_checkpoints(const std::string& backend) {
+  const auto expected = undisturbed();
+  const std::vector<std::pair<std::uint32_t, std::uint32_t>> rescaled{{1, 2}, {2, 1}, {3, 4},
+                                                                      {4, 3}, {4, 7}, {7, 4}};
+  for (const auto& [before, after] : rescaled) {
+    CAPTURE(before);
+    CAPTURE(after);
+    rescaled_job job;
+    const auto retained = job.retained_checkpoint({.parallelism = before, .backend = backend});
+    local_file_system files;
+    // What checkpoints share is the files of databases, as they are.
+    CHECK(shared_files_of(load_checkpoint(files, retained).value()).empty() ==
+          (backend != "rocksdb"));
+    const auto rows = job.sink->size();
+    REQUIRE(job.start({.parallelism = after, .from = retained, .backend = backend})->wait());
+    CHECK(job.sink->size() - rows < expected.size());  // it did not begin anew
+    const std::set<std::string> came(job.sink->rows.begin(), job.sink->rows.end());
+    CHECK(came == std::set<std::string>(expected.begin(), expected.end()));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("A job with state in memory is rescaled from retained checkpoints") {
+  check_rescaled_from_checkpoints("hashmap");
+}
+
+TEST_CASE("A job with state in RocksDB is rescaled from retained incremental checkpoints") {
+  check_rescaled_from_checkpoints("rocksdb");
 }
 
 TEST_CASE("A drained job fires its windows and timers before its savepoint") {

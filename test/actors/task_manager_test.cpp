@@ -364,6 +364,26 @@ TEST_CASE("When a job's master dies its tasks are cancelled and its slots freed"
   for (const auto& s : n.log->heartbeats.back().slots) CHECK_FALSE(s.allocation);
 }
 
+TEST_CASE("A task manager in which chaos is not enabled kills nobody, whoever asks it to") {
+  node n;
+  n.start();
+  n.allocate();
+  const auto d = n.deployment(endless_job);
+  REQUIRE_FALSE(n.request(d));
+  wire::kill_actor kill;
+  kill.task = d.tasks.front().task;
+  for (const auto target : {wire::chaos_target::task, wire::chaos_target::task_manager}) {
+    kill.target = target;
+    const auto refused = n.request(kill);
+    REQUIRE(refused);
+    CHECK(*refused == error{errc::invalid_config,
+                            "task manager here:5 is not in tests: debug.chaos.enabled is not set "
+                            "there"});
+  }
+  n.pass(20ms);
+  CHECK(n.states_of(0).back() == execution_state::running);
+}
+
 TEST_CASE("Tasks report regularly while they run") {
   node n;
   n.start();

@@ -540,6 +540,17 @@ TEST_CASE("savepoints are aligned, and what was on its way is counted") {
   CHECK(found == 1);  // at the head of the chain
 }
 
+TEST_CASE("a job that may count twice has neither checkpoints nor savepoints aligned") {
+  configuration config;
+  REQUIRE(config.set("execution.checkpointing.mode", "at-least-once", "test"));
+  checkpointed_job job(checkpoint_settings_of(config).value());
+  job.coordinator.on_running(0, 0);
+  job.begin(1000);
+  CHECK(job.coordinator.pending(one)->cut().alignment == barrier_alignment::at_least_once);
+  job.coordinator.on_savepoint_request(checkpoint_kind::savepoint, 1001, 0);
+  CHECK(job.coordinator.pending(two)->cut().alignment == barrier_alignment::at_least_once);
+}
+
 TEST_CASE("a damaged checkpoint is given up for the one before") {
   checkpoint_settings settings;
   settings.retained = 3;

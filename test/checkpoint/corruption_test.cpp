@@ -14,6 +14,7 @@
 #include "millrace/checkpoint/state_file.hpp"
 #include "millrace/core/logging.hpp"
 #include "reference/random_numbers.hpp"
+#include "support/damage.hpp"
 #include "support/graphs.hpp"
 #include "support/incremental_job.hpp"
 #include "support/memory_files.hpp"
@@ -109,10 +110,11 @@ struct stored_files {
   file_checkpoint_storage inlined{disk, "/inlined/job", 1 << 20};
   std::shared_ptr<directory_document_store> documents =
       std::make_shared<directory_document_store>(disk, "/ha/default");
-  job_store store{documents};
+  job_store store{documents, 1};
   const graph::job_vertex vertex = counting_vertex();
   std::vector<std::string> snapshots;
   std::map<std::string, restored> written;  // by snapshot
+  std::string term;
 
   stored_files() {
     add(with_files, with_files.location_of({3}), 3);
@@ -120,6 +122,8 @@ struct stored_files {
     add(inlined, inlined.location_of({4}), 4);
     const auto savepoint = free_savepoint_path(*disk, "/s", job, {savepoint_number}).value();
     add(with_files, savepoint, savepoint_number);
+    REQUIRE(store.take_over());
+    term = documents->get("master/term").value();
     REQUIRE(store.add({job, 1'700'000'000'000, job_of(word_count())}));
     REQUIRE(store.begin_epoch(job));
     REQUIRE(store.checkpoint_completed(job, 1, {{3}, with_files.location_of({3})}));
@@ -169,31 +173,6 @@ struct stored_files {
   }
 };
 
-/// What was done to a file, for messages.
-std::string damage(random_numbers& random, std::string& content) {
-  const auto size = static_cast<std::int64_t>(content.size());
-  const auto at = random.upto(0, size - 1);
-  const auto where = static_cast<std::size_t>(at);
-  switch (random.upto(0, 4)) {
-    case 0:
-      content.resize(where);
-      return "cut off at " + std::to_string(at);
-    case 1: {  // as a file system may after a power cut
-      const auto end = random.upto(at, size - 1) + 1;
-      std::fill(content.begin() + at, content.begin() + end, '\0');
-      return "zeros from " + std::to_string(at) + " to " + std::to_string(end);
-    }
-    case 2:
-      content.insert(where, 1, static_cast<char>(random.upto(0, 255)));
-      return "a byte more at " + std::to_string(at);
-    default: {
-      const auto bit = random.upto(0, 7);
-      content[where] = static_cast<char>(content[where] ^ (1 << bit));
-      return "bit " + std::to_string(bit) + " of byte " + std::to_string(at);
-    }
-  }
-}
-
 /// An error that tells which file it is.
 void check_named(const error& found, const std::string& path) {
   CHECK((found.code == errc::invalid_data || found.code == errc::not_found));
@@ -217,7 +196,7 @@ void check_snapshot_with(const stored_files& world, const std::string& damaged) 
   CHECK((state || !whole));
 }
 
-/// Masters that look for jobs, for what one goes on from, and for how it ended.
+/// Masters that look for jobs, for what one goes on from, for how it ended, and whose the jobs are.
 void check_document(stored_files& world, const std::string& damaged) {
   if (damaged.find("/graphs/") != std::string::npos) {
     bool is_whole = true;
@@ -230,6 +209,16 @@ void check_document(stored_files& world, const std::string& damaged) {
       CHECK(*ledger == world.ledger());
     else
       check_named(ledger.error(), damaged);
+  } else if (damaged.find("/master/") != std::string::npos) {
+    const auto term = world.documents->get("master/term");
+    if (term)
+      CHECK(*term == world.term);
+    else
+      check_named(term.error(), damaged);
+    // It is nobody else's: who has taken over goes on, and writes it anew.
+    CHECK(world.store.look_for_successor());
+    CHECK(world.store.take_over());
+    CHECK(world.documents->get("master/term").value() == world.term);
   } else {
     const auto outcome = world.store.result_of(job);
     if (outcome)
@@ -249,7 +238,7 @@ TEST_CASE("damaged files of checkpoints and of the job store are found by name")
   std::vector<std::string> paths;
   for (auto& path : world.disk->paths())
     if (!path.ends_with(".part")) paths.push_back(std::move(path));
-  CHECK(paths.size() == 4 + 3 * parallelism + 3);
+  CHECK(paths.size() == 4 + 3 * parallelism + 4);
   const reference::case_range cases(10'000);
   for (std::uint64_t seed = cases.first; seed < cases.first + cases.count; ++seed) {
     random_numbers random(seed);
