@@ -76,6 +76,7 @@ class slicing_window_operator final : public producing<Out> {
 
   void on_watermark(timestamp_ms at) override {
     watermark_ = std::max(watermark_, at);
+    fired_until_ = std::max(watermark_, fired_until_);
     now_ = context_->time().wall_ms();
     due_->advance(at, [this](timestamp_ms due, const auto& block) { fire_block(due, block); });
     this->out_.flush();
@@ -109,27 +110,34 @@ class slicing_window_operator final : public producing<Out> {
     const auto& owners = whose_watermark_.get();
     if (watermarks.empty()) return;
     // With another parallelism nobody knows whose keys these were. At a barrier that was aligned
-    // all were the same.
+    // they are mostly the same; where they are not, windows of some keys have fired already that
+    // are not late yet.
     watermark_ = *std::min_element(watermarks.begin(), watermarks.end());
+    auto fired_until = *std::max_element(watermarks.begin(), watermarks.end());
     if (owners.size() == 2 * watermarks.size() && owners[1] == self.parallelism()) {
       watermark_ = no_timestamp;  // of one that had ended
       for (std::size_t i = 0; i < watermarks.size(); ++i)
         if (owners[2 * i] == self.subtask_index()) watermark_ = watermarks[i];
+      fired_until = watermark_;
     } else if (owners.empty() && watermarks.size() == self.parallelism()) {
-      watermark_ = watermarks[self.subtask_index()];  // as states had it before they said whose
+      fired_until = watermark_ =
+          watermarks[self.subtask_index()];  // as states had it before they said whose
     }
     // Of an input that had ended no window is left, and what goes on begins anew.
     if (watermark_ == max_watermark) watermark_ = no_timestamp;
+    fired_until_ = fired_until == max_watermark ? watermark_ : fired_until;
   }
 
   void add(const T& row, timestamp_ms at, std::size_t i) {
     // Most records belong to the slice of the one before.
     if (at < current_.start || at >= current_.end) find_slice(at);
     if (current_.is_in_gap) return;
-    const bool is_late = current_.first_window_end - 1 <= watermark_;
+    const auto due = current_.first_window_end - 1;
+    const bool may_have_fired = due <= fired_until_;
+    const bool is_late = may_have_fired && due <= watermark_;
     if (is_late && is_over(current_.last_window_end)) return late_.add(row, at);
     if (list* all = found(i)) {
-      if (all->newest.start == current_.start && !is_late) [[likely]]
+      if (all->newest.start == current_.start && !may_have_fired) [[likely]]
         return contents_->add(all->newest.content, row, at);
       backend_->set_current_key(keys_.at(i), keys_.hash(i));
       return add_apart(*all, row, at, is_late);
@@ -137,12 +145,12 @@ class slicing_window_operator final : public producing<Out> {
     backend_->set_current_key(keys_.at(i), keys_.hash(i));
     found_count_ = 0;  // if a list is made now, others may move
     list& all = lists_.get_or_default();
-    if (all.newest.start == current_.start && !is_late) [[likely]]
+    if (all.newest.start == current_.start && !may_have_fired) [[likely]]
       return contents_->add(all.newest.content, row, at);
     add_apart(all, row, at, is_late);
   }
 
-  /// To another slice than the key's newest one, or late.
+  /// To another slice than the key's newest one, or late, or perhaps behind its windows.
   [[gnu::noinline]] void add_apart(list& all, const T& row, timestamp_ms at, bool is_late) {
     auto [into, is_new] = all.at(current_.start);
     if (is_new)
@@ -151,7 +159,7 @@ class slicing_window_operator final : public producing<Out> {
       contents_->add(into.content, row, at);
     if (is_late)
       add_late(all, row, at);
-    else if (is_new)
+    else if (is_new || current_.first_window_end - 1 <= fired_until_)
       expect(all, current_.first_window_end - 1);
   }
 
@@ -312,6 +320,7 @@ class slicing_window_operator final : public producing<Out> {
   operator_context* context_ = nullptr;
   slice_times current_;  // of the record before
   timestamp_ms watermark_ = no_timestamp;
+  timestamp_ms fired_until_ = no_timestamp;  // windows of some key may have; not below watermark_
   timestamp_ms now_ = no_timestamp;
   accumulator scratch_{};
   std::array<list*, std::max(key_block<T, KeyOf>::rows_max, key_schedule<key>::block_keys_max)>

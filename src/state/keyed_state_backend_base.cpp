@@ -103,12 +103,12 @@ void keyed_state_backend_base::evict_adopted(const std::string& name) {
     throw failure(errc::type_mismatch,
                   subject(name) + " can't be restored: the type of its keys is not known");
   auto& table = store_->table(name, std::nullopt);
-  auto& unclaimed = unclaimed_.try_emplace(name, unclaimed_state{info, {}}).first->second;
+  auto& unclaimed = unclaimed_of(info);
   for (auto group = env_.groups.first; group <= env_.groups.last; ++group) {
     byte_writer entries;
     append_entries(table, *layout, group, entries);
     if (entries.size() == 0) continue;
-    unclaimed.entries[group].push_back(shared_bytes(std::move(entries).take()));
+    unclaimed[group].push_back(shared_bytes(std::move(entries).take()));
     erase_rows(table, group);
   }
 }
@@ -153,11 +153,7 @@ status keyed_state_backend_base::restore_sections(std::uint32_t group, byte_read
       if (auto done = restore_entries(*table->second, group, saved, entries); !done) return done;
       continue;
     }
-    auto [at, is_new] = unclaimed_.try_emplace(saved.name, unclaimed_state{saved, {}});
-    if (!is_new && at->second.info != saved)
-      return fail(errc::invalid_data,
-                  subject(saved.name) + " is described in two ways by parts of one snapshot");
-    at->second.entries[group].push_back(keep(entries));
+    unclaimed_of(saved)[group].push_back(keep(entries));
   }
   return {};
 }
@@ -229,16 +225,25 @@ void keyed_state_backend_base::add_table(std::unique_ptr<keyed_state_table> tabl
                   "a state of operator '" + env_.operator_name + "' has no name");
   auto& kept = *(tables_[name] = std::move(table));
   if (adopted_.contains(kept.info().name)) evict_adopted(kept.info().name);
-  const auto waiting = unclaimed_.find(kept.info().name);
-  if (waiting == unclaimed_.end()) return;
-  auto unclaimed = std::move(waiting->second);
-  unclaimed_.erase(waiting);
-  for (auto& [group, parts] : unclaimed.entries) {
-    for (const auto& each : parts)
-      if (auto done = restore_entries(kept, group, unclaimed.info, each.part); !done)
-        throw failure(done.error());
-    parts.clear();  // what is in the table is not needed twice
+  for (;;) {
+    const auto waiting = unclaimed_.find(kept.info().name);
+    if (waiting == unclaimed_.end()) return;
+    auto unclaimed = std::move(waiting->second);
+    unclaimed_.erase(waiting);
+    for (auto& [group, parts] : unclaimed.entries) {
+      for (const auto& each : parts)
+        if (auto done = restore_entries(kept, group, unclaimed.info, each.part); !done)
+          throw failure(done.error());
+      parts.clear();  // what is in the table is not needed twice
+    }
   }
+}
+
+unclaimed_entries& keyed_state_backend_base::unclaimed_of(const state_info& saved) {
+  auto [at, end] = unclaimed_.equal_range(saved.name);
+  for (; at != end; ++at)
+    if (at->second.info == saved) return at->second.entries;
+  return unclaimed_.emplace(saved.name, unclaimed_state{saved, {}})->second.entries;
 }
 
 }  // namespace millrace

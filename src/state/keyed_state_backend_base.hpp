@@ -98,7 +98,9 @@ class keyed_state_backend_base {
   void keep_to_budget();
 
  private:
-  /// What a snapshot had of a state that nobody asked for yet.
+  /// What a snapshot had of a state that nobody asked for yet. There may be several of one name:
+  /// subtasks that had asked for it, with a type that has changed meanwhile, and others that had
+  /// not.
   struct unclaimed_state {
     state_info info;
     unclaimed_entries entries;
@@ -110,6 +112,8 @@ class keyed_state_backend_base {
   status restore_sections(std::uint32_t group, byte_reader& in, Keep&& keep);
   status restore_entries(keyed_state_table& table, std::uint32_t group, const state_info& saved,
                          byte_view entries);
+  /// Where entries of a state are kept that nobody asked for yet.
+  unclaimed_entries& unclaimed_of(const state_info& saved);
   std::string subject(const std::string& state) const;
   /// The files of the store; null if there are none, or nobody could make something of them.
   std::shared_ptr<database_image> freeze_store();
@@ -122,7 +126,7 @@ class keyed_state_backend_base {
   std::unique_ptr<byte_store> store_;  // outlives the tables
   object_cache_budget cache_budget_;
   std::map<std::string, std::unique_ptr<keyed_state_table>> tables_;
-  std::map<std::string, unclaimed_state> unclaimed_;
+  std::multimap<std::string, unclaimed_state> unclaimed_;  // by name
   std::map<std::string, state_info> adopted_;  // tables of the store that nobody asked for
 };
 

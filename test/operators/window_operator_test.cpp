@@ -204,38 +204,73 @@ TEST_CASE("a window that has fired fires again for a late record after a restore
   CHECK(after.take() == rows{{3, 16}, {4, 100}});
 }
 
+namespace {
+
+runtime_context::identity subtask_of(std::uint32_t index, std::uint32_t parallelism) {
+  runtime_context::identity self;
+  self.subtask_index = index;
+  self.parallelism = parallelism;
+  self.max_parallelism = 128;
+  return self;
+}
+
+/// A key of that subtask's.
+std::int64_t key_of_subtask(std::uint32_t index, std::uint32_t parallelism) {
+  std::int64_t key = 0;
+  while (subtask_of_key_group(key_group_of(key_hash(key), 128), 128, parallelism) != index) ++key;
+  return key;
+}
+
+/// The operator state of several subtasks, as each gets it when all is united.
+std::vector<saved_operator_state> united(std::vector<std::vector<saved_operator_state>> all) {
+  auto whole = std::move(all.at(0));
+  for (std::size_t s = 1; s < all.size(); ++s)
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      whole[i].elements.insert(whole[i].elements.end(), all[s].at(i).elements.begin(),
+                               all[s].at(i).elements.end());
+  return whole;
+}
+
+}  // namespace
+
+TEST_CASE("a window that a key's former subtask had fired fires again with what is late there") {
+  const auto key = key_of_subtask(1, 2);
+  harness slow(sliced(), subtask_of(0, 2));
+  slow.open();
+  slow.advance_to(19);
+  harness fast(sliced(), subtask_of(1, 2));
+  fast.open();
+  fast.process_timed({{key, 1}}, {35});
+  fast.advance_to(49);
+  CHECK(fast.take() == rows{{1, 1}});
+  const auto saved = united({slow.checkpoint(checkpoint_id(1)), fast.checkpoint(checkpoint_id(1))});
+
+  harness after(sliced(), subtask_of(0, 1));
+  after.restore(saved);
+  restore_keyed_state(after, keyed_state_of(fast));
+  after.open();
+  after.process_timed({{key, 5}}, {35});  // not late for a key of the other one
+  after.advance_to(60);
+  CHECK(after.take() == rows{{2, 6}});
+}
+
 TEST_CASE("a restored subtask knows which windows had fired, also if others have ended since") {
-  const auto subtask_of = [](std::uint32_t index, std::uint32_t parallelism) {
-    runtime_context::identity self;
-    self.subtask_index = index;
-    self.parallelism = parallelism;
-    self.max_parallelism = 128;
-    return self;
-  };
   // At a barrier that was not aligned they may be apart; the first of three had ended.
-  std::vector<saved_operator_state> saved;
+  std::vector<std::vector<saved_operator_state>> each;
   for (const std::uint32_t s : {1, 2}) {
     harness before(sliced(), subtask_of(s, 3));
     before.open();
     before.advance_to(s == 1 ? 19 : 49);
-    const auto its = before.checkpoint(checkpoint_id(1));
-    if (saved.empty()) saved.resize(its.size());
-    for (std::size_t i = 0; i < its.size(); ++i) {
-      auto elements = std::move(saved[i].elements);
-      elements.insert(elements.end(), its[i].elements.begin(), its[i].elements.end());
-      saved[i] = its[i];
-      saved[i].elements = std::move(elements);
-    }
+    each.push_back(before.checkpoint(checkpoint_id(1)));
   }
+  const auto saved = united(std::move(each));
   /// Whether a record of the window that ends at 40 comes too late for its first result.
   const auto is_late = [&](const std::vector<saved_operator_state>& from, std::uint32_t index,
                            std::uint32_t parallelism) {
     harness after(sliced(), subtask_of(index, parallelism));
     after.restore(from);
     after.open();
-    std::int64_t key = 0;
-    while (subtask_of_key_group(key_group_of(key_hash(key), 128), 128, parallelism) != index) ++key;
-    after.process_timed({{key, 1}}, {35});
+    after.process_timed({{key_of_subtask(index, parallelism), 1}}, {35});
     return !after.take().empty();
   };
   CHECK_FALSE(is_late(saved, 0, 3));

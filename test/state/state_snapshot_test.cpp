@@ -601,6 +601,32 @@ TEST_CASE("fields that were added at the end of a record have their defaults aft
   }
 }
 
+TEST_CASE("parts of a snapshot may have a state by its old type, and others by its new one") {
+  for (const auto& [name, backend] : all_state_backends()) {
+    CAPTURE(name);
+    state_world world(backend);
+    const value_state_descriptor<std::int64_t> plain("n");
+    const auto lasting = plain.enable_ttl({.ttl = std::chrono::hours(1)});
+    auto old = world.make<std::int64_t>();
+    old->set_current_key(1);
+    old->get_state(plain).update(10);
+    auto of_new = world.make<std::int64_t>();
+    of_new->set_current_key(2);
+    of_new->get_state(lasting).update(20);
+    // As a subtask has it that gets the key groups of two, only one of which had asked for it.
+    auto both = world.make<std::int64_t>();
+    REQUIRE(restore(*both, snapshot_of(*old)));
+    REQUIRE(restore(*both, snapshot_of(*of_new)));
+    auto again = world.make<std::int64_t>();
+    REQUIRE(restore(*again, snapshot_of(*both)));
+    const auto found = again->get_state(lasting);
+    for (std::int64_t key = 1; key <= 2; ++key) {
+      again->set_current_key(key);
+      CHECK(found.value() == 10 * key);
+    }
+  }
+}
+
 TEST_CASE("damaged snapshots are refused and never crash") {
   state_world world(std::make_shared<hashmap_state_backend>());
   auto saved = world.make<std::string>();
