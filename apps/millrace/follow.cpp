@@ -16,6 +16,7 @@ namespace {
 
 constexpr auto look_interval = std::chrono::milliseconds(100);
 constexpr auto show_interval = std::chrono::milliseconds(500);
+constexpr auto cancel_interval = std::chrono::seconds(1);
 
 bool has_terminal() {
   return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
@@ -52,6 +53,7 @@ exit_code report(const job_id& job, const result<job_execution_result>& ended,
 exit_code follow(job_client& job, const follow_rules& rules, interrupt_counter& interrupts) {
   progress_display display(isatty(STDERR_FILENO) == 1);
   bool cancelling = false;
+  auto cancel_next = std::chrono::steady_clock::time_point();
   auto show_next = std::chrono::steady_clock::now();
   for (;;) {
     if (const auto ended = job.wait_for(look_interval)) {
@@ -61,7 +63,13 @@ exit_code follow(job_client& job, const follow_rules& rules, interrupt_counter& 
     if (interrupts.take() > 0) {
       display.clear();
       // Whoever asks twice does not want to wait.
-      if (cancelling) return exit_code::cancelled;
+      if (cancelling) {
+        if (rules.may_detach)
+          std::cerr
+              << "Job " << to_string(job.id())
+              << " was told to end, but has not said that it has; 'millrace list' shows it.\n";
+        return exit_code::cancelled;
+      }
       if (rules.may_detach && has_terminal() &&
           ask("Cancel the job? If not, it goes on without this tool. [y/N] ", interrupts) ==
               answer::no) {
@@ -69,10 +77,14 @@ exit_code follow(job_client& job, const follow_rules& rules, interrupt_counter& 
                   << to_string(job.id()).substr(0, 8) << "' ends it.\n";
         return exit_code::ok;
       }
-      job.cancel();
       cancelling = true;
     }
     const auto now = std::chrono::steady_clock::now();
+    // Again and again, since a job manager that dies takes the request with it.
+    if (cancelling && now >= cancel_next) {
+      job.cancel();
+      cancel_next = now + cancel_interval;
+    }
     if (rules.shows_progress && now >= show_next) {
       display.show(job.progress(), now);
       show_next = now + show_interval;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/actors/ask_master.hpp"
 #include "millrace/actors/embedded_job_client.hpp"
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/node_network.hpp"
@@ -150,8 +151,6 @@ class link final : public master_access {
     return ours;
   }
 
-  /// By an actor of its own, since a request to a node that is gone is answered by nothing but its
-  /// timeout, and only a monitor tells at once.
   template <class Answer, class Request>
   result<Answer> ask(Request request, std::chrono::seconds timeout = request_timeout) {
     return ask_of<Answer>(master(), std::move(request), timeout);
@@ -177,24 +176,8 @@ class link final : public master_access {
  private:
   template <class Answer, class Request>
   result<Answer> ask_of(const caf::actor& whom, Request request, std::chrono::seconds timeout) {
-    auto answer = std::make_shared<std::promise<result<Answer>>>();
-    auto answered = answer->get_future();
-    system().spawn(
-        [this, whom, answer, timeout, request = std::move(request)](caf::event_based_actor* self) {
-          const auto finish = [whom, answer, self](result<Answer> a) {
-            answer->set_value(std::move(a));
-            self->demonitor(whom);
-            self->quit();
-          };
-          self->set_down_handler([this, finish](const caf::down_msg&) {
-            finish(tl::unexpected(explain(caf::sec::request_receiver_down)));
-          });
-          self->monitor(whom);
-          self->request(whom, timeout, request)
-              .then([finish](Answer& a) { finish(std::move(a)); },
-                    [this, finish](const caf::error& e) { finish(tl::unexpected(explain(e))); });
-        });
-    return answered.get();
+    return ask_master<Answer>(system(), whom, std::move(request), timeout,
+                              [this](const caf::error& e) { return explain(e); });
   }
 
   static bool is_down(const caf::actor& who) {

@@ -13,8 +13,10 @@
 #include "millrace/actors/recovered_jobs.hpp"
 #include "millrace/actors/spawn_control.hpp"
 #include "millrace/checkpoint/checkpoint_settings.hpp"
+#include "millrace/checkpoint/checkpoint_storage.hpp"
 #include "millrace/core/logging.hpp"
 #include "millrace/core/mutant.hpp"
+#include "millrace/core/options.hpp"
 #include "millrace/graph/job_graph_check.hpp"
 
 namespace millrace {
@@ -148,9 +150,33 @@ void dispatcher::add_job(stored_job stored) {
   for (const auto& vertex : job.graph.vertices) job.overview.tasks += vertex.parallelism;
 }
 
+namespace {
+
+/// Whether the checkpoints that a job is to go on from are those that its master will find. Without
+/// them it would begin anew, and what it has committed would come again.
+status check_places(const job_ledger& ledger, const checkpoint_settings& settings,
+                    const job_id& job) {
+  const file_checkpoint_storage storage(nullptr, settings.directory_of(job), 0);
+  for (const auto& pointer : ledger.checkpoints)
+    if (pointer.owner == snapshot_owner::job &&
+        pointer.location != storage.location_of(pointer.checkpoint))
+      return fail(errc::invalid_config,
+                  "its checkpoint " + std::to_string(pointer.checkpoint.number) + " is in '" +
+                      pointer.location + "', but " +
+                      std::string(options::checkpoints_directory.key) + " is '" +
+                      settings.directory + "' now: set it as it was, and start this process again");
+  return {};
+}
+
+}  // namespace
+
 void dispatcher::start_master(const job_id& id) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end() || stopping_) return;
+  // The settings of this process may be others than when the job was accepted.
+  const auto settings =
+      configuration_of(found->second.graph, options_.config).and_then(checkpoint_settings_of);
+  if (!settings) return fail_job(id, settings.error());
   auto ledger = std::make_shared<job_ledger>();
   auto ended = std::make_shared<std::optional<job_outcome_record>>();
   insistent_->run(
@@ -168,7 +194,7 @@ void dispatcher::start_master(const job_id& id) {
           *ended = std::move(outcome);
         });
       },
-      [this, ledger, ended, id](const status& how) {
+      [this, ledger, ended, id, settings = *settings](const status& how) {
         const auto job = jobs_.find(id);
         if (job == jobs_.end() || stopping_) return;
         // Its jobs are another process's by now, and not to be failed.
@@ -178,12 +204,14 @@ void dispatcher::start_master(const job_id& id) {
           forget_result(tell_ended((*ended)->result, (*ended)->details));
           return quit_if_done();
         }
+        if (auto good = check_places(*ledger, settings, id); !good)
+          return fail_job(id, good.error());
         spawn_master(id, job->second, std::move(*ledger));
       });
 }
 
 void dispatcher::spawn_master(const job_id& id, running_job& job, job_ledger from) {
-  auto config = configuration_of(job.graph, options_.config).value_or(options_.config);
+  auto config = configuration_of(job.graph, options_.config).value();  // it was checked
   auto library =
       job.graph.artifact.empty() ? std::string() : artifacts_->path_of(job.graph.artifact);
   job.pauses.on_started(self_->clock().now());

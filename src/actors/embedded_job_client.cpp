@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "millrace/actors/ask_master.hpp"
 #include "millrace/actors/error_bridge.hpp"
 #include "millrace/actors/local_messages.hpp"
 #include "millrace/actors/spawn_control.hpp"
@@ -20,6 +21,12 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::seconds answer_timeout{10};
+
+error explain_loss(const caf::error& e) {
+  auto why = from_caf(e);
+  if (why.code == errc::unreachable) why = {errc::master_lost, "lost the job manager meanwhile"};
+  return why;
+}
 
 /// How a job ended, for whoever waits. Thread-safe.
 class job_outcome {
@@ -214,17 +221,16 @@ class dispatcher_job_client final : public job_client {
 
   job_progress progress() override {
     job_progress progress;
-    caf::scoped_actor self(cluster_->system());
-    self->request(cluster_->master(), answer_timeout, wire::describe_job{job_})
-        .receive(
-            [&](const wire::job_details& d) {
-              progress = {d.overview.status, d.waiting_for, d.source_rows, d.progress_done,
-                          d.progress_total};
-            },
-            [&](const caf::error&) {
-              progress.waiting_for = "the job manager does not answer";
-              if (auto ended = outcome_->status()) progress.status = *ended;
-            });
+    const auto details =
+        ask_master<wire::job_details>(cluster_->system(), cluster_->master(),
+                                      wire::describe_job{job_}, answer_timeout, explain_loss);
+    if (details) {
+      progress = {details->overview.status, details->waiting_for, details->source_rows,
+                  details->progress_done, details->progress_total};
+    } else {
+      progress.waiting_for = "the job manager does not answer";
+      if (auto ended = outcome_->status()) progress.status = *ended;
+    }
     return progress;
   }
 
@@ -246,13 +252,10 @@ class dispatcher_job_client final : public job_client {
  private:
   template <class Request>
   result<std::string> place_of(Request request) {
-    result<std::string> place;
-    caf::scoped_actor self(cluster_->system());
     // The job master gives up by itself (execution.checkpointing.timeout).
-    self->request(cluster_->master(), caf::infinite, std::move(request))
-        .receive([&](wire::checkpoint_taken& taken) { place = taken.checkpoint.location; },
-                 [&](const caf::error& e) { place = tl::unexpected(from_caf(e)); });
-    return place;
+    return ask_master<wire::checkpoint_taken>(cluster_->system(), cluster_->master(),
+                                              std::move(request), caf::infinite, explain_loss)
+        .map([](const wire::checkpoint_taken& taken) { return taken.checkpoint.location; });
   }
 
   std::shared_ptr<master_access> cluster_;  // first in, last out

@@ -9,14 +9,10 @@
 
 namespace millrace {
 
-namespace {
-
-constexpr std::chrono::seconds free_slot_timeout{5};
-
-}  // namespace
-
 void job_master::on_cancel() {
-  log_event(log_level::info, "cancelling job", {{"job", to_string(options_.job)}});
+  // Whoever asked says so again until it has ended.
+  if (is_at_work())
+    log_event(log_level::info, "cancelling job", {{"job", to_string(options_.job)}});
   if (MILLRACE_MUTANT(cancel_ignored)) return;
   carry_out(execution_->on_cancel(now_ms()));
 }
@@ -59,7 +55,9 @@ void job_master::end() {
       --slots_to_free_;
       quit_if_done();
     };
-    self_->request(tm->second, free_slot_timeout, wire::free_slot{options_.job, slot.allocation})
+    self_
+        ->request(tm->second, free_slot_timeout,
+                  wire::free_slot{options_.job, slot.allocation, false})
         .then([done] { done(); }, [done](const caf::error&) { done(); });
   }
   store_outcome();

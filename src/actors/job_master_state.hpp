@@ -28,6 +28,9 @@
 
 namespace millrace {
 
+/// Within which a task manager says that it has given a slot back.
+inline constexpr std::chrono::seconds free_slot_timeout{5};
+
 /// The state and the handlers of the actor that spawn_job_master spawns. Its parts: life and
 /// restarts (job_master.cpp), slots and tasks (job_master_tasks.cpp), what is read from snapshots,
 /// and taken (job_master_snapshots.cpp), and its end (job_master_end.cpp).
@@ -126,6 +129,7 @@ class job_master {
   void send_to_task(const wire::coordinator_event& event);
   void deploy_when_complete();
   void deployment_failed(const std::vector<wire::task_deployment>& tasks, const error& why);
+  void give_up_slot(const graph::slot_assignment& slot);
   void carry_out(const graph::execution_decision& decision);
   bool tell_savepoints(const graph::execution_decision& decision);
   void announce_status(const graph::execution_decision& decision);

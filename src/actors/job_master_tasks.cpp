@@ -71,15 +71,35 @@ void job_master::deploy() {
 void job_master::deployment_failed(const std::vector<wire::task_deployment>& tasks,
                                    const error& why) {
   // Those that have gone on, or whose task manager was lost meanwhile, are left alone.
-  for (const auto& task : tasks) {
+  const auto is_meant = [this](const wire::task_deployment& task) {
     const auto* e = execution_->find(task.task);
-    if (e == nullptr) continue;
-    if (e->state() == graph::execution_state::deploying ||
-        e->state() == graph::execution_state::canceling)
-      carry_out(execution_->on_task_state(
-          task.task, graph::execution_state::failed,
-          error{why.code, "it could not be deployed: " + why.message}, now_ms()));
+    return e != nullptr && (e->state() == graph::execution_state::deploying ||
+                            e->state() == graph::execution_state::canceling);
+  };
+  // It has them, perhaps, and does not know that they are given up.
+  if (why.code == errc::timeout) {
+    std::vector<execution_attempt_id> late;
+    for (const auto& task : tasks)
+      if (is_meant(task)) late.push_back(task.task);
+    cancel_tasks(late);
   }
+  for (const auto& task : tasks) {
+    if (!is_meant(task)) continue;
+    if (const auto& slot = execution_->find(task.task)->slot(); why.code == errc::stale && slot)
+      give_up_slot(*slot);
+    carry_out(execution_->on_task_state(task.task, graph::execution_state::failed,
+                                        error{why.code, "it could not be deployed: " + why.message},
+                                        now_ms()));
+  }
+}
+
+/// A task manager that did not hear in time that its offer was accepted has given the slot back, or
+/// does so now: the resource manager looks for another one.
+void job_master::give_up_slot(const graph::slot_assignment& slot) {
+  const auto tm = task_managers_.find(slot.task_manager);
+  if (!slots_->remove(slot.slot) || tm == task_managers_.end()) return;
+  self_->request(tm->second, free_slot_timeout, wire::free_slot{options_.job, slot.slot, true})
+      .then([] {}, [](const caf::error&) {});
 }
 
 void job_master::on_slots_missing(const wire::slots_missing& missing) {
@@ -94,7 +114,7 @@ void job_master::on_slots_missing(const wire::slots_missing& missing) {
 void job_master::on_task_manager_lost(const wire::task_manager_lost& lost) {
   task_managers_.erase(lost.resource);
   lost_[lost.resource] = lost.registration;
-  slots_->remove(lost.resource);  // The resource manager looks for others by itself.
+  slots_->remove_all_of(lost.resource);  // The resource manager looks for others by itself.
   const error why{errc::task_manager_lost,
                   "task manager " + lost.address + " was lost (" + lost.reason + ")"};
   carry_out(execution_->on_task_manager_lost(lost.resource, why, now_ms()));

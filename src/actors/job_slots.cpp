@@ -52,16 +52,23 @@ bool job_slots::is_complete() const noexcept {
   return std::ranges::none_of(places_, &place::is_free);
 }
 
-bool job_slots::remove(const resource_id& task_manager) {
+bool job_slots::remove_all_of(const resource_id& task_manager) {
   bool is_lost = false;
   for (auto& p : places_) {
     if (!p.held || p.held->where.resource != task_manager) continue;
-    p.held.reset();
-    p.kept = 0;
-    p.is_deployed = false;
+    p.lose();
     is_lost = true;
   }
   return is_lost;
+}
+
+bool job_slots::remove(const allocation_id& allocation) {
+  const auto its = std::find_if(places_.begin(), places_.end(), [&](const place& p) {
+    return p.held && p.held->allocation == allocation;
+  });
+  if (its == places_.end()) return false;
+  its->lose();
+  return true;
 }
 
 std::vector<job_slots::slot> job_slots::take_all() {

@@ -36,7 +36,9 @@ class job_slots {
   /// Whether the slot is now the job's. Offering it twice is fine.
   bool accept(const wire::offer_slot& offer);
   /// The task manager is gone; whether slots went with it.
-  bool remove(const resource_id& task_manager);
+  bool remove_all_of(const resource_id& task_manager);
+  /// The slot is not the job's any more, whatever was said before; whether it was until now.
+  bool remove(const allocation_id& allocation);
   /// The job is over: the slots to free.
   std::vector<slot> take_all();
 
@@ -54,6 +56,11 @@ class job_slots {
     bool is_deployed = false;  ///< Tasks have been sent there.
 
     bool is_free() const noexcept { return !held; }
+    void lose() noexcept {
+      held.reset();
+      kept = 0;
+      is_deployed = false;
+    }
   };
   static std::size_t kept_in(const place& p, const wire::offer_slot& offer);
   place* place_for(const wire::offer_slot& offer);

@@ -100,9 +100,9 @@ class master_supervisor {
       give_up_waiting();
     }
     if (was_manager) resource_manager_ = nullptr;
-    if (was_dispatcher && down.reason && from_caf(down.reason).code == errc::stale) {
+    if (was_dispatcher && !stopping_ && down.reason && from_caf(down.reason).code == errc::stale) {
       log_event(log_level::error, "another job manager has taken over: this one ends", {});
-      shut_down();
+      shut_down(down.reason);
     }
     if (stopping_) {
       if (was_dispatcher) self_->quit();
@@ -140,11 +140,12 @@ class master_supervisor {
     if (dispatcher_) self_->send(dispatcher_, local::local_task_manager{}, tm);
   }
 
-  void shut_down() {
+  /// `why` it ends although nobody has asked for it: then its process is to end, too.
+  void shut_down(const caf::error& why = {}) {
     stopping_ = true;
     if (dispatcher_) return self_->send(dispatcher_, local::shut_down{});
     if (resource_manager_) self_->send_exit(resource_manager_, caf::exit_reason::user_shutdown);
-    self_->quit();
+    self_->quit(why);
   }
 
   caf::behavior behavior() {

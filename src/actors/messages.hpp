@@ -418,10 +418,12 @@ struct cancel_tasks {
   std::vector<execution_attempt_id> tasks;
 };
 
-/// job master -> task manager: the job needs this slot no more; its tasks are gone or are to go.
+/// job master -> task manager: the job needs this slot no more, or takes it for lost; its tasks are
+/// gone or are to go.
 struct free_slot {
   job_id job;
   allocation_id allocation;
+  bool goes_on = false;  ///< The job, in other slots.
 };
 
 /// task actor -> task manager -> job master. A final state comes with the final report.

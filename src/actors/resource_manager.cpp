@@ -145,7 +145,7 @@ caf::result<wire::registration> resource_manager::on_register(
     if (is_free) continue;
     // Whoever had it was told that it is lost, or belongs to another life of this master.
     granted_[slot.allocation] = {slot.job, id, 0, true};
-    self_->send(handle, wire::free_slot{slot.job, slot.allocation});
+    self_->send(handle, wire::free_slot{slot.job, slot.allocation, false});
   }
   std::map<job_id, std::uint32_t> had;
   for (const auto& kept : request.kept) had[kept.job] = kept.slots;

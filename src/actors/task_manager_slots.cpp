@@ -125,7 +125,8 @@ void task_manager::forget_if_over(const job_id& id) {
 
 void task_manager::on_free_slot(const wire::free_slot& request) {
   // The resource manager may say so of a job that only gets another master.
-  if (const auto master = master_of(request.job); master && self_->current_sender() == master)
+  if (const auto master = master_of(request.job);
+      master && self_->current_sender() == master && !request.goes_on)
     ended_jobs_.insert(request.job);
   for (const auto& s : slots_->report()) {
     if (s.state != graph::slot_state::free && s.allocation == request.allocation &&

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include "checkpointed_master.hpp"
@@ -167,6 +168,48 @@ TEST_CASE_FIXTURE(checkpointed_master, "a failed task has its region cancelled a
   for (const auto& task : tasks_of(*tm)) tell(*tm, task, execution_state::canceled);
   CHECK(jobs()[0].status == job_status::failed);
   CHECK(describe(job).cause->message.find("again") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master,
+                  "a slot that its task manager has given back is given up for the next one") {
+  auto a = add_task_manager(1);
+  auto b = add_task_manager(1);
+  a->deploy_failure = error{errc::stale, "not the job's any more"};
+  start();
+  REQUIRE(a->freed.size() == 1);
+  CHECK(a->freed[0].allocation == a->allocations.at(0).allocation);
+  CHECK(a->freed[0].goes_on);
+  tell_all(*b, execution_state::canceled);
+  pass_with_heartbeats(2s);
+  CHECK(b->deployments.size() == 1);  // not with a slot too few
+
+  a->deploy_failure.reset();
+  free_slots(*a);
+  hold_allocations(*a);
+  pass_with_heartbeats(1s);
+  CHECK(a->offer_answers == std::vector{true, true});
+  REQUIRE(a->deployments.size() == 2);
+  CHECK(a->deployments[1].tasks.at(0).allocation == a->allocations.at(0).allocation);
+  CHECK(b->deployments.size() == 2);
+  CHECK(b->freed.empty());
+  CHECK(jobs()[0].status == job_status::running);
+}
+
+TEST_CASE_FIXTURE(checkpointed_master,
+                  "tasks whose deployment is not answered in time are cancelled") {
+  auto tm = add_task_manager(2);
+  tm->answers_deployments = false;
+  start();
+  const auto late = tasks_of(*tm);
+  pass_with_heartbeats(29s);
+  CHECK(tm->cancelled.empty());
+  tm->answers_deployments = true;
+  pass_with_heartbeats(3s);
+  for (const auto& task : late) CHECK(std::ranges::count(tm->cancelled, task) > 0);
+  // The job keeps its slots, and has its next attempts there.
+  CHECK(tm->freed.empty());
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(tasks_of(*tm).at(0).attempt == 1);
 }
 
 TEST_CASE_FIXTURE(checkpointed_master, "a failure that would come again is no reason to restart") {

@@ -83,13 +83,25 @@ TEST_CASE("A slot makes way for one that the tasks' state is near") {
 TEST_CASE("After a loss the slots of others keep their tasks") {
   job_slots slots(plan_of(3));
   for (std::uint64_t i = 1; i <= 3; ++i) CHECK(slots.accept(offer(i, i)));
-  CHECK(slots.remove({2, 2}));
-  CHECK(slots.remove({2, 3}));
-  CHECK_FALSE(slots.remove({2, 3}));
+  CHECK(slots.remove_all_of({2, 2}));
+  CHECK(slots.remove_all_of({2, 3}));
+  CHECK_FALSE(slots.remove_all_of({2, 3}));
   // Who had the last one comes back first.
   CHECK(slots.accept(offer(5, 5, {{0, 2}, {1, 2}})));
   CHECK(slots.accept(offer(4, 4, {{0, 1}, {1, 1}})));
   CHECK(hosts(slots, 3) == "tm1 tm4 tm5");
+}
+
+TEST_CASE("A slot that is not the job's any more leaves its place, and no other, to the next") {
+  job_slots slots(plan_of(2));
+  CHECK(slots.accept(offer(1, 1)));
+  CHECK(slots.accept(offer(1, 2)));
+  CHECK(slots.remove(allocation_id{1, 1}));
+  CHECK_FALSE(slots.remove(allocation_id{1, 1}));
+  CHECK_FALSE(slots.is_complete());
+  CHECK(slots.accept(offer(2, 3)));
+  CHECK(slots.is_complete());
+  CHECK(hosts(slots, 2) == "tm2 tm1");
 }
 
 }  // namespace job_slots_test

@@ -75,6 +75,7 @@ struct fake_task_manager {
   std::vector<wire::checkpoint_complete> completions;
   std::vector<wire::checkpoint_aborted> aborts;
   bool offers = true;                   ///< Or keeps an allocation to itself.
+  bool answers_deployments = true;      ///< Or says nothing to them.
   std::optional<error> deploy_failure;  ///< Refuses deployments.
 
   std::string address() const { return self.host + ":" + std::to_string(self.port); }
@@ -98,6 +99,7 @@ inline caf::behavior fake_task_manager_behavior(caf::event_based_actor* self,
       },
       [=](const wire::deploy_tasks& d) -> caf::result<wire::ack> {
         tm->deployments.push_back(d);
+        if (!tm->answers_deployments) return self->make_response_promise();
         if (tm->deploy_failure) return to_caf(*tm->deploy_failure);
         return wire::ack{};
       },

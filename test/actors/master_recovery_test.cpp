@@ -44,22 +44,24 @@ struct mortal_master : checkpointed_master {
   /// A job that runs and has taken a checkpoint.
   job_id start_and_take_one(fake_task_manager& tm) {
     const auto job = start();
+    take_one(tm);
+    return job;
+  }
+  void take_one(fake_task_manager& tm) {
     tell_all(tm, execution_state::running);
     pass_with_heartbeats(10s);
     acknowledge_all(tm, 1);
     REQUIRE(tm.completions.size() == 1);
-    return job;
   }
   void check_that_it_goes_on(fake_task_manager& tm, const job_id& job,
-                             std::size_t deployments = 2) {
-    REQUIRE(tm.deployments.size() == deployments);
+                             std::uint64_t its_epoch = 2) {
+    REQUIRE(tm.deployments.size() == 2);
     const auto& last = tm.deployments.back();
     CHECK(last.job == job);
     REQUIRE(last.restore);
     CHECK(last.restore->checkpoint == checkpoint_id{1});
     CHECK(last.restore->location == directory_of(job, 1));
-    for (const auto& task : tasks_of(tm))
-      CHECK(task.attempt == graph::first_attempt_of(deployments));
+    for (const auto& task : tasks_of(tm)) CHECK(task.attempt == graph::first_attempt_of(its_epoch));
     const auto listed = jobs();
     REQUIRE(listed.size() == 1);
     CHECK(listed[0].job == job);
@@ -97,10 +99,11 @@ struct surviving_master : outliving_directory, mortal_master {
     return {{"high-availability.type", "filesystem"},
             {"high-availability.storageDir", storage.path("ha")}};
   }
-  /// Another process over the same directories. The one before is not told.
-  void start_again() {
+  /// Another process over the same directories, with these settings of its own. The one before is
+  /// not told.
+  void start_again(settings all = {}) {
     zombies.push_back(dispatcher);
-    auto all = ha_settings();
+    all.merge(ha_settings());
     all["debug.chaos.enabled"] = "true";
     spawn(all);
   }
@@ -415,6 +418,92 @@ TEST_CASE_FIXTURE(surviving_master, "another process goes on with the jobs of on
   CHECK(describe(job).overview.name == "test job");
   pass(1s);
   CHECK_FALSE(std::filesystem::exists(directory.path("checkpoints/" + to_string(job))));
+}
+
+namespace {
+
+/// A job that has taken a checkpoint, and leaves it to its process where that is.
+struct master_with_directory : surviving_master {
+  const std::string place = directory.path("checkpoints");
+  std::shared_ptr<fake_task_manager> tm;
+  job_id job;
+
+  master_with_directory() {
+    start_again({{"state.checkpoints.dir", place}});
+    tm = add_task_manager(2);
+    auto graph = job_of(word_count(), 2);
+    graph.configuration = {{"execution.checkpointing.interval", "10 s"},
+                           {"execution.checkpointing.mode", "at-least-once"}};
+    job = ask<wire::job_submitted>(wire::submit_job{std::move(graph)}).value().job;
+    hold_allocations(*tm);
+    take_one(*tm);
+  }
+  std::string path_in_store(const std::string& kind) const {
+    return "ha/default/" + kind + "/" + to_string(job);
+  }
+  job_ledger ledger() const {
+    job_store store(std::make_shared<directory_document_store>(
+        std::make_shared<local_file_system>(), storage.path("ha/default")));
+    auto its = store.ledger_of(job).value();
+    its.epoch = 0;  // a process that has looked may have begun one
+    return its;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(master_with_directory,
+                  "a job that can't go on with another configuration waits for the right one") {
+  settings other{{"state.checkpoints.dir", place}};
+  std::string why;
+  std::uint64_t last_epoch = 2;
+  SUBCASE("when its settings are not valid any more") {
+    other["execution.checkpointing.unaligned.enabled"] = "true";
+    why = "execution.checkpointing.unaligned.enabled is set";
+  }
+  SUBCASE("when there is no directory for its checkpoints any more") {
+    other.clear();
+    why = "state.checkpoints.dir is not";
+  }
+  SUBCASE("when there is another directory for its checkpoints") {
+    other["state.checkpoints.dir"] = directory.path("elsewhere");
+    why = "its checkpoint 1 is in '" + directory_of(job, 1) + "', but state.checkpoints.dir is '" +
+          directory.path("elsewhere") + "' now";
+    last_epoch = 3;
+  }
+  const auto graph = storage.read(path_in_store("graphs"));
+  const auto before = ledger();
+  start_again(other);
+  come_back(*tm);
+  CHECK(tm->deployments.size() == 1);
+  CHECK(tm->allocations.empty());
+  REQUIRE(ask<wire::ack>(wire::watch_job{job}));
+  const auto result = result_of_watched_job();
+  REQUIRE(result);
+  CHECK(result->status == job_status::failed);
+  REQUIRE(result->cause);
+  CHECK(result->cause->code == errc::invalid_config);
+  CHECK(result->cause->message.starts_with("the job can't go on: "));
+  CHECK_MESSAGE(result->cause->message.find(why) != std::string::npos, result->cause->message);
+
+  CHECK_FALSE(graph.empty());
+  CHECK(storage.read(path_in_store("graphs")) == graph);
+  CHECK(ledger() == before);
+  CHECK_FALSE(std::filesystem::exists(storage.path(path_in_store("results"))));
+  start_again({{"state.checkpoints.dir", place}});
+  come_back(*tm);
+  check_that_it_goes_on(*tm, job, last_epoch);
+}
+
+TEST_CASE_FIXTURE(surviving_master, "a master that was replaced says so when it ends") {
+  client->monitor(dispatcher);
+  start_again();
+  pass(6s);
+  std::optional<error> why;
+  client->receive([&](const caf::down_msg& down) { why = from_caf(down.reason); },
+                  caf::after(0s) >> [] {});
+  REQUIRE(why);
+  CHECK(why->code == errc::stale);
 }
 
 TEST_CASE_FIXTURE(surviving_master,

@@ -11,6 +11,7 @@
 #include "millrace/core/logging.hpp"
 #include "support/caf/actor_world.hpp"
 #include "support/number_source.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace task_manager_test {
 
@@ -90,6 +91,7 @@ struct node : actor_world {
   fake_connector connector;
   caf::actor master = system.spawn(fake_master, log);
   caf::actor task_manager;
+  std::shared_ptr<local_copies> copies;  // none unless a test has set them
   const resource_id self{0, 5};
   const job_id job{1, 1};
   const allocation_id slot{2, 1};
@@ -122,6 +124,7 @@ struct node : actor_world {
     o.files = std::make_shared<local_file_system>();
     o.time = time;
     o.blob_directory = "/nonexistent";
+    o.copies = copies;
     task_manager = spawn_task_manager(system, std::move(o));
     settle();
   }
@@ -286,7 +289,7 @@ TEST_CASE("A whole job runs on one task manager") {
   CHECK(n.states_of(0) == whole_life);
   CHECK(n.states_of(1) == whole_life);
   CHECK(n.last_state().report.operators.at(0).rows_in == 10'000);
-  n.tell(wire::free_slot{n.job, n.slot});
+  n.tell(wire::free_slot{n.job, n.slot, false});
   CHECK(n.log->freed.size() == 1);
 }
 
@@ -345,9 +348,25 @@ TEST_CASE("A slot that is taken away is free only when its tasks are gone") {
   n.start();
   n.allocate();
   REQUIRE_FALSE(n.request(n.deployment(endless_job)));
-  n.tell(wire::free_slot{n.job, n.slot});
+  n.tell(wire::free_slot{n.job, n.slot, false});
   CHECK(n.states_of(1).back() == execution_state::canceled);
   CHECK(n.log->freed.size() == 1);
+}
+
+TEST_CASE("Copies of state stay where only a slot is given back, and go where their job ends") {
+  const test::temporary_directory disk;
+  node n;
+  disk.write(to_string(n.job) + "/chk-1/v0-s0-a0.state", "state");
+  n.copies = std::make_shared<local_copies>(std::make_shared<local_file_system>(), disk.path());
+  n.copies->recover(n.time->now());
+  n.start();
+  for (const bool goes_on : {true, false}) {
+    n.allocate();
+    CHECK(n.log->offers.back().kept.size() == 1);
+    n.tell(wire::free_slot{n.job, n.slot, goes_on});
+    CHECK(n.copies->copies_of(n.job).subtasks.empty() != goes_on);
+  }
+  CHECK(n.log->freed.size() == 2);
 }
 
 TEST_CASE("When a job's master dies its tasks are cancelled and its slots freed") {
@@ -463,7 +482,7 @@ TEST_CASE("Requests for channels end with their job") {
   n.start();
   n.allocate();
   n.tell(wire::open_channel{{n.job, 0, 0, 0}, {n.job, 1, 0, 0}, 0, 1024}, n.master);
-  n.tell(wire::free_slot{n.job, n.slot});
+  n.tell(wire::free_slot{n.job, n.slot, false});
   n.pass(61s);
   redirect_log({});
   for (const auto& line : lines) CHECK(line.find("nobody came") == line.npos);

@@ -4,6 +4,7 @@
 import collections
 import re
 import shutil
+import signal
 import time
 
 import cluster
@@ -11,6 +12,7 @@ from cluster import Cluster, SystemTest, test_job, wait_until
 
 LINES = 20_000
 KEYS = 40
+CANCELLED = 5  # an exit code
 
 
 class Recovery(SystemTest):
@@ -173,12 +175,41 @@ class Recovery(SystemTest):
         nodes.master.wait()
         nodes.start_master()
 
-    def test_an_attached_run_goes_on_though_masters_and_single_actors_are_killed(self):
+    def test_a_master_that_was_replaced_ends_its_process(self):
         nodes = self.cluster_that_survives()
-        run = nodes.start("run", cluster.MILLRACE, "run", "-m", nodes.address,
-                          *self.job_arguments(nodes))
+        # As on a file system that loses locks.
+        (nodes.folder / "ha" / "default" / "lock").unlink()
+        second = nodes.start_node("jobmanager", "-D", f"jobmanager.rpc.port={cluster.free_port()}")
+        nodes.await_listening(second)
+        self.assertEqual(nodes.master.wait(15), 1)
+        self.assert_says(nodes.master.err(), "another job manager has taken over",
+                         "ending the process", "the job manager broke down")
+        self.assertIsNone(second.process.poll())
+
+    @staticmethod
+    def run_attached(nodes, arguments):
+        """The process, and the job's id."""
+        run = nodes.start("run", cluster.MILLRACE, "run", "-m", nodes.address, *arguments)
         job = wait_until(lambda: [entry["id"] for entry in nodes.json("list")["jobs"]], 20,
                          "the job is there")[0]
+        return run, job
+
+    def test_a_job_is_cancelled_though_its_run_was_told_while_there_was_no_master(self):
+        nodes = self.cluster_that_survives()
+        run, job = self.run_attached(nodes, self.job_arguments(nodes, ("--pause-us", 20_000)))
+        self.await_checkpoints(nodes, job, 1)
+        nodes.master.process.kill()
+        nodes.master.wait()
+        run.signal(signal.SIGINT)
+        time.sleep(cluster.PATIENCE)  # so that it is not the next master that hears of it first
+        nodes.start_master()
+        nodes.await_status(job, "CANCELED", seconds=30)
+        self.assertEqual(run.wait(30), CANCELLED)
+        self.assert_says(run.err(), f"job {job} was cancelled")
+
+    def test_an_attached_run_goes_on_though_masters_and_single_actors_are_killed(self):
+        nodes = self.cluster_that_survives()
+        run, job = self.run_attached(nodes, self.job_arguments(nodes))
         for victim in (["task", job, 1, 0], ["job-master", job], ["dispatcher"],
                        ["resource-manager"], None):
             self.await_checkpoints(nodes, job, 1)
