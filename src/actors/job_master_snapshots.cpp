@@ -36,8 +36,9 @@ void job_master::start_coordinators() {
       [found, settings, is_latest = latest.has_value(), files = options_.resources.files,
        graph = execution_->plan()]() -> status {
         *found = load_origin(*files, settings, graph);
-        // What a user has named may never be there.
-        if (!*found && is_latest) return tl::unexpected(found->error());
+        // What a user has named may never be there; but a storage that fails may work again.
+        if (!*found && (is_latest || found->error().code == errc::io))
+          return tl::unexpected(found->error());
         return {};
       },
       [this, found, is_latest = latest.has_value()](const status&) {
