@@ -59,8 +59,8 @@ status operator_state_backend::give(const std::string& name, state& to,
     return fail(errc::type_mismatch,
                 subject(name) + " can't be restored: " + why +
                     "; give the state of the new type a new name, or keep the old type; or give "
-                    "the operator another uid and start without its state, which is lost then "
-                    "(millrace run -n)");
+                    "the operator another uid and start without its state (millrace run -n), "
+                    "which is lost then");
   };
   if (saved.mode != to.mode) return refuse("it was of another kind");
   if (saved.serializer_version != codec_version)

@@ -37,9 +37,8 @@ void check_state_name(const std::string& name) {
 std::string remedy_for_other_type(const std::string& name) {
   if (!name.starts_with('_'))
     return "give the state of the new type a new name, or keep the old type";
-  return "keep the old type, or give the operator another uid and start without its state, which "
-         "is "
-         "lost then (millrace run -n)";
+  return "keep the old type, or give the operator another uid and start without its state "
+         "(millrace run -n), which is lost then";
 }
 
 std::string why_incompatible(const state_info& saved, const state_info& wanted) {
