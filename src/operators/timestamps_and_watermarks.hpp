@@ -63,8 +63,12 @@ class timestamps_and_watermarks final : public producing<T> {
     if (strategy_.alignment() && strategy_.alignment()->group == group) limit_ = limit;
   }
 
+  /// To wait on would keep the task from its last checkpoints, and the slower members may be
+  /// waiting for the barriers of these.
+  void on_source_end() override { has_source_ended_ = true; }
+
   bool is_busy() const noexcept override {
-    return !has_ended_ && tracker_ && tracker_->out().watermark() > limit_;
+    return !has_source_ended_ && tracker_ && tracker_->out().watermark() > limit_;
   }
   bool lets_barriers_pass() const noexcept override { return is_busy(); }
 
@@ -100,6 +104,7 @@ class timestamps_and_watermarks final : public producing<T> {
   std::optional<event_time_tracker<T>> tracker_;
   std::chrono::steady_clock::time_point next_report_{};
   timestamp_ms limit_ = max_watermark;
+  bool has_source_ended_ = false;
   bool has_ended_ = false;
 };
 

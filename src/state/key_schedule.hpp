@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <numeric>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -23,9 +25,10 @@ namespace millrace {
 /// whole lists: the price is that nothing is ever looked up or taken back. An operator whose mind
 /// may change keeps with the key which time counts, and ignores the others as they come.
 ///
-/// Lives by key group in memory, whatever the backend, and is part of its snapshots. Times come in
-/// their order, the keys of one by key group and within a group in the order they were added, which
-/// a snapshot keeps. Owned by the backend.
+/// Lives in memory, whatever the backend, and is part of its snapshots. Times come in their order,
+/// the keys of one by key group and within a group in the order they were added, which a snapshot
+/// keeps. A time of few keys, as there may be one for each millisecond, has one list for all
+/// groups. Owned by the backend.
 template <class Key>
 class key_schedule final : public keyed_state_table_of<Key> {
  public:
@@ -43,9 +46,14 @@ class key_schedule final : public keyed_state_table_of<Key> {
 
   /// `hash` is the key's key_hash.
   void add(std::uint64_t hash, Key key, timestamp_ms at) {
-    auto& list = lists_at(at)[key_group_of(hash, max_parallelism_) - groups_.first];
-    list.keys.push_back(std::move(key));
-    list.hashes.push_back(hash);
+    auto& due = due_at(at);
+    if (section_ != nullptr) [[unlikely]]
+      freeze(due);
+    if (due.lists.size() != groups_.size()) [[unlikely]] {
+      if (due.lists.front().size() < few) return due.lists.front().add(std::move(key), hash);
+      give_each_group_a_list(due);
+    }
+    due.lists[offset_of(hash)].add(std::move(key), hash);
   }
 
   /// `visit(timestamp_ms, block)` for all that is due until `at`, which is no longer there then.
@@ -56,9 +64,14 @@ class key_schedule final : public keyed_state_table_of<Key> {
     while (!times_.empty() && times_.begin()->first <= at) {
       auto due = times_.extract(times_.begin());
       recent_ = nullptr;
-      for (std::uint32_t group = 0; group < groups_.size(); ++group)
-        visit_list(due.key(), group, due.mapped()[group], visit);
-      spare(std::move(due.mapped()));
+      if (section_ != nullptr) [[unlikely]] {
+        // Earlier times were written when they came, so the entries stay in order.
+        auto all = snapshot_budget::unlimited();
+        write_time(due.key(), due.mapped(), all);
+      }
+      if (due.mapped().lists.size() != groups_.size()) sort_by_group(due.mapped().lists.front());
+      for (auto& list : due.mapped().lists) visit_list(due.key(), list, visit);
+      spare(std::move(due.mapped().lists));
     }
   }
 
@@ -66,32 +79,34 @@ class key_schedule final : public keyed_state_table_of<Key> {
 
   void for_each_in_group(std::uint32_t group, state_entry_visitor& visitor) override {
     entry_encoder<Key, void_namespace> give(visitor);
-    for (const auto& [at, lists] : times_)
-      for (const Key& key : lists[group - groups_.first].keys) give(key, {}, at);
+    const auto offset = group - groups_.first;
+    for (const auto& [at, due] : times_) {
+      const bool has_own = due.lists.size() == groups_.size();
+      const auto& list = due.lists[has_own ? offset : 0];
+      for (std::size_t i = 0; i < list.size(); ++i)
+        if (has_own || offset_of(list.hashes[i]) == offset) give(list.keys[i], {}, at);
+    }
   }
 
-  /// Takes a step for each list. Keys are only ever added behind those of a list, or go with all of
-  /// it: its part of the snapshot is the first so many.
+  /// Keys are only ever added behind those of a time, or go with all of it: its part of the
+  /// snapshot is the first so many, and how many is noted before it changes.
   void begin_snapshot(snapshot_section& to) override {
     section_ = &to;
-    for (auto& [at, lists] : times_)
-      for (auto& list : lists) list.frozen = list.keys.size();
-    unwritten_from_.assign(groups_.size(), no_timestamp);
+    ++snapshot_;
+    unwritten_from_ = no_timestamp;
+    is_written_ = false;
   }
-  bool write_group(std::uint32_t group, snapshot_budget& budget) override {
-    const auto offset = group - groups_.first;
-    auto& from = unwritten_from_[offset];
-    for (auto time = times_.lower_bound(from); time != times_.end(); ++time) {
-      from = time->first;
-      if (!write_list(time->first, offset, time->second[offset], budget)) return false;
+  /// One pass over the times writes all groups: a pass for each would walk through many times that
+  /// have nothing of it.
+  bool write_group(std::uint32_t, snapshot_budget& budget) override {
+    if (is_written_) return true;
+    for (auto time = times_.lower_bound(unwritten_from_); time != times_.end(); ++time) {
+      unwritten_from_ = time->first;
+      if (!write_time(time->first, time->second, budget)) return false;
     }
-    return true;
+    return is_written_ = true;
   }
-  void end_snapshot() noexcept override {
-    section_ = nullptr;
-    for (auto& [at, lists] : times_)
-      for (auto& list : lists) list.frozen = list.written = 0;
-  }
+  void end_snapshot() noexcept override { section_ = nullptr; }
 
   status restore_entry(std::uint32_t group, const state_info&,
                        const encoded_entry& entry) override {
@@ -112,24 +127,53 @@ class key_schedule final : public keyed_state_table_of<Key> {
   struct key_list {
     key_column keys;
     std::vector<std::uint64_t> hashes;
-    // Of the snapshot under way: so many of the first keys belong to it, and are in it already.
+    // Of the snapshot that `due_keys` says: so many of the first keys belong to it, and are in it
+    // already.
     std::size_t frozen = 0;
     std::size_t written = 0;
-  };
-  using lists_by_group = std::vector<key_list>;
 
+    std::size_t size() const noexcept { return hashes.size(); }
+    void add(Key key, std::uint64_t hash) {
+      keys.push_back(std::move(key));
+      hashes.push_back(hash);
+    }
+  };
+  struct due_keys {
+    std::vector<key_list> lists;  // one for each group, or one for all
+    std::uint64_t snapshot = 0;   // the last that knows how many keys it has
+  };
+
+  /// So many keys of a time share a list: what lists for 128 groups take is then spread over them.
+  static constexpr std::size_t few = block_keys_max;
   /// Of as many times the lists are kept when they have become empty.
   static constexpr std::size_t spares_max = 16;
 
+  std::uint32_t offset_of(std::uint64_t hash) const noexcept {
+    return key_group_of(hash, max_parallelism_) - groups_.first;
+  }
+
+  void freeze(due_keys& due) {
+    if (std::exchange(due.snapshot, snapshot_) == snapshot_) return;
+    for (auto& list : due.lists) {
+      list.frozen = list.size();
+      list.written = 0;
+    }
+  }
+
   /// Writes on; false if the budget was spent first.
-  bool write_list(timestamp_ms at, std::uint32_t group_offset, key_list& list,
-                  snapshot_budget& budget) {
-    if (list.written == list.frozen) return true;
-    section_->select(group_offset);
+  bool write_time(timestamp_ms at, due_keys& due, snapshot_budget& budget) {
+    freeze(due);
+    for (auto& list : due.lists)
+      if (!write_list(at, list, budget)) return false;
+    return true;
+  }
+
+  bool write_list(timestamp_ms at, key_list& list, snapshot_budget& budget) {
     entry_encoder<Key, void_namespace> give(*section_);
     for (; list.written < list.frozen; ++list.written) {
       if (budget.is_spent()) return false;
       const auto before = section_->written();
+      section_->select(offset_of(list.hashes[list.written]));
       give(list.keys[list.written], {}, at);
       budget.spend(section_->written() - before + snapshot_budget::bytes_per_entry);
     }
@@ -137,34 +181,57 @@ class key_schedule final : public keyed_state_table_of<Key> {
   }
 
   template <class Visit>
-  void visit_list(timestamp_ms at, std::uint32_t group_offset, key_list& list, Visit& visit) {
-    if (section_ != nullptr) [[unlikely]] {
-      // Earlier times of the group were written when they came, so its entries stay in order.
-      auto all = snapshot_budget::unlimited();
-      write_list(at, group_offset, list, all);
-    }
-    list.frozen = list.written = 0;
-    for (std::size_t begin = 0; begin < list.keys.size(); begin += block_keys_max) {
-      const auto count = std::min(block_keys_max, list.keys.size() - begin);
+  void visit_list(timestamp_ms at, key_list& list, Visit& visit) {
+    for (std::size_t begin = 0; begin < list.size(); begin += block_keys_max) {
+      const auto count = std::min(block_keys_max, list.size() - begin);
       visit(at, block{{list.keys.data() + begin, count}, {list.hashes.data() + begin, count}});
     }
     list.keys.clear();
     list.hashes.clear();
   }
 
-  /// The lists have the size that the next ones will need.
-  void spare(lists_by_group&& lists) {
-    if (spares_.size() < spares_max) spares_.push_back(std::move(lists));
+  void sort_by_group(key_list& list) {
+    std::array<std::uint8_t, few> order{};
+    const auto end = order.begin() + list.size();
+    std::iota(order.begin(), end, std::uint8_t{0});
+    std::sort(order.begin(), end, [&](std::uint8_t a, std::uint8_t b) {
+      return std::pair(offset_of(list.hashes[a]), a) < std::pair(offset_of(list.hashes[b]), b);
+    });
+    if (std::is_sorted(order.begin(), end)) return;
+    key_list sorted;
+    std::for_each(order.begin(), end,
+                  [&](std::uint8_t i) { sorted.add(std::move(list.keys[i]), list.hashes[i]); });
+    list = std::move(sorted);
   }
 
-  lists_by_group& lists_at(timestamp_ms at) {
-    if (recent_ != nullptr && recent_at_ == at) return *recent_;
-    const auto [found, is_new] = times_.try_emplace(at);
-    if (is_new && !spares_.empty()) {
-      found->second = std::move(spares_.back());
+  void give_each_group_a_list(due_keys& due) {
+    auto shared = std::move(due.lists.front());
+    if (spares_.empty()) {
+      due.lists.clear();
+    } else {
+      due.lists = std::move(spares_.back());
       spares_.pop_back();
     }
-    found->second.resize(groups_.size());
+    due.lists.resize(groups_.size());
+    for (auto& list : due.lists) list.frozen = list.written = 0;
+    for (std::size_t i = 0; i < shared.size(); ++i) {
+      auto& list = due.lists[offset_of(shared.hashes[i])];
+      list.frozen += i < shared.frozen ? 1 : 0;
+      list.written += i < shared.written ? 1 : 0;
+      list.add(std::move(shared.keys[i]), shared.hashes[i]);
+    }
+  }
+
+  /// The lists have the size that the next ones will need.
+  void spare(std::vector<key_list>&& lists) {
+    if (lists.size() == groups_.size() && spares_.size() < spares_max)
+      spares_.push_back(std::move(lists));
+  }
+
+  due_keys& due_at(timestamp_ms at) {
+    if (recent_ != nullptr && recent_at_ == at) return *recent_;
+    const auto [found, is_new] = times_.try_emplace(at);
+    if (is_new) found->second.lists.resize(1);
     recent_ = &found->second;
     recent_at_ = at;
     return *recent_;
@@ -173,15 +240,17 @@ class key_schedule final : public keyed_state_table_of<Key> {
   state_info info_;
   key_group_range groups_;
   std::uint32_t max_parallelism_;
-  std::map<timestamp_ms, lists_by_group> times_;
+  std::map<timestamp_ms, due_keys> times_;
 
-  lists_by_group* recent_ = nullptr;  // of times_, at recent_at_
+  due_keys* recent_ = nullptr;  // of times_, at recent_at_
   timestamp_ms recent_at_ = 0;
-  std::vector<lists_by_group> spares_;
+  std::vector<std::vector<key_list>> spares_;
 
   // Of the snapshot under way.
   snapshot_section* section_ = nullptr;
-  std::vector<timestamp_ms> unwritten_from_;  // by key group, from the first
+  std::uint64_t snapshot_ = 0;  // its number, from 1
+  timestamp_ms unwritten_from_ = no_timestamp;
+  bool is_written_ = false;
 };
 
 }  // namespace millrace

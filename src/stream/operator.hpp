@@ -146,6 +146,9 @@ class stream_operator {
   /// Members of this alignment group whose watermark is beyond `limit` are to wait (is_busy) for
   /// the next limit. `max_watermark` lets everybody go.
   virtual void on_alignment_limit(const std::string& /*group*/, timestamp_ms /*limit*/) {}
+  /// The source in this task has emitted everything, so nobody is held back any more by waiting for
+  /// others of an alignment group. Operators in between may still emit.
+  virtual void on_source_end() {}
   /// What the operator's coordinator has sent to this subtask.
   virtual void on_coordinator_event(byte_view /*event*/) {}
   /// A barrier is about to leave: emit what belongs before it, such as rows summed up in members;

@@ -216,6 +216,10 @@ void operator_chain::on_alignment_limit(const std::string& group, timestamp_ms l
   for (auto& l : links_) l->if_open([&](auto& op) { op.on_alignment_limit(group, limit); });
 }
 
+void operator_chain::on_source_end() {
+  for (auto& l : links_) l->op().on_source_end();
+}
+
 void operator_chain::on_coordinator_event(std::uint32_t operator_index, byte_view event) {
   links_[operator_index]->if_open([&](auto& op) { op.on_coordinator_event(event); });
 }

@@ -68,6 +68,8 @@ class operator_chain {
   void wake_operators(std::chrono::steady_clock::time_point now);
   /// The members of an alignment group among the operators have a new limit.
   void on_alignment_limit(const std::string& group, timestamp_ms limit);
+  /// The source has emitted everything.
+  void on_source_end();
   /// `operator_index` must exist.
   void on_coordinator_event(std::uint32_t operator_index, byte_view event);
   /// Ends the operators from the head down, each only when those above it hold nothing back any

@@ -199,6 +199,7 @@ task_progress stream_task::run_source() {
 
 void stream_task::end_of_source() {
   has_source_more_ = is_drained_;
+  chain_.on_source_end();
   chain_.on_time({max_watermark, std::nullopt});
   phase_ = phase::finishing;
 }

@@ -294,6 +294,23 @@ TEST_CASE("a member of an alignment group waits while it is too far ahead") {
   CHECK(op.alignment_reports().back().is_idle);
 }
 
+TEST_CASE("a member of an alignment group waits no more when its source has ended") {
+  click_harness op(make_timestamps_and_watermarks(strategy::for_monotonous_timestamps()
+                                                      .with_timestamp_assigner(&click::at)
+                                                      .with_watermark_alignment("all", 100ms)));
+  op.open();
+  op.process(at({1001}));
+  op.pass_time(1s);
+  op.op().on_alignment_limit("all", 900);
+  CHECK(op.op().is_busy());
+  op.op().on_source_end();
+  CHECK_FALSE(op.op().is_busy());
+  op.op().on_alignment_limit("all", 950);
+  CHECK_FALSE(op.op().is_busy());
+  op.pass_time(1s);
+  CHECK_FALSE(op.alignment_reports().back().is_idle);  // its last watermark is still to come
+}
+
 TEST_CASE("strategies refuse settings that make no sense") {
   CHECK_THROWS_AS(strategy::for_bounded_out_of_orderness(-1ms), failure);
   CHECK_THROWS_AS(strategy::no_watermarks().with_idleness(0ms), failure);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "support/state_backends.hpp"
@@ -54,6 +55,28 @@ TEST_CASE("keys are due in the order of their times, as often as they were added
                        [](const auto& a, const auto& b) { return a.first < b.first; }));
   CHECK(until(schedule, 20).empty());
   CHECK(until(schedule, 30).size() == 300);
+}
+
+TEST_CASE("keys of one time come by key group, in a group in the order they were added") {
+  for (const int count : {3, 64, 65, 500}) {
+    CAPTURE(count);
+    state_world world(std::make_shared<hashmap_state_backend>());
+    auto state = world.make<std::string>();
+    auto& schedule = state->schedule("due");
+    const auto group_of = [](const std::string& key) {
+      return key_group_of(key_hash(key), test::test_max_parallelism);
+    };
+    std::vector<std::string> expected;
+    for (int i = 0; i < count; ++i) {
+      expected.push_back("k" + std::to_string(i));
+      add(schedule, expected.back(), 10);
+    }
+    std::stable_sort(expected.begin(), expected.end(),
+                     [&](const auto& a, const auto& b) { return group_of(a) < group_of(b); });
+    std::vector<std::string> seen;
+    for (const auto& [due, key] : until(schedule, 10)) seen.push_back(key);
+    CHECK(seen == expected);
+  }
 }
 
 TEST_CASE("keys that are added while others are looked at follow in the same call") {

@@ -638,6 +638,32 @@ TEST_CASE("a barrier waits for credit behind the data, and for an operator that 
   CHECK(source.world.snapshots.size() == 1);
 }
 
+TEST_CASE("who holds a source back for others goes on when the source has ended") {
+  auto busy = std::make_shared<bool>(false);
+  script source, member;
+  source.on_poll = [busy](collector<std::int64_t>& out) {
+    out.emit(1);
+    *busy = true;  // that was too far ahead
+    return poll_status::finished;
+  };
+  member.is_busy = [busy] { return *busy; };
+  member.on_source_end = [busy] { *busy = false; };
+  job_maker make;
+  const auto from = make.source("source", source);
+  const auto held = make.op("member", member);
+  const auto to = make.sink("sink");
+  make.connect(from, held);
+  make.connect(held, to, partitioning::rebalance);
+  running_task t(make, 0, checkpointed());
+  t.task.on_channel_open(0, wide);
+  t.task.step();
+  t.task.on_checkpoint_trigger(cut_of(1));
+  t.task.step();
+  CHECK(t.world.last_checkpoints_awaited == 1);
+  REQUIRE(t.world.snapshots.size() == 1);
+  CHECK(t.world.snapshots[0].operators_finished);
+}
+
 TEST_CASE("what a coordinator sends behind a trigger is heard when the snapshot is taken") {
   auto busy = std::make_shared<bool>(true);
   script waits;

@@ -23,6 +23,7 @@ struct script {
   std::function<bool(collector<std::int64_t>&)> on_finish;       ///< As stream_operator::finish.
   std::function<poll_status(collector<std::int64_t>&)> on_poll;  ///< Sources.
   std::function<bool()> is_busy;
+  std::function<void()> on_source_end;
   std::function<void(timestamp_ms, collector<std::int64_t>&)> on_processing_time;
   std::function<void(collector<std::int64_t>&)> on_prepare_snapshot;
   bool logs_time = false;  ///< Writes watermarks and idleness down, too.
@@ -61,6 +62,9 @@ class scripted : public producing<std::int64_t, Base> {
   }
   void on_alignment_limit(const std::string& group, timestamp_ms limit) override {
     note("limit", group + " " + std::to_string(limit));
+  }
+  void on_source_end() override {
+    if (script_.on_source_end) script_.on_source_end();
   }
   void on_processing_time(timestamp_ms now) override {
     if (!script_.on_processing_time) return;
