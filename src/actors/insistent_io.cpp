@@ -24,10 +24,19 @@ void insistent_io::attempt(std::uint64_t ticket) {
                  const auto ended = tasks_.extract(ticket);
                  return ended.mapped().done(*outcome);
                }
+               auto& again = tasks_.at(ticket);
+               again.failure = outcome->error();
                log_event(log_level::warn, "the storage fails, trying again",
-                         {{"to", tasks_.at(ticket).what}, {"reason", outcome->error().message}});
+                         {{"to", again.what}, {"reason", again.failure->message}});
                self_.delayed_send(&self_, pause, local::try_again{ticket});
              });
+}
+
+std::optional<std::string> insistent_io::failing() const {
+  for (const auto& [ticket, task] : tasks_)
+    if (task.failure)
+      return "the storage fails, trying again to " + task.what + ": " + task.failure->message;
+  return std::nullopt;
 }
 
 void insistent_io::on_try_again(const local::try_again& again) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "millrace/actors/local_messages.hpp"
@@ -28,11 +29,15 @@ class insistent_io {
   void run(std::string what, std::function<status()> work, std::function<void(const status&)> done);
   void on_try_again(const local::try_again& again);
 
+  /// What is tried again, if there is any: "the storage fails, trying again to restore job …: …".
+  std::optional<std::string> failing() const;
+
  private:
   struct task {
     std::string what;
     std::function<status()> work;
     std::function<void(const status&)> done;
+    std::optional<error> failure{};  ///< The last one.
   };
 
   void attempt(std::uint64_t ticket);

@@ -91,7 +91,8 @@ job_times job_master::times() const {
 }
 
 wire::job_details job_master::on_describe() const {
-  auto details = details_of(*execution_, metrics_, times(), waiting_for_);
+  const auto failing = is_at_work() ? insistent_->failing() : std::nullopt;
+  auto details = details_of(*execution_, metrics_, times(), failing ? *failing : waiting_for_);
   details.restarts = restarts_->restarts();
   details.last_failure = last_failure_;
   if (savepoints_ && execution_->status() == graph::job_status::finished)
@@ -121,7 +122,10 @@ void job_master::carry_out(const graph::execution_decision& decision) {
                                  : execution_->status() == graph::job_status::finished
                                      ? checkpoint_failure::job_finished
                                      : checkpoint_failure::stopped);
-  if (decision.has_failed) expect_restart();
+  if (decision.has_failed) {
+    const auto& root = execution_->root_cause();
+    expect_restart(root ? root->cause : error{errc::internal, "a task failed for no known reason"});
+  }
   for (const auto region : decision.restartable)
     if (!MILLRACE_MUTANT(failure_ignored)) restarts_->add(region);
   if (!decision.restartable.empty()) restart();
@@ -143,22 +147,20 @@ bool job_master::tell_savepoints(const graph::execution_decision& decision) {
 }
 
 /// A region has failed: is the job to go on at all?
-void job_master::expect_restart() {
+void job_master::expect_restart(const error& cause) {
   if (is_inspecting_) return;
-  const auto& cause = execution_->root_cause();
-  const bool is_fatal = cause && !is_retryable(cause->cause.code);
-  const bool is_curable = is_fatal && may_be_damage(cause->cause);
+  const bool is_fatal = !is_retryable(cause.code);
+  const bool is_curable = is_fatal && may_be_damage(cause);
   if ((!is_fatal || is_curable) && restarts_->on_failure(now_ms())) {
     last_failure_ = cause_of_end(*execution_);
-    if (is_curable) inspect_checkpoint(cause->cause);
+    if (is_curable) inspect_checkpoint(cause);
     return;
   }
   log_event(log_level::error, "job is not restarted",
             {{"job", to_string(options_.job)},
              {"strategy", restarts_->description()},
              {"reason", is_fatal ? "the failure would come again" : "no restart is left"}});
-  carry_out(execution_->on_fail(
-      cause ? cause->cause : error{errc::internal, "a task failed for no known reason"}, now_ms()));
+  carry_out(execution_->on_fail(cause, now_ms()));
 }
 
 bool job_master::has_next_attempts() const {

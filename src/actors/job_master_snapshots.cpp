@@ -73,9 +73,10 @@ void job_master::on_coordinator_failure(error why) {
   coordinators_->close();
   const auto decision = execution_->on_global_failure(why, now_ms());
   carry_out(decision);
-  // Those that were made for a restart: each failure counts, and is followed by a pause.
+  // Those that were made for a restart: each failure counts, and is followed by a pause. What had
+  // led to the restart is no reason not to try again.
   if (!decision.has_failed && is_at_work()) {
-    expect_restart();
+    expect_restart(why);
     restart();
   }
 }
@@ -123,7 +124,10 @@ void job_master::start_checkpoints(const checkpoint_settings& settings) {
     carry_out(execution_->on_global_failure(why, now_ms()));
   };
   hooks.on_idle = [this] {
-    if (!has_ended())
+    if (is_at_work() && look_again_) {
+      is_inspecting_ = false;
+      std::exchange(look_again_, nullptr)();
+    } else if (!has_ended())
       restart();
     else if (!is_outcome_begun_)
       store_outcome();
@@ -194,6 +198,12 @@ void job_master::inspect_checkpoint(const error& failure) {
 void job_master::on_inspected(checkpoint_id which, const status& found, const error& failure) {
   if (found) return carry_out(execution_->on_fail(failure, now_ms()));  // it is something else
   if (!is_damage(found.error().code) || checkpoints_->latest() != which) return restart();
+  if (!checkpoints_->is_settled()) {
+    // What is being stored may take its place.
+    is_inspecting_ = true;
+    look_again_ = [this, which, found, failure] { on_inspected(which, found, failure); };
+    return;
+  }
   if (const auto done = checkpoints_->give_up_latest(found.error()); !done) {
     execution_->explain_failure(done.error());  // the task could not say what to do
     return carry_out(execution_->on_fail(done.error(), now_ms()));

@@ -3,6 +3,7 @@
 #include <caf/event_based_actor.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -110,7 +111,7 @@ class job_master {
   error takes_no_checkpoints() const;
   /// Whether a savepoint can be asked for at all.
   status check_savepoints() const;
-  void expect_restart();
+  void expect_restart(const error& cause);
   /// Whether a failure may come from a damaged checkpoint that there may be a way around.
   bool may_be_damage(const error& why) const {
     return is_damage(why.code) && checkpoints_ && checkpoints_->has_earlier();
@@ -177,6 +178,7 @@ class job_master {
   std::size_t slots_to_free_ = 0;
   bool are_coordinators_broken_ = false;
   bool is_inspecting_ = false;
+  std::function<void()> look_again_;  // at a damaged checkpoint, when nothing is being stored
   bool is_outcome_begun_ = false;
   bool is_outcome_stored_ = false;
   bool is_end_reported_ = false;

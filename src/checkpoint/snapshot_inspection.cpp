@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "millrace/checkpoint/in_flight_state.hpp"
@@ -107,14 +108,18 @@ result<operator_summary> summary_of(file_system& files, const std::string& direc
   summary.max_parallelism = op.max_parallelism;
   summary.coordinator_bytes = op.coordinator ? op.coordinator->size() : 0;
   for (const auto& subtask : op.subtasks) summary.finished_subtasks += subtask.is_finished;
-  std::map<std::string, keyed_state_summary> keyed;
-  std::map<std::string, operator_state_summary> operators;
+  // Of one name there may be several, by types old and new; those of keyed state are told apart by
+  // their encoded state_info.
+  std::map<std::pair<std::string, std::vector<std::byte>>, keyed_state_summary> keyed;
+  std::map<std::tuple<std::string, operator_state_mode, std::uint64_t, std::uint32_t>,
+           operator_state_summary>
+      operators;
   std::map<std::uint32_t, std::set<std::vector<std::byte>>> keys;
   bool is_intact = true;
   state_walk walk(files, directory, op);
   auto done = walk.each_section([&](std::uint32_t group, const key_group_section& section) {
     const auto& info = section.info;
-    auto& its = keyed[info.name];
+    auto& its = keyed[{info.name, encode_to_bytes(info)}];
     its = {info.name,
            info.kind,
            info.has_ttl,
@@ -134,7 +139,7 @@ result<operator_summary> summary_of(file_system& files, const std::string& direc
   });
   if (done)
     done = walk.each_operator_state([&](std::uint32_t, const saved_operator_state& state) {
-      auto& its = operators[state.name];
+      auto& its = operators[{state.name, state.mode, state.type, state.serializer_version}];
       its.name = state.name;
       its.mode = state.mode;
       its.type = type_text(state.type);
@@ -149,8 +154,8 @@ result<operator_summary> summary_of(file_system& files, const std::string& direc
   if (!done) return tl::unexpected(done.error());
   if (!is_intact)
     return in_operator(op, {errc::invalid_data, "an entry of its keyed state is malformed"});
-  for (auto& [name, its] : keyed) summary.keyed.push_back(std::move(its));
-  for (auto& [name, its] : operators) summary.operators.push_back(std::move(its));
+  for (auto& [which, its] : keyed) summary.keyed.push_back(std::move(its));
+  for (auto& [which, its] : operators) summary.operators.push_back(std::move(its));
   if (!summary.keyed.empty()) summary.keys_per_group.resize(op.max_parallelism);
   for (const auto& [group, its] : keys) summary.keys_per_group[group] = its.size();
   return summary;
@@ -199,6 +204,7 @@ std::string_view to_string(operator_state_mode mode) noexcept {
     case operator_state_mode::split:
       return "list state";
     case operator_state_mode::unite:
+    case operator_state_mode::unite_others:
       return "union list state";
     case operator_state_mode::broadcast:
       return "broadcast state";

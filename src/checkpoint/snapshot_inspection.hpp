@@ -45,8 +45,10 @@ struct operator_summary {
   std::uint64_t coordinator_bytes = 0;
   /// That an unaligned checkpoint has of the tasks which begin with this operator.
   std::uint64_t in_flight_records = 0;
-  std::vector<keyed_state_summary> keyed;         ///< By name.
-  std::vector<operator_state_summary> operators;  ///< By name.
+  /// By name. A state is there once for each type that it has: subtasks that did not ask for it
+  /// since its type has changed keep what they have by the old one.
+  std::vector<keyed_state_summary> keyed;
+  std::vector<operator_state_summary> operators;  ///< Likewise.
   std::vector<std::uint64_t> keys_per_group;      ///< Distinct keys; empty without keyed state.
 };
 

@@ -141,6 +141,7 @@ state_assignment assign_state(const checkpoint_metadata& metadata, const graph::
     op.name = description.name;
     const auto* saved = find(metadata, description.uid);
     if (saved == nullptr) continue;
+    op.is_saved = true;
     const auto& subtasks = saved->subtasks;
     if (subtasks.size() == vertex.parallelism && subtasks[subtask].in_flight)
       assigned.in_flight = &*subtasks[subtask].in_flight;
@@ -166,7 +167,9 @@ result<task_restore> read_assigned_state(const snapshot_source& source,
   restore.ending = assigned.ending;
   if (restore.ending == subtask_ending::ended) return restore;
   for (const auto& op : assigned.operators) {
-    auto& to = restore.operators.emplace_back();
+    auto& restored = restore.operators.emplace_back();
+    if (!op.is_saved) continue;
+    auto& to = restored.emplace();
     const auto brought = bring_database(source, op.keyed, backend, to);
     if (!brought) return named(op.name, brought.error());
     for (const auto& part : op.keyed) {
@@ -208,9 +211,9 @@ std::vector<std::string> files_of(const state_assignment& assigned, const std::s
 uploaded_files restored_files(const state_assignment& assigned, const task_restore& restored) {
   uploaded_files all;
   for (std::uint32_t i = 0; i < restored.operators.size(); ++i)
-    if (restored.operators[i].database != nullptr)
+    if (const auto& op = restored.operators[i]; op && op->database != nullptr)
       for (const auto& file : assigned.operators[i].keyed.front().state->database->files)
-        all[{i, restored.operators[i].database->database, file.name}] = file.bytes;
+        all[{i, op->database->database, file.name}] = file.bytes;
   return all;
 }
 

@@ -36,6 +36,7 @@ struct state_assignment {
   };
   struct of_operator {
     std::string name;
+    bool is_saved = false;  ///< The checkpoint knows it; otherwise it begins afresh.
     std::vector<keyed_part> keyed;
     /// Of all former subtasks, in their order; null for those without. Which of it is this
     /// subtask's is decided by `redistribute`.

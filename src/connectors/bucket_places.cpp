@@ -55,11 +55,7 @@ status bucket_places::start() {
     return fail(errc::invalid_argument, "cannot write part files to '" + base_ +
                                             "': it is a file, and they need a directory; choose "
                                             "another path");
-  is_there_ = base_;
-  while (!there && is_there_ != directory_of(is_there_)) {
-    is_there_ = directory_of(is_there_);
-    if (files_.stat(is_there_)) break;
-  }
+  is_there_ = there ? base_ : nearest_directory(files_, directory_of(base_));
   if (there && attempt_ > 0) return remove_lost_parts(base_);
   return {};
 }
@@ -123,11 +119,7 @@ std::string bucket_places::directory_of_bucket(const std::string& bucket) const 
 
 status bucket_places::prepare_bucket(const std::string& bucket) {
   const auto directory = directory_of_bucket(bucket);
-  if (auto ok = files_.create_directories(directory); !ok) return ok;
-  // What is renamed into a directory that a power cut takes away is lost, too. What lies above is
-  // not ours, and may be out of bounds.
-  for (auto at = directory; at != is_there_; at = directory_of(at))
-    if (auto ok = files_.sync_directory(directory_of(at)); !ok) return ok;
+  if (auto ok = make_durable_directories(files_, directory, is_there_); !ok) return ok;
   is_there_ = base_;
   auto listed = files_.list(directory);
   if (!listed) return tl::unexpected(listed.error());

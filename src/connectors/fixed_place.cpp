@@ -63,7 +63,7 @@ fixed_place::fixed_place(file_system& files, std::string path, const runtime_con
 status fixed_place::start() {
   if (is_restored_) return remove_lost_files();
   if (auto ok = parallelism_ == 1 ? check_place() : prepare_directory(); !ok) return ok;
-  if (auto ok = files_.create_directories(directory_); !ok) return ok;
+  if (auto ok = make_directory(); !ok) return ok;
   return attempt_ > 0 ? remove_lost_files() : status();
 }
 
@@ -100,6 +100,10 @@ status fixed_place::prepare_directory() {
   return {};
 }
 
+status fixed_place::make_directory() {
+  return make_durable_directories(files_, directory_, nearest_directory(files_, directory_));
+}
+
 /// What an earlier run with a higher parallelism left would pass for output of this one.
 status fixed_place::remove_files_of_more_subtasks() {
   auto listed = files_.list(path_);
@@ -115,7 +119,7 @@ status fixed_place::remove_files_of_more_subtasks() {
 status fixed_place::remove_lost_files() {
   auto listed = files_.list(directory_);
   if (!listed) {
-    if (listed.error().code == errc::not_found) return files_.create_directories(directory_);
+    if (listed.error().code == errc::not_found) return make_directory();
     return tl::unexpected(listed.error());
   }
   for (const auto& file : *listed) {

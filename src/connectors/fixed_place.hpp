@@ -28,6 +28,7 @@ class fixed_place final : public part_places {
  private:
   status check_place();
   status prepare_directory();
+  status make_directory();
   status remove_files_of_more_subtasks();
   status remove_lost_files();
   bool is_lost(const std::string& name) const;

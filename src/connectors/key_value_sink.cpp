@@ -49,7 +49,7 @@ class staging_places final : public part_places {
 };
 
 /// Applies staging files, all that are given at once in one transaction.
-class key_value_committer final : public committer<file_committable> {
+class key_value_committer final : public ordered_committer<file_committable> {
  public:
   key_value_committer(file_system& files, key_value_table table)
       : files_(files), table_(std::move(table)) {}
@@ -74,13 +74,28 @@ class key_value_committer final : public committer<file_committable> {
     remove_working_files(files_, what);
   }
 
- private:
-  status apply_all(const std::vector<file_committable>& what, std::vector<commit_result>& results) {
-    if (!database_) {
-      auto opened = sqlite_table::open(table_.database, table_.table);
-      if (!opened) return tl::unexpected(opened.error());
-      database_ = *std::move(opened);
+  result<std::size_t> count_uncommitted(const std::vector<file_committable>& what) override {
+    if (auto ok = connect(); !ok) return tl::unexpected(ok.error());
+    std::size_t count = 0;
+    for (const auto& each : what) {
+      const auto known = database_->has(id_of(each));
+      if (!known) return tl::unexpected(known.error());
+      if (!*known) ++count;
     }
+    return count;
+  }
+
+ private:
+  status connect() {
+    if (database_) return {};
+    auto opened = sqlite_table::open(table_.database, table_.table);
+    if (!opened) return tl::unexpected(opened.error());
+    database_ = *std::move(opened);
+    return {};
+  }
+
+  status apply_all(const std::vector<file_committable>& what, std::vector<commit_result>& results) {
+    if (auto ok = connect(); !ok) return ok;
     if (auto ok = database_->begin(); !ok) return ok;
     for (const auto& each : what) {
       const auto id = id_of(each);

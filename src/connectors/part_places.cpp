@@ -29,4 +29,18 @@ std::string file_name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+std::string nearest_directory(file_system& files, std::string path) {
+  while (path != directory_of(path) && !files.stat(path)) path = directory_of(path);
+  return path;
+}
+
+status make_durable_directories(file_system& files, const std::string& directory,
+                                const std::string& is_there) {
+  if (auto ok = files.create_directories(directory); !ok) return ok;
+  // What lies above `is_there` is not ours, and may be out of bounds.
+  for (auto at = directory; at != is_there; at = directory_of(at))
+    if (auto ok = files.sync_directory(directory_of(at)); !ok) return ok;
+  return {};
+}
+
 }  // namespace millrace

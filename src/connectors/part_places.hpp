@@ -61,5 +61,12 @@ std::string without_trailing_slashes(std::string path);
 std::string directory_of(const std::string& path);
 /// The last component of `path`.
 std::string file_name_of(const std::string& path);
+/// `path`, or what is nearest above it, that is there.
+std::string nearest_directory(file_system& files, std::string path);
+/// Makes `directory` and what is missing above it, up to `is_there`, such that a power cut does not
+/// take them away, as with them all would be lost that was renamed into them. `is_there` is
+/// `directory` or lies above.
+status make_durable_directories(file_system& files, const std::string& directory,
+                                const std::string& is_there);
 
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -84,8 +85,21 @@ class global_committer {
   /// may come before the committers of the same checkpoint are through: who needs their work
   /// answers `retry_later` until it is done.
   ///
-  /// Without checkpoints there is one call, at the end of the input, with number 0.
+  /// Without checkpoints it comes at the end of the input, with number 0. What savepoints that were
+  /// taken meanwhile have comes before, in a call of its own for each, with the savepoint's number.
   virtual commit_result commit(checkpoint_id checkpoint, const std::vector<Committable>& all) = 0;
+};
+
+/// A committer for whom the order counts over all subtasks: what one of them has prepared, and what
+/// another one prepares later, when the parallelism has changed, may be about the same, such as the
+/// row of a key. In a job with checkpoints nothing new is committed before all that a restart has
+/// brought is. In one without them no subtask waits for another, so it is refused to begin with
+/// another parallelism as long as anything of a snapshot is left to be committed.
+template <class Committable>
+class ordered_committer : public committer<Committable> {
+ public:
+  /// How many of `what` are left to be committed. Commits nothing. Called as commit() is.
+  virtual result<std::size_t> count_uncommitted(const std::vector<Committable>& what) = 0;
 };
 
 }  // namespace millrace

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct commit_calls {
   commit_call<Committable> commit;
   /// What will never be committed. May be empty.
   std::function<void(const std::vector<Committable>&)> discard{};
+  /// That of an ordered_committer, else empty.
+  std::function<result<std::size_t>(const std::vector<Committable>&)> count_uncommitted{};
 };
 
 /// When there are no checkpoints to wait for.
@@ -64,6 +67,8 @@ class committer_operator final : public producing<Committable> {
     calls_ = std::make_shared<shared_calls>(plan_.make({self, context.files()}));
     state_ =
         context.operator_state().get_list_state(list_state_descriptor<entry_list>("committables"));
+    parallelism_ = context.operator_state().get_union_list_state(
+        list_state_descriptor<std::uint32_t>("parallelism"));
     total_ = &self.metric("totalCommittables");
     committed_ = &self.metric("successfulCommittables");
     already_committed_ = &self.metric("alreadyCommittedCommittables");
@@ -74,7 +79,10 @@ class committer_operator final : public producing<Committable> {
     for (const auto& of_one : state_.get()) all.insert(all.end(), of_one.begin(), of_one.end());
     queue_.restore(std::move(all));
     is_recovering_ = queue_.has_due();
-    go_on();
+    if (may_be_overtaken())
+      count_uncommitted();
+    else
+      go_on();
   }
 
   void process(std::size_t, batch& rows, rows_access access) override {
@@ -92,10 +100,13 @@ class committer_operator final : public producing<Committable> {
   void snapshot_state(checkpoint_id id) override {
     is_in_checkpoints_ = true;
     queue_.stamp(id);
-    if (queue_.is_empty())
+    if (queue_.is_empty()) {
       state_.clear();
-    else
+      parallelism_.clear();
+    } else {
       state_.update({queue_.entries()});
+      parallelism_.update({context_->runtime().parallelism()});
+    }
   }
   void on_checkpoint_complete(checkpoint_id id) override {
     queue_.complete(id);
@@ -147,21 +158,83 @@ class committer_operator final : public producing<Committable> {
     void run() {
       std::lock_guard lock(calls->mutex);
       if (calls->is_over) return;
-      error why{errc::user_function, "a committer threw"};
       try {
         results = calls->commit(entries);
-        return;
-      } catch (const failure& e) {
-        why = e.what_failed();
-      } catch (const std::exception& e) {
-        why.message += std::string(": ") + e.what();
       } catch (...) {
+        results.assign(entries.size(), commit_result::failed(what_was_thrown()));
       }
-      results.assign(entries.size(), commit_result::failed(why));
     }
   };
 
+  /// The question how much of what was restored is left, shared with an I/O thread.
+  struct inquiry {
+    std::shared_ptr<shared_calls> calls;
+    std::vector<Committable> what;
+    std::uint32_t former_parallelism = 0;
+    result<std::size_t> left = std::size_t{0};
+
+    void run() {
+      std::lock_guard lock(calls->mutex);
+      try {
+        left = calls->count_uncommitted(what);
+      } catch (...) {
+        left = tl::unexpected(what_was_thrown());
+      }
+    }
+  };
+
+  /// To be called while an exception of a committer is handled.
+  static error what_was_thrown() {
+    try {
+      throw;
+    } catch (const failure& e) {
+      return e.what_failed();
+    } catch (const std::exception& e) {
+      return {errc::user_function, std::string("a committer threw: ") + e.what()};
+    } catch (...) {
+      return {errc::user_function, "a committer threw"};
+    }
+  }
+
+  /// Whether other subtasks may commit something newer about the same before what was restored:
+  /// keys have moved, and nobody waits. Older snapshots do not say what the parallelism was.
+  bool may_be_overtaken() const {
+    const auto& former = parallelism_.get();
+    const auto now = context_->runtime().parallelism();
+    return is_recovering_ && calls_->count_uncommitted && !context_->is_checkpointed() && now > 1 &&
+           !former.empty() && former.front() != now;
+  }
+
+  /// What is in a savepoint was mostly committed soon after: the job that was stopped with it has
+  /// seen to that.
+  void count_uncommitted() {
+    auto asked = std::make_shared<inquiry>();
+    asked->calls = calls_;
+    asked->former_parallelism = parallelism_.get().front();
+    for (const auto& each : queue_.entries()) asked->what.push_back(each.what);
+    is_counting_ = true;
+    context_->io().submit([asked] { asked->run(); }, [this, asked] { on_counted(*asked); });
+  }
+
+  void on_counted(const inquiry& answered) {
+    is_counting_ = false;
+    if (answered.left && *answered.left == 0) return go_on();
+    has_failed_ = true;
+    if (!answered.left) throw failure(answered.left.error());
+    throw failure(
+        errc::invalid_argument,
+        std::to_string(*answered.left) + " of " + std::to_string(answered.what.size()) +
+            " committables in the snapshot that the job begins with are not committed yet. They "
+            "are of parallelism " +
+            std::to_string(answered.former_parallelism) + ", now it is " +
+            std::to_string(context_->runtime().parallelism()) +
+            ", and without checkpoints no subtask waits for another, so that older output could "
+            "replace newer: set execution.checkpointing.interval, or start the job with the former "
+            "parallelism first, which commits them");
+  }
+
   void go_on() {
+    if (is_counting_) return;
     const auto now = context_->time().now();
     if (queue_.is_ready(now)) {
       auto next = std::make_shared<attempt>(attempt{calls_, queue_.take(), {}});
@@ -192,6 +265,7 @@ class committer_operator final : public producing<Committable> {
   counter* already_committed_ = nullptr;
   counter* retried_ = nullptr;
   bool is_recovering_ = false;  // commits what a restart has brought
+  bool is_counting_ = false;    // looks first how much of that is left
   bool has_finished_ = false;
   bool has_failed_ = false;
   /// What was handed over since may be of something that a checkpoint goes on with, such as a file
@@ -202,6 +276,8 @@ class committer_operator final : public producing<Committable> {
   /// One element with all entries: they stay together when the operator gets another parallelism,
   /// as those of one key are to be committed in their order.
   operator_list_state<entry_list> state_;
+  /// Of the subtasks that have entries, once for each.
+  operator_list_state<std::uint32_t> parallelism_;
 };
 
 /// The operator behind a writer, or behind other committers. With `passes_on` there is a global
@@ -225,7 +301,12 @@ commit_calls<Committable> calls_of(std::shared_ptr<committer<Committable>> to) {
     return to->commit(what);
   };
   auto discard = [to](const std::vector<Committable>& what) { to->discard(what); };
-  return {std::move(commit), std::move(discard)};
+  commit_calls<Committable> calls{std::move(commit), std::move(discard)};
+  if (auto ordered = std::dynamic_pointer_cast<ordered_committer<Committable>>(to))
+    calls.count_uncommitted = [ordered](const std::vector<Committable>& what) {
+      return ordered->count_uncommitted(what);
+    };
+  return calls;
 }
 
 /// Those of a global committer: each checkpoint on its own, in their order. One that can't be

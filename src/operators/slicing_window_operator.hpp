@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <span>
 #include <utility>
+#include <vector>
 
+#include "millrace/core/key_group.hpp"
+#include "millrace/operators/former_watermarks.hpp"
 #include "millrace/operators/slice_list.hpp"
 #include "millrace/operators/window_operator.hpp"
 #include "millrace/operators/window_slices.hpp"
@@ -24,7 +28,8 @@ namespace millrace {
 ///
 /// A key is due at one time: the end of the next window that has one of its slices, or else of the
 /// newest slice's allowed lateness. Late records within it emit the windows that they change at
-/// once.
+/// once. Where subtasks were apart when the parallelism changed, what is late for a key is what was
+/// late for it where it was before.
 template <class T, class Out, class KeyOf, class Assigner, class Contents, class Function>
 class slicing_window_operator final : public producing<Out> {
  public:
@@ -48,6 +53,10 @@ class slicing_window_operator final : public producing<Out> {
         list_state_descriptor<timestamp_ms>("_watermark"));
     whose_watermark_ = context.operator_state().get_union_list_state(
         list_state_descriptor<std::int64_t>("_watermark-of"));
+    saved_former_ = context.operator_state().get_union_list_state(
+        list_state_descriptor<key_group_watermark>("_former-watermarks"));
+    saved_fired_until_ = context.operator_state().get_union_list_state(
+        list_state_descriptor<timestamp_ms>("_fired-until"));
     restore_watermark(context.runtime());
     side_.open(context);
     late_.open(context, side_);
@@ -77,6 +86,7 @@ class slicing_window_operator final : public producing<Out> {
   void on_watermark(timestamp_ms at) override {
     watermark_ = std::max(watermark_, at);
     fired_until_ = std::max(watermark_, fired_until_);
+    former_.catch_up(watermark_);
     now_ = context_->time().wall_ms();
     due_->advance(at, [this](timestamp_ms due, const auto& block) { fire_block(due, block); });
     this->out_.flush();
@@ -87,6 +97,8 @@ class slicing_window_operator final : public producing<Out> {
     const auto& self = context_->runtime();
     saved_watermark_.update({watermark_});
     whose_watermark_.update({self.subtask_index(), self.parallelism()});
+    saved_former_.update(former_.above(watermark_));
+    saved_fired_until_.update({fired_until_});
   }
 
   bool finish() override {
@@ -104,72 +116,124 @@ class slicing_window_operator final : public producing<Out> {
   using list = slice_list<accumulator>;
 
   /// Which windows have fired is known by the watermark alone, so it must not fall behind what it
-  /// was when the state was saved: a late record would be taken for one of a window to come.
+  /// was when the state was saved: a late record would be taken for one of a window to come, which
+  /// fires again with less than it had. Keys of a subtask that was ahead go by its watermark until
+  /// this one's has caught up.
   void restore_watermark(const runtime_context& self) {
     const auto& watermarks = saved_watermark_.get();
     const auto& owners = whose_watermark_.get();
     if (watermarks.empty()) return;
-    // With another parallelism nobody knows whose keys these were. At a barrier that was aligned
-    // they are mostly the same; where they are not, windows of some keys have fired already that
-    // are not late yet.
-    watermark_ = *std::min_element(watermarks.begin(), watermarks.end());
-    auto fired_until = *std::max_element(watermarks.begin(), watermarks.end());
-    if (owners.size() == 2 * watermarks.size() && owners[1] == self.parallelism()) {
-      watermark_ = no_timestamp;  // of one that had ended
-      for (std::size_t i = 0; i < watermarks.size(); ++i)
-        if (owners[2 * i] == self.subtask_index()) watermark_ = watermarks[i];
-      fired_until = watermark_;
+    if (owners.size() == 2 * watermarks.size()) {
+      watermark_ = restore_former(watermarks, owners);
     } else if (owners.empty() && watermarks.size() == self.parallelism()) {
-      fired_until = watermark_ =
-          watermarks[self.subtask_index()];  // as states had it before they said whose
+      watermark_ = watermarks[self.subtask_index()];  // as states had it before they said whose
+    } else {
+      // Nobody knows whose keys these were. At a barrier that was aligned they are mostly the same;
+      // where they are not, windows of some keys have fired already that are not late yet.
+      watermark_ = *std::min_element(watermarks.begin(), watermarks.end());
+      for (const auto each : watermarks)
+        if (each != max_watermark) fired_until_ = std::max(fired_until_, each);
     }
     // Of an input that had ended no window is left, and what goes on begins anew.
     if (watermark_ == max_watermark) watermark_ = no_timestamp;
-    fired_until_ = fired_until == max_watermark ? watermark_ : fired_until;
+    // But windows that are never over are left, and fire again with what is added to them.
+    for (const auto each : saved_fired_until_.get())
+      if (each != max_watermark || has_unending_lateness())
+        fired_until_ = std::max(fired_until_, each);
+    fired_until_ = std::max({fired_until_, watermark_, former_.latest()});
+    former_.catch_up(watermark_);
+  }
+
+  /// Returns the least watermark of those that owned this subtask's key groups, `max_watermark` if
+  /// all had ended.
+  timestamp_ms restore_former(const std::vector<timestamp_ms>& watermarks,
+                              const std::vector<std::int64_t>& owners) {
+    former_ = former_watermarks(backend_->groups(), backend_->max_parallelism());
+    auto least = max_watermark;
+    for (std::size_t i = 0; i < watermarks.size(); ++i) {
+      // Where event time had ended all windows have fired, and those that are over have no slices
+      // any more. Records come for these keys only if the job was drained or changed, and reads on:
+      // if that end counted, all of them would be late for ever. So these keys begin anew, as if
+      // everybody had ended, and go by the others' watermark, behind which those records come. What
+      // a window emits then is of records that it has not emitted before, or of all.
+      if (watermarks[i] == max_watermark) continue;
+      const auto owned =
+          key_group_range_of(static_cast<std::uint32_t>(owners[2 * i]), backend_->max_parallelism(),
+                             static_cast<std::uint32_t>(owners[2 * i + 1]));
+      if (former_.raise(owned, watermarks[i])) least = std::min(least, watermarks[i]);
+    }
+    // What was late for a key's former owner because of the owners before it.
+    for (const auto& each : saved_former_.get())
+      former_.raise({each.group, each.group}, each.watermark);
+    return least;
+  }
+
+  /// How far event time has come for a key.
+  timestamp_ms watermark_of(std::uint64_t hash) const noexcept {
+    return std::max(watermark_, former_.of(hash));
   }
 
   void add(const T& row, timestamp_ms at, std::size_t i) {
     // Most records belong to the slice of the one before.
     if (at < current_.start || at >= current_.end) find_slice(at);
     if (current_.is_in_gap) return;
-    const auto due = current_.first_window_end - 1;
-    const bool may_have_fired = due <= fired_until_;
-    const bool is_late = may_have_fired && due <= watermark_;
-    if (is_late && is_over(current_.last_window_end)) return late_.add(row, at);
+    if (current_.first_window_end - 1 <= fired_until_) [[unlikely]]
+      return add_behind(row, at, i);
     if (list* all = found(i)) {
-      if (all->newest.start == current_.start && !may_have_fired) [[likely]]
+      if (all->newest.start == current_.start) [[likely]]
         return contents_->add(all->newest.content, row, at);
       backend_->set_current_key(keys_.at(i), keys_.hash(i));
-      return add_apart(*all, row, at, is_late);
+      return add_apart(*all, row, at);
     }
     backend_->set_current_key(keys_.at(i), keys_.hash(i));
     found_count_ = 0;  // if a list is made now, others may move
     list& all = lists_.get_or_default();
-    if (all.newest.start == current_.start && !may_have_fired) [[likely]]
+    if (all.newest.start == current_.start) [[likely]]
       return contents_->add(all.newest.content, row, at);
-    add_apart(all, row, at, is_late);
+    add_apart(all, row, at);
   }
 
-  /// To another slice than the key's newest one, or late, or perhaps behind its windows.
-  [[gnu::noinline]] void add_apart(list& all, const T& row, timestamp_ms at, bool is_late) {
+  /// To another slice than the key's newest one.
+  [[gnu::noinline]] void add_apart(list& all, const T& row, timestamp_ms at) {
+    if (add_to_slice(all, row, at)) expect(all, current_.first_window_end - 1);
+  }
+
+  /// Late, or behind windows that have fired for other keys.
+  [[gnu::noinline]] void add_behind(const T& row, timestamp_ms at, std::size_t i) {
+    const auto watermark = watermark_of(keys_.hash(i));
+    const auto due = current_.first_window_end - 1;
+    const bool is_late = due <= watermark;
+    if (is_late && is_over(current_.last_window_end, watermark)) return late_.add(row, at);
+    backend_->set_current_key(keys_.at(i), keys_.hash(i));
+    list* all = found(i);
+    if (all == nullptr) {
+      found_count_ = 0;  // if a list is made now, others may move
+      all = &lists_.get_or_default();
+    }
+    add_to_slice(*all, row, at);
+    if (is_late) return add_late(*all, row, at, watermark);
+    // Also if the slice is not new, as its window may have fired: one that is never over, before
+    // event time began anew, or that of an owner whom the state does not say.
+    expect(*all, due);
+  }
+
+  /// Whether the slice was made for it.
+  bool add_to_slice(list& all, const T& row, timestamp_ms at) {
     auto [into, is_new] = all.at(current_.start);
     if (is_new)
       contents_->add_first(into.content, row, at);
     else
       contents_->add(into.content, row, at);
-    if (is_late)
-      add_late(all, row, at);
-    else if (is_new || current_.first_window_end - 1 <= fired_until_)
-      expect(all, current_.first_window_end - 1);
+    return is_new;
   }
 
   /// Windows that have fired already fire again with the late record, unless they are over.
-  void add_late(list& all, const T& row, timestamp_ms at) {
+  void add_late(list& all, const T& row, timestamp_ms at, timestamp_ms watermark) {
     if (all.stacks) all.stacks->on_late(row, at, current_.start, *contents_);
     for (auto end = current_.last_window_end; end >= current_.first_window_end;
          end -= geometry_.slide())
-      if (end - 1 <= watermark_ && !is_over(end)) emit(all, window_until(end));
-    expect(all, next_due(all, geometry_.last_end_until(watermark_)));
+      if (end - 1 <= watermark && !is_over(end, watermark)) emit(all, window_until(end));
+    expect(all, next_due(all, geometry_.last_end_until(watermark)));
   }
 
   /// Makes the current key due at `when`, if it is not due earlier.
@@ -261,7 +325,14 @@ class slicing_window_operator final : public producing<Out> {
   timestamp_ms over_at(timestamp_ms end) const noexcept {
     return saturating_add(end - 1, lateness_);
   }
-  bool is_over(timestamp_ms end) const noexcept { return over_at(end) <= watermark_; }
+  bool is_over(timestamp_ms end, timestamp_ms watermark) const noexcept {
+    return over_at(end) <= watermark;
+  }
+  /// Whether there may be windows that are not even over at the end of event time.
+  bool has_unending_lateness() const noexcept {
+    constexpr timestamp_ms last_end = 5 * span_max_ms;  // of all windows of placeable times
+    return over_at(last_end) == max_watermark;
+  }
   /// All windows of slices that begin before this are over once event time has come to `at`.
   timestamp_ms first_needed(timestamp_ms at) const noexcept {
     const auto over = saturating_subtract(at, lateness_);
@@ -291,7 +362,8 @@ class slicing_window_operator final : public producing<Out> {
 
   void give(const time_window& window, const accumulator& content) {
     this->out_.set_timestamp(window.max_timestamp());
-    window_context<key, time_window> context(*backend_, side_, window, watermark_, now_, false);
+    const auto watermark = watermark_of(backend_->current_key_hash());
+    window_context<key, time_window> context(*backend_, side_, window, watermark, now_, false);
     (*function_)(backend_->current_key(), context, contents_->result(content), this->out_);
   }
 
@@ -321,6 +393,7 @@ class slicing_window_operator final : public producing<Out> {
   slice_times current_;  // of the record before
   timestamp_ms watermark_ = no_timestamp;
   timestamp_ms fired_until_ = no_timestamp;  // windows of some key may have; not below watermark_
+  former_watermarks former_;                 // of keys that are ahead of watermark_
   timestamp_ms now_ = no_timestamp;
   accumulator scratch_{};
   std::array<list*, std::max(key_block<T, KeyOf>::rows_max, key_schedule<key>::block_keys_max)>
@@ -331,8 +404,10 @@ class slicing_window_operator final : public producing<Out> {
   keyed_state_backend<key>* backend_ = nullptr;
   key_schedule<key>* due_ = nullptr;
   value_state<list> lists_;
-  operator_list_state<timestamp_ms> saved_watermark_;  // one of each subtask
-  operator_list_state<std::int64_t> whose_watermark_;  // of each its index and its parallelism
+  operator_list_state<timestamp_ms> saved_watermark_;      // one of each subtask
+  operator_list_state<std::int64_t> whose_watermark_;      // of each its index and its parallelism
+  operator_list_state<key_group_watermark> saved_former_;  // of groups that are ahead
+  operator_list_state<timestamp_ms> saved_fired_until_;    // one of each subtask
 };
 
 template <class T, class Out, class KeyOf, class Assigner, class Contents, class Function>

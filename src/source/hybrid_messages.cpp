@@ -17,6 +17,17 @@ Message decode_or_throw(byte_view bytes) {
 
 }  // namespace
 
+/// An index has no '/', so whatever the ids are, no two names are the same.
+std::string hybrid_split_name(std::uint32_t index, const std::string& id) {
+  return std::to_string(index) + '/' + id;
+}
+
+/// The source may be a hybrid one, too, whose reader has such names for its splits.
+std::string hybrid_split::name() const {
+  const bool is_hybrid = split.type == fingerprint_of<hybrid_split>();
+  return hybrid_split_name(index, is_hybrid ? decode_split<hybrid_split>(split).name() : split.id);
+}
+
 std::vector<std::byte> encode_message(const hybrid_reader_message& message) {
   return encode_to_bytes(message);
 }

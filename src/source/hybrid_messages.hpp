@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "millrace/source/source_split.hpp"
@@ -37,13 +38,19 @@ struct hybrid_enumerator_message {
   std::vector<std::byte> bytes;
 };
 
+/// What a split of source `index` is called where there are those of other sources, too: a reader
+/// may have splits of several, and their ids may be the same.
+std::string hybrid_split_name(std::uint32_t index, const std::string& id);
+
 /// A split of one of the sources.
 struct hybrid_split {
   std::uint32_t index = 0;
   encoded_split split;
 
-  /// Only splits of one source are read at a time: theirs is unique.
+  /// Unique among those of its source only.
   std::string id() const { return split.id; }
+  /// Unique among those of all.
+  std::string name() const;
 };
 
 std::vector<std::byte> encode_message(const hybrid_reader_message& message);

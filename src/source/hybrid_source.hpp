@@ -6,6 +6,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -63,9 +65,13 @@ class typed_hybrid_chain final : public hybrid_chain {
   bool is_parallel_ = false;
 };
 
-/// Reads the source that the enumerator says, with a reader of that source.
+/// Reads the source that the enumerator says, with a reader of that source. It knows splits by
+/// their ids; the operator knows them by their hybrid_split_name, so that it tells those of sources
+/// whose turn has not come, which hold back event time like any other, from those that are read.
 template <class T>
-class hybrid_reader final : public source_reader_base<T>, private reader_context {
+class hybrid_reader final : public source_reader_base<T>,
+                            private reader_context,
+                            private split_listener {
  public:
   hybrid_reader(reader_context& context, std::shared_ptr<const typed_hybrid_chain<T>> chain)
       : context_(context), chain_(std::move(chain)) {}
@@ -74,7 +80,7 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
 
   poll_status poll(source_output<T>& out) override {
     if (!present_) return poll_status::idle;
-    const auto how = present_->poll(out);
+    const auto how = poll_present(out);
     if (how != poll_status::finished) return how;
     if (index_ + 1 == chain_->size()) {
       if (!early_.empty())
@@ -120,10 +126,19 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
     return all;
   }
 
+  std::string split_name(const encoded_split& split) const override {
+    return unwrap({split}).front().name();
+  }
   bool can_pause_splits() const noexcept override {
     return present_ && present_->can_pause_splits();
   }
-  void pause_splits(const std::set<std::string>& ids) override { present_->pause_splits(ids); }
+  void pause_splits(const std::set<std::string>& names) override {
+    const auto prefix = hybrid_split_name(index_, {});
+    std::set<std::string> ids;
+    for (auto at = names.lower_bound(prefix); at != names.end() && at->starts_with(prefix); ++at)
+      ids.insert(at->substr(prefix.size()));
+    present_->pause_splits(ids);
+  }
 
   source_progress progress() const noexcept override {
     return present_ && chain_->size() == 1 ? present_->progress() : source_progress{};
@@ -149,6 +164,24 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
   void send_event(std::vector<std::byte> event) override {
     tell(hybrid_enumerator_message::kind::event, std::move(event));
   }
+  void on_begin_split(const std::string& id) override {
+    listener_->on_begin_split(hybrid_split_name(index_, id));
+  }
+  void on_end_split(const std::string& id) override {
+    listener_->on_end_split(hybrid_split_name(index_, id));
+  }
+
+  /// Listens only meanwhile: the next reader may be of a hybrid source, too, and one that has ended
+  /// must not come between.
+  poll_status poll_present(source_output<T>& out) {
+    listener_ = out.listener();
+    if (listener_ == nullptr) return present_->poll(out);
+    out.listen(this);
+    const auto how = present_->poll(out);
+    out.listen(listener_);
+    return how;
+  }
+
   void tell(hybrid_enumerator_message::kind what, std::vector<std::byte> bytes) {
     hybrid_enumerator_message message{what, index_, std::nullopt, std::move(bytes)};
     if (!early_.empty()) message.restored = early_.begin()->first;
@@ -172,6 +205,7 @@ class hybrid_reader final : public source_reader_base<T>, private reader_context
   }
 
   reader_context& context_;
+  split_listener* listener_ = nullptr;  // the operator's, while the output has this one
   std::shared_ptr<const typed_hybrid_chain<T>> chain_;
   std::uint32_t index_ = 0;
   std::shared_ptr<const source_base<T>> source_;

@@ -105,7 +105,7 @@ void reading_operator::send_event(std::vector<std::byte> event) {
 
 void reading_operator::add_splits(std::vector<encoded_split> splits) {
   if (event_time_)
-    for (const auto& split : splits) event_time_->add_split(split.id);
+    for (const auto& split : splits) event_time_->add_split(reader_->split_name(split));
   reader_->add_encoded_splits(std::move(splits));
 }
 

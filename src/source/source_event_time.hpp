@@ -21,7 +21,8 @@ class any_source_event_time : public split_listener {
   using time_point = std::chrono::steady_clock::time_point;
 
   virtual void open(operator_context& context) = 0;
-  virtual void add_split(const std::string& id) = 0;
+  /// By the name that the reader has for it. It holds back event time from now on, read or not.
+  virtual void add_split(const std::string& name) = 0;
   /// To be called at next_look(), or later.
   virtual void on_time(time_point now) = 0;
   virtual time_point next_look() const noexcept = 0;
@@ -74,7 +75,7 @@ class source_event_time final : public source_event_time_base<T>, private batch_
     if (strategy_.alignment()) next_report_ = now + strategy_.alignment()->update_interval;
   }
 
-  void add_split(const std::string& id) override { splits_->add(id); }
+  void add_split(const std::string& name) override { splits_->add(name); }
 
   void on_begin_split(const std::string& id) override {
     current_ = splits_->find(id);

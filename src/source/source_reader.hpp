@@ -39,8 +39,11 @@ class source_output : public collector<T> {
     listener_->on_end_split(id);
   }
 
-  /// Wires the output; called once by the operator. Null if nobody wants to know.
+  /// Wires the output: the operator does it once, and a reader that hands the output on to another
+  /// one for that time. Null if nobody wants to know.
   void listen(split_listener* listener) noexcept { listener_ = listener; }
+  /// Who listens; null if nobody does.
+  split_listener* listener() const noexcept { return listener_; }
 
  private:
   split_listener* listener_ = nullptr;
@@ -94,6 +97,9 @@ class any_source_reader {
   virtual void add_encoded_splits(std::vector<encoded_split> splits) = 0;
   /// For a typed reader: source_reader::snapshot.
   virtual std::vector<encoded_split> encode_snapshot(checkpoint_id checkpoint) = 0;
+  /// By which name the operator hears of a split in begin_split and end_split, and pauses it: its
+  /// id, but where a reader has splits of several sources, which may have the same ids.
+  virtual std::string split_name(const encoded_split& split) const { return split.id; }
 };
 
 /// The same with its records.

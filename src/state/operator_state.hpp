@@ -93,7 +93,8 @@ class broadcast_state : public read_only_broadcast_state<K, V> {
 };
 
 /// The operator state of one subtask, owned by its task. A state exists from the first time it is
-/// asked for; what a snapshot has of others is kept and part of later snapshots.
+/// asked for; what a snapshot has of others is kept and part of later snapshots, but for what other
+/// subtasks have saved of a union list, and save again.
 class operator_state_backend {
  public:
   /// `operator_name` is for errors.
@@ -101,7 +102,8 @@ class operator_state_backend {
       : operator_name_(std::move(operator_name)) {}
 
   /// Elements are dealt out to the subtasks anew when the parallelism changes. All throw `failure`
-  /// if the name is in use for something else, or was in the snapshot.
+  /// if the name is in use for something else, or was in the snapshot; an empty list fits any type
+  /// of elements.
   template <class T>
   operator_list_state<T> get_list_state(const list_state_descriptor<T>& descriptor) {
     return list_of(descriptor, operator_state_mode::split);
@@ -112,7 +114,9 @@ class operator_state_backend {
   operator_list_state<T> get_union_list_state(const list_state_descriptor<T>& descriptor) {
     return list_of(descriptor, operator_state_mode::unite);
   }
-  /// A map of which every subtask restores a copy, those that are new one of another subtask.
+  /// A map of which every subtask restores a copy, those that are new one of another subtask. Where
+  /// there are copies by types old and new, it is the newest: subtasks that have the older ones did
+  /// not ask for the state, and change nothing in it.
   template <class K, class V>
   broadcast_state<K, V> get_broadcast_state(const map_state_descriptor<K, V>& descriptor) {
     using map = std::map<K, V>;
@@ -136,7 +140,7 @@ class operator_state_backend {
         }));
   }
 
-  /// By name.
+  /// By name; what nobody asked for may be there several times, by types old and new.
   std::vector<saved_operator_state> snapshot() const;
   /// Adds what `redistribute` gave to this subtask.
   status restore(const std::vector<saved_operator_state>& saved);
@@ -188,12 +192,14 @@ class operator_state_backend {
   state* find(const std::string& name, operator_state_mode mode, std::uint64_t type,
               const std::type_info& cpp_type);
   state& insert(const std::string& name, state made);
+  /// All that was kept for it.
+  status give_unclaimed(const std::string& name, state& to);
   status give(const std::string& name, state& to, const saved_operator_state& saved) const;
   std::string subject(const std::string& name) const;
 
   std::string operator_name_;
   std::map<std::string, state> states_;
-  std::map<std::string, saved_operator_state> unclaimed_;
+  std::multimap<std::string, saved_operator_state> unclaimed_;  // by name, else as it came
 };
 
 }  // namespace millrace

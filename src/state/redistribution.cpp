@@ -12,41 +12,75 @@ namespace {
 
 using encoded_elements = std::vector<std::vector<std::byte>>;
 
-/// One state over all subtasks that had it.
-struct whole_state {
-  const saved_operator_state* first = nullptr;
-  std::vector<const saved_operator_state*> by_subtask;  // null where it is missing
+/// What one subtask has saved of a state.
+struct saved_part {
+  std::size_t subtask = 0;
+  const saved_operator_state* state = nullptr;
 };
 
-encoded_elements all_elements(const whole_state& whole) {
-  encoded_elements all;
-  for (const auto* part : whole.by_subtask)
-    if (part != nullptr) all.insert(all.end(), part->elements.begin(), part->elements.end());
-  return all;
+/// What all have of it, in the order of the subtasks.
+using saved_parts = std::vector<saved_part>;
+
+/// What each subtask begins with.
+using dealt_states = std::vector<subtask_operator_state>;
+
+void append(encoded_elements& to, const encoded_elements& more) {
+  to.insert(to.end(), more.begin(), more.end());
 }
 
-/// What each of `parallelism` subtasks gets of a state.
-std::vector<encoded_elements> deal(const whole_state& whole, std::uint32_t parallelism) {
-  const auto& by_subtask = whole.by_subtask;
-  std::vector<encoded_elements> parts(parallelism);
-  switch (whole.first->mode) {
-    case operator_state_mode::split:
-      if (by_subtask.size() != parallelism)
-        return split_round_robin(all_elements(whole), parallelism);
-      for (std::uint32_t i = 0; i < parallelism; ++i)
-        if (by_subtask[i] != nullptr) parts[i] = by_subtask[i]->elements;
-      break;
-    case operator_state_mode::unite:
-      std::fill(parts.begin(), parts.end(), all_elements(whole));
-      break;
-    case operator_state_mode::broadcast:
-      for (std::uint32_t i = 0; i < parallelism; ++i) {
-        const auto* copy = by_subtask[i % by_subtask.size()];
-        parts[i] = copy != nullptr ? copy->elements : whole.first->elements;
-      }
-      break;
+/// By type and version of the encoding: elements of two can't be in one list.
+std::map<std::pair<std::uint64_t, std::uint32_t>, saved_parts> by_form(const saved_parts& parts) {
+  std::map<std::pair<std::uint64_t, std::uint32_t>, saved_parts> forms;
+  for (const auto& part : parts)
+    forms[{part.state->type, part.state->serializer_version}].push_back(part);
+  return forms;
+}
+
+void deal_split(const saved_parts& parts, std::size_t former, dealt_states& to) {
+  if (former == to.size()) {
+    for (const auto& part : parts) to[part.subtask].push_back(*part.state);
+    return;
   }
-  return parts;
+  for (const auto& [form, its] : by_form(parts)) {
+    encoded_elements all;
+    for (const auto& part : its) append(all, part.state->elements);
+    auto shares = split_round_robin(std::move(all), static_cast<std::uint32_t>(to.size()));
+    const auto& like = *its.front().state;
+    for (std::size_t i = 0; i < to.size(); ++i)
+      to[i].push_back(
+          {like.name, like.mode, like.serializer_version, like.type, std::move(shares[i])});
+  }
+}
+
+/// Behind what `to` has of the same state, whose type may differ from subtask to subtask, but whose
+/// order is theirs.
+void append_united(subtask_operator_state& to, const saved_operator_state& saved,
+                   operator_state_mode mode) {
+  const bool goes_on = !to.empty() && to.back().name == saved.name && to.back().mode == mode &&
+                       to.back().type == saved.type &&
+                       to.back().serializer_version == saved.serializer_version;
+  if (!goes_on) to.push_back({saved.name, mode, saved.serializer_version, saved.type, {}});
+  append(to.back().elements, saved.elements);
+}
+
+void deal_united(const saved_parts& parts, std::size_t former, dealt_states& to) {
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    for (const auto& part : parts) {
+      const bool is_own = part.subtask * to.size() / former == i;
+      append_united(to[i], *part.state,
+                    is_own ? operator_state_mode::unite : operator_state_mode::unite_others);
+    }
+  }
+}
+
+void deal_broadcast(const saved_parts& parts, std::size_t former, dealt_states& to) {
+  for (const auto& [form, copies] : by_form(parts)) {
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      const auto wanted = std::ranges::find(copies, i % former, &saved_part::subtask);
+      const auto& copy = wanted != copies.end() ? *wanted : copies.front();
+      to[i].push_back(*copy.state);
+    }
+  }
 }
 
 }  // namespace
@@ -61,30 +95,29 @@ std::vector<encoded_elements> split_round_robin(encoded_elements elements, std::
 
 result<std::vector<subtask_operator_state>> redistribute(
     const std::vector<subtask_operator_state>& saved, std::uint32_t parallelism) {
-  std::map<std::string, whole_state> states;
-  for (std::size_t subtask = 0; subtask < saved.size(); ++subtask) {
-    for (const auto& state : saved[subtask]) {
-      auto& whole = states[state.name];
-      if (whole.first == nullptr) {
-        whole.first = &state;
-        whole.by_subtask.resize(saved.size());
-      }
-      const auto& first = *whole.first;
-      if (state.mode != first.mode || state.type != first.type ||
-          state.serializer_version != first.serializer_version)
-        return fail(errc::type_mismatch, "operator state '" + state.name + "' of subtask " +
-                                             std::to_string(subtask) +
-                                             " is of another kind or type than that of the "
-                                             "subtasks before it");
-      whole.by_subtask[subtask] = &state;
+  std::map<std::pair<std::string, operator_state_mode>, saved_parts> states;
+  for (std::size_t subtask = 0; subtask < saved.size(); ++subtask)
+    for (const auto& state : saved[subtask])
+      states[{state.name, state.mode}].push_back({subtask, &state});
+  dealt_states dealt(parallelism);
+  for (const auto& [which, parts] : states) {
+    const auto& [name, mode] = which;
+    switch (mode) {
+      case operator_state_mode::split:
+        deal_split(parts, saved.size(), dealt);
+        continue;
+      case operator_state_mode::unite:
+        deal_united(parts, saved.size(), dealt);
+        continue;
+      case operator_state_mode::broadcast:
+        deal_broadcast(parts, saved.size(), dealt);
+        continue;
+      case operator_state_mode::unite_others:
+        break;
     }
-  }
-  std::vector<subtask_operator_state> dealt(parallelism);
-  for (const auto& [name, whole] : states) {
-    auto parts = deal(whole, parallelism);
-    for (std::uint32_t i = 0; i < parallelism; ++i)
-      dealt[i].push_back({name, whole.first->mode, whole.first->serializer_version,
-                          whole.first->type, std::move(parts[i])});
+    return fail(errc::invalid_data, "operator state '" + name + "' of subtask " +
+                                        std::to_string(parts.front().subtask) +
+                                        " is of a kind that no snapshot has");
   }
   return dealt;
 }

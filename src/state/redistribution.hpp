@@ -16,6 +16,9 @@ enum class operator_state_mode : std::uint8_t {
   split = 1,      ///< Elements are dealt out to the subtasks.
   unite = 2,      ///< Every subtask gets the elements of all.
   broadcast = 3,  ///< Every subtask gets the same copy.
+  /// Elements of a united state that others have saved: part of it for whoever asks for it, but not
+  /// of what the subtask saves. Only `redistribute` makes them; no snapshot has them.
+  unite_others = 4,
 };
 
 /// One operator state of one subtask, encoded.
@@ -29,7 +32,8 @@ struct saved_operator_state {
   bool operator==(const saved_operator_state&) const = default;
 };
 
-/// All states of one subtask, by name.
+/// All states of one subtask, by name. One may be there several times, by types old and new: the
+/// subtask has not asked for it, but others have, with a type that had changed.
 using subtask_operator_state = std::vector<saved_operator_state>;
 
 /// Deals elements out to `parts` in turn, the first to part 0: parts differ by one element at most.
@@ -40,13 +44,16 @@ std::vector<std::vector<std::vector<std::byte>>> split_round_robin(
 /// begin with:
 ///
 /// - split: unchanged if the parallelism is; else the elements of all subtasks, in their order,
-///   dealt out in turn.
-/// - unite: the elements of all subtasks, in their order, to each.
+///   dealt out in turn, those of each type for themselves.
+/// - unite: the elements of all subtasks, in their order, to each. What subtask s of p had is
+///   `unite` for subtask s * parallelism / p, which saves it again if nobody asks for it there, and
+///   `unite_others` for the rest: if each saved all elements, the next restore would find them as
+///   often as there are subtasks.
 /// - broadcast: subtask i gets the copy of subtask i modulo the old parallelism; they are the same,
-///   but this spreads the reading.
+///   but this spreads the reading. If there are copies of several types, one of each.
 ///
-/// A state that only some subtasks have counts as empty for the others. Fails with `type_mismatch`
-/// if the subtasks do not agree about a state's mode or type.
+/// Whether types fit is found out where the state is asked for. One that only some subtasks have
+/// counts as empty for the others. Fails with `invalid_data` for a mode that no snapshot has.
 result<std::vector<subtask_operator_state>> redistribute(
     const std::vector<subtask_operator_state>& saved, std::uint32_t parallelism);
 

@@ -69,9 +69,10 @@ class operator_state_reader final
   }
 
   bool emit(saved_state_split& split, saved_piece& piece, source_output<record>& out) override {
-    if (auto saved = std::exchange(piece.state, std::nullopt)) {
+    if (!piece.states.empty()) {
       operator_state_backend state(split.operator_name);
-      if (const auto done = state.restore({*std::move(saved)}); !done) throw failure(done.error());
+      const auto saved = std::exchange(piece.states, {});
+      if (const auto done = state.restore(saved); !done) throw failure(done.error());
       rows_ = elements_(state);
     }
     const auto count = std::min<std::size_t>(rows_.size() - split.done, out.room());

@@ -48,7 +48,9 @@ status check_operator_state(const operator_metadata& op,
     return fail(errc::type_mismatch, state + " is a " + std::string(to_string(saved.mode)) +
                                          ", and a " + std::string(to_string(wanted.mode)) +
                                          " was asked for: read it as what it is");
-  if (saved.type == wanted.type) return {};
+  // An empty list has no type, for whoever restores it, too.
+  const bool is_copy = wanted.mode == operator_state_mode::broadcast;
+  if (saved.type == wanted.type || (saved.elements.empty() && !is_copy)) return {};
   if (const auto how = type_evolution::between(saved.type, wanted.type); !how)
     return fail(errc::type_mismatch,
                 state + " can't be read as the type that was asked for: " + how.error().message +
@@ -60,6 +62,7 @@ result<splits> split_operator_state(file_system& files, const std::string& direc
                                     const operator_metadata& op,
                                     const saved_state_query::operator_state& wanted) {
   splits all;
+  std::uint64_t type = 0;  // of the latest
   std::set<std::string> known;
   for (std::uint32_t i = 0; i < op.subtasks.size(); ++i) {
     const auto& stored = op.subtasks[i].state.operators;
@@ -75,9 +78,15 @@ result<splits> split_operator_state(file_system& files, const std::string& direc
       if (state.name != wanted.name) continue;
       if (auto good = check_operator_state(op, wanted, state); !good)
         return tl::unexpected(good.error());
-      // Of broadcast state all have the same.
-      if (wanted.mode == operator_state_mode::broadcast && !all.empty()) continue;
-      all.push_back({op.name, op.uid, op.max_parallelism, i, i, i, 0});
+      // Of broadcast state all have the same, but for those who have it by an older type.
+      if (wanted.mode == operator_state_mode::broadcast && !all.empty()) {
+        if (state.type == type || !type_evolution::between(type, state.type)) continue;
+        all.clear();
+      }
+      type = state.type;
+      // A subtask with several types is read once.
+      if (all.empty() || all.back().first != i)
+        all.push_back({op.name, op.uid, op.max_parallelism, i, i, i, 0});
     }
   }
   if (!all.empty()) return all;

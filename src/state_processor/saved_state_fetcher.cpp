@@ -51,7 +51,7 @@ class saved_state_fetcher final : public split_fetcher<saved_piece> {
         return fail(piece.error().code, "the state of " + split_.subject() +
                                             " can't be read: " + piece.error().message);
       into = std::move(*piece);
-      if (!into.groups.empty() || into.state) break;
+      if (!into.groups.empty() || !into.states.empty()) break;
     }
     if (split_.next <= split_.last) return true;
     readers_.clear();  // here, and not in the task's thread
@@ -93,7 +93,7 @@ class saved_state_fetcher final : public split_fetcher<saved_piece> {
     auto states = decode_bytes<subtask_operator_state>(*bytes);
     if (!states) return tl::unexpected(states.error());
     for (auto& state : *states)
-      if (state.name == of_->query().of_subtasks->name) piece.state = std::move(state);
+      if (state.name == of_->query().of_subtasks->name) piece.states.push_back(std::move(state));
     return {};
   }
 

@@ -19,7 +19,8 @@ struct saved_piece {
   std::uint32_t number = 0;
   /// What the subtasks have saved of the key group, those with entries: one at most, usually.
   std::vector<encoded_key_group> groups;
-  std::optional<saved_operator_state> state;  ///< That was asked for.
+  /// What was asked for: several if the subtask has it by types old and new.
+  std::vector<saved_operator_state> states;
 };
 
 /// The operator of one reader, whose metadata are read once, by the first fetch.

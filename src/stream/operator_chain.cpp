@@ -117,12 +117,13 @@ void operator_chain::make_exchanges(const graph::job_graph& graph, const executi
   }
 }
 
-void operator_chain::restore(std::vector<operator_snapshot> saved) {
+void operator_chain::restore(std::vector<std::optional<operator_snapshot>> saved) {
   if (saved.size() != links_.size())
     throw failure(errc::internal, "state of " + std::to_string(saved.size()) +
                                       " operators can't be restored to a task with " +
                                       std::to_string(links_.size()));
-  for (std::size_t i = 0; i < links_.size(); ++i) links_[i]->restore(std::move(saved[i]));
+  for (std::size_t i = 0; i < links_.size(); ++i)
+    if (saved[i]) links_[i]->restore(*std::move(saved[i]));
 }
 
 void operator_chain::open() {

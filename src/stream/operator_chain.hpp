@@ -44,7 +44,7 @@ class operator_chain {
 
   /// What the operators begin with, by operator index; before open(). Throws `failure` if that
   /// does not fit.
-  void restore(std::vector<operator_snapshot> saved);
+  void restore(std::vector<std::optional<operator_snapshot>> saved);
   void open();
   /// Instead, if all operators had emitted everything as of the checkpoint that they begin with: as
   /// open(), so that they commit what that allows, but a source, which has nothing to read, is left

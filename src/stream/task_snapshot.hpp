@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "millrace/core/ids.hpp"
@@ -55,8 +56,10 @@ enum class subtask_ending : std::uint8_t {
 struct task_restore {
   checkpoint_id checkpoint;
   subtask_ending ending = subtask_ending::none;
-  std::vector<operator_snapshot> operators;  ///< By operator index of the vertex.
-  in_flight_batches in_flight{};             ///< They come before all else on their channels.
+  /// By operator index of the vertex; nothing for one that the checkpoint does not know, which
+  /// begins afresh.
+  std::vector<std::optional<operator_snapshot>> operators;
+  in_flight_batches in_flight{};  ///< They come before all else on their channels.
 };
 
 }  // namespace millrace

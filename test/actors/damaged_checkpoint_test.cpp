@@ -131,6 +131,27 @@ TEST_CASE_FIXTURE(job_with_two, "a job goes back if what was on its way is damag
   CHECK(jobs()[0].status == job_status::running);
 }
 
+TEST_CASE_FIXTURE(job_with_two,
+                  "one that is found damaged while the next is stored gives way to it") {
+  start_and_take_two();
+  damage(2);
+  pass_with_heartbeats(10s);
+  io->is_held = true;
+  acknowledge_all(*tm, 3);
+  const auto tasks = tasks_of(*tm);
+  tell(*tm, tasks[0], execution_state::failed, damage_seen_by_tasks());
+  io->run_newest();
+  run();
+  CHECK(jobs()[0].status == job_status::restarting);
+  for (std::size_t i = 1; i < tasks.size(); ++i) tell(*tm, tasks[i], execution_state::canceled);
+  pass_with_heartbeats(2s);
+  CHECK(tm->deployments.size() == 1);
+  io->is_held = false;
+  pass_with_heartbeats(2s);
+  REQUIRE(tm->deployments.size() == 2);
+  CHECK(restored() == 3);
+}
+
 TEST_CASE_FIXTURE(job_with_two, "a failure that no damaged checkpoint explains stays one") {
   start_and_take_two();
   fail_tasks({errc::invalid_data, "a row cannot be decoded"});

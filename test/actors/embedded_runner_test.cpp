@@ -262,6 +262,30 @@ TEST_CASE("An endless embedded job runs until it is cancelled") {
   CHECK(ended.error().code == errc::cancelled);
 }
 
+TEST_CASE("A client is answered while user functions keep all threads busy") {
+  static std::atomic<bool> may_go_on;
+  static std::atomic<unsigned> busy;
+  may_go_on = false;
+  busy = 0;
+  const auto threads = std::max(4u, std::thread::hardware_concurrency());  // of CAF's scheduler
+  stream_environment env(with({{"taskmanager.numberOfTaskSlots", std::to_string(threads)}}));
+  env.set_parallelism(threads);
+  env.from_sequence(1, 100 * threads)
+      .map([](const std::int64_t& n) {
+        ++busy;
+        while (!may_go_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return n;
+      })
+      .discard();
+  const auto job = env.execute_async("busy");
+  for (int ms = 0; busy < threads && ms < 10'000; ++ms)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(busy == threads);
+  CHECK(job->status() == graph::job_status::running);
+  may_go_on = true;
+  CHECK(job->wait());
+}
+
 TEST_CASE("A client that is dropped takes its embedded job with it") {
   stream_environment env;
   env.from_generator([](const std::uint64_t& n) { return n; }, {.count = {}, .per_second = {}})

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "checkpointed_master.hpp"
@@ -458,6 +459,34 @@ TEST_CASE_FIXTURE(coordinated_job,
   }
   CHECK(starts() == 3);
   CHECK(jobs()[0].status == job_status::failed);
+}
+
+TEST_CASE_FIXTURE(coordinated_job,
+                  "coordinators that can't begin at once from the checkpoint before try it again") {
+  auto graph = make_graph();
+  graph.configuration = {{"execution.checkpointing.interval", "10 s"},
+                         {"state.checkpoints.dir", directory.path("checkpoints")},
+                         {"state.checkpoints.num-retained", "2"},
+                         {"restart-strategy.type", "fixed-delay"},
+                         {"restart-strategy.fixed-delay.attempts", "3"}};
+  start(std::move(graph));
+  run_all_tasks();
+  for (const std::uint64_t n : {1, 2}) {
+    pass_with_heartbeats(10s);
+    acknowledge_all(n);
+  }
+  std::ofstream(directory_of(job, 2) + "/_metadata") << "{";
+  log->calls.clear();
+  log->fails_at = {"start"};
+  const auto tasks = tasks_of(*tm);
+  tell(*tm, tasks[0], execution_state::failed, error{errc::invalid_data, "a file is damaged"});
+  for (std::size_t i = 1; i < tasks.size(); ++i) change(tasks[i], execution_state::canceled);
+  pass_with_heartbeats(5s);
+  CHECK(log->fails_at.empty());
+  CHECK(std::count(log->calls.begin(), log->calls.end(), "restore state at 1") == 2);
+  REQUIRE(tm->deployments.size() == 2);
+  REQUIRE(tm->deployments[1].restore);
+  CHECK(tm->deployments[1].restore->checkpoint == checkpoint_id{1});
 }
 
 TEST_CASE_FIXTURE(coordinated_job,

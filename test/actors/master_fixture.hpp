@@ -45,6 +45,12 @@ class queued_io final : public io_backend {
     }
     return any;
   }
+  /// What came last, held or not.
+  void run_newest() {
+    auto job = std::move(jobs_.back());
+    jobs_.pop_back();
+    job();
+  }
 
  private:
   std::deque<std::function<void()>> jobs_;

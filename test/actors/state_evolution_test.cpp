@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cstddef>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -126,6 +128,9 @@ class saved_job {
   }
 
  protected:
+  test::temporary_directory directory_;
+  std::string customers_to_;  ///< If the job is to write them, as another operator.
+
   /// Another version of it, which goes on from the savepoint, to its end.
   template <class Account, class Key>
   result<job_execution_result> run(Key payment::*key, const std::string& backend,
@@ -155,20 +160,24 @@ class saved_job {
                                     std::optional<double> per_second) {
     stream_environment env(test::recovering_configuration(directory_, settings));
     env.set_parallelism(parallelism);
-    env.from_generator(paying{its_books_}, {.count = payment_count, .per_second = per_second})
-        .uid("payments")
-        .key_by(key)
-        .map(accounting<Key, Account>{state})
-        .name("accounts")
-        .uid("accounts")
-        .add_sink([kept = its_books_](const statement& s) {
-          std::lock_guard lock(kept->mutex);
-          kept->latest[s.customer] = s;
-        });
+    const auto statements =
+        env.from_generator(paying{its_books_}, {.count = payment_count, .per_second = per_second})
+            .uid("payments")
+            .key_by(key)
+            .map(accounting<Key, Account>{state})
+            .name("accounts")
+            .uid("accounts");
+    statements.add_sink([kept = its_books_](const statement& s) {
+      std::lock_guard lock(kept->mutex);
+      kept->latest[s.customer] = s;
+    });
+    if (!customers_to_.empty())
+      statements.map([](const statement& s) { return s.customer; })
+          .write_as_text(customers_to_)
+          .uid("customers");
     return env.execute_async("accounts");
   }
 
-  test::temporary_directory directory_;
   std::string savepoint_;
   std::shared_ptr<books> its_books_ = std::make_shared<books>();
 };
@@ -186,6 +195,22 @@ TEST_CASE_FIXTURE(saved_job, "A job whose records of state have got a field goes
       CHECK(statements().at(customer).currency == "EUR");
     }
   }
+}
+
+TEST_CASE_FIXTURE(saved_job, "A job that goes on with a sink that the savepoint does not know") {
+  customers_to_ = directory_.path("customers");
+  const auto ended = run<account>(&payment::customer, "hashmap");
+  REQUIRE_MESSAGE(ended.has_value(), (ended ? std::string() : ended.error().message));
+  for (const auto& [customer, balance] : all_payments())
+    CHECK(statements().at(customer).balance == balance);
+  std::size_t lines = 0;
+  for (std::uint32_t subtask = 1; subtask <= parallelism; ++subtask) {
+    std::ifstream file(customers_to_ + "/" + std::to_string(subtask));
+    REQUIRE(file.is_open());
+    for (std::string line; std::getline(file, line);) ++lines;
+  }
+  CHECK(lines > 0);
+  CHECK(lines < payment_count);
 }
 
 TEST_CASE_FIXTURE(saved_job, "A job whose state has values of another type fails and says which") {

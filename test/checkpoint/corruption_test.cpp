@@ -89,8 +89,8 @@ bool same(const restored& a, const restored& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
     if (x.operators.size() != y.operators.size()) return false;
     for (std::size_t i = 0; i < x.operators.size(); ++i) {
-      const auto& p = x.operators[i];
-      const auto& q = y.operators[i];
+      const auto& p = x.operators[i].value();
+      const auto& q = y.operators[i].value();
       if (encode_to_bytes(p.operator_state) != encode_to_bytes(q.operator_state) ||
           !std::equal(p.keyed_state.begin(), p.keyed_state.end(), q.keyed_state.begin(),
                       q.keyed_state.end(), [](const auto& g, const auto& h) {
@@ -273,7 +273,7 @@ void take_three(incremental_job& its) {
 }
 
 std::vector<encoded_key_group> groups_of(const result<task_restore>& read) {
-  return read->operators.at(0).keyed_state;
+  return read->operators.at(0).value().keyed_state;
 }
 
 bool has_any(const std::vector<std::string>& paths, std::string_view suffix) {
@@ -350,7 +350,7 @@ TEST_CASE("damaged files of local copies are passed over") {
     CHECK(groups_of(groups) == intact_groups);
     const auto files = job.read(3, 0, 1, job.backend.get());
     REQUIRE(files);
-    CHECK(files->operators.at(0).database != nullptr);
+    CHECK(files->operators.at(0).value().database != nullptr);
     passed_over += job.from->original_bytes() != 0;
     job.local_disk->put(path, intact);
   }

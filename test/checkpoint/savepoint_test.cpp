@@ -32,6 +32,11 @@ struct visit {
   std::string page;
   std::int64_t at = 0;
 };
+struct visit_later {
+  std::string page;
+  std::int64_t at = 0;
+  bool is_first = false;
+};
 
 /// A savepoint of an operator with all kinds of state, of two subtasks, the second of which had
 /// finished.
@@ -160,6 +165,47 @@ TEST_CASE("an inspection names states, types, sizes and keys") {
   CHECK(to_string(op.operators[0].mode) == "union list state");
   CHECK(op.operators[1].elements == 2);
   CHECK(op.operators[2].type == "map<str,bool>");
+}
+
+TEST_CASE("an inspection shows a state by each of the types that subtasks have it by") {
+  saved_world world;
+  state_world states(std::make_shared<hashmap_state_backend>());
+  auto keyed = states.make<std::string>();
+  keyed->set_current_key("cid");
+  keyed->get_state(value_state_descriptor<visit_later>("last")).update({"cid", 7, true});
+  operator_state_backend operators("op");
+  operators.get_union_list_state(list_state_descriptor<visit_later>("all"))
+      .update({{"q", 2, true}, {"r", 3, false}});
+  task_snapshot snapshot;
+  snapshot.cut = {{9}, checkpoint_kind::savepoint, barrier_alignment::exactly_once};
+  auto& saved = snapshot.operators.emplace_back();
+  saved.operator_state = operators.snapshot();
+  const auto groups = snapshot_of(*keyed);
+  for (std::uint32_t g = 0; g < groups.size(); ++g) saved.keyed_state.push_back({g, groups[g]});
+  const auto stored = store_task_state(world.disk, world.place, {{1, 2}, 0, 1, 0}, snapshot, 0);
+  REQUIRE(stored);
+  auto& subtask = world.metadata.operators[0].subtasks[1];
+  subtask.is_finished = false;
+  subtask.state = stored->operators[0];
+  REQUIRE(complete_snapshot(world.disk, world.place, world.metadata));
+
+  const auto all = inspect_snapshot(world.disk, world.place);
+  REQUIRE(all);
+  const auto& op = all->operators.at(0);
+  CHECK(op.keyed.size() == 5);
+  std::map<std::string, std::uint64_t> entries;
+  for (const auto& state : op.keyed)
+    if (state.name == "last") entries[state.value_type] = state.entries;
+  CHECK(entries == std::map<std::string, std::uint64_t>{{"{str,i64}", 2}, {"{str,i64,bool}", 1}});
+  CHECK(op.operators.size() == 4);
+  std::map<std::string, std::uint64_t> elements;
+  for (const auto& state : op.operators)
+    if (state.name == "all") elements[state.type] = state.elements;
+  CHECK(elements ==
+        std::map<std::string, std::uint64_t>{{"vec<{str,i64}>", 1}, {"vec<{str,i64,bool}>", 2}});
+  // In the order of the names all the same.
+  CHECK(std::is_sorted(op.keyed.begin(), op.keyed.end(),
+                       [](const auto& a, const auto& b) { return a.name < b.name; }));
 }
 
 TEST_CASE("an inspection counts records on their way, and names their file if it is damaged") {

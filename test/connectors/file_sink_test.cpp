@@ -378,6 +378,15 @@ TEST_CASE("a sink that is cancelled before its last checkpoint removes what was 
   CHECK(visible(sink.memory()).size() + hidden(sink.memory()).size() == 0);
 }
 
+TEST_CASE("a power cut takes away no bucket that was made for parts") {
+  harness sink(sales());
+  sink.open();
+  sink.process({{"at/wien", 1}, {"de", 2}});
+  sink.finish();
+  sink.memory().lose_unsynced_directories();
+  CHECK(visible(sink.memory()) == std::vector{1, 2});
+}
+
 TEST_CASE("a new job in an old directory goes on behind the parts that are there") {
   const auto files = new_files();
   files->put("/out/part-0-4", "1\n");

@@ -156,6 +156,54 @@ TEST_CASE("changes of one subtask stay in order when others go on with what it h
   CHECK(w.rows() == "ann=2 ");
 }
 
+TEST_CASE("without checkpoints what is not applied yet is not begun with at another parallelism") {
+  world w;
+  saved_sink saved;
+  {
+    harness first(w.sink, subtask(0, 1), w.files);
+    first.take_checkpoints().open();
+    first.process({{"ann", 1}});
+    saved = first.checkpoint(1);
+    SUBCASE("unless it was applied since") {
+      first.complete(1);
+      first.run_io();
+    }
+    SUBCASE("as others would not wait for it") {}
+  }
+  const bool was_applied = w.files->paths().empty();
+  const auto writers = redistribute({saved.writer}, 2);
+  const auto committers = redistribute({saved.committer}, 2);
+  REQUIRE((writers && committers));
+  harness other(w.sink, subtask(1, 2), w.files);
+  other.restore({writers->at(1), committers->at(1)}).open();
+  other.run_io();
+  CHECK(!other.is_busy());  // it has nothing to commit
+  harness next(w.sink, subtask(0, 2), w.files);
+  next.restore({writers->at(0), committers->at(0)}).open();
+  CHECK(next.is_busy());
+  if (was_applied) {
+    next.run_io();
+    CHECK(!next.is_busy());
+    next.process({{"ann", 2}});
+    next.run_io();
+    next.pass_time(1s);
+    next.run_io();
+    CHECK(w.rows() == "ann=2 ");
+    return;
+  }
+  CHECK_THROWS_WITH(
+      next.run_io(),
+      "1 of 1 committables in the snapshot that the job begins with are not committed yet. They "
+      "are of parallelism 1, now it is 2, and without checkpoints no subtask waits for another, so "
+      "that older output could replace newer: set execution.checkpointing.interval, or start the "
+      "job with the former parallelism first, which commits them");
+  CHECK(w.rows().empty());
+  harness former(w.sink, subtask(0, 1), w.files);
+  former.restore(saved).open();
+  former.run_io();
+  CHECK(w.rows() == "ann=1 ");
+}
+
 TEST_CASE("a job can go on from a savepoint however many transactions came after it") {
   world w;
   saved_sink old;

@@ -99,6 +99,17 @@ TEST_CASE("existing output is refused unless overwriting is asked for") {
   CHECK(outcome("/out/1", 1, overwrite).starts_with("cannot write to '/out': it is a directory"));
 }
 
+TEST_CASE("a power cut takes away no directory that was made for files") {
+  for (const std::uint32_t parallelism : {1u, 2u}) {
+    CAPTURE(parallelism);
+    sink_harness<row, text_sink> sink(make_text_file_sink<row>("/a/b/out", {}),
+                                      subtask(0, parallelism));
+    CHECK(run_and_fail(sink) == "no failure");
+    sink.memory().lose_unsynced_directories();
+    CHECK(sink.memory().paths() == paths{parallelism == 1 ? "/a/b/out" : "/a/b/out/1"});
+  }
+}
+
 TEST_CASE("a full disk fails the sink") {
   sink_harness<row, text_sink> sink(make_text_file_sink<row>("/out", {}));
   sink.memory().fill_disk();

@@ -75,6 +75,13 @@ auto settings(Assigner assigner, Trigger trigger, std::shared_ptr<life> seen,
       allowed_lateness_ms, {}};
 }
 
+/// Of 10 ms, sliding by 5, where nothing late is waited for.
+operator_factory_ptr sliding_by_half() {
+  return make_slicing_window_operator<row, row>(settings(sliding_event_time_windows::of(10ms, 5ms),
+                                                         event_time_trigger(),
+                                                         std::make_shared<life>(), 0));
+}
+
 /// Of 8 ms, sliding by 2.
 operator_factory_ptr sliding(std::int64_t allowed_lateness_ms) {
   return make_slicing_window_operator<row, row>(
@@ -100,10 +107,13 @@ saved_groups keyed_state_of(harness& op) {
   return op.keyed_snapshot();
 }
 
-/// Before open().
+/// Before open(): of key groups that the subtask owns.
 void restore_keyed_state(harness& op, const saved_groups& saved) {
   auto& state = op.keyed_backend<std::int64_t>();
-  for (const auto& [group, bytes] : saved) REQUIRE(state.restore_key_group(group, bytes));
+  for (const auto& [group, bytes] : saved) {
+    if (!state.groups().contains(group)) continue;
+    REQUIRE(state.restore_key_group(group, bytes));
+  }
 }
 
 }  // namespace
@@ -214,11 +224,27 @@ runtime_context::identity subtask_of(std::uint32_t index, std::uint32_t parallel
   return self;
 }
 
+struct place {
+  std::uint32_t index = 0;
+  std::uint32_t parallelism = 1;
+};
+
+/// A key that is one of that subtask's with each parallelism.
+std::int64_t key_of_subtasks(const std::vector<place>& owners) {
+  const auto is_theirs = [&](std::int64_t key) {
+    const auto group = key_group_of(key_hash(key), 128);
+    return std::all_of(owners.begin(), owners.end(), [group](const place& each) {
+      return subtask_of_key_group(group, 128, each.parallelism) == each.index;
+    });
+  };
+  std::int64_t key = 0;
+  while (!is_theirs(key)) ++key;
+  return key;
+}
+
 /// A key of that subtask's.
 std::int64_t key_of_subtask(std::uint32_t index, std::uint32_t parallelism) {
-  std::int64_t key = 0;
-  while (subtask_of_key_group(key_group_of(key_hash(key), 128), 128, parallelism) != index) ++key;
-  return key;
+  return key_of_subtasks({{index, parallelism}});
 }
 
 /// The operator state of several subtasks, as each gets it when all is united.
@@ -231,27 +257,164 @@ std::vector<saved_operator_state> united(std::vector<std::vector<saved_operator_
   return whole;
 }
 
+/// What a checkpoint has of one subtask.
+struct saved_subtask {
+  std::vector<saved_operator_state> of_operator;
+  saved_groups keyed;
+};
+/// Of all subtasks, in their order.
+using saved_job = std::vector<saved_subtask>;
+
+saved_subtask checkpoint_of(harness& op) {
+  auto of_operator = op.checkpoint(checkpoint_id(1));
+  return {std::move(of_operator), keyed_state_of(op)};
+}
+
+/// Opens a subtask of the job, with the same parallelism or another one.
+void open_from(harness& op, const saved_job& saved) {
+  std::vector<std::vector<saved_operator_state>> each;
+  each.reserve(saved.size());
+  for (const auto& subtask : saved) each.push_back(subtask.of_operator);
+  op.restore(united(std::move(each)));
+  for (const auto& subtask : saved) restore_keyed_state(op, subtask.keyed);
+  op.open();
+}
+
+/// A checkpoint whose barriers were not aligned: of two subtasks the first had come to 19, and the
+/// second to 49, after it had these records; then its windows had these results.
+saved_job apart(const operator_factory_ptr& windows, rows records, timestamp_column at,
+                const rows& results) {
+  harness slow(windows, subtask_of(0, 2));
+  slow.open();
+  slow.advance_to(19);
+  harness fast(windows, subtask_of(1, 2));
+  fast.open();
+  fast.process_timed(std::move(records), std::move(at));
+  fast.advance_to(49);
+  CHECK(fast.take() == results);
+  saved_job saved;
+  saved.push_back(checkpoint_of(slow));
+  saved.push_back(checkpoint_of(fast));
+  return saved;
+}
+
+std::int64_t late_records_dropped(harness& op) {
+  return op.runtime().sum_accumulator(late_records_accumulator);
+}
+
 }  // namespace
 
 TEST_CASE("a window that a key's former subtask had fired fires again with what is late there") {
   const auto key = key_of_subtask(1, 2);
-  harness slow(sliced(), subtask_of(0, 2));
-  slow.open();
-  slow.advance_to(19);
-  harness fast(sliced(), subtask_of(1, 2));
-  fast.open();
-  fast.process_timed({{key, 1}}, {35});
-  fast.advance_to(49);
-  CHECK(fast.take() == rows{{1, 1}});
-  const auto saved = united({slow.checkpoint(checkpoint_id(1)), fast.checkpoint(checkpoint_id(1))});
-
   harness after(sliced(), subtask_of(0, 1));
-  after.restore(saved);
-  restore_keyed_state(after, keyed_state_of(fast));
-  after.open();
-  after.process_timed({{key, 5}}, {35});  // not late for a key of the other one
+  open_from(after, apart(sliced(), {{key, 1}}, {35}, {{1, 1}}));
+  after.process_timed({{key, 5}}, {35});
+  CHECK(after.take() == rows{{2, 6}});  // at once, though it is not late for keys of the other one
+  after.advance_to(60);
+  CHECK(after.take().empty());
+}
+
+TEST_CASE("which windows a key's former subtask had fired is known after a failover, too") {
+  const auto key = key_of_subtask(1, 2);
+  saved_job again;
+  {
+    harness rescaled(sliced(), subtask_of(0, 1));
+    open_from(rescaled, apart(sliced(), {{key, 1}}, {35}, {{1, 1}}));
+    rescaled.advance_to(29);
+    CHECK(rescaled.take().empty());
+    again.push_back(checkpoint_of(rescaled));
+  }
+  harness after(sliced(), subtask_of(0, 1));
+  open_from(after, again);
+  after.process_timed({{key, 5}}, {35});
   after.advance_to(60);
   CHECK(after.take() == rows{{2, 6}});
+}
+
+TEST_CASE("a window that a key's former subtask had fired does not fire again with a part of it") {
+  const auto key = key_of_subtask(1, 2);
+  harness after(sliding_by_half(), subtask_of(0, 1));
+  // Of [40, 50) only the slice at 45 is kept, as the next window needs it.
+  open_from(after, apart(sliding_by_half(), {{key, 1}, {key, 2}, {key, 4}, {key, 8}},
+                         {36, 41, 46, 51}, {{1, 1}, {2, 3}, {3, 6}}));
+  after.process_timed({{key, 16}}, {47});
+  after.advance_to(49);
+  CHECK(after.take().empty());
+  after.advance_to(59);
+  CHECK(after.take() == rows{{4, 28}, {5, 8}});
+  CHECK(late_records_dropped(after) == 0);
+}
+
+TEST_CASE("what is late for a key stays so, however often the parallelism changes") {
+  // With three subtasks the second has keys of both.
+  const auto of_slow = key_of_subtasks({{0, 2}, {1, 3}});
+  const auto of_fast = key_of_subtasks({{1, 2}, {1, 3}});
+  saved_job again;
+  {
+    harness one(sliding_by_half(), subtask_of(0, 1));
+    open_from(one,
+              apart(sliding_by_half(), {{of_fast, 1}, {of_fast, 2}, {of_fast, 4}, {of_fast, 8}},
+                    {36, 41, 46, 51}, {{1, 1}, {2, 3}, {3, 6}}));
+    one.advance_to(29);
+    CHECK(one.take().empty());
+    again.push_back(checkpoint_of(one));
+  }
+  harness after(sliding_by_half(), subtask_of(1, 3));
+  open_from(after, again);
+  after.process_timed({{of_fast, 16}, {of_slow, 32}, {of_fast, 64}}, {47, 47, 37});
+  CHECK(late_records_dropped(after) == 1);  // that at 37
+  after.advance_to(49);
+  CHECK(after.take() == rows{{1, 32}});
+  after.advance_to(59);
+  CHECK(after.take() == rows{{2, 32}, {4, 28}, {5, 8}});
+}
+
+TEST_CASE("keys of a subtask that had come to the end begin anew, and others go on") {
+  const auto of_fast = key_of_subtask(1, 3);
+  const auto of_ended = key_of_subtask(2, 3);
+  saved_job saved;
+  for (const std::uint32_t s : {0, 1, 2}) {
+    harness before(sliced(), subtask_of(s, 3));
+    before.open();
+    if (s > 0) before.process_timed({{s == 1 ? of_fast : of_ended, 1}}, {35});
+    before.advance_to(s == 0 ? 19 : s == 1 ? 49 : max_watermark);
+    CHECK(before.take() == (s > 0 ? rows{{1, 1}} : rows()));
+    saved.push_back(checkpoint_of(before));
+  }
+  harness after(sliced(), subtask_of(0, 1));
+  open_from(after, saved);
+  after.process_timed({{of_fast, 5}}, {35});
+  CHECK(after.take() == rows{{2, 6}});
+  after.process_timed({{of_ended, 7}}, {35});
+  CHECK(after.take().empty());
+  after.advance_to(39);
+  CHECK(after.take() == rows{{2, 7}});
+  CHECK(late_records_dropped(after) == 0);
+}
+
+TEST_CASE("a window that is never over fires again with what comes after its job was drained") {
+  const auto never_over = make_slicing_window_operator<row, row>(
+      settings(tumbling_event_time_windows::of(10ms), event_time_trigger(),
+               std::make_shared<life>(), max_watermark));
+  saved_job saved(1);
+  {
+    harness drained(never_over);
+    drained.open();
+    drained.process_timed({{7, 1}}, {35});
+    drained.advance_to(max_watermark);
+    CHECK(drained.take() == rows{{1, 1}});
+    saved[0] = checkpoint_of(drained);
+  }
+  for (const char* why : {"started from the savepoint", "failed over"}) {
+    CAPTURE(why);
+    harness after(never_over);
+    open_from(after, saved);
+    saved[0] = checkpoint_of(after);
+    after.process_timed({{7, 4}}, {36});
+    CHECK(after.take().empty());
+    after.advance_to(39);
+    CHECK(after.take() == rows{{2, 5}});
+  }
 }
 
 TEST_CASE("a restored subtask knows which windows had fired, also if others have ended since") {
@@ -265,20 +428,38 @@ TEST_CASE("a restored subtask knows which windows had fired, also if others have
   }
   const auto saved = united(std::move(each));
   /// Whether a record of the window that ends at 40 comes too late for its first result.
-  const auto is_late = [&](const std::vector<saved_operator_state>& from, std::uint32_t index,
-                           std::uint32_t parallelism) {
+  const auto is_late_for = [](std::int64_t key, const std::vector<saved_operator_state>& from,
+                              std::uint32_t index, std::uint32_t parallelism) {
     harness after(sliced(), subtask_of(index, parallelism));
     after.restore(from);
     after.open();
-    after.process_timed({{key_of_subtask(index, parallelism), 1}}, {35});
+    after.process_timed({{key, 1}}, {35});
     return !after.take().empty();
+  };
+  const auto is_late = [&](const std::vector<saved_operator_state>& from, std::uint32_t index,
+                           std::uint32_t parallelism) {
+    return is_late_for(key_of_subtask(index, parallelism), from, index, parallelism);
   };
   CHECK_FALSE(is_late(saved, 0, 3));
   CHECK_FALSE(is_late(saved, 1, 3));
   CHECK(is_late(saved, 2, 3));
-  CHECK_FALSE(is_late(saved, 1, 2));  // of another parallelism: the least counts
+  // Of another parallelism: that of the key's former subtask counts.
+  CHECK_FALSE(is_late_for(key_of_subtasks({{0, 3}, {0, 2}}), saved, 0, 2));
+  CHECK_FALSE(is_late_for(key_of_subtasks({{1, 3}, {0, 2}}), saved, 0, 2));
+  CHECK_FALSE(is_late_for(key_of_subtasks({{1, 3}, {1, 2}}), saved, 1, 2));
+  CHECK(is_late_for(key_of_subtasks({{2, 3}, {1, 2}}), saved, 1, 2));
+  // States of the version before say whose they are, and no more.
+  auto before = saved;
+  std::erase_if(before, [](const auto& state) {
+    return state.name == "_former-watermarks" || state.name == "_fired-until";
+  });
+  CHECK(before.size() == 2);
+  CHECK_FALSE(is_late(before, 1, 3));
+  CHECK(is_late(before, 2, 3));
+  CHECK_FALSE(is_late_for(key_of_subtasks({{1, 3}, {1, 2}}), before, 1, 2));
+  CHECK(is_late_for(key_of_subtasks({{2, 3}, {1, 2}}), before, 1, 2));
   // Of states that do not say whose they are, all must be there.
-  auto older = saved;
+  auto older = before;
   std::erase_if(older, [](const auto& state) { return state.name == "_watermark-of"; });
   CHECK_FALSE(is_late(older, 0, 2));
   CHECK(is_late(older, 1, 2));

@@ -98,6 +98,61 @@ TEST_CASE("event time goes on over the switch of a hybrid source, and no record 
   CHECK(reached > 90);
 }
 
+TEST_CASE("splits of two sources may have the same id, and one reader may have both") {
+  // As when a reader was led through the first source once more while others read the second, and
+  // the parallelism was changed then.
+  const auto hybrid = std::make_shared<hybrid_source<mark>>(marks({{"p0", 100, 1, 20}}));
+  hybrid->then(marks({{"p0", 50, 1, 30}}, false));
+  harness before(hybrid);
+  before.open();
+  std::size_t records = 0;
+  const auto read_to = [&](std::size_t count) {
+    while (records < count) {
+      REQUIRE(before.poll_once() != poll_status::finished);
+      records += before.take().size();
+    }
+  };
+  read_to(5);
+  auto saved = before.checkpoint({1});
+  read_to(24);
+  const auto enumerator = before.checkpoint_coordinator({2});
+  const auto later = before.checkpoint({2});
+  REQUIRE((saved.size() == 1 && later.size() == 1));
+  auto& splits = saved[0].elements;
+  splits.insert(splits.end(), later[0].elements.begin(), later[0].elements.end());
+  REQUIRE(splits.size() == 2);
+
+  harness after(hybrid, by_time());
+  after.restore(saved, enumerator);
+  after.open();
+  timestamp_ms reached = no_timestamp;
+  std::vector<std::int64_t> got;
+  while (after.poll_once() != poll_status::finished) {
+    for (const auto& m : after.take()) {
+      CHECK(m.at > reached);  // the second holds back event time while the first is read
+      got.push_back(m.at);
+    }
+    after.pass_time(200ms);
+    if (!after.watermarks().empty()) reached = after.watermarks().back();
+  }
+  std::vector<std::int64_t> expected;
+  for (std::int64_t at = 105; at < 120; ++at) expected.push_back(at);
+  for (std::int64_t at = 54; at < 80; ++at) expected.push_back(at);
+  CHECK(got == expected);
+  CHECK(reached > 70);  // once it is read, nobody does
+}
+
+TEST_CASE("a hybrid source may be one of the sources of another, each with splits of the same id") {
+  const auto inner = std::make_shared<hybrid_source<mark>>(marks({{"p0", 10, 1, 2}}));
+  inner->then(marks({{"p0", 20, 1, 2}}, false));
+  const auto outer = std::make_shared<hybrid_source<mark>>(marks({{"p0", 0, 1, 2}}));
+  outer->then(inner).then(marks({{"p0", 30, 1, 2}}));
+  harness h(outer, by_time());
+  h.open();
+  CHECK(h.poll_all() == poll_status::finished);
+  CHECK(times(h.take()) == std::vector<std::int64_t>{0, 1, 10, 11, 20, 21, 30, 31});
+}
+
 TEST_CASE("a hybrid source pauses splits while it reads a source that can") {
   const auto first = std::make_shared<mark_source>(std::vector<mark_split>{{"old", 0, 100, 5}},
                                                    /*requests=*/true, /*pauses=*/false);

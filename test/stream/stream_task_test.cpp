@@ -756,7 +756,7 @@ TEST_CASE("an unaligned barrier overtakes what waits at both ends, which becomes
 
   // Another task goes on from there, before anything else.
   task_restore saved;
-  saved.operators = std::move(t.world.snapshots[0].operators);
+  for (auto& each : t.world.snapshots[0].operators) saved.operators.emplace_back(std::move(each));
   saved.in_flight = t.world.snapshots[0].in_flight;
   fake_services world;
   const auto make = pipeline({}, {}, {}, 2);
@@ -1055,6 +1055,25 @@ TEST_CASE(
   while (task.step() == task_progress::ready) {
   }
   CHECK(sent_text(world) == "b6 3 end ");
+}
+
+TEST_CASE("an operator that a checkpoint does not know begins afresh beside others") {
+  job_maker make;
+  script known, fresh;
+  known.on_open = [](operator_context& c) { CHECK(c.is_restored()); };
+  fresh.on_open = [](operator_context& c) { CHECK_FALSE(c.is_restored()); };
+  const auto from = make.source("source");
+  const auto first = make.op("known", known);
+  const auto last = make.op("fresh", fresh);
+  const auto to = make.sink("sink");
+  make.connect(from, first, partitioning::rebalance);
+  make.connect(first, last);
+  make.connect(last, to, partitioning::rebalance);
+  fake_services world;
+  stream_task task(make.build(), subtask(1), make.program, world, checkpointed());
+  task.restore({{5}, subtask_ending::none, {operator_snapshot{}, std::nullopt}});
+  task.open();
+  CHECK(*make.log == call_log{"open fresh", "open known"});
 }
 
 TEST_CASE("records for a task that was restored behind its last one are refused") {

@@ -145,7 +145,7 @@ struct incremental_job {
     uploaded_files files;
     auto restored = read_at(storage.location_of({n}), 0, 1, backend.get(), &files);
     REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
-    auto& op = restored->operators.at(0);
+    auto& op = *restored->operators.at(0);
     REQUIRE(op.database != nullptr);
     uploads.add({n}, std::move(files));
     keyed_state_environment env{.operator_name = "counter",

@@ -369,11 +369,13 @@ void local_pipeline::on_snapshot(const execution_attempt_id& task, task_snapshot
   if (snapshot.cut.checkpoint != under_way_ || awaited_.erase(task) == 0) return;
   // Barriers that are not aligned may find a task ahead of those that feed it.
   const bool is_certain = settings_.alignment != barrier_alignment::at_least_once;
+  auto& saved = snapshot.operators;
   gathered_[{task.vertex, task.subtask}] = {
       under_way_,
       snapshot.operators_finished && is_certain ? subtask_ending::operators_finished
                                                 : subtask_ending::none,
-      std::move(snapshot.operators), std::move(snapshot.in_flight)};
+      {std::make_move_iterator(saved.begin()), std::make_move_iterator(saved.end())},
+      std::move(snapshot.in_flight)};
   if (!awaited_.empty()) return;
   completed_ = std::move(gathered_);
   ++checkpoints_completed_;
