@@ -52,7 +52,8 @@ class former_watermarks {
   /// For a key with that key_hash; `no_timestamp` if nothing is known of its group.
   timestamp_ms of(std::uint64_t hash) const noexcept {
     if (of_group_.empty()) return no_timestamp;
-    return of_group_[key_group_of(hash, max_parallelism_) - groups_.first];
+    const std::size_t offset = key_group_of(hash, max_parallelism_) - groups_.first;
+    return offset < of_group_.size() ? of_group_[offset] : no_timestamp;
   }
   /// The greatest of all; `no_timestamp` if nothing is known.
   timestamp_ms latest() const noexcept { return latest_; }

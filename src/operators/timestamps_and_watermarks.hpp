@@ -68,7 +68,7 @@ class timestamps_and_watermarks final : public producing<T> {
   void on_source_end() override { has_source_ended_ = true; }
 
   bool is_busy() const noexcept override {
-    return !has_source_ended_ && tracker_ && tracker_->out().watermark() > limit_;
+    return !has_source_ended_ && !has_ended_ && tracker_ && tracker_->out().watermark() > limit_;
   }
   bool lets_barriers_pass() const noexcept override { return is_busy(); }
 

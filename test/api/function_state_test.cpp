@@ -85,11 +85,11 @@ void redistribute_operator_state(local_pipeline::checkpoint& all, const graph::j
     for (std::size_t op = 0; op < vertex.operators.size(); ++op) {
       std::vector<subtask_operator_state> saved;
       for (std::uint32_t i = 0; i < vertex.parallelism; ++i)
-        saved.push_back(all.at({vertex.id, i}).operators.at(op).operator_state);
+        saved.push_back(all.at({vertex.id, i}).operators.at(op)->operator_state);
       const auto given = redistribute(saved, vertex.parallelism);
       REQUIRE(given);
       for (std::uint32_t i = 0; i < vertex.parallelism; ++i)
-        all.at({vertex.id, i}).operators.at(op).operator_state = given->at(i);
+        all.at({vertex.id, i}).operators.at(op)->operator_state = given->at(i);
     }
   }
 }

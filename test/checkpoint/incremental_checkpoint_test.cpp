@@ -233,7 +233,7 @@ TEST_CASE("another parallelism and another backend read key groups out of the fi
             job.read(2, s, parallelism,
                      in_memory ? static_cast<state_backend*>(&hashmap) : job.backend.get());
         REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
-        const auto& op = restored->operators.at(0);
+        const auto& op = restored->operators.at(0).value();
         const bool goes_on_with_files = !in_memory && parallelism == 1;
         CHECK((op.database != nullptr) == goes_on_with_files);
         if (goes_on_with_files) continue;
@@ -310,7 +310,7 @@ TEST_CASE("small state is in the metadata, files and all") {
   const auto hashmap = job.read(2, 1, 2, nullptr);
   REQUIRE(hashmap);
   auto state = job.world.make<std::int64_t>(key_group_range_of(1, test_max_parallelism, 2));
-  incremental_job::restore_groups(*state, hashmap->operators.at(0).keyed_state);
+  incremental_job::restore_groups(*state, hashmap->operators.at(0)->keyed_state);
   incremental_job::check(*state, 0, 20, "one");
   incremental_job::check(*state, 20, 30, "two");
 }
@@ -523,7 +523,7 @@ TEST_CASE("files that are as they were stored, and yet no database, are damage")
                                     .groups = {0, test_max_parallelism - 1},
                                     .max_parallelism = test_max_parallelism,
                                     .time = &job.world.time};
-  const auto opened = job.backend->open_image(env, restored->operators.at(0).database);
+  const auto opened = job.backend->open_image(env, restored->operators.at(0)->database);
   REQUIRE_FALSE(opened);
   CHECK(is_damage(opened.error().code));
   CHECK(opened.error().message.find("operator 'counter'") != std::string::npos);
@@ -545,7 +545,7 @@ TEST_CASE("a copy that the local disk has lost is no damage of the checkpoint") 
                                     .time = &job.world.time};
   auto restored = job.read(2, 0, 1, job.backend.get());
   REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
-  const auto image = restored->operators.at(0).database;
+  const auto image = restored->operators.at(0)->database;
   REQUIRE(image != nullptr);
   SUBCASE("as a whole") {
     std::filesystem::remove_all(image->directory());
@@ -574,7 +574,7 @@ TEST_CASE("a copy that the local disk has lost is no damage of the checkpoint") 
   CHECK(is_retryable(opened.error().code));
   CHECK(opened.error().message.find("io.tmp.dirs") != std::string::npos);
   // From the same checkpoint, once more.
-  const auto again = job.read(2, 0, 1, job.backend.get()).value().operators.at(0).database;
+  const auto again = job.read(2, 0, 1, job.backend.get()).value().operators.at(0)->database;
   CHECK(job.backend->open_image(env, again));
 }
 

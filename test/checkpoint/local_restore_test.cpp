@@ -74,7 +74,7 @@ TEST_CASE("key groups are read out of copies of a database's files") {
     auto state = memory.make<std::int64_t>(half);
     const auto restored = job.read(3, subtask, 2, nullptr);
     REQUIRE_MESSAGE(restored, (restored ? std::string() : restored.error().message));
-    incremental_job::restore_groups(*state, restored->operators.at(0).keyed_state);
+    incremental_job::restore_groups(*state, restored->operators.at(0)->keyed_state);
     incremental_job::check(*state, 150, 160, "third");
     CHECK(job.from->copy_bytes() > 0);
     CHECK(job.from->original_bytes() == 0);

@@ -1159,7 +1159,8 @@ std::vector<std::int64_t> counts_in(const task_snapshot& snapshot, std::int64_t 
   const auto make = pipeline({}, counting_by_key());
   fake_services world;
   stream_task task(make.build(), subtask(map_vertex), make.program, world, checkpointed());
-  task.restore({snapshot.cut.checkpoint, subtask_ending::none, snapshot.operators});
+  const auto& its = snapshot.operators;
+  task.restore({snapshot.cut.checkpoint, subtask_ending::none, {its.begin(), its.end()}});
   task.open();
   task.on_channel_open(0, wide);
   task.on_element(0, record_batch{batch_of(numbers(numbers_count)), 7});
