@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -95,7 +97,10 @@ class committer_operator final : public producing<Committable> {
     go_on();
   }
 
-  void on_processing_time(timestamp_ms) override { go_on(); }
+  void on_processing_time(timestamp_ms) override {
+    if (count_again_ && context_->time().now() >= *count_again_) count_uncommitted();
+    go_on();
+  }
 
   void snapshot_state(checkpoint_id id) override {
     is_in_checkpoints_ = true;
@@ -213,10 +218,17 @@ class committer_operator final : public producing<Committable> {
     asked->former_parallelism = parallelism_.get().front();
     for (const auto& each : queue_.entries()) asked->what.push_back(each.what);
     is_counting_ = true;
+    ++counts_;
+    count_again_.reset();
     context_->io().submit([asked] { asked->run(); }, [this, asked] { on_counted(*asked); });
   }
 
   void on_counted(const inquiry& answered) {
+    if (!answered.left && is_retryable(answered.left.error().code) &&
+        counts_ < plan_.retries.attempts_max) {
+      count_again_ = context_->time().now() + plan_.retries.initial_backoff;
+      return context_->wake_at(*count_again_);
+    }
     is_counting_ = false;
     if (answered.left && *answered.left == 0) return go_on();
     has_failed_ = true;
@@ -266,6 +278,8 @@ class committer_operator final : public producing<Committable> {
   counter* retried_ = nullptr;
   bool is_recovering_ = false;  // commits what a restart has brought
   bool is_counting_ = false;    // looks first how much of that is left
+  std::uint32_t counts_ = 0;    // attempts at it
+  std::optional<std::chrono::steady_clock::time_point> count_again_;
   bool has_finished_ = false;
   bool has_failed_ = false;
   /// What was handed over since may be of something that a checkpoint goes on with, such as a file

@@ -49,10 +49,13 @@ class fetching_reader : public source_reader<T, Split> {
 
   poll_status poll(source_output<T>& out) final {
     const auto in_turn = std::min(open_.size(), options_.open_max);
+    // A split that waits for those in turn holds back its whole alignment group, and its own turn
+    // would never come if they waited for the group.
+    const bool may_pause = open_.size() == in_turn && waiting_.empty();
     for (std::size_t i = 0; i < in_turn; ++i) {
       turn_ = (turn_ + 1) % in_turn;
       auto& s = *open_[turn_];
-      if (paused_.contains(s.split.id())) continue;
+      if (may_pause && paused_.contains(s.split.id())) continue;
       if (!s.has_chunk && !take_chunk(s)) continue;
       out.begin_split(s.split.id());
       s.has_chunk = emit(s.split, s.chunk, out);

@@ -101,6 +101,7 @@ class hybrid_reader final : public source_reader_base<T>,
       to.push_back(std::move(split.split));
     }
     if (!of_present.empty()) present_->add_encoded_splits(std::move(of_present));
+    if (can_pause_splits() && !early_.empty()) present_->pause_splits({});
   }
   /// The enumerator names the source in an event of its own.
   void no_more_splits() override {}
@@ -135,6 +136,9 @@ class hybrid_reader final : public source_reader_base<T>,
   void pause_splits(const std::set<std::string>& names) override {
     const auto prefix = hybrid_split_name(index_, {});
     std::set<std::string> ids;
+    // Splits of later sources hold back their whole alignment group until the present one is read:
+    // it must not wait for the group.
+    if (!early_.empty()) return present_->pause_splits(ids);
     for (auto at = names.lower_bound(prefix); at != names.end() && at->starts_with(prefix); ++at)
       ids.insert(at->substr(prefix.size()));
     present_->pause_splits(ids);

@@ -122,18 +122,26 @@ TEST_CASE("splits of two sources may have the same id, and one reader may have b
   splits.insert(splits.end(), later[0].elements.begin(), later[0].elements.end());
   REQUIRE(splits.size() == 2);
 
-  harness after(hybrid, by_time());
+  auto how = by_time();
+  SUBCASE("of no alignment group") {}
+  SUBCASE("and the group does not stand still") {
+    how = by_time().with_watermark_alignment("group", 2ms, 200ms);
+  }
+  harness after(hybrid, how);
   after.restore(saved, enumerator);
   after.open();
   timestamp_ms reached = no_timestamp;
   std::vector<std::int64_t> got;
-  while (after.poll_once() != poll_status::finished) {
+  for (int round = 0; round < 1'000; ++round) {
+    if (!after.op().is_busy() && after.poll_once() == poll_status::finished) break;
     for (const auto& m : after.take()) {
       CHECK(m.at > reached);  // the second holds back event time while the first is read
       got.push_back(m.at);
     }
     after.pass_time(200ms);
     if (!after.watermarks().empty()) reached = after.watermarks().back();
+    if (!after.alignment_reports().empty())  // it is the only member
+      after.op().on_alignment_limit("group", after.alignment_reports().back().watermark + 2);
   }
   std::vector<std::int64_t> expected;
   for (std::int64_t at = 105; at < 120; ++at) expected.push_back(at);
