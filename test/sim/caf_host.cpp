@@ -267,21 +267,31 @@ class caf_host final : public sim_host {
     const auto* next = actor->mailbox().peek();
     if (next == nullptr) return;
     const auto& what = next->content();
-    if (what.empty() || what.type(0).second == nullptr) return;
-    const auto& type = *what.type(0).second;
-    const auto is = [&](const std::type_info& wanted) { return type == wanted; };
-    if (is(typeid(wire::channel_element)))
+    const auto& type = type_of(what);
+    if (type == typeid(wire::channel_element))
       observer_->on_element(what.get_as<wire::channel_element>(0));
-    else if (is(typeid(wire::channel_credit)))
+    else if (type == typeid(wire::channel_credit))
       observer_->on_credit(what.get_as<wire::channel_credit>(0));
-    else if (is(typeid(wire::open_channel)))
-      observer_->on_open_channel(what.get_as<wire::open_channel>(0));
-    else if (is(typeid(wire::task_state_changed)))
+    else if (type == typeid(wire::task_state_changed))
       observer_->on_task_state(what.get_as<wire::task_state_changed>(0));
-    else if (is(typeid(wire::deploy_tasks)))
-      observer_->on_deploy(what.get_as<wire::deploy_tasks>(0));
-    else if (is(typeid(wire::heartbeat)))
+    else if (type == typeid(wire::heartbeat))
       observer_->on_heartbeat(what.get_as<wire::heartbeat>(0));
+    // A message that the actor drops is no step for CAF, and what is behind it is handled in the
+    // same one. What all others are judged by must not be missed so.
+    actor->mailbox().queue().peek_all([this](const caf::mailbox_element& waiting) {
+      const auto& content = waiting.content();
+      const auto& its_type = type_of(content);
+      if (its_type == typeid(wire::deploy_tasks))
+        observer_->on_deploy(content.get_as<wire::deploy_tasks>(0));
+      else if (its_type == typeid(wire::open_channel))
+        observer_->on_open_channel(content.get_as<wire::open_channel>(0));
+    });
+  }
+
+  /// Of a message's first value; of none if that is a number or a text.
+  static const std::type_info& type_of(const caf::type_erased_tuple& what) {
+    const auto* type = what.empty() ? nullptr : what.type(0).second;
+    return type != nullptr ? *type : typeid(void);
   }
 
   /// Those that have not ended, with their names.
