@@ -90,7 +90,34 @@ job_times job_master::times() const {
   return {start_wall_ms_, static_cast<std::uint64_t>(until - start_ms_)};
 }
 
+/// Until the store has how the job ended, the next master would run it again; and who sees that it
+/// has ended may stop the process.
+graph::job_status job_master::shown_status() const {
+  const auto status = execution_->status();
+  if (!graph::is_terminal(status) || is_end_reported_) return status;
+  switch (status) {
+    case graph::job_status::canceled:
+      return graph::job_status::cancelling;
+    case graph::job_status::failed:
+      return graph::job_status::failing;
+    default:
+      return graph::job_status::running;
+  }
+}
+
+wire::job_list job_master::on_list() const {
+  auto shown = overview_of(*execution_, times());
+  shown.status = shown_status();
+  return {{std::move(shown)}};
+}
+
 wire::job_details job_master::on_describe() const {
+  auto shown = details();
+  shown.overview.status = shown_status();
+  return shown;
+}
+
+wire::job_details job_master::details() const {
   const auto failing = is_at_work() ? insistent_->failing() : std::nullopt;
   auto details = details_of(*execution_, metrics_, times(), failing ? *failing : waiting_for_);
   details.restarts = restarts_->restarts();
@@ -211,7 +238,7 @@ void job_master::announce_status(const graph::execution_decision& decision) {
   log_event(log_level::info, "job status",
             {{"job", to_string(options_.job)},
              {"status", std::string(graph::to_string(*decision.status))}});
-  self_->send(options_.dispatcher, wire::job_status_changed{options_.job, *decision.status});
+  self_->send(options_.dispatcher, wire::job_status_changed{options_.job, shown_status()});
   if (is_at_work()) return;
   coordinators_->close();
   waiting_for_.clear();

@@ -71,8 +71,7 @@ void job_master::store_outcome() {
   insistent_->run(
       "store the result of job " + to_string(options_.job),
       [store = options_.store, job = options_.job, epoch = options_.from.epoch,
-       outcome =
-           encode_outcome({job_result_of(*execution_, times(), accumulators_), on_describe()})] {
+       outcome = encode_outcome({job_result_of(*execution_, times(), accumulators_), details()})] {
         return store->put_result(job, epoch, outcome);
       },
       [this](const status& how) {
@@ -97,7 +96,7 @@ void job_master::report_end() {
             {{"job", to_string(options_.job)},
              {"status", std::string(graph::to_string(result.status))},
              {"cause", result.cause ? result.cause->message : "none"}});
-  self_->send(options_.dispatcher, std::move(result), on_describe());
+  self_->send(options_.dispatcher, std::move(result), details());
   // Whoever hears that it has stopped finds it finished.
   if (savepoints_ && execution_->status() == graph::job_status::finished)
     savepoints_->on_finished();

@@ -56,7 +56,7 @@ class job_master {
   void on_slots_missing(const wire::slots_missing& missing);
   void on_task_manager_lost(const wire::task_manager_lost& lost);
   // From the dispatcher.
-  wire::job_list on_list() const { return {{overview_of(*execution_, times())}}; }
+  wire::job_list on_list() const;
   wire::job_details on_describe() const;
   caf::result<wire::checkpoint_list> on_list_checkpoints() const;
   caf::result<wire::checkpoint_details> on_describe_checkpoint(
@@ -93,6 +93,9 @@ class job_master {
   bool is_live(const execution_attempt_id& task) const;
   const graph::job_vertex& vertex_of(const execution_attempt_id& task) const;
 
+  /// That of the job, but for one that has ended and may not be told yet.
+  graph::job_status shown_status() const;
+  wire::job_details details() const;
   void start_checkpoints(const checkpoint_settings& settings);
   void start_savepoints();
   void make_coordinators();

@@ -141,6 +141,32 @@ TEST_CASE_FIXTURE(checkpointed_master, "the barriers of a job that may count twi
   CHECK(tm->triggers[0].cut.alignment == barrier_alignment::at_least_once);
 }
 
+TEST_CASE_FIXTURE(checkpointed_master,
+                  "a job is shown as ended once no master would run it again") {
+  const auto tm = add_task_manager(2);
+  const auto job = start();
+  tell_all(*tm, execution_state::running);
+  io->is_held = true;
+  auto shown = job_status::created, ended = job_status::created;
+  SUBCASE("cancelled") {
+    REQUIRE(ask<wire::ack>(wire::cancel_job{job}));
+    tell_all(*tm, execution_state::canceled);
+    shown = job_status::cancelling;
+    ended = job_status::canceled;
+  }
+  SUBCASE("finished") {
+    tell_all(*tm, execution_state::finished);
+    shown = job_status::running;
+    ended = job_status::finished;
+  }
+  CHECK(jobs()[0].status == shown);
+  CHECK(describe(job).overview.status == shown);
+  io->is_held = false;
+  run();
+  CHECK(jobs()[0].status == ended);
+  CHECK(describe(job).overview.status == ended);
+}
+
 TEST_CASE_FIXTURE(checkpointed_master, "a failed task has its region cancelled and run again") {
   auto tm = add_task_manager(2);
   const auto job = start();
